@@ -1,0 +1,28 @@
+"""Denoisers for regularisation by denoising (RED). A new denoiser is one file in this folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from napari_bitsnet.core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Denoiser(Protocol):
+    """A callable that keeps nothing between calls."""
+
+    def __call__(self, image: Tensor, sigma: float) -> Tensor:
+        """Return the denoised image.
+
+        Parameters
+        ----------
+        image : Tensor of shape (N, C, H, W)
+            On the [0, 1] scale; every image and channel is denoised by itself.
+        sigma : float
+            Noise level on the [0, 1] scale; 0 returns the image unchanged.
+        """
+
+
+DENOISERS: Registry[Denoiser] = Registry("denoiser", __name__, "napari_bitsnet.denoisers")

@@ -1,0 +1,213 @@
+"""Arrays to tensors and back: axes, data types, ranges, missing pixels.
+
+One affine map an image takes its finite minimum and maximum (or the range that was given) to [0, 1]; shares
+of a mixture go back with ``(hi - lo) * share + lo / K``, so that they add up to the mixture in its own units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What `restore` needs to undo `normalise`.
+
+    Parameters
+    ----------
+    lo, hi : float
+        The values, in the image's own units, that became 0 and 1.
+    has_channels : bool
+        Whether the array was (Y, X, C) rather than (Y, X).
+    """
+
+    lo: float = 0.0
+    hi: float = 1.0
+    has_channels: bool = False
+
+    @property
+    def span(self) -> float:
+        """Own units per unit of the [0, 1] scale."""
+        return self.hi - self.lo
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A plane made ready: ``tensor`` (1, C, H, W), ``valid`` (1, 1, H, W) bool or None if all are, ``scaling``."""
+
+    tensor: Tensor
+    valid: Tensor | None
+    scaling: Scaling
+
+
+def plane_axes(shape: tuple[int, ...], axes: str | None) -> str:
+    """Return the declared axes, or the default where there is no doubt.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the whole array.
+    axes : str or None
+        One letter a dimension: Y, X, C (channels) and any others (Z, T, …) for stacks.
+
+    Raises
+    ------
+    ValueError
+        If the axes do not fit the shape, or are missing where the shape leaves a doubt.
+    """
+    if axes is None:
+        if len(shape) == 2:
+            return "YX"
+        if len(shape) == 3 and shape[-1] in (3, 4):
+            return "YXC"
+        raise ValueError(
+            f"Expected an image (Y, X) or (Y, X, 3 or 4), got shape {shape}: say what its dimensions are, "
+            'for example axes="ZYX" or axes="TYXC".'
+        )
+    axes = axes.upper()
+    if len(axes) != len(shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
+        raise ValueError(
+            f"Expected one different letter a dimension with Y and X among them, got axes={axes!r} "
+            f"for shape {shape}."
+        )
+    return axes
+
+
+def check_image(array: ArrayLike, what: str = "the image") -> NDArray:
+    """Return `array` as an ndarray, or say what is wrong with it before any long work.
+
+    Raises
+    ------
+    TypeError
+        If it is complex, boolean or not numeric.
+    ValueError
+        If it is empty or has no finite value.
+    """
+    array = np.asarray(array)
+    if array.dtype == bool:
+        raise TypeError(f"Expected numbers, got booleans for {what}: a mask is not an image.")
+    if np.iscomplexobj(array):
+        raise TypeError(
+            f"Expected real numbers, got {array.dtype} for {what}: take its magnitude first."
+        )
+    if not np.issubdtype(array.dtype, np.number):
+        raise TypeError(f"Expected numbers, got {array.dtype} for {what}.")
+    if array.size == 0:
+        raise ValueError(f"Expected pixels, got an empty array of shape {array.shape} for {what}.")
+    if not np.isfinite(array).any():
+        raise ValueError(f"Expected finite values, got only NaN or infinite ones for {what}.")
+    return array
+
+
+def normalise(
+    array: ArrayLike,
+    *,
+    lo: float | None = None,
+    hi: float | None = None,
+    mask: ArrayLike | None = None,
+    what: str = "the image",
+) -> Normalised:
+    """Turn one plane into a float32 tensor in [0, 1].
+
+    Parameters
+    ----------
+    array : array of shape (Y, X) or (Y, X, C)
+        Any real type, any range. Of four channels the last is opacity: it is dropped, and pixels where it
+        is zero count as missing.
+    lo, hi : float, optional
+        Values that become 0 and 1; default the smallest and largest finite value. What lies outside
+        is clipped.
+    mask : array of shape (Y, X), optional
+        True where pixels are to be left out.
+    what : str
+        What the image is, for error messages.
+
+    Returns
+    -------
+    Normalised
+        Missing pixels (masked, NaN, infinite) carry the nearest valid pixel's value in `tensor` and
+        False in `valid`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image cannot be worked on: see `check_image`; also one pixel, a constant, channels other
+        than 1, 3 or 4, a mask of another shape.
+    """
+    import torch
+
+    array = check_image(array, what)
+    if array.ndim not in (2, 3):
+        raise ValueError(
+            f"Expected one plane (Y, X) or (Y, X, C), got shape {array.shape} for {what}."
+        )
+    channels_first = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    count, height, width = channels_first.shape
+    if count not in (1, 3, 4):
+        raise ValueError(f"Expected 1, 3 or 4 channels, got {count} for {what}.")
+    if height < 2 or width < 2:
+        raise ValueError(f"Expected at least 2 x 2 pixels, got {height} x {width} for {what}.")
+
+    values = channels_first.astype(np.float64)
+    missing = ~np.isfinite(values).all(axis=0)
+    if count == 4:
+        missing |= values[3] == 0
+        values = values[:3]
+    if mask is not None:
+        mask = np.asarray(mask)
+        if mask.shape != (height, width):
+            raise ValueError(f"Expected a mask of shape {(height, width)}, got {mask.shape}.")
+        missing |= mask.astype(bool)
+    if missing.all():
+        raise ValueError(f"Expected valid pixels, got none left after masking in {what}.")
+
+    finite = values[:, ~missing]
+    lo = float(finite.min()) if lo is None else float(lo)
+    hi = float(finite.max()) if hi is None else float(hi)
+    if not hi > lo:
+        raise ValueError(
+            f"Expected an image with contrast, got the same value ({lo:g}) everywhere in {what}: "
+            "there is nothing to separate."
+        )
+    if missing.any():
+        from scipy.ndimage import distance_transform_edt
+
+        nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
+        values = values[:, nearest[0], nearest[1]]
+    scaled = np.clip((values - lo) / (hi - lo), 0.0, 1.0).astype(np.float32)
+    valid = torch.from_numpy(~missing)[None, None] if missing.any() else None
+    return Normalised(torch.from_numpy(scaled)[None], valid, Scaling(lo, hi, array.ndim == 3))
+
+
+def restore(
+    tensor: Tensor, scaling: Scaling, *, share_of: int = 1, valid: Tensor | None = None
+) -> NDArray:
+    """Bring images on the [0, 1] scale back to the units and layout that `normalise` took them from.
+
+    Parameters
+    ----------
+    tensor : Tensor of shape (N, C, H, W)
+        Whole images (``share_of=1``) or shares of a mixture of ``share_of`` sources.
+    scaling : Scaling
+        From `normalise`.
+    share_of : int
+        K: the offset `lo` is split evenly, ``(hi - lo) * share + lo / K``.
+    valid : Tensor of shape (1, 1, H, W), optional
+        False where the result is NaN.
+
+    Returns
+    -------
+    ndarray of shape (N, Y, X) or (N, Y, X, C), float32
+    """
+    values = tensor.detach().cpu().numpy().astype(np.float64) * scaling.span + scaling.lo / share_of
+    if valid is not None:
+        values = np.where(valid.cpu().numpy(), values, np.nan)
+    values = np.moveaxis(values, 1, -1) if scaling.has_channels else values[:, 0]
+    return values.astype(np.float32)

@@ -1,0 +1,190 @@
+"""Scores: one definition for code, documentation and benchmarks.
+
+Estimates and truths are compared on the mixture's [0, 1] scale, as whole images (a share times K), clipped,
+with data range 1, after the joint assignment of sources that gives the highest mean PSNR. **gain** is PSNR minus
+the PSNR of the mixture itself taken as every source: what an answer is worth over no answer at all.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def psnr(estimate: NDArray, truth: NDArray) -> float:
+    """Peak signal-to-noise ratio in decibels, data range 1; infinite for equal images."""
+    error = float(np.mean((estimate - truth) ** 2))
+    return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+
+def ssim(estimate: NDArray, truth: NDArray) -> float:
+    """Structural similarity with Gaussian weights (σ 1.5, data range 1), mean over channels.
+
+    References
+    ----------
+    Wang et al., "Image quality assessment", IEEE TIP 13(4), 2004, doi:10.1109/TIP.2003.819861.
+    """
+    from skimage.metrics import structural_similarity
+
+    return float(
+        structural_similarity(
+            estimate,
+            truth,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            channel_axis=-1 if truth.ndim == 3 else None,
+        )
+    )
+
+
+def without_offset(estimate: NDArray, truth: NDArray) -> NDArray:
+    """Shift `estimate` by the best constant a channel: brightness is what no method can know."""
+    return estimate + (truth - estimate).mean(axis=(0, 1), keepdims=True)
+
+
+def score(
+    estimates: ArrayLike,
+    truths: ArrayLike,
+    mixture: ArrayLike,
+    *,
+    shares: bool = True,
+    lo: float | None = None,
+    hi: float | None = None,
+) -> dict[str, Any]:
+    """Score sources against their truths.
+
+    Parameters
+    ----------
+    estimates, truths : arrays of shape (K, Y, X) or (K, Y, X, C)
+        In the mixture's own units. Pixels that are NaN in any of them are left out of PSNR and count as
+        the truth in SSIM.
+    mixture : array of shape (Y, X) or (Y, X, C)
+        The observed image, which also sets the scale; for several mixtures, their mean.
+    shares : bool
+        True if sources add up to the mixture (results of "separate" and "xray"), False if they are whole
+        images in its units ("multi_mixture").
+    lo, hi : float, optional
+        Values that count as 0 and 1; default the mixture's finite minimum and maximum.
+
+    Returns
+    -------
+    dict
+        ``assignment`` (index of the estimate for each truth) and, for ``psnr``, ``ssim``,
+        ``psnr_offset_free``, ``gain``, ``gain_offset_free`` (dB; SSIM dimensionless), a list over sources
+        under the name and its mean under ``mean_`` and the name.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not agree.
+    """
+    estimates, truths, mixture = (
+        np.asarray(a, dtype=np.float64) for a in (estimates, truths, mixture)
+    )
+    if estimates.shape != truths.shape or truths.shape[1:] != mixture.shape:
+        raise ValueError(
+            "Expected estimates and truths of the same shape (K, ...) and a mixture of shape (...), got "
+            f"{estimates.shape}, {truths.shape} and {mixture.shape}."
+        )
+    n = len(truths)
+    lo = float(np.nanmin(mixture)) if lo is None else lo
+    hi = float(np.nanmax(mixture)) if hi is None else hi
+    factor = n if shares else 1
+
+    def whole(image: NDArray) -> NDArray:
+        return np.clip(factor * (image - lo / factor) / (hi - lo), 0, 1)
+
+    missing = np.isnan(estimates).any(0) | np.isnan(truths).any(0) | np.isnan(mixture)
+    if missing.ndim == 3:
+        missing = missing.any(-1)
+    truth = [whole(t) for t in truths]
+    null = np.clip((mixture - lo) / (hi - lo), 0, 1)
+    answer = [whole(e) for e in estimates]
+
+    def keep(image: NDArray) -> NDArray:
+        return image[~missing][:, None] if missing.any() else image
+
+    def fill(image: NDArray, t: NDArray) -> NDArray:
+        return np.where(missing if t.ndim == 2 else missing[..., None], np.nan_to_num(t), image)
+
+    pairs = np.array([[psnr(keep(e), keep(t)) for e in answer] for t in truth])
+    best = max(
+        permutations(range(n)), key=lambda p: sum(min(pairs[k, p[k]], 200.0) for k in range(n))
+    )
+    matched = [answer[k] for k in best]
+    columns = {
+        "psnr": [pairs[k, best[k]] for k in range(n)],
+        "ssim": [ssim(fill(e, t), np.nan_to_num(t)) for e, t in zip(matched, truth, strict=True)],
+        "psnr_offset_free": [
+            psnr(without_offset(keep(e), keep(t)), keep(t))
+            for e, t in zip(matched, truth, strict=True)
+        ],
+        "psnr_mixture": [psnr(keep(null), keep(t)) for t in truth],
+        "ssim_mixture": [ssim(fill(null, t), np.nan_to_num(t)) for t in truth],
+        "psnr_mixture_offset_free": [
+            psnr(without_offset(keep(null), keep(t)), keep(t)) for t in truth
+        ],
+    }
+    columns["gain"] = [a - b for a, b in zip(columns["psnr"], columns["psnr_mixture"], strict=True)]
+    columns["gain_offset_free"] = [
+        a - b
+        for a, b in zip(
+            columns["psnr_offset_free"], columns["psnr_mixture_offset_free"], strict=True
+        )
+    ]
+    means = {f"mean_{name}": float(np.mean(values)) for name, values in columns.items()}
+    return {"assignment": list(best), **columns, **means}
+
+
+def empty_answers(mixture: NDArray, n_sources: int = 2) -> list[NDArray]:
+    """The best-known answers that separate nothing: the mixture's shares shifted by ± .05 or scaled by 1 ± .1.
+
+    Parameters
+    ----------
+    mixture : array of shape (Y, X) or (Y, X, C)
+        On its [0, 1] scale.
+    n_sources : int
+        K; with more than two, half of the sources go up and half down.
+
+    Returns
+    -------
+    list of arrays of shape (K, ...)
+        Shares. Score each and take the best: joint assignment rewards them a little.
+    """
+    signs = np.where(np.arange(n_sources) % 2, -1.0, 1.0).reshape(-1, *[1] * mixture.ndim)
+    return [(mixture + 0.05 * signs) / n_sources, mixture * (1 + 0.1 * signs) / n_sources]
+
+
+def copy_fraction(sources: NDArray, mixture: NDArray) -> float:
+    """How much of the sources is only the mixture again: 1 for shifted and scaled copies.
+
+    Parameters
+    ----------
+    sources : array of shape (K, Y, X) or (K, Y, X, C)
+        Any affine scale.
+    mixture : array of shape (Y, X) or (Y, X, C)
+        The observed image; NaN pixels are left out.
+
+    Returns
+    -------
+    float
+        The smallest, over sources, squared correlation of the source's gradients with the mixture's, in
+        [0, 1]; a source without gradients counts as a copy of nothing (1), its partner then being all.
+    """
+
+    def gradients(image: NDArray) -> NDArray:
+        steps = np.concatenate([np.diff(image, axis=0).ravel(), np.diff(image, axis=1).ravel()])
+        return np.nan_to_num(steps)
+
+    reference = gradients(np.asarray(mixture, dtype=np.float64))
+    fractions = []
+    for source in np.asarray(sources, dtype=np.float64):
+        steps = gradients(source)
+        energy = float(steps @ steps) * float(reference @ reference)
+        fractions.append(1.0 if energy == 0 else float(steps @ reference) ** 2 / energy)
+    return min(fractions)

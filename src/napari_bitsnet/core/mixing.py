@@ -1,0 +1,88 @@
+"""How sources make observations: the forward models.
+
+Every mixing maps sources (K, C, H, W) to observations (M, C, H, W), on the observations' [0, 1] scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Mixing(Protocol):
+    """A forward model."""
+
+    name: str
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        """Return the observations (M, C, H, W) that `sources` (K, C, H, W) make."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """One observation, the sum of shares: ``I = y_1 + … + y_K`` (BITS-Net eq. 1).
+
+    A share is what a source contributes; of two photographs superimposed half and half it is half of
+    each. Sources that attenuate add in the same way once the observation is an optical density.
+    """
+
+    name: str = "linear"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        return sources.sum(dim=0, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Several observations, weighted sums of whole images: ``I_m = sum_k W_mk t_k``.
+
+    Parameters
+    ----------
+    weights : Tensor of shape (M, K), optional
+        Dimensionless; None while they are unknown.
+    rule : str
+        ``"free"`` (sources are known up to a scale), ``"sum-to-one"`` (each row adds to one) or
+        ``"given"``.
+    """
+
+    weights: Tensor | None = None
+    rule: str = "free"
+    name: str = "weighted"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        if self.weights is None:
+            raise ValueError("Expected known weights to mix with, got none: estimate them first.")
+        import torch
+
+        return torch.einsum("mk,kchw->mchw", self.weights.to(sources), sources)
+
+
+def optical_density(intensity: Tensor, blank: float | Tensor) -> Tensor:
+    """Beer–Lambert: ``D = -log(I / I0)``, where attenuation adds.
+
+    Parameters
+    ----------
+    intensity : Tensor
+        Transmitted intensity I, > 0 (zeros and negative values give infinities: mask them first).
+    blank : float or Tensor
+        I0, the intensity without an object, in the same units.
+
+    Returns
+    -------
+    Tensor
+        Dimensionless, natural logarithm; negative where brighter than `blank`.
+    """
+    import torch
+
+    blank = torch.as_tensor(blank, dtype=intensity.dtype, device=intensity.device)
+    return torch.log(blank) - torch.log(intensity)
+
+
+def transmitted(density: Tensor, blank: float | Tensor) -> Tensor:
+    """Inverse of `optical_density`: ``I = I0 exp(-D)``."""
+    import torch
+
+    return torch.as_tensor(blank, dtype=density.dtype, device=density.device) * torch.exp(-density)

@@ -1,0 +1,65 @@
+"""How problems are solved: the `Method` contract and its registry. A new method is one file in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.solvers.stopping import StoppingRule
+
+
+class Method(Protocol):
+    """A way to solve a `Problem`.
+
+    Building one (``METHODS.get(name)(config)``), its presets and `supports` load no torch; torch is imported
+    inside `start`, `advance` and `answer`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # as shown in menus
+    summary: ClassVar[str]  # one sentence: when to use it
+    Config: ClassVar[type[Config]]
+    presets: ClassVar[dict[str, Config]]  # every method has "quick", "balanced" and "best"
+    full_resolution: ClassVar[bool]  # True: takes images of any size; False: works at a size limit
+
+    config: Config
+
+    def __init__(self, config: Config) -> None: ...
+
+    @property
+    def iterations(self) -> int:
+        """Iterations planned by default; 1 for closed forms."""
+
+    def supports(self, traits: Traits) -> str | None:
+        """Return None if it can solve such a problem, else one sentence that says why not."""
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> State:
+        """Return the state before the first iteration, on `device`, with all randomness from `seed`."""
+
+    def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
+        """Advance `state` in place, one iteration at a time, yielding its loss terms (on the device).
+
+        Methods with networks never end by themselves; closed forms end when they are done. A generator made
+        from a state that has been advanced goes on from there.
+        """
+
+    def answer(self, state: State) -> dict[str, Tensor]:
+        """Return the answer so far by the method's own truth-free choice.
+
+        ``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. More by the
+        method: ``"explained"`` (K, C, H, W) and ``"unexplained"`` (1, C, H, W) for guided ones,
+        ``"weights"`` (M, K) where they were estimated.
+        """
+
+    def stopping(self) -> StoppingRule | None:
+        """Return a fresh rule that ends the run early, or None."""
+
+
+METHODS: Registry[type[Method]] = Registry("method", __name__, "napari_bitsnet.methods")

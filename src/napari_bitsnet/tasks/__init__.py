@@ -1,0 +1,102 @@
+"""What users want: the `Task` contract and its registry. A new task is one file in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input that a task's form, command and function ask for.
+
+    Parameters
+    ----------
+    name : str
+        ``"mixture"``, ``"guides"``, ``"hints"`` or ``"mask"``: the field of `Inputs` it fills.
+    title, description : str
+        As shown to people.
+    required : bool
+        Whether the task cannot run without it.
+    many : bool
+        Whether it takes several images (one a source for guides, one an observation for mixtures).
+    """
+
+    name: str
+    title: str
+    description: str
+    required: bool = True
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The arrays of one run, for one plane.
+
+    Parameters
+    ----------
+    mixture : ndarray
+        The observed image, (Y, X) or (Y, X, C); for several mixtures (M, Y, X) or (M, Y, X, C).
+    guides : sequence of ndarray or None
+        One (Y, X) or (Y, X, C) image a source, or None; empty if there is none.
+    hints : ndarray of shape (Y, X), optional
+        Integers: k where pixels belong to source k (from 1), 0 where nothing is said.
+    mask : ndarray of shape (Y, X), optional
+        True where the mixture's pixels are to be left out.
+    """
+
+    mixture: NDArray
+    guides: Sequence[NDArray | None] = field(default=())
+    hints: NDArray | None = None
+    mask: NDArray | None = None
+
+
+class Task(Protocol):
+    """Turns inputs into a `Problem` and a method's answer into named outputs."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # as shown in menus, the user's words: "An X-ray with photographs"
+    summary: ClassVar[str]
+    Config: ClassVar[type[Config]]
+    inputs: ClassVar[tuple[Input, ...]]
+
+    config: Config
+
+    def __init__(self, config: Config) -> None: ...
+
+    def traits(self, *, n_observations: int, n_guides: int, has_hints: bool) -> Traits:
+        """What the problem will look like, so that forms can offer the methods that fit; loads no torch."""
+
+    def default_method(self, traits: Traits) -> str:
+        """Name of the method used for ``method="auto"``."""
+
+    def build(self, inputs: Inputs) -> Problem:
+        """Check the inputs and state the problem.
+
+        Raises
+        ------
+        TypeError, ValueError
+            What was expected, what came, what to do; before any long work.
+        """
+
+    def outputs(
+        self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs
+    ) -> dict[str, NDArray]:
+        """Name the answer's images and bring them back to the mixture's units and layout.
+
+        Sources come as ``"source_1"`` …; tasks whose sources add up to the mixture also return
+        ``"residual"``: the mixture minus their sum. Missing pixels are NaN.
+        """
+
+
+TASKS: Registry[type[Task]] = Registry("task", __name__, "napari_bitsnet.tasks")

@@ -1,0 +1,154 @@
+"""What tasks share whose sources add up to one observation, in its own units or in optical density."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.problem import Problem
+from napari_bitsnet.tasks import Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SharesConfig(Config):
+    """How shares add up to the observation, and its range."""
+
+    mixing: Literal["linear", "attenuation"] = setting(
+        "linear",
+        "How sources superimpose: they add (linear), or each weakens the beam (attenuation).",
+    )
+    blank: float | None = setting(
+        None,
+        "Attenuation only: intensity without an object (I0); none takes the 99.5th percentile.",
+        ge=1e-6,
+        le=1e9,
+        step=1.0,
+    )
+    output: Literal["density", "intensity"] = setting(
+        "density",
+        "Attenuation only: sources as optical densities, which add, or transmitted intensities.",
+    )
+    low: float | None = setting(
+        None, "Value that counts as 0; none takes the smallest one.", ge=-1e9, le=1e9, step=1.0
+    )
+    high: float | None = setting(
+        None, "Value that counts as 1; none takes the largest one.", ge=-1e9, le=1e9, step=1.0
+    )
+
+    def density_range(self, density: NDArray) -> tuple[float | None, float | None]:
+        """Optical densities start at zero, where nothing is in the beam, unless noise went below."""
+        low = min(0.0, float(np.nanmin(density))) if self.low is None else self.low
+        return low, self.high
+
+
+def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int) -> Problem:
+    """State ``I = y_1 + … + y_K`` for one plane; guides, hints and masks are checked and scaled.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an input cannot be worked on; see `normalise`.
+    """
+    import torch
+
+    image, mask, blank = inputs.mixture, inputs.mask, None
+    low, high = config.low, config.high
+    if config.mixing == "attenuation":
+        image, mask, blank = intensity_to_density(image, mask, config.blank)
+        low, high = config.density_range(image)
+    mixture = normalise(image, lo=low, hi=high, mask=mask, what="the mixture")
+    size = tuple(mixture.tensor.shape[-2:])
+
+    guides = tuple(
+        None if g is None else normalise(g, what=f"guide {k + 1}").tensor
+        for k, g in enumerate(inputs.guides)
+    )
+    hints = None
+    if inputs.hints is not None:
+        labels = np.asarray(inputs.hints)
+        if labels.shape != size:
+            raise ValueError(f"Expected hints of shape {size}, got {labels.shape}.")
+        if (
+            not np.issubdtype(labels.dtype, np.integer)
+            or labels.min() < 0
+            or labels.max() > n_sources
+        ):
+            raise ValueError(
+                f"Expected hints as integers, 0 for unknown and 1 to {n_sources} for the sources, got "
+                f"{labels.dtype} from {labels.min()} to {labels.max()}."
+            )
+        if labels.any():
+            planes = np.stack([labels == k + 1 for k in range(n_sources)])
+            hints = torch.from_numpy(planes[:, None].astype(np.float32))
+    return Problem(
+        mixture.tensor,
+        n_sources,
+        guides=guides,
+        hints=hints,
+        valid=mixture.valid,
+        scaling=mixture.scaling,
+        density_of=blank,
+    )
+
+
+def intensity_to_density(
+    image: NDArray, mask: NDArray | None, blank: float | None
+) -> tuple[NDArray, NDArray, float]:
+    """Return the optical density (natural logarithm), the mask with dead pixels added, and I0.
+
+    Zero, negative and, for integers, saturated pixels carry no density and count as missing.
+    """
+    image = check_image(image, "the mixture")
+    finite = image[np.isfinite(image)]
+    i0 = float(np.percentile(finite, 99.5)) if blank is None else float(blank)
+    if i0 <= 0:
+        raise ValueError(f"Expected a positive intensity without an object (blank), got {i0:g}.")
+    dead = ~(image > 0)
+    if np.issubdtype(image.dtype, np.integer):
+        dead |= image == np.iinfo(image.dtype).max
+    if image.ndim == 3:
+        dead = dead.any(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        density = np.log(i0) - np.log(image.astype(np.float64))
+    density[dead] = np.nan
+    return density, dead if mask is None else dead | np.asarray(mask, dtype=bool), i0
+
+
+def name_sources(images: NDArray, prefix: str = "source") -> dict[str, NDArray]:
+    """``{"source_1": images[0], …}``."""
+    return {f"{prefix}_{k + 1}": image for k, image in enumerate(images)}
+
+
+def shares_outputs(
+    problem: Problem, shares: Tensor, inputs: Inputs, config: SharesConfig
+) -> dict[str, NDArray]:
+    """Name shares ``source_1`` … in the mixture's units, with ``residual`` = mixture minus their sum.
+
+    With attenuation the sources are optical densities, which add, or transmitted intensities, which
+    multiply: ``residual`` is then the intensity minus ``I0 * exp(-sum of densities)``.
+    """
+    sources = restore(shares, problem.scaling, share_of=problem.n_sources, valid=problem.valid)
+    mixture = np.asarray(inputs.mixture, dtype=np.float64)
+    if mixture.ndim == 3:
+        mixture = mixture[..., : sources.shape[-1]]  # opacity is not part of the mixture
+    total = sources.astype(np.float64).sum(axis=0)
+    if problem.density_of is not None:
+        i0 = problem.density_of
+        if config.output == "intensity":
+            residual = mixture - i0 * np.exp(-total)
+            sources = (i0 * np.exp(-sources.astype(np.float64))).astype(np.float32)
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                residual = np.log(i0) - np.log(mixture) - total
+    else:
+        residual = mixture - total
+    return {
+        **name_sources(sources),
+        "residual": np.where(np.isnan(total), np.nan, residual).astype(np.float32),
+    }

@@ -1,0 +1,61 @@
+"""One superimposed image, taken apart into sources that add up to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SeparateConfig(SharesConfig):
+    """Settings of the task."""
+
+    n_sources: int = setting(2, "Number of superimposed sources.", ge=2, le=4, step=1)
+
+
+@TASKS.register("separate")
+class Separate:
+    """``I = y_1 + … + y_K``, blind or with hints."""
+
+    name: ClassVar[str] = "separate"
+    title: ClassVar[str] = "One superimposed image"
+    summary: ClassVar[str] = "Takes one image apart into sources that add up to it."
+    Config: ClassVar[type[Config]] = SeparateConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Image", "The image in which sources are superimposed."),
+        Input(
+            "hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False
+        ),
+        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+    )
+
+    def __init__(self, config: SeparateConfig | None = None) -> None:
+        self.config = config or SeparateConfig()
+
+    def traits(
+        self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False
+    ) -> Traits:
+        """See `Task.traits`."""
+        return Traits(n_sources=self.config.n_sources, has_hints=has_hints)
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "bitsnet"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`."""
+        return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
+
+    def outputs(
+        self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs
+    ) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``source_1`` …, ``residual``."""
+        return shares_outputs(problem, answer["sources"], inputs, self.config)
