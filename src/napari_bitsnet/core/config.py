@@ -42,8 +42,7 @@ class Config(BaseModel):
             return type(self).model_validate({**self.model_dump(), **changes})
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})"
-                for e in error.errors()
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
             )
             raise ValueError(f"Setting out of range: {problems}.") from None
 
@@ -102,8 +101,6 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         try:
             value = json.loads(text)
         except json.JSONDecodeError:
-            value = {"none": None, "true": True, "false": False}.get(
-                text.strip().lower(), text.strip()
-            )
+            value = {"none": None, "true": True, "false": False}.get(text.strip().lower(), text.strip())
         settings[name.strip()] = value
     return settings

@@ -94,9 +94,7 @@ def check_image(array: ArrayLike, what: str = "the image") -> NDArray:
     if array.dtype == bool:
         raise TypeError(f"Expected numbers, got booleans for {what}: a mask is not an image.")
     if np.iscomplexobj(array):
-        raise TypeError(
-            f"Expected real numbers, got {array.dtype} for {what}: take its magnitude first."
-        )
+        raise TypeError(f"Expected real numbers, got {array.dtype} for {what}: take its magnitude first.")
     if not np.issubdtype(array.dtype, np.number):
         raise TypeError(f"Expected numbers, got {array.dtype} for {what}.")
     if array.size == 0:
@@ -145,9 +143,7 @@ def normalise(
 
     array = check_image(array, what)
     if array.ndim not in (2, 3):
-        raise ValueError(
-            f"Expected one plane (Y, X) or (Y, X, C), got shape {array.shape} for {what}."
-        )
+        raise ValueError(f"Expected one plane (Y, X) or (Y, X, C), got shape {array.shape} for {what}.")
     channels_first = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     count, height, width = channels_first.shape
     if count not in (1, 3, 4):
@@ -186,9 +182,7 @@ def normalise(
     return Normalised(torch.from_numpy(scaled)[None], valid, Scaling(lo, hi, array.ndim == 3))
 
 
-def restore(
-    tensor: Tensor, scaling: Scaling, *, share_of: int = 1, valid: Tensor | None = None
-) -> NDArray:
+def restore(tensor: Tensor, scaling: Scaling, *, share_of: int = 1, valid: Tensor | None = None) -> NDArray:
     """Bring images on the [0, 1] scale back to the units and layout that `normalise` took them from.
 
     Parameters

@@ -83,9 +83,7 @@ def score(
     ValueError
         If the shapes do not agree.
     """
-    estimates, truths, mixture = (
-        np.asarray(a, dtype=np.float64) for a in (estimates, truths, mixture)
-    )
+    estimates, truths, mixture = (np.asarray(a, dtype=np.float64) for a in (estimates, truths, mixture))
     if estimates.shape != truths.shape or truths.shape[1:] != mixture.shape:
         raise ValueError(
             "Expected estimates and truths of the same shape (K, ...) and a mixture of shape (...), got "
@@ -113,29 +111,21 @@ def score(
         return np.where(missing if t.ndim == 2 else missing[..., None], np.nan_to_num(t), image)
 
     pairs = np.array([[psnr(keep(e), keep(t)) for e in answer] for t in truth])
-    best = max(
-        permutations(range(n)), key=lambda p: sum(min(pairs[k, p[k]], 200.0) for k in range(n))
-    )
+    best = max(permutations(range(n)), key=lambda p: sum(min(pairs[k, p[k]], 200.0) for k in range(n)))
     matched = [answer[k] for k in best]
     columns = {
         "psnr": [pairs[k, best[k]] for k in range(n)],
         "ssim": [ssim(fill(e, t), np.nan_to_num(t)) for e, t in zip(matched, truth, strict=True)],
         "psnr_offset_free": [
-            psnr(without_offset(keep(e), keep(t)), keep(t))
-            for e, t in zip(matched, truth, strict=True)
+            psnr(without_offset(keep(e), keep(t)), keep(t)) for e, t in zip(matched, truth, strict=True)
         ],
         "psnr_mixture": [psnr(keep(null), keep(t)) for t in truth],
         "ssim_mixture": [ssim(fill(null, t), np.nan_to_num(t)) for t in truth],
-        "psnr_mixture_offset_free": [
-            psnr(without_offset(keep(null), keep(t)), keep(t)) for t in truth
-        ],
+        "psnr_mixture_offset_free": [psnr(without_offset(keep(null), keep(t)), keep(t)) for t in truth],
     }
     columns["gain"] = [a - b for a, b in zip(columns["psnr"], columns["psnr_mixture"], strict=True)]
     columns["gain_offset_free"] = [
-        a - b
-        for a, b in zip(
-            columns["psnr_offset_free"], columns["psnr_mixture_offset_free"], strict=True
-        )
+        a - b for a, b in zip(columns["psnr_offset_free"], columns["psnr_mixture_offset_free"], strict=True)
     ]
     means = {f"mean_{name}": float(np.mean(values)) for name, values in columns.items()}
     return {"assignment": list(best), **columns, **means}

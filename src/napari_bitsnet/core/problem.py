@@ -74,9 +74,7 @@ class Problem:
         named = [(f"guide {k + 1}", g) for k, g in enumerate(self.guides)]
         for what, tensor in [*named, ("hints", self.hints), ("valid", self.valid)]:
             if tensor is not None and tuple(tensor.shape[-2:]) != size:
-                raise ValueError(
-                    f"Expected {what} of {size} pixels (Y, X), got {tuple(tensor.shape[-2:])}."
-                )
+                raise ValueError(f"Expected {what} of {size} pixels (Y, X), got {tuple(tensor.shape[-2:])}.")
 
     @property
     def traits(self) -> Traits:

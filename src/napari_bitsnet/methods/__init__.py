@@ -10,9 +10,8 @@ from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.core.registry import Registry
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_bitsnet.core.solvers.stopping import StoppingRule
+    from torch import Tensor
 
 
 class Method(Protocol):

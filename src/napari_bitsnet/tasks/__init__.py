@@ -89,9 +89,7 @@ class Task(Protocol):
             What was expected, what came, what to do; before any long work.
         """
 
-    def outputs(
-        self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs
-    ) -> dict[str, NDArray]:
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
         """Name the answer's images and bring them back to the mixture's units and layout.
 
         Sources come as ``"source_1"`` …; tasks whose sources add up to the mixture also return

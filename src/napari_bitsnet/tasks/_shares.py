@@ -66,19 +66,14 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     size = tuple(mixture.tensor.shape[-2:])
 
     guides = tuple(
-        None if g is None else normalise(g, what=f"guide {k + 1}").tensor
-        for k, g in enumerate(inputs.guides)
+        None if g is None else normalise(g, what=f"guide {k + 1}").tensor for k, g in enumerate(inputs.guides)
     )
     hints = None
     if inputs.hints is not None:
         labels = np.asarray(inputs.hints)
         if labels.shape != size:
             raise ValueError(f"Expected hints of shape {size}, got {labels.shape}.")
-        if (
-            not np.issubdtype(labels.dtype, np.integer)
-            or labels.min() < 0
-            or labels.max() > n_sources
-        ):
+        if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() > n_sources:
             raise ValueError(
                 f"Expected hints as integers, 0 for unknown and 1 to {n_sources} for the sources, got "
                 f"{labels.dtype} from {labels.min()} to {labels.max()}."

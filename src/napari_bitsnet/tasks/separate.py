@@ -31,18 +31,14 @@ class Separate:
     Config: ClassVar[type[Config]] = SeparateConfig
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image in which sources are superimposed."),
-        Input(
-            "hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False
-        ),
+        Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )
 
     def __init__(self, config: SeparateConfig | None = None) -> None:
         self.config = config or SeparateConfig()
 
-    def traits(
-        self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False
-    ) -> Traits:
+    def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_sources=self.config.n_sources, has_hints=has_hints)
 
@@ -54,8 +50,6 @@ class Separate:
         """See `Task.build`."""
         return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
 
-    def outputs(
-        self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs
-    ) -> dict[str, NDArray]:
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
         """See `Task.outputs`: ``source_1`` …, ``residual``."""
         return shares_outputs(problem, answer["sources"], inputs, self.config)
