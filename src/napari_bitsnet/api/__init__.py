@@ -1,0 +1,239 @@
+"""The Python face: `run` any task, `separate` one image, iterate, resume, list what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.run import Run, Stop, finish, iter_resume, iter_run
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.tasks import TASKS
+
+__all__ = [
+    "Result",
+    "RunSettings",
+    "iter_resume",
+    "iter_run",
+    "iter_separate",
+    "list_methods",
+    "list_tasks",
+    "resume",
+    "run",
+    "separate",
+]
+
+
+def run(
+    task: str,
+    mixture: Any,
+    *,
+    guides: Sequence[Any] = (),
+    hints: Any = None,
+    mask: Any = None,
+    axes: str | None = None,
+    method: str = "auto",
+    preset: str = "balanced",
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    size_limit: int = 512,
+    iterations: int | None = None,
+    seconds: float | None = None,
+    stop: Stop | None = None,
+    **options: Any,
+) -> Result:
+    """Run a task and return its result.
+
+    Parameters
+    ----------
+    task : str
+        See `list_tasks`: ``"separate"``, ``"xray"``, ``"multi_mixture"`` …
+    mixture : array of shape (Y, X) or (Y, X, C), a stack, or several mixtures (M, …)
+        The observed image; any real type and range.
+    guides : sequence of array or None
+        One image of each source in another modality, registered with the mixture, or None.
+    hints : integer array of shape (Y, X), optional
+        k where edges or areas belong to source k, 0 where nothing is said.
+    mask : array of shape (Y, X), optional
+        True where pixels are to be left out; they come back as NaN.
+    axes : str, optional
+        One letter a dimension (Y, X, C for channels, any other for stacks); needed where there is doubt.
+    method, preset : str
+        See `list_methods`; ``"auto"`` lets the task choose.
+    settings : mapping, optional
+        Settings of the method that differ from the preset's.
+    seed : int
+        Seed of all randomness; the same seed, device and number of threads give the same result.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+    size_limit : int
+        Longer side, in pixels, at which networks work; larger images are brought back to full resolution.
+    iterations : int, optional
+        Iterations of the method; default its preset's.
+    seconds : float, optional
+        Time limit; the best so far is kept.
+    stop : callable, optional
+        Asked after every iteration; True ends the run and keeps the best so far.
+    **options
+        The task's settings, checked against its ``Config``: ``n_sources=2``, ``mixing="attenuation"`` …
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an image or a setting cannot be worked on: what was expected, what came, what to do.
+    OutOfMemory
+        If the device's memory is full; the message names what would fit.
+
+    Warns
+    -----
+    NotSeparatedWarning
+        If the sources are little more than copies of the mixture.
+    """
+    request = RunSettings().updated(
+        {
+            "task": task,
+            "options": _plain(options),
+            "method": method,
+            "preset": preset,
+            "settings": dict(settings or {}),
+            "seed": seed,
+            "device": device,
+            "axes": axes,
+            "size_limit": size_limit,
+            "iterations": iterations,
+            "seconds": seconds,
+        }
+    )
+    return finish(iter_run(request, mixture, guides=guides, hints=hints, mask=mask, stop=stop))
+
+
+def separate(mixture: Any, **arguments: Any) -> Result:
+    """Take one superimposed image apart: ``run("separate", mixture, …)``, with the same arguments.
+
+    Parameters
+    ----------
+    mixture : array
+        As in `run`.
+    **arguments
+        As in `run`.
+
+    Returns
+    -------
+    Result
+    """
+    return run("separate", mixture, **arguments)
+
+
+def iter_separate(
+    mixture: Any,
+    *,
+    hints: Any = None,
+    mask: Any = None,
+    axes: str | None = None,
+    method: str = "auto",
+    preset: str = "balanced",
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    size_limit: int = 512,
+    iterations: int | None = None,
+    seconds: float | None = None,
+    stop: Stop | None = None,
+    **options: Any,
+) -> Run:
+    """Do the same work as `separate`, iteration by iteration.
+
+    Parameters
+    ----------
+    mixture : array
+        As in `run`, like all other arguments.
+
+    Yields
+    ------
+    Iteration
+        With ``losses`` and ``outputs``, fetched from the device only when looked at.
+
+    Returns
+    -------
+    Result
+        The generator's return value.
+    """
+    request = RunSettings(
+        options=_plain(options),
+        method=method,
+        preset=preset,
+        settings=dict(settings or {}),
+        seed=seed,
+        device=device,
+        axes=axes,
+        size_limit=size_limit,
+        iterations=iterations,
+        seconds=seconds,
+    )
+    return iter_run(request, mixture, hints=hints, mask=mask, stop=stop)
+
+
+def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
+    """Go on from a result as if it had not ended.
+
+    Parameters
+    ----------
+    result : Result
+        Of a single image, with its state.
+    iterations : int
+        How many to add.
+    stop : callable, optional
+        As in `run`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ValueError
+        If the result has no state: it was dropped, or belongs to a stack.
+    """
+    return finish(iter_resume(result, iterations=iterations, stop=stop))
+
+
+def list_tasks() -> dict[str, str]:
+    """Return every task's name with a sentence on what it does."""
+    return {name: TASKS.get(name).summary for name in TASKS}
+
+
+def list_methods(task: str | None = None) -> dict[str, str]:
+    """Return every method's name with a sentence on when to use it.
+
+    Parameters
+    ----------
+    task : str, optional
+        Only methods that can solve this task, with all its inputs given.
+    """
+    summaries = {name: METHODS.get(name).summary for name in METHODS}
+    if task is None:
+        return summaries
+    entry = TASKS.get(task)
+    made, names = entry(entry.Config()), {i.name: i for i in entry.inputs}
+    several = "mixture" in names and names["mixture"].many
+    traits = made.traits(
+        n_observations=2 if several else 1,
+        n_guides=2 if "guides" in names else 0,
+        has_hints="hints" in names,
+    )
+    return {
+        name: text
+        for name, text in summaries.items()
+        if METHODS.get(name)(METHODS.get(name).Config()).supports(traits) is None
+    }
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays among the options as nested lists, so that the record stays JSON."""
+    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in options.items()}

@@ -123,10 +123,14 @@ class State:
         On the device of the run.
     step : int
         Iterations done.
+    has_start : bool
+        Whether `Method.answer` has something to show before the first iteration: the closed form that
+        networks refine from.
     """
 
     problem: Problem
     step: int = 0
+    has_start: bool = False
 
 
 class Iteration:

@@ -1,0 +1,101 @@
+"""Stacks: an array of declared axes as a sequence of planes, and outputs put back into its layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.images import plane_axes
+
+
+class Planes:
+    """Planes (Y, X[, C]), or (M, Y, X[, C]) of several mixtures, along the remaining axes of an array.
+
+    Only the plane that is asked for is read, so lazily computed arrays (dask, zarr) stay lazy.
+
+    Parameters
+    ----------
+    array : array-like
+        As `axes` says; for several mixtures a list of arrays or an array with an axis M.
+    axes : str or None
+        One letter a dimension; M is put in front if several mixtures are given and it is missing.
+    several : bool
+        Whether the array holds several mixtures.
+
+    Raises
+    ------
+    ValueError
+        If axes and shape do not fit, or leave a doubt.
+    """
+
+    def __init__(self, array: Any, axes: str | None = None, *, several: bool = False) -> None:
+        if isinstance(array, Sequence):
+            shapes = {np.shape(a) for a in array}
+            if len(shapes) > 1:
+                raise ValueError(f"Expected images of one shape, got {sorted(shapes)}.")
+            array = np.stack([np.asarray(a) for a in array]) if len(array) else np.empty(0)
+        self.array = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
+        shape = tuple(self.array.shape)
+        if several and (axes is None or "M" not in axes.upper()):
+            if len(shape) < 3:
+                raise ValueError(f"Expected several mixtures (M, Y, X[, C]), got shape {shape}.")
+            self.axes = "M" + plane_axes(shape[1:], axes)
+        else:
+            self.axes = plane_axes(shape, axes)
+        self._plane_axes = [a for a in "MYXC" if a in self.axes]
+        self.stack_axes = [a for a in self.axes if a not in self._plane_axes]
+        self.stack_shape = tuple(shape[self.axes.index(a)] for a in self.stack_axes)
+
+    def __len__(self) -> int:
+        return math.prod(self.stack_shape)
+
+    def __getitem__(self, index: int) -> NDArray:
+        """Return plane `index` as an array with axes in the order M, Y, X, C."""
+        place = dict(zip(self.stack_axes, np.unravel_index(index, self.stack_shape), strict=True))
+        plane = np.asarray(self.array[tuple(place.get(a, slice(None)) for a in self.axes)])
+        left = [a for a in self.axes if a in self._plane_axes]
+        return plane.transpose([left.index(a) for a in self._plane_axes])
+
+    def match(self, other: Any, what: str) -> Planes | None:
+        """Return `other` as planes over the same stack: it has the same stack axes, or is one plane for all."""
+        if other is None:
+            return None
+        other = other if hasattr(other, "shape") else np.asarray(other)
+        shape, own = tuple(other.shape), tuple(self.array.shape)
+        spatial = tuple(a for a in self.axes if a in "YX" or a in self.stack_axes)
+        expected = tuple(own[self.axes.index(a)] for a in spatial)
+        if self.stack_axes and shape[: len(spatial)] == expected:
+            axes = "".join(spatial) + ("C" if len(shape) == len(spatial) + 1 else "")
+            if len(axes) == len(shape):
+                return Planes(other, axes)
+        if len(shape) in (2, 3):
+            return Planes(other, "YX" if len(shape) == 2 else "YXC")
+        raise ValueError(f"Expected {what} as one plane or a stack like the mixture {own}, got {shape}.")
+
+    def plane_of(self, other: Planes | None, index: int) -> NDArray | None:
+        """Return the plane of `other` that belongs to plane `index` of this stack."""
+        if other is None:
+            return None
+        return other[index if len(other) > 1 else 0]
+
+    def assemble(self, planes: Sequence[NDArray | None]) -> NDArray:
+        """Stack one output's planes in the layout of the input; failed planes (None) become NaN.
+
+        Images come back in the input's order of axes; anything else (mixing weights, say) is stacked
+        behind the stack's axes.
+        """
+        known = next(p for p in planes if p is not None)
+        filled = [np.full(known.shape, np.nan, known.dtype) if p is None else p for p in planes]
+        stacked = np.stack(filled).reshape(*self.stack_shape, *known.shape)
+        size = tuple(self.array.shape[self.axes.index(a)] for a in "YX")
+        for axes in ("YX", "YXC", "MYX", "MYXC"):
+            spatial = tuple(known.shape[axes.index(a)] for a in "YX") if len(axes) == known.ndim else ()
+            if spatial == size and set(axes) - {"M"} <= set(self.axes):
+                have = [*self.stack_axes, *axes]
+                want = [a for a in self.axes if a in have] if "M" not in axes or "M" in self.axes else have
+                return stacked.transpose([have.index(a) for a in want])
+        return stacked

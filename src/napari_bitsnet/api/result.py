@@ -1,0 +1,51 @@
+"""What a run returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari_bitsnet.api.runner import Session
+
+
+@dataclass
+class Result:
+    """Named outputs, what they mean, and how to get them again.
+
+    Attributes
+    ----------
+    outputs : dict of str to ndarray
+        float32, in the mixture's units and layout: ``source_1`` …, and by the task ``residual``,
+        ``explained_1`` …, ``unexplained``, ``weights``. Missing pixels are NaN.
+    provenance : dict
+        Ready for JSON: versions, task, method, every setting, seed, device, threads, iterations, stop
+        reason, seconds, final losses, warnings. ``provenance["settings"]`` is a `RunSettings` record.
+    warnings : tuple of str
+        What the user should know before trusting the result.
+    state : Session or None
+        What `resume` goes on from; `drop_state` gives its memory back.
+    """
+
+    outputs: dict[str, NDArray]
+    provenance: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    state: Session | None = field(default=None, repr=False)
+
+    @property
+    def sources(self) -> NDArray:
+        """The sources, (K, *mixture.shape), float32."""
+        names = [name for name in self.outputs if name.startswith("source_")]
+        return np.stack([self.outputs[name] for name in names])
+
+    @property
+    def residual(self) -> NDArray:
+        """The mixture minus what the sources explain, in the mixture's units."""
+        return self.outputs["residual"]
+
+    def drop_state(self) -> None:
+        """Forget networks and optimiser; the result can then no longer be resumed."""
+        self.state = None

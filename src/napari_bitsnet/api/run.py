@@ -1,0 +1,265 @@
+"""From settings and images to a `Result`: choose the method, run every plane, put the outputs together."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet._version import __version__
+from napari_bitsnet.api.notices import NotSeparatedWarning, not_separated
+from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.runner import Session
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.device import memory_guard, resolve_device
+from napari_bitsnet.core.problem import Iteration, Traits
+from napari_bitsnet.methods import METHODS, Method
+from napari_bitsnet.tasks import TASKS, Inputs, Task
+
+Stop = Callable[[], bool]
+Run = Generator[Iteration, None, Result]
+
+
+def make_task(settings: RunSettings) -> Task:
+    """Return the task with its options checked.
+
+    Raises
+    ------
+    ValueError
+        If the task or an option is unknown, or an option is out of range.
+    """
+    task = TASKS.get(settings.task)
+    return task(task.Config().updated(settings.options))
+
+
+def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
+    """Return the method with its settings checked.
+
+    Raises
+    ------
+    ValueError
+        If method, preset or a setting is unknown, or the method cannot solve such a problem.
+    """
+    name = task.default_method(traits) if settings.method == "auto" else settings.method
+    method = METHODS.get(name)
+    if settings.preset not in method.presets:
+        raise ValueError(f"Unknown preset {settings.preset!r} of {name}. Known: {', '.join(method.presets)}.")
+    made = method(method.presets[settings.preset].updated(settings.settings))
+    reason = made.supports(traits)
+    if reason is not None:
+        fitting = [n for n in METHODS if METHODS.get(n)(METHODS.get(n).Config()).supports(traits) is None]
+        raise ValueError(f"{made.title} cannot solve this: {reason} Methods that can: {', '.join(fitting)}.")
+    return made
+
+
+def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str) -> Session:
+    """Check one plane's images, choose the method and make it ready."""
+    from napari_bitsnet.methods.wrappers.working_size import WorkingSize
+
+    problem = task.build(inputs)
+    method = make_method(settings, task, problem.traits)
+    if not method.full_resolution:
+        method = WorkingSize(method, settings.size_limit)
+    state = method.start(problem.to(device), device=device, seed=settings.seed)
+    return Session(task, inputs, problem, method, state)
+
+
+def iter_run(
+    settings: RunSettings,
+    mixture: Any,
+    *,
+    guides: Sequence[Any] = (),
+    hints: Any = None,
+    mask: Any = None,
+    stop: Stop | None = None,
+) -> Run:
+    """Run, yielding every iteration and returning the `Result`.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Everything that determines the run.
+    mixture : array
+        The observed image, a stack of them, or several mixtures (M, …); axes as ``settings.axes`` says.
+    guides : sequence of array or None
+        One a source, or None; one plane, or a stack like the mixture.
+    hints : integer array, optional
+        k where pixels belong to source k, 0 where nothing is said.
+    mask : array, optional
+        True where pixels are to be left out.
+    stop : callable, optional
+        Asked after every iteration; True ends the run and keeps the best so far.
+
+    Yields
+    ------
+    Iteration
+        One step. In a stack its ``plane`` says which slice; slices that cannot be worked on are left out
+        with a warning in the result.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an image or a setting cannot be worked on; before any long work.
+    OutOfMemory
+        If the device's memory is full.
+    """
+    task = make_task(settings)
+    device = resolve_device(settings.device)
+    planes = Planes(mixture, settings.axes, several=any(i.many and i.name == "mixture" for i in task.inputs))
+    guide_planes = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
+    hint_planes, mask_planes = planes.match(hints, "hints"), planes.match(mask, "the mask")
+
+    sessions: list[Session | None] = []
+    kept: list[dict[str, NDArray] | None] = []
+    notices: list[str] = []
+    for index in range(len(planes)):
+        inputs = Inputs(
+            planes[index],
+            tuple(planes.plane_of(g, index) for g in guide_planes),
+            planes.plane_of(hint_planes, index),
+            planes.plane_of(mask_planes, index),
+        )
+        height, width = _size(planes)
+        with memory_guard(min(height * width, settings.size_limit**2), device):
+            try:
+                session = start_session(settings, task, inputs, device)
+            except (TypeError, ValueError) as error:
+                if len(planes) == 1:
+                    raise
+                notices.append(f"Slice {index} was left out: {error}")
+                kept.append(None)
+                continue
+            yield from session.advance(
+                iterations=settings.iterations or session.method.iterations,
+                seconds=settings.seconds,
+                stop=stop,
+                plane=index,
+            )
+            kept.append(session.outputs())
+        sessions.append(session)
+        notices += _notices(session, kept[-1], index if len(planes) > 1 else None)
+        if session.stop_reason == "stopped":
+            kept += [None] * (len(planes) - index - 1)
+            break
+        if len(planes) > 1:
+            session.state = None  # type: ignore[assignment]  # a stack's networks would fill the memory
+    if not sessions:
+        raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(notices)}")
+    return _result(settings, planes, sessions, kept, notices, device)
+
+
+def iter_resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Run:
+    """Go on from a result, yielding every iteration and returning the new `Result`.
+
+    Parameters
+    ----------
+    result : Result
+        Of a single image, with its state.
+    iterations : int
+        How many to add.
+    stop : callable, optional
+        As in `iter_run`.
+
+    Raises
+    ------
+    ValueError
+        If the result has no state: it was dropped, or belongs to a stack.
+    """
+    session = result.state
+    if session is None:
+        raise ValueError(
+            "Expected a result with its state, got one without (dropped, or of a stack): run again with "
+            "more iterations."
+        )
+    settings = RunSettings.model_validate(result.provenance["settings"])
+    settings = settings.updated({"iterations": session.state.step + iterations})
+    device = result.provenance["device"]
+    height, width = session.problem.observations.shape[-2:]
+    with memory_guard(min(height * width, settings.size_limit**2), device):
+        yield from session.advance(iterations=iterations, stop=stop)
+        outputs = session.outputs()
+    notices = _notices(session, outputs, None)
+    return _result(settings, None, [session], [outputs], notices, device)
+
+
+def finish(run: Run) -> Result:
+    """Exhaust a run and return its result, with its warnings as Python warnings."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            result: Result = end.value
+            break
+    for text in result.warnings:
+        category = NotSeparatedWarning if text.startswith("Not separable") else UserWarning
+        warnings.warn(text, category, stacklevel=3)
+    return result
+
+
+def _size(planes: Planes) -> tuple[int, int]:
+    height, width = (planes.array.shape[planes.axes.index(a)] for a in "YX")
+    return int(height), int(width)
+
+
+def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | None) -> list[str]:
+    """Warnings of one plane's outcome."""
+    if outputs is None or "residual" not in outputs or session.problem.mixing.name != "linear":
+        return []
+    if session.problem.density_of is not None:
+        return []
+    sources = np.stack([o for name, o in outputs.items() if name.startswith("source_")])
+    text = not_separated(sources, session.inputs.mixture, session.problem.traits)
+    if text is None:
+        return []
+    return [text if index is None else f"{text} (slice {index})"]
+
+
+def _result(
+    settings: RunSettings,
+    planes: Planes | None,
+    sessions: Sequence[Session],
+    kept: Sequence[dict[str, NDArray] | None],
+    notices: Sequence[str],
+    device: str,
+) -> Result:
+    import torch
+
+    last = sessions[-1]
+    first = next(k for k in kept if k is not None)
+    outputs = {
+        name: value if planes is None else planes.assemble([None if k is None else k[name] for k in kept])
+        for name, value in first.items()
+    }
+    provenance = {
+        "software": {
+            "napari-bitsnet": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "task": settings.task,
+        "method": last.method.name,
+        "preset": settings.preset,
+        "settings": settings.model_dump(mode="json"),
+        "task_settings": last.task.config.model_dump(mode="json"),
+        "method_settings": last.method.config.model_dump(mode="json"),
+        "seed": settings.seed,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "iterations": last.state.step if last.state is not None else None,
+        "stop_reason": last.stop_reason,
+        "seconds": round(sum(s.seconds for s in sessions), 3),
+        "losses": {name: float(value) for name, value in (last.losses or {}).items()},
+        "warnings": list(notices),
+    }
+    single = planes is None or len(planes) == 1
+    return Result(outputs, provenance, tuple(notices), last if single else None)

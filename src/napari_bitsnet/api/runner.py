@@ -1,0 +1,95 @@
+"""The runner owns everything about time: budget, stopping rule, stop request, continuing later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_bitsnet.core.problem import Iteration, Problem, State
+from napari_bitsnet.methods import Method
+from napari_bitsnet.tasks import Inputs, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Session:
+    """One plane's run: everything needed to go on with it.
+
+    Parameters
+    ----------
+    task, inputs, problem, method, state
+        What is solved, and how far it got.
+    seconds : float
+        Time spent so far.
+    stop_reason : str
+        ``"iterations"``, ``"time"``, ``"converged"``, ``"stopped"`` (on request) or ``"finished"``
+        (a closed form).
+    losses : dict
+        Loss terms of the last iteration.
+    """
+
+    task: Task
+    inputs: Inputs
+    problem: Problem
+    method: Method
+    state: State
+    seconds: float = 0.0
+    stop_reason: str = ""
+    losses: dict[str, Any] | None = None
+
+    def outputs(self) -> dict[str, NDArray]:
+        """The named outputs so far, on the host, in the mixture's units."""
+        return self.task.outputs(self.problem, self.method.answer(self.state), self.inputs)
+
+    def advance(
+        self,
+        *,
+        iterations: int,
+        seconds: float | None = None,
+        stop: Callable[[], bool] | None = None,
+        plane: int = 0,
+    ) -> Generator[Iteration, None, None]:
+        """Advance until a limit, the method's stopping rule or a stop request, yielding every iteration.
+
+        Parameters
+        ----------
+        iterations : int
+            How many to add to those already done.
+        seconds : float, optional
+            Time limit of this call.
+        stop : callable, optional
+            Asked after every iteration; True keeps what there is and ends.
+        plane : int
+            Index in a stack, for the records.
+        """
+        began, before = time.perf_counter(), self.seconds
+        total = self.state.step + iterations
+        rule = self.method.stopping()
+        steps = self.method.advance(self.state)
+        self.stop_reason = "iterations"
+        if self.state.step == 0 and self.state.has_start:
+            yield Iteration(0, total, 0.0, {}, self.outputs, plane)
+        while self.state.step < total:
+            # a closed form has nothing to keep before its one iteration, which takes seconds: let it end
+            has_answer = self.state.step > 0 or self.state.has_start
+            if has_answer and stop is not None and stop():
+                self.stop_reason = "stopped"
+                break
+            if has_answer and seconds is not None and time.perf_counter() - began > seconds:
+                self.stop_reason = "time"
+                break
+            losses = next(steps, None)
+            if losses is None:
+                self.stop_reason = "finished"
+                break
+            self.losses = dict(losses)
+            self.seconds = before + time.perf_counter() - began
+            yield Iteration(self.state.step, total, self.seconds, losses, self.outputs, plane)
+            if rule is not None and rule.update(self.method.answer(self.state)["sources"]):
+                self.stop_reason = "converged"
+                break
+        self.seconds = before + time.perf_counter() - began

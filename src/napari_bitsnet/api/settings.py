@@ -1,0 +1,43 @@
+"""Everything that determines a run, in one record that is also its provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from napari_bitsnet.core.config import Config, setting
+
+
+class RunSettings(Config):
+    """A run can be repeated from these settings and the same images.
+
+    ``options`` are the task's settings and ``settings`` the method's, over those of the preset.
+    """
+
+    task: str = setting("separate", "What to do: a registered task.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the task.")
+    method: str = setting("auto", "How to do it: a registered method; auto lets the task choose.")
+    preset: str = setting("balanced", "Named settings of the method.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the method that differ from the preset's."
+    )
+    seed: int = setting(0, "Seed of all randomness.", ge=0, le=2**31 - 1, step=1)
+    device: str = setting("auto", "auto, cpu, cuda, cuda:N or mps.")
+    axes: str | None = setting(
+        None, "One letter a dimension, such as YX, YXC, ZYX; none where there is no doubt."
+    )
+    size_limit: int = setting(
+        512,
+        "Longer side at which networks work; larger images are brought back to full resolution.",
+        ge=32,
+        le=16384,
+        step=32,
+        unit="px",
+    )
+    iterations: int | None = setting(
+        None, "Iterations of the method; none takes the preset's.", ge=1, le=1_000_000, step=100
+    )
+    seconds: float | None = setting(
+        None, "Time limit; the best so far is kept.", ge=0.1, le=1e6, step=10.0, unit="s"
+    )
