@@ -1,0 +1,53 @@
+"""Take superimposed images apart: in Python, in napari and on the command line.
+
+Names are loaded when they are first used, so that importing the package, listing tasks and methods and
+opening the widget load neither torch, napari nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from napari_bitsnet._version import __version__
+
+if TYPE_CHECKING:
+    from napari_bitsnet.api import Result, iter_separate, list_methods, list_tasks, resume, run, separate
+    from napari_bitsnet.core import metrics
+    from napari_bitsnet.widgets import separate_layer
+
+__all__ = [
+    "Result",
+    "__version__",
+    "iter_separate",
+    "list_methods",
+    "list_tasks",
+    "metrics",
+    "resume",
+    "run",
+    "separate",
+    "separate_layer",
+]
+
+_HOMES = {
+    "Result": "napari_bitsnet.api",
+    "iter_separate": "napari_bitsnet.api",
+    "list_methods": "napari_bitsnet.api",
+    "list_tasks": "napari_bitsnet.api",
+    "resume": "napari_bitsnet.api",
+    "run": "napari_bitsnet.api",
+    "separate": "napari_bitsnet.api",
+    "separate_layer": "napari_bitsnet.widgets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return import_module("napari_bitsnet.core.metrics")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
