@@ -95,22 +95,26 @@ def run(
     NotSeparatedWarning
         If the sources are little more than copies of the mixture.
     """
-    request = RunSettings().updated(
-        {
-            "task": task,
-            "options": _plain(options),
-            "method": method,
-            "preset": preset,
-            "settings": dict(settings or {}),
-            "seed": seed,
-            "device": device,
-            "axes": axes,
-            "size_limit": size_limit,
-            "iterations": iterations,
-            "seconds": seconds,
-        }
+    return finish(
+        _start(
+            task,
+            mixture,
+            guides=guides,
+            hints=hints,
+            mask=mask,
+            axes=axes,
+            method=method,
+            preset=preset,
+            settings=settings,
+            seed=seed,
+            device=device,
+            size_limit=size_limit,
+            iterations=iterations,
+            seconds=seconds,
+            stop=stop,
+            **options,
+        )
     )
-    return finish(iter_run(request, mixture, guides=guides, hints=hints, mask=mask, stop=stop))
 
 
 def separate(mixture: Any, **arguments: Any) -> Result:
@@ -130,29 +134,15 @@ def separate(mixture: Any, **arguments: Any) -> Result:
     return run("separate", mixture, **arguments)
 
 
-def iter_separate(
-    mixture: Any,
-    *,
-    hints: Any = None,
-    mask: Any = None,
-    axes: str | None = None,
-    method: str = "auto",
-    preset: str = "balanced",
-    settings: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    size_limit: int = 512,
-    iterations: int | None = None,
-    seconds: float | None = None,
-    stop: Stop | None = None,
-    **options: Any,
-) -> Run:
+def iter_separate(mixture: Any, **arguments: Any) -> Run:
     """Do the same work as `separate`, iteration by iteration.
 
     Parameters
     ----------
     mixture : array
-        As in `run`, like all other arguments.
+        As in `run`.
+    **arguments
+        As in `run`.
 
     Yields
     ------
@@ -164,19 +154,7 @@ def iter_separate(
     Result
         The generator's return value.
     """
-    request = RunSettings(
-        options=_plain(options),
-        method=method,
-        preset=preset,
-        settings=dict(settings or {}),
-        seed=seed,
-        device=device,
-        axes=axes,
-        size_limit=size_limit,
-        iterations=iterations,
-        seconds=seconds,
-    )
-    return iter_run(request, mixture, hints=hints, mask=mask, stop=stop)
+    return _start("separate", mixture, **arguments)
 
 
 def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
@@ -234,6 +212,15 @@ def list_methods(task: str | None = None) -> dict[str, str]:
     }
 
 
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays among the options as nested lists, so that the record stays JSON."""
-    return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in options.items()}
+IMAGES = ("guides", "hints", "mask", "stop")
+
+
+def _start(task: str, mixture: Any, **arguments: Any) -> Run:
+    """Split `run`'s arguments into images, settings of the run and options of the task."""
+    images = {name: arguments.pop(name) for name in IMAGES if name in arguments}
+    run_settings = {name: arguments.pop(name) for name in RunSettings.model_fields if name in arguments}
+    run_settings["settings"] = dict(run_settings.get("settings") or {})
+    # arrays among the options become nested lists, so that the record stays JSON
+    options = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in arguments.items()}
+    settings = RunSettings().updated({**run_settings, "task": task, "options": options})
+    return iter_run(settings, mixture, **images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet._version import __version__
 from napari_bitsnet.api.notices import NotSeparatedWarning, not_separated
 from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.core.device import memory_guard, resolve_device
+from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
 from napari_bitsnet.core.problem import Iteration, Traits
 from napari_bitsnet.methods import METHODS, Method
 from napari_bitsnet.tasks import TASKS, Inputs, Task
@@ -59,11 +58,11 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
 
 def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str) -> Session:
     """Check one plane's images, choose the method and make it ready."""
-    from napari_bitsnet.methods.wrappers.working_size import WorkingSize
-
     problem = task.build(inputs)
     method = make_method(settings, task, problem.traits)
     if not method.full_resolution:
+        from napari_bitsnet.methods.wrappers.working_size import WorkingSize
+
         method = WorkingSize(method, settings.size_limit)
     state = method.start(problem.to(device), device=device, seed=settings.seed)
     return Session(task, inputs, problem, method, state)
@@ -115,10 +114,27 @@ def iter_run(
     task = make_task(settings)
     device = resolve_device(settings.device)
     planes = Planes(mixture, settings.axes, several=any(i.many and i.name == "mixture" for i in task.inputs))
+    height, width = (int(planes.array.shape[planes.axes.index(a)]) for a in "YX")
+    run = _run_planes(settings, task, planes, guides, hints, mask, device, stop)
+    return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
+
+
+def _run_planes(
+    settings: RunSettings,
+    task: Task,
+    planes: Planes,
+    guides: Sequence[Any],
+    hints: Any,
+    mask: Any,
+    device: str,
+    stop: Stop | None,
+) -> Run:
+    """Run every plane of a stack and put the outputs together."""
     guide_planes = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
     hint_planes, mask_planes = planes.match(hints, "hints"), planes.match(mask, "the mask")
 
-    sessions: list[Session | None] = []
+    session: Session | None = None
+    seconds = 0.0
     kept: list[dict[str, NDArray] | None] = []
     notices: list[str] = []
     for index in range(len(planes)):
@@ -128,33 +144,47 @@ def iter_run(
             planes.plane_of(hint_planes, index),
             planes.plane_of(mask_planes, index),
         )
-        height, width = _size(planes)
-        with memory_guard(min(height * width, settings.size_limit**2), device):
-            try:
-                session = start_session(settings, task, inputs, device)
-            except (TypeError, ValueError) as error:
-                if len(planes) == 1:
-                    raise
-                notices.append(f"Slice {index} was left out: {error}")
-                kept.append(None)
-                continue
-            yield from session.advance(
-                iterations=settings.iterations or session.method.iterations,
-                seconds=settings.seconds,
-                stop=stop,
-                plane=index,
-            )
-            kept.append(session.outputs())
-        sessions.append(session)
+        try:
+            started = start_session(settings, task, inputs, device)
+        except (TypeError, ValueError) as error:
+            if len(planes) == 1:
+                raise
+            notices.append(f"Slice {index} was left out: {error}")
+            kept.append(None)
+            continue
+        session = started  # of a stack only the last is kept: its networks would fill the memory
+        yield from session.advance(
+            iterations=settings.iterations or session.method.iterations,
+            seconds=settings.seconds,
+            stop=stop,
+            plane=index,
+        )
+        kept.append(session.outputs())
+        seconds += session.seconds
         notices += _notices(session, kept[-1], index if len(planes) > 1 else None)
         if session.stop_reason == "stopped":
             kept += [None] * (len(planes) - index - 1)
             break
-        if len(planes) > 1:
-            session.state = None  # type: ignore[assignment]  # a stack's networks would fill the memory
-    if not sessions:
+    if session is None:
         raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(notices)}")
-    return _result(settings, planes, sessions, kept, notices, device)
+    outputs = {
+        name: planes.assemble([None if k is None else k[name] for k in kept])
+        for name in next(k for k in kept if k is not None)
+    }
+    provenance = record_provenance(settings, session, seconds, notices, device)
+    return Result(outputs, provenance, tuple(notices), session if len(planes) == 1 else None)
+
+
+def _explain_full_memory(run: Run, pixels: int, device: str) -> Run:
+    """Turn a device's out-of-memory error into one with advice."""
+    try:
+        return (yield from run)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # outside the except block, so that no frame of the failed run keeps its tensors alive
+    free_memory()
+    raise out_of_memory(pixels, device)
 
 
 def iter_resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Run:
@@ -184,11 +214,18 @@ def iter_resume(result: Result, *, iterations: int = 500, stop: Stop | None = No
     settings = settings.updated({"iterations": session.state.step + iterations})
     device = result.provenance["device"]
     height, width = session.problem.observations.shape[-2:]
-    with memory_guard(min(height * width, settings.size_limit**2), device):
-        yield from session.advance(iterations=iterations, stop=stop)
-        outputs = session.outputs()
+    run = _advance_further(settings, session, iterations, stop, device)
+    return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
+
+
+def _advance_further(
+    settings: RunSettings, session: Session, iterations: int, stop: Stop | None, device: str
+) -> Run:
+    yield from session.advance(iterations=iterations, stop=stop)
+    outputs = session.outputs()
     notices = _notices(session, outputs, None)
-    return _result(settings, None, [session], [outputs], notices, device)
+    provenance = record_provenance(settings, session, session.seconds, notices, device)
+    return Result(outputs, provenance, tuple(notices), session)
 
 
 def finish(run: Run) -> Result:
@@ -205,11 +242,6 @@ def finish(run: Run) -> Result:
     return result
 
 
-def _size(planes: Planes) -> tuple[int, int]:
-    height, width = (planes.array.shape[planes.axes.index(a)] for a in "YX")
-    return int(height), int(width)
-
-
 def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | None) -> list[str]:
     """Warnings of one plane's outcome."""
     if outputs is None or "residual" not in outputs or session.problem.mixing.name != "linear":
@@ -221,45 +253,3 @@ def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | 
     if text is None:
         return []
     return [text if index is None else f"{text} (slice {index})"]
-
-
-def _result(
-    settings: RunSettings,
-    planes: Planes | None,
-    sessions: Sequence[Session],
-    kept: Sequence[dict[str, NDArray] | None],
-    notices: Sequence[str],
-    device: str,
-) -> Result:
-    import torch
-
-    last = sessions[-1]
-    first = next(k for k in kept if k is not None)
-    outputs = {
-        name: value if planes is None else planes.assemble([None if k is None else k[name] for k in kept])
-        for name, value in first.items()
-    }
-    provenance = {
-        "software": {
-            "napari-bitsnet": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "task": settings.task,
-        "method": last.method.name,
-        "preset": settings.preset,
-        "settings": settings.model_dump(mode="json"),
-        "task_settings": last.task.config.model_dump(mode="json"),
-        "method_settings": last.method.config.model_dump(mode="json"),
-        "seed": settings.seed,
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "iterations": last.state.step if last.state is not None else None,
-        "stop_reason": last.stop_reason,
-        "seconds": round(sum(s.seconds for s in sessions), 3),
-        "losses": {name: float(value) for name, value in (last.losses or {}).items()},
-        "warnings": list(notices),
-    }
-    single = planes is None or len(planes) == 1
-    return Result(outputs, provenance, tuple(notices), last if single else None)

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-from contextlib import contextmanager
-
 
 class OutOfMemory(MemoryError):
     """The device's memory is full; the message names what would fit."""
@@ -62,31 +55,28 @@ def describe_device(device: str = "auto") -> str:
     return f"CPU ({torch.get_num_threads()} threads)"
 
 
-@contextmanager
-def memory_guard(pixels: int, device: str) -> Iterator[None]:
-    """Turn the device's out-of-memory error into `OutOfMemory`, with advice, and free what can be freed.
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that a device's memory is full, on the GPU or on the CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def out_of_memory(pixels: int, device: str) -> OutOfMemory:
+    """Return the error to raise, with advice.
 
     Parameters
     ----------
     pixels : int
         Working size of the run, height times width.
     device : str
-        Where it runs.
+        Where it ran.
     """
-    import torch
-
-    message = ""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        side = int((pixels / 2) ** 0.5)
-        message = (
-            f"The memory of {device} is full at {pixels / 1e6:.2f} megapixels. "
-            f"What would fit: size_limit={side} (half the pixels), fewer sources, preset='quick' or device='cpu'."
-        )
-    if message:  # raised here, outside the except block, so that no frame keeps tensors alive
-        free_memory()
-        raise OutOfMemory(message)
+    side = int((pixels / 2) ** 0.5)
+    return OutOfMemory(
+        f"The memory of {device} is full at {pixels / 1e6:.2f} megapixels. What would fit: "
+        f"size_limit={side} (half the pixels), fewer sources, preset='quick' or device='cpu'."
+    )
 
 
 def free_memory() -> None:

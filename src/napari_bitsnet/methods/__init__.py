@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.core.registry import Registry
 
@@ -24,13 +24,13 @@ class Method(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]  # as shown in menus
     summary: ClassVar[str]  # one sentence: when to use it
-    Config: ClassVar[type[Config]]
-    presets: ClassVar[dict[str, Config]]  # every method has "quick", "balanced" and "best"
+    Config: ClassVar[type[BaseConfig]]
+    presets: ClassVar[dict[str, BaseConfig]]  # every method has "quick", "balanced" and "best"
     full_resolution: ClassVar[bool]  # True: takes images of any size; False: works at a size limit
 
-    config: Config
+    config: BaseConfig
 
-    def __init__(self, config: Config) -> None: ...
+    def __init__(self, config: BaseConfig) -> None: ...
 
     @property
     def iterations(self) -> int:

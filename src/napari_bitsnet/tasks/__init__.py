@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
-from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.registry import Registry
 
@@ -67,12 +67,12 @@ class Task(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]  # as shown in menus, the user's words: "An X-ray with photographs"
     summary: ClassVar[str]
-    Config: ClassVar[type[Config]]
+    Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
 
-    config: Config
+    config: BaseConfig
 
-    def __init__(self, config: Config) -> None: ...
+    def __init__(self, config: BaseConfig) -> None: ...
 
     def traits(self, *, n_observations: int, n_guides: int, has_hints: bool) -> Traits:
         """What the problem will look like, so that forms can offer the methods that fit; loads no torch."""

@@ -1,0 +1,43 @@
+"""Everything about a run, ready for JSON."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_bitsnet._version import __version__
+from napari_bitsnet.api.runner import Session
+from napari_bitsnet.api.settings import RunSettings
+
+
+def record_provenance(
+    settings: RunSettings, session: Session, seconds: float, notices: Sequence[str], device: str
+) -> dict[str, Any]:
+    """Return the record that every result carries; ``["settings"]`` and the images repeat the run."""
+    import torch
+
+    return {
+        "software": {
+            "napari-bitsnet": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "task": settings.task,
+        "method": session.method.name,
+        "preset": settings.preset,
+        "settings": settings.model_dump(mode="json"),
+        "task_settings": session.task.config.model_dump(mode="json"),
+        "method_settings": session.method.config.model_dump(mode="json"),
+        "seed": settings.seed,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "iterations": session.state.step,
+        "stop_reason": session.stop_reason,
+        "seconds": round(seconds, 3),
+        "losses": {name: float(value) for name, value in (session.losses or {}).items()},
+        "warnings": list(notices),
+    }

@@ -1,0 +1,216 @@
+"""Runs with a tiny method: budget, stopping, resuming, stacks, notices, provenance."""
+
+import json
+import threading
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from napari_bitsnet import api
+from napari_bitsnet.api.notices import NotSeparatedWarning
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.problem import State
+from napari_bitsnet.methods import METHODS
+
+
+class HalfConfig(Config):
+    iterations: int = setting(5, "Iterations.", ge=1, le=100, step=1)
+    converges_at: int = setting(10**9, "Step at which its rule stops it.", ge=1, le=10**9, step=1)
+    amplitude: float = setting(0.1, "Of the checkerboard.", ge=0, le=1, step=0.1)
+
+
+class Half:
+    """Moves a checkerboard from source 2 to source 1, a little more at each step."""
+
+    name: ClassVar[str] = "half"
+    title: ClassVar[str] = "Half"
+    summary: ClassVar[str] = "A toy."
+    Config: ClassVar = HalfConfig
+    presets: ClassVar = {"quick": HalfConfig(iterations=2), "balanced": HalfConfig(), "best": HalfConfig()}
+    full_resolution: ClassVar[bool] = True
+
+    def __init__(self, config):
+        self.config = config
+
+    @property
+    def iterations(self):
+        return self.config.iterations
+
+    def supports(self, traits):
+        return None if traits.n_sources == 2 else "it takes two sources."
+
+    def start(self, problem, *, device, seed):
+        return State(problem, has_start=True)
+
+    def advance(self, state):
+        while True:
+            state.step += 1
+            yield {"loss": np.float32(1 / state.step)}
+
+    def answer(self, state):
+        import torch
+
+        mixture = state.problem.observations
+        board = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(*[n // 2 + 1 for n in mixture.shape[-2:]])
+        board = self.config.amplitude * state.step * board[: mixture.shape[-2], : mixture.shape[-1]]
+        return {"sources": torch.cat([mixture / 2 + board, mixture / 2 - board])}
+
+    def stopping(self):
+        rule = type("Rule", (), {})()
+        rule.count, rule.limit = 0, self.config.converges_at
+
+        def update(sources):
+            rule.count += 1
+            return rule.count >= rule.limit
+
+        rule.update = update
+        return rule
+
+
+@pytest.fixture(autouse=True)
+def half_method():
+    METHODS.register("half")(Half)
+    yield
+    del METHODS._entries["half"]
+
+
+@pytest.fixture
+def mixture():
+    return np.random.default_rng(0).integers(0, 255, (16, 18), dtype=np.uint8)
+
+
+def test_sources_and_residual_add_up_to_the_mixture(mixture):
+    result = api.separate(mixture, method="half")
+    assert result.sources.shape == (2, 16, 18)
+    assert result.sources.dtype == np.float32
+    total = result.sources.astype(np.float64).sum(0) + result.residual
+    assert np.abs(total - mixture).max() <= 1e-6 * 255
+    assert set(result.outputs) == {"source_1", "source_2", "residual"}
+
+
+def test_provenance_is_json_and_repeats_the_run(mixture):
+    result = api.separate(mixture, method="half", preset="quick", seed=3, settings={"iterations": 4})
+    record = json.loads(json.dumps(result.provenance))
+    assert record["iterations"] == 4
+    assert record["stop_reason"] == "iterations"
+    assert record["losses"] == {"loss": pytest.approx(0.25)}
+    assert record["method"] == "half"
+    again = api.run.__globals__["finish"](
+        api.iter_run(api.RunSettings.model_validate(record["settings"]), mixture)
+    )
+    np.testing.assert_array_equal(again.sources, result.sources)
+
+
+def test_iterations_are_yielded_one_by_one_from_the_start(mixture):
+    run = api.iter_separate(mixture, method="half", iterations=3)
+    seen = []
+    while True:
+        try:
+            step = next(run)
+        except StopIteration as end:
+            result = end.value
+            break
+        seen.append((step.step, step.total, step.losses, step.outputs["source_1"].copy()))
+    assert [s[0] for s in seen] == [0, 1, 2, 3]
+    assert {s[1] for s in seen} == {3}
+    assert seen[0][2] == {}
+    assert seen[2][2] == {"loss": 0.5}
+    np.testing.assert_array_equal(seen[-1][3], result.outputs["source_1"])
+    assert not np.array_equal(seen[0][3], seen[-1][3])
+
+
+def test_a_stop_request_keeps_the_best_so_far(mixture):
+    stop = threading.Event()
+    run = api.iter_separate(mixture, method="half", iterations=100, stop=stop.is_set)
+    for step in run:
+        if step.step == 2:
+            stop.set()
+            break
+    with pytest.raises(StopIteration) as end:
+        next(run)
+    result = end.value.value
+    assert result.provenance["stop_reason"] == "stopped"
+    assert result.provenance["iterations"] == 2
+    assert np.isfinite(result.sources).all()
+
+
+def test_the_rule_and_the_clock_end_a_run(mixture):
+    result = api.separate(mixture, method="half", iterations=50, settings={"converges_at": 3})
+    assert (result.provenance["stop_reason"], result.provenance["iterations"]) == ("converged", 3)
+    result = api.separate(mixture, method="half", iterations=1_000_000, seconds=0.1)
+    assert result.provenance["stop_reason"] == "time"
+
+
+def test_resuming_is_the_same_as_running_on(mixture):
+    whole = api.separate(mixture, method="half", iterations=6)
+    half = api.separate(mixture, method="half", iterations=2)
+    more = api.resume(half, iterations=4)
+    np.testing.assert_array_equal(more.sources, whole.sources)
+    assert more.provenance["iterations"] == 6
+    assert more.provenance["settings"]["iterations"] == 6
+    more.drop_state()
+    with pytest.raises(ValueError, match="without"):
+        api.resume(more)
+
+
+def test_a_bad_slice_is_left_out_and_the_rest_goes_on(mixture):
+    stack = np.stack([mixture, np.full_like(mixture, 7), mixture]).astype(np.float32)
+    stack[2, 0, 0] = np.nan
+    with pytest.warns(UserWarning, match="Slice 1 was left out: Expected an image with contrast"):
+        result = api.separate(stack, axes="ZYX", method="half")
+    assert result.sources.shape == (2, 3, 16, 18)
+    assert np.isnan(result.sources[:, 1]).all()
+    assert np.isnan(result.sources[:, 2, 0, 0]).all()
+    assert np.isnan(result.sources[:, 2]).sum() == 2
+    assert np.isfinite(result.sources[:, 0]).all()
+
+
+def test_empty_answers_are_not_passed_off_as_results(mixture):
+    with pytest.warns(NotSeparatedWarning, match="Not separable from this image alone.*second mixture"):
+        result = api.separate(mixture, method="half", settings={"amplitude": 1e-3})
+    assert result.provenance["warnings"] == list(result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "halb"}, "Unknown method 'halb'. Known: .*half"),
+        ({"preset": "fast"}, "Unknown preset 'fast' of half. Known: quick"),
+        ({"settings": {"steps": 3}}, "Unknown setting 'steps'. Known: .*iterations"),
+        ({"settings": {"iterations": 0}}, "greater than or equal to 1"),
+        ({"n_sources": 3}, "Half cannot solve this: it takes two sources."),
+        ({"sources": 3}, "Unknown setting 'sources'. Known: .*n_sources"),
+        ({"device": "cuda:99"}, "Expected a device of this machine"),
+        ({"size_limit": 1}, "greater than or equal to 32"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_settings_are_refused_before_any_work(mixture, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        api.separate(mixture, **{"method": "half", **arguments})
+
+
+def test_unknown_tasks_list_the_known_ones(mixture):
+    with pytest.raises(ValueError, match=r"Unknown task 'x-ray'. Known: .*separate"):
+        api.run("x-ray", mixture)
+
+
+def test_a_full_memory_says_what_would_fit(mixture, monkeypatch):
+    import torch
+
+    from napari_bitsnet.core.device import OutOfMemory
+
+    def full(self, state):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+        yield
+
+    monkeypatch.setattr(Half, "advance", full)
+    with pytest.raises(OutOfMemory, match="What would fit: size_limit=12") as caught:
+        api.separate(mixture, method="half")
+    assert caught.value.__context__ is None
+
+
+def test_tasks_and_methods_are_listed_with_what_they_are_for():
+    assert "Takes one image apart" in api.list_tasks()["separate"]
+    assert "half" in api.list_methods("separate")
