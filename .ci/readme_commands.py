@@ -18,7 +18,9 @@ def readme_commands(text: str) -> dict[str, str]:
     commands = {match["name"]: match["command"] for match in MARKER.finditer(text)}
     missing = {"demo", "tests"} - set(commands)
     if missing:
-        raise ValueError(f"Expected <!-- command: name --> before a one-line bash block for {sorted(missing)}.")
+        raise ValueError(
+            f"Expected <!-- command: name --> before a one-line bash block for {sorted(missing)}."
+        )
     return commands
 
 
