@@ -1,0 +1,122 @@
+"""One separation problem with known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem, its truth, and what can be known about the best possible answer.
+
+    Parameters
+    ----------
+    name, group : str
+        The case and the table it belongs to.
+    task : str
+        A registered task.
+    mixture : ndarray of shape (Y, X[, C]) or (M, Y, X[, C])
+        What the method sees.
+    truths : ndarray of shape (K, Y, X[, C])
+        Shares of the mixture, or whole images if `shares` is False.
+    guides, hints, options
+        As in `napari_bitsnet.run`.
+    shares : bool
+        Whether truths add up to the mixture.
+    scored_mixture : ndarray, optional
+        What the null is computed from where it is not the mixture itself: the optical density of an
+        attenuation image.
+    lo, hi : float, optional
+        Values that count as 0 and 1 in scores; default the scored mixture's minimum and maximum.
+    ceiling : ndarray, optional
+        The best answer of this kind if what can be known were known exactly; None where it cannot be
+        computed.
+    """
+
+    name: str
+    group: str
+    task: str
+    mixture: NDArray
+    truths: NDArray
+    guides: Sequence[NDArray | None] = ()
+    hints: NDArray | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    shares: bool = True
+    scored_mixture: NDArray | None = None
+    lo: float | None = None
+    hi: float | None = None
+    ceiling: NDArray | None = None
+
+    @property
+    def null(self) -> NDArray:
+        """The mixture that stands for no answer at all; for several mixtures their mean."""
+        if self.scored_mixture is not None:
+            return self.scored_mixture
+        several = self.mixture.ndim == self.truths.ndim
+        return self.mixture.mean(axis=0) if several else self.mixture
+
+
+def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Case:
+    """Superimpose two images in [0, 1] half and half, ``I = (t_1 + t_2) / 2``, without rounding."""
+    truths = np.stack([first, second]).astype(np.float32) / 2
+    return Case(
+        name,
+        group,
+        "separate",
+        truths.sum(axis=0),
+        truths,
+        options={"low": 0.0, "high": 1.0},
+        lo=0.0,
+        hi=1.0,
+    )
+
+
+def two_mixtures(
+    name: str,
+    group: str,
+    images: Sequence[NDArray],
+    weights: NDArray,
+    *,
+    noise: float = 0.0,
+    seed: int = 0,
+    rule: str = "sum-to-one",
+) -> Case:
+    """Mix images in [0, 1] with known weights, add noise, round to 8 bits; the ceiling inverts the weights.
+
+    Parameters
+    ----------
+    name, group : str
+        As in `Case`.
+    images : sequence of K arrays of shape (Y, X[, C])
+        Whole images.
+    weights : array of shape (M, K)
+        Dimensionless.
+    noise : float
+        Standard deviation on the [0, 1] scale.
+    seed : int
+        Of the noise.
+    rule : str
+        What the method is told about the weights.
+    """
+    truths = np.stack(images).astype(np.float64)
+    mixed = np.tensordot(weights, truths, axes=1)
+    mixed = mixed + noise * np.random.default_rng(seed).standard_normal(mixed.shape)
+    observed = np.round(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
+    known = np.tensordot(np.linalg.pinv(weights), observed.astype(np.float64), axes=1)
+    return Case(
+        name,
+        group,
+        "multi_mixture",
+        observed,
+        (truths * 255).astype(np.float32),
+        options={"n_sources": len(images), "weights": rule},
+        shares=False,
+        lo=0.0,
+        hi=255.0,
+        ceiling=known.astype(np.float32),
+    )

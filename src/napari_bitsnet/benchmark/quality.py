@@ -1,0 +1,159 @@
+"""Methods x presets x cases x seeds -> rows of scores, one line of JSON each, so that a long run resumes."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.api import Result, run
+from napari_bitsnet.benchmark.case import Case
+from napari_bitsnet.benchmark.memory import PeakMemory
+from napari_bitsnet.benchmark.statistics import crosstalk
+from napari_bitsnet.core.metrics import empty_answers, score
+
+Row = dict[str, Any]
+COLUMNS = ("psnr", "ssim", "psnr_offset_free", "gain", "gain_offset_free")
+
+
+def parse_contender(text: str) -> tuple[str, str]:
+    """Read ``method`` or ``method:preset``; the preset defaults to balanced."""
+    method, _, preset = text.partition(":")
+    return method, preset or "balanced"
+
+
+def measure(
+    cases: Iterable[Case],
+    contenders: Sequence[str],
+    rows_file: Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    device: str = "auto",
+) -> Iterator[tuple[Row, Case, Result | None]]:
+    """Run every contender that supports a case and append its row to `rows_file`.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        Read one after another; only one is in memory.
+    contenders : sequence of str
+        ``"method"`` or ``"method:preset"``; ``"auto"`` is what the task would choose.
+    rows_file : Path
+        One JSON object a line. Rows that are there already are not measured again.
+    seeds : sequence of int
+        One run each.
+    device : str
+        As in `napari_bitsnet.run`.
+
+    Yields
+    ------
+    tuple of Row, Case, Result or None
+        Null and ceiling rows have no result; rows found in the file are yielded without one.
+    """
+    known = {_key(row): row for row in load_rows(rows_file)}
+    rows_file.parent.mkdir(parents=True, exist_ok=True)
+    for case in cases:
+        for row in reference_rows(case):
+            if _key(row) not in known:
+                _append(rows_file, row)
+            yield row, case, None
+        for contender in contenders:
+            for seed in seeds:
+                row = {"group": case.group, "case": case.name, "contender": contender, "seed": seed}
+                if _key(row) in known:
+                    yield known[_key(row)], case, None
+                    continue
+                outcome = _run(case, contender, seed, device)
+                if outcome is None:
+                    continue
+                result, seconds, mib = outcome
+                row |= score_row(case, result.sources)
+                row |= {"seconds": seconds, "peak_mib": mib, "warned": bool(result.warnings)}
+                _append(rows_file, row)
+                yield row, case, result
+
+
+def reference_rows(case: Case) -> list[Row]:
+    """Score the mixture as the answer, the best empty answer and, where it can be known, the ceiling."""
+    null = case.null.astype(np.float64)
+    n = len(case.truths)
+    lo = float(np.nanmin(null)) if case.lo is None else case.lo
+    hi = float(np.nanmax(null)) if case.hi is None else case.hi
+    factor = n if case.shares else 1
+
+    def own_units(shares: NDArray) -> NDArray:
+        return shares * (hi - lo) * n / factor + lo / factor
+
+    unit = (null - lo) / (hi - lo)
+    mixture = own_units(np.stack([unit / n] * n))
+    empties = [score_row(case, own_units(shares)) for shares in empty_answers(unit, n)]
+    best = max(empties, key=lambda row: row["gain"])
+    rows = [("null: mixture", score_row(case, mixture)), ("null: best empty answer", best)]
+    if case.ceiling is not None:
+        rows.append(("ceiling", score_row(case, case.ceiling)))
+    base = {"group": case.group, "case": case.name, "seed": None}
+    return [{**base, "contender": name, **row} for name, row in rows]
+
+
+def score_row(case: Case, sources: NDArray) -> Row:
+    """Scores of one answer: means over sources, with crosstalk."""
+    scores = score(sources, case.truths, case.null, shares=case.shares, lo=case.lo, hi=case.hi)
+    ordered = sources[scores["assignment"]]
+    return {
+        **{name: scores[f"mean_{name}"] for name in COLUMNS},
+        "ssim_gain": scores["mean_ssim"] - scores["mean_ssim_mixture"],
+        "crosstalk": float(np.mean(crosstalk(ordered, case.truths))),
+    }
+
+
+def load_rows(path: Path) -> list[Row]:
+    """Return the rows measured so far; a last line cut off by a crash is left out."""
+    rows = []
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, float, float | None] | None:
+    """Run one contender, or return None where it does not support the case."""
+    method, preset = parse_contender(contender)
+    with warnings.catch_warnings(), PeakMemory(device) as memory:
+        warnings.simplefilter("ignore")
+        began = time.perf_counter()
+        try:
+            result = run(
+                case.task,
+                case.mixture,
+                guides=case.guides,
+                hints=case.hints,
+                method=method,
+                preset=preset,
+                seed=seed,
+                device=device,
+                **case.options,
+            )
+        except ValueError as error:
+            if "cannot solve this" in str(error):
+                return None
+            raise
+        seconds = time.perf_counter() - began
+    result.drop_state()
+    return result, seconds, memory.mib
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["group"], row["case"], row["contender"], row["seed"]
+
+
+def _append(path: Path, row: Row) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
