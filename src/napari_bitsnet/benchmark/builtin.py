@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_bitsnet.benchmark.case import Case, half_and_half, two_mixtures
+from napari_bitsnet.data.photographs import bundled_photograph
 
 WEIGHTS = {
     "easy": np.array([[0.72, 0.28], [0.45, 0.55]]),
@@ -17,34 +17,6 @@ WEIGHTS = {
 
 PAIRS = [("astronaut", "coffee"), ("chelsea", "rocket"), ("coffee", "chelsea"), ("astronaut", "retina")]
 """Photographs of `skimage.data` that are superimposed."""
-
-
-def photograph(name: str, size: int) -> NDArray:
-    """Return a photograph of `skimage.data` that ships with it, (size, size, 3) in [0, 1]."""
-    from skimage import data
-
-    return square(getattr(data, name)(), size)
-
-
-def square(image: NDArray, size: int) -> NDArray:
-    """Crop the centre square, resize it with anti-aliasing, scale 8 or 16 bits to [0, 1].
-
-    Parameters
-    ----------
-    image : array of shape (Y, X[, C])
-        Integers or floats; opacity is dropped.
-    size : int
-        Side of the result in pixels.
-    """
-    from skimage.transform import resize
-    from skimage.util import img_as_float
-
-    image = img_as_float(image)
-    image = image[..., :3] if image.ndim == 3 else image
-    side = min(image.shape[:2])
-    y, x = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    crop = image[y : y + side, x : x + side]
-    return np.clip(resize(crop, (size, size), order=3, anti_aliasing=True), 0, 1).astype(np.float32)
 
 
 def panel_case(seed: int, size: int, n_guides: int, group: str, **arguments: float) -> Case:
@@ -82,13 +54,10 @@ def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Case]:
         for seed in range(n):
             yield panel_case(seed, size, n_guides, f"panel, {words}, noise 2 %", noise=0.02)
     for first, second in PAIRS:
-        pair = [photograph(first, size), photograph(second, size)]
+        pair = [bundled_photograph(first, size), bundled_photograph(second, size)]
         for words, weights in WEIGHTS.items():
             yield two_mixtures(f"{first} + {second}", f"two mixtures, {words} weights", pair, weights)
             yield two_mixtures(
                 f"{first} + {second}", f"two mixtures, {words} weights, noise 2 %", pair, weights, noise=0.02
             )
-    for first, second in PAIRS:
-        yield half_and_half(
-            f"{first} + {second}", "blind, bundled", photograph(first, size), photograph(second, size)
-        )
+        yield half_and_half(f"{first} + {second}", "blind, bundled", *pair)

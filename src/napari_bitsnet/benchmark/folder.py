@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.benchmark.builtin import WEIGHTS, square
+from napari_bitsnet.benchmark.builtin import WEIGHTS
 from napari_bitsnet.benchmark.case import Case, half_and_half, two_mixtures
+from napari_bitsnet.data.photographs import fit
 
 SET_PAIRS = [
     ("set5/baby", "set5/bird"),
@@ -70,7 +71,7 @@ def read(path: Path, size: int) -> NDArray:
     from skimage.color import gray2rgb
     from skimage.io import imread
 
-    return square(gray2rgb(imread(path)), size)
+    return fit(gray2rgb(imread(path)), size)
 
 
 def _sets(data: Path, size: int) -> Iterator[Case]:
@@ -125,7 +126,7 @@ def _slices(path: Path, size: int) -> Iterator[Case]:
 
     volume = imread(path).astype(np.float32)
     for z in (20, 28, 36, 44):
-        first, second = (square(volume[k] / volume.max(), size) for k in (z, z + 14))
+        first, second = (fit(volume[k] / volume.max(), size) for k in (z, z + 14))
         yield half_and_half(f"slices {z} + {z + 14}", "MRI slices", first, second)
 
 

@@ -1,0 +1,48 @@
+"""``napari-bitsnet benchmark``: score methods on cases with known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CONTENDERS = "regression,ica,feedforward,bitsnet:quick,bitsnet:balanced"
+
+
+def benchmark(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for rows, tables and pictures.")] = Path(
+        "benchmark"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of measuring images; without it, built-in cases only.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Contenders, comma-separated: method or method:preset; or auto.")
+    ] = CONTENDERS,
+    groups: Annotated[
+        str, typer.Option(help="Only groups of cases whose name contains one of these, comma-separated.")
+    ] = "",
+    size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the images in pixels.")] = 256,
+    n: Annotated[int, typer.Option(min=1, max=100, help="Panels, random pairs and triplets a group.")] = 4,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each, with seeds 0, 1, …")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    sheets: Annotated[bool, typer.Option(help="Draw a picture of every case.")] = True,
+) -> None:
+    """Score methods on cases with known truth, beside nulls and ceilings. A stopped run resumes."""
+    from tqdm import tqdm
+
+    from napari_bitsnet.benchmark.run import Plan, run_benchmark
+
+    def split(text: str) -> list[str]:
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    plan = Plan(split(methods), data, split(groups), size, n, seeds, device)
+    with tqdm(unit="row") as progress:
+
+        def show(row: dict) -> None:
+            progress.set_description(f"{row['group']}: {row['case']}")
+            progress.update()
+
+        table = run_benchmark(plan, out, sheets=sheets, show=show)
+    typer.echo(table.read_text("utf-8"))

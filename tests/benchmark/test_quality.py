@@ -1,0 +1,100 @@
+"""The benchmark on small cases: references, resuming, tables, pictures."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_bitsnet.benchmark.case import half_and_half, two_mixtures
+from napari_bitsnet.benchmark.folder import folder_cases
+from napari_bitsnet.benchmark.quality import load_rows, measure, parse_contender, reference_rows
+from napari_bitsnet.benchmark.run import Plan, run_benchmark
+from napari_bitsnet.benchmark.tables import markdown, paired, to_csv
+from napari_bitsnet.data.photographs import bundled_photograph
+
+WEIGHTS = np.array([[0.72, 0.28], [0.45, 0.55]])
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return [bundled_photograph(name, 64) for name in ("astronaut", "coffee")]
+
+
+@pytest.fixture(scope="module")
+def mixed(pair):
+    return two_mixtures("a + c", "two mixtures", pair, WEIGHTS)
+
+
+def test_the_mixture_gains_nothing_and_truth_everything(pair):
+    case = half_and_half("a + c", "blind", *pair)
+    null, empty = reference_rows(case)
+    assert null["gain"] == pytest.approx(0, abs=1e-9)
+    assert null["gain_offset_free"] == pytest.approx(0, abs=1e-9)
+    assert null["crosstalk"] == pytest.approx(1, abs=1e-6)
+    assert empty["contender"] == "null: best empty answer"
+    assert 0 < empty["gain"] < 1.5
+
+
+def test_the_null_of_several_mixtures_is_their_mean(mixed):
+    null, _, ceiling = reference_rows(mixed)
+    assert null["gain"] == pytest.approx(0, abs=1e-9)
+    assert ceiling["contender"] == "ceiling"
+    assert ceiling["gain"] > 15
+
+
+def test_rows_are_measured_once_and_found_again(mixed, tmp_path):
+    file = tmp_path / "rows.jsonl"
+    first = list(measure([mixed], ["ica"], file))
+    assert [row["contender"] for row, _, _ in first][-1] == "ica"
+    assert first[-1][2] is not None
+    with file.open("a") as handle:
+        handle.write('{"group": "cut o')
+    again = list(measure([mixed], ["ica"], file))
+    assert again[-1][2] is None
+    assert again[-1][0] == first[-1][0]
+    assert len(load_rows(file)) == 4
+
+
+def test_what_a_method_does_not_support_is_left_out(mixed, tmp_path):
+    rows = [row for row, _, _ in measure([mixed], ["regression"], tmp_path / "rows.jsonl")]
+    assert all(row["contender"].startswith(("null", "ceiling")) for row in rows)
+
+
+def test_a_plan_writes_tables_and_pictures(tmp_path):
+    plan = Plan(["ica"], groups=["two mixtures, easy weights"], size=48, n=1)
+    shown = []
+    table = run_benchmark(plan, tmp_path, show=shown.append)
+    text = table.read_text("utf-8")
+    assert "| ica |" in text
+    assert "null: mixture" in text
+    assert "ceiling" in text
+    assert plan.command() in text
+    assert (
+        len(list((tmp_path / "sheets").glob("*.png")))
+        == len({row["case"] for row in shown if "noise" not in row["group"]}) * 2
+    )
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert len(to_csv(rows).splitlines()) == len(rows) + 1
+
+
+def test_tables_put_nulls_first_and_ceilings_last():
+    base = {"group": "g", "case": "c", "psnr": 1.0, "ssim": 0.5, "psnr_offset_free": 1.0, "gain": 0.0}
+    base |= {"ssim_gain": 0.0, "crosstalk": 0.0}
+    rows = [
+        {**base, "contender": name, "seed": 0, "gain_offset_free": gain}
+        for name, gain in (("ceiling", 9.0), ("good", 5.0), ("bad", -1.0), ("null: mixture", 0.0))
+    ]
+    names = [line.split("|")[1].strip() for line in markdown(rows).splitlines()[4:]]
+    assert names == ["null: mixture", "bad", "good", "ceiling"]
+    mean, low, high = paired(rows, "good", "bad", "g")
+    assert (mean, low, high) == (6.0, 6.0, 6.0)
+    with pytest.raises(ValueError, match="cases that both"):
+        paired(rows, "good", "absent", "g")
+
+
+def test_contenders_and_absent_folders(tmp_path):
+    assert parse_contender("bitsnet:quick") == ("bitsnet", "quick")
+    assert parse_contender("ica") == ("ica", "balanced")
+    with pytest.raises(FileNotFoundError, match="which is absent"):
+        next(folder_cases(tmp_path / "nothing"))
+    assert list(folder_cases(tmp_path)) == []
