@@ -144,15 +144,15 @@ def iter_separate(mixture: Any, **arguments: Any) -> Run:
     **arguments
         As in `run`.
 
-    Yields
-    ------
-    Iteration
-        With ``losses`` and ``outputs``, fetched from the device only when looked at.
-
     Returns
     -------
     Result
         The generator's return value.
+
+    Yields
+    ------
+    Iteration
+        With ``losses`` and ``outputs``, fetched from the device only when looked at.
     """
     return _start("separate", mixture, **arguments)
 

@@ -37,7 +37,7 @@ class Result:
 
     @property
     def sources(self) -> NDArray:
-        """The sources, (K, *mixture.shape), float32."""
+        """The sources, ``(K, *mixture.shape)``, float32."""
         names = [name for name in self.outputs if name.startswith("source_")]
         return np.stack([self.outputs[name] for name in names])
 

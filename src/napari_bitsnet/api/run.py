@@ -94,15 +94,15 @@ def iter_run(
     stop : callable, optional
         Asked after every iteration; True ends the run and keeps the best so far.
 
+    Returns
+    -------
+    Result
+
     Yields
     ------
     Iteration
         One step. In a stack its ``plane`` says which slice; slices that cannot be worked on are left out
         with a warning in the result.
-
-    Returns
-    -------
-    Result
 
     Raises
     ------
