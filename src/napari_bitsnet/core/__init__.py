@@ -1,0 +1,1 @@
+"""The mathematics that all else is made of; it knows nothing above it."""

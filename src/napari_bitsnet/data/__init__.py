@@ -1,0 +1,1 @@
+"""Samples and simulated mixtures whose sources are known."""

@@ -1,0 +1,1 @@
+"""Loss terms, one a file; means over pixels, never sums."""

@@ -1,0 +1,1 @@
+"""How networks are fitted: Adam, ADMM with RED, what is kept, when to stop."""

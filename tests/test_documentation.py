@@ -1,0 +1,120 @@
+"""What is documented is what is there, and what is run."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import napari_bitsnet
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = PROJECT / "src" / "napari_bitsnet"
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    *PROJECT.glob("*.md"),
+    *(p for p in (PROJECT / "docs").rglob("*.md") if p.parent.name != "generated"),
+]
+COMMANDS = {
+    "demo": "python -m pip install -c constraints.txt . && napari-bitsnet demo",
+    "tests": 'python -m pip install -c constraints.txt ".[test]" && python -m pytest',
+}
+FUNCTIONS = [name for name in napari_bitsnet.__all__ if name[0].islower() and name != "metrics"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_readme_command_is_the_one_that_the_checks_run(name: str):
+    extracted = subprocess.run(
+        [sys.executable, PROJECT / ".ci" / "readme_commands.py", name],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert extracted == COMMANDS[name]
+    assert f"\n```bash\n{extracted}\n```\n" in README
+    assert "for name in demo tests; do\n    command=$(python .ci/readme_commands.py" in (
+        PROJECT / ".ci" / "run"
+    ).read_text(encoding="utf-8")
+
+
+def test_a_readme_without_its_commands_is_an_error(tmp_path: Path):
+    script = tmp_path / ".ci" / "readme_commands.py"
+    script.parent.mkdir()
+    script.write_text((PROJECT / ".ci" / "readme_commands.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "README.md").write_text("# Nothing here\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, script, "demo"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Expected <!-- command: name -->" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")],
+    ids=lambda p: str(p.relative_to(PROJECT)),
+)
+def test_pictures_and_pages_that_a_page_names_are_there(page: Path):
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"!?\[[^\]]*\]\((?!https?:|#|mailto:)([^)#]+)[^)]*\)", text)
+    named += re.findall(r"```\{(?:image|figure|include|literalinclude)\} (\S+)", text)
+    missing = [target for target in named if not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_name_says_what_it_takes_and_returns(name: str):
+    function = getattr(napari_bitsnet, name)
+    text = inspect.getdoc(function) or ""
+    parameters = inspect.signature(function).parameters
+    documented = documented_parameters(text)
+    assert set(parameters) == documented
+    assert re.search(r"^(Returns|Yields)\n-+$", text, re.MULTILINE) or "Return" in text.splitlines()[0]
+
+
+def documented_parameters(text: str) -> set[str]:
+    """Names in the Parameters section of a numpydoc text."""
+    found = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[^\n]*\n-{3,}$|\Z)", text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return set()
+    heads = re.findall(r"^(\*{0,2}\w[\w, *]*?)(?: :.*)?$", found[1], re.MULTILINE)
+    return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
+
+
+def definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Public definitions at the top and in public classes, but setters and overrides of torch's and Qt's."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        setter = any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in node.decorator_list)
+        if not setter and node.name != "forward" and not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", node.name):
+            yield node
+        if isinstance(node, ast.ClassDef):
+            yield from definitions(node)
+
+
+def complaints(node: ast.FunctionDef | ast.ClassDef) -> Iterator[str]:
+    """What is wrong with a definition's docstring."""
+    text = ast.get_docstring(node)
+    if not text:
+        yield f"{node.name} has no docstring"
+        return
+    if not text.splitlines()[0].rstrip().endswith((".", ":", "?", "…", ")", "``")):
+        yield f"{node.name}'s first line is no sentence: {text.splitlines()[0]!r}"
+    if isinstance(node, ast.FunctionDef):
+        given = node.args
+        names = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        stale = documented_parameters(text) - {a.arg for a in names if a is not None}
+        if stale:
+            yield f"{node.name} documents {sorted(stale)}, which it does not take"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_every_public_function_and_class_is_described(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert [text for node in definitions(tree) for text in complaints(node)] == []
+    assert ast.get_docstring(tree), "the file does not say what it is for"
