@@ -1,0 +1,236 @@
+"""Results to files: float32 TIFFs, a preview and the record of the run, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.preview import draw_preview
+from napari_bitsnet.api.result import Result
+from napari_bitsnet.data.calibration import Calibration
+
+_IMAGEJ_ORDER = "TZCYX"
+
+
+def check_writable(folder: str | Path) -> Path:
+    """Make a folder and try it, before any long work.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made with its parents if it does not exist.
+
+    Returns
+    -------
+    Path
+        Absolute.
+
+    Raises
+    ------
+    ValueError
+        If nothing can be written there.
+    """
+    folder = Path(folder).expanduser().absolute()
+    trial = folder / f".trial.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"Expected a folder that can be written to, got {folder} ({error.strerror}): choose another one."
+        ) from error
+    return folder
+
+
+def record_path(folder: str | Path, stem: str) -> Path:
+    """Where `save_result` puts the record of a run."""
+    return Path(folder) / f"{stem}_run.json"
+
+
+def is_finished(folder: str | Path, stem: str) -> bool:
+    """Whether a run was written in full: its record says so and the files it names are there."""
+    path = record_path(folder, stem)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return bool(record["complete"]) and all((path.parent / name).exists() for name in record["files"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return False
+
+
+def save_result(
+    result: Result,
+    mixture: NDArray,
+    folder: str | Path,
+    stem: str,
+    *,
+    calibration: Calibration | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write a result: ``<stem>_<output>.tif`` for every image, ``<stem>_preview.png``, ``<stem>_run.json``.
+
+    Each file is written under a temporary name in the same folder and renamed; the record comes last, so
+    that its presence says that all is there. Files of an earlier run under the same stem are replaced.
+
+    Parameters
+    ----------
+    result : Result
+        What to write. Outputs that are no images (mixing weights, say) go into the record, as ``values``.
+    mixture : array
+        What was run on, as it was given to `run`; for the preview and the layout.
+    folder : str or Path
+        Must exist; see `check_writable`.
+    stem : str
+        Beginning of the names.
+    calibration : Calibration, optional
+        How large a pixel is: of the mixture's file.
+    inputs : mapping, optional
+        Paths of the input files, for the record: ``mixture`` (a list), ``guides``, ``hints``, ``mask``.
+
+    Returns
+    -------
+    list of Path
+        The files, the record last.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written; nothing half-written stays behind.
+
+    Notes
+    -----
+    TIFFs are ImageJ hyperstacks in the order of axes T, Z, C, Y, X: channels come before Y and X, since
+    ImageJ knows no float32 RGB. NaN stays NaN.
+    """
+    folder, record = Path(folder), record_path(folder, stem)
+    planes = Planes(mixture, result.provenance["settings"]["axes"], several=_several(result))
+    axes = {name: image_axes(output, planes) for name, output in result.outputs.items()}
+    files = {name: f"{stem}_{name}.tif" for name in result.outputs if axes[name]}
+    files["preview"] = f"{stem}_preview.png"
+    earlier = _files_of(record)
+
+    record.unlink(missing_ok=True)
+    for name, letters in axes.items():
+        if letters is not None:
+            with atomically(folder / files[name]) as path:
+                write_tiff(path, result.outputs[name], letters, calibration)
+    with atomically(folder / files["preview"]) as path:
+        _write_png(path, draw_preview(result, planes, axes))
+    for name in earlier - set(files.values()):
+        (folder / name).unlink(missing_ok=True)
+
+    values = {name: output.tolist() for name, output in result.outputs.items() if axes[name] is None}
+    content = {
+        "complete": result.provenance["stop_reason"] != "stopped",
+        **result.provenance,
+        "planes": len(planes),
+        "inputs": dict(inputs or {}),
+        "files": files,
+        "values": values,
+    }
+    with atomically(record) as path:
+        path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return [*(folder / name for name in files.values()), record]
+
+
+def image_axes(output: NDArray, planes: Planes) -> str | None:
+    """Return the axes of an output in the layout of the mixture's `planes`, or None if it is no image."""
+    full = planes.axes
+    for axes in (full.replace("M", ""), full.replace("M", "").replace("C", ""), full, full.replace("C", "")):
+        sizes = [planes.array.shape[full.index(a)] for a in axes]
+        # opacity, the fourth channel, is not part of the outputs
+        if len(axes) == output.ndim and all(
+            n == size or (a == "C" and n == 3 and size == 4)
+            for a, n, size in zip(axes, output.shape, sizes, strict=True)
+        ):
+            return axes
+    return None
+
+
+def write_tiff(path: Path, image: NDArray, axes: str, calibration: Calibration | None = None) -> None:
+    """Write one image as a float32 TIFF that ImageJ reads.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    image : array
+        Any layout.
+    axes : str
+        One letter a dimension. Letters other than ImageJ's T, Z, C, Y, X take the place of Z or T where
+        these are free; where they are not, the file is a plain TIFF with its axes in tifffile's description.
+    calibration : Calibration, optional
+        How large a pixel is.
+    """
+    import tifffile
+
+    image = np.asarray(image, dtype=np.float32)
+    letters = list(axes)
+    for place, letter in enumerate(letters):
+        if letter not in _IMAGEJ_ORDER:
+            letters[place] = next((free for free in "ZT" if free not in letters), letter)
+    is_imagej = set(letters) <= set(_IMAGEJ_ORDER)
+    if is_imagej:
+        order = sorted(range(len(letters)), key=lambda place: _IMAGEJ_ORDER.index(letters[place]))
+        image, letters = image.transpose(order), [letters[place] for place in order]
+    metadata: dict[str, Any] = {"axes": "".join(letters)}
+    options: dict[str, Any] = {}
+    if calibration is not None:
+        options = {"resolution": calibration.per_unit, "resolutionunit": calibration.resolution_unit}
+        if is_imagej:
+            metadata |= calibration.imagej_metadata()
+    tifffile.imwrite(
+        path, image, imagej=is_imagej, photometric="minisblack", metadata=metadata, software="napari-bitsnet", **options
+    )
+
+
+@contextmanager
+def atomically(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what was written there takes its place at the end, or goes."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _several(result: Result) -> bool:
+    from napari_bitsnet.tasks import TASKS
+
+    return any(i.many and i.name == "mixture" for i in TASKS.get(result.provenance["task"]).inputs)
+
+
+def _files_of(record: Path) -> set[str]:
+    """File names that an earlier record lists; only plain names, so that nothing outside is touched."""
+    try:
+        names = json.loads(record.read_text(encoding="utf-8"))["files"].values()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return set()
+    return {name for name in names if isinstance(name, str) and Path(name).name == name}
+
+
+def _write_png(path: Path, image: NDArray) -> None:
+    from PIL import Image
+
+    Image.fromarray(image).save(path, format="PNG")
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON cannot say (NaN, infinities) by null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value
