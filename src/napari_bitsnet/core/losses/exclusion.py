@@ -1,0 +1,136 @@
+"""Gradient exclusion: the same edge should not be drawn in two sources."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def exclusion_loss(
+    a: Tensor,
+    b: Tensor,
+    *,
+    n_scales: int = 3,
+    balanced: bool = False,
+    valid: Tensor | None = None,
+    epsilon: float = 1e-10,
+) -> Tensor:
+    """Penalise edges that two images share.
+
+    Parameters
+    ----------
+    a, b : Tensor of shape (N, C, H, W)
+        Images in [0, 1], or feature maps; same N, H, W; C may differ.
+    n_scales : int
+        Number of dyadic scales; each halves H and W.
+    balanced : bool
+        Scale the gradients of `b` by ``2 mean|da| / mean|db|`` first, as in the original paper; the
+        released BITS-Net code leaves them as they are.
+    valid : Tensor of shape (1, 1, H, W), optional
+        bool; differences that touch a pixel where it is False do not count.
+    epsilon : float
+        Keeps the fourth root's slope finite where no edges coincide; it moves the value by less than
+        ``epsilon ** (1 / 4)``.
+
+    Returns
+    -------
+    Tensor of shape ()
+        Dimensionless, >= 0; 0 where no edges coincide.
+
+    Raises
+    ------
+    ValueError
+        If N, H or W differ, or an image is too small for `n_scales`.
+
+    Notes
+    -----
+    Mean over scales, directions and channel pairs of
+    ``m ** (1 / 4)``, ``m = mean(tanh(da / 2)**2 * tanh(db / 2)**2)``, d = forward difference. The means of all
+    channel pairs are one matrix product of the squared, squashed differences: C_a x pixels times pixels x C_b.
+    Departure from the paper: ``(m + epsilon) ** (1 / 4) - epsilon ** (1 / 4)``, since the plain root has no finite
+    slope at 0. The BITS-Net paper names this loss without writing it.
+
+    References
+    ----------
+    Zhang, Ng & Chen, "Single Image Reflection Separation with Perceptual Losses", CVPR 2018,
+    doi:10.1109/CVPR.2018.00503.
+    """
+    if a.shape[0] != b.shape[0] or a.shape[-2:] != b.shape[-2:]:
+        raise ValueError(
+            f"Expected images of the same N, H and W, got shapes {tuple(a.shape)} and {tuple(b.shape)}."
+        )
+    fitting = fitting_scales(a.shape[-2], a.shape[-1], n_scales)
+    if fitting < n_scales:
+        raise ValueError(
+            f"Expected an image that can be halved {n_scales - 1} times and keep 2 pixels a side, got "
+            f"{a.shape[-2]} x {a.shape[-1]}: use n_scales={fitting}."
+        )
+    terms = []
+    weight = None if valid is None else valid.to(a)
+    for scale in range(n_scales):
+        if scale:
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+            # a coarse pixel is valid if all four below it are
+            weight = None if weight is None else -F.max_pool2d(-weight, 2)
+        for axis in (-1, -2):
+            da, db = a.diff(dim=axis), b.diff(dim=axis)
+            if balanced:
+                db = db * (2 * da.abs().mean() / db.abs().mean().clamp(min=epsilon))
+            squares_a, squares_b = torch.tanh(da / 2) ** 2, torch.tanh(db / 2) ** 2
+            if weight is None:
+                count: Tensor | int = max(da.shape[-2] * da.shape[-1], 1)
+            else:
+                both = _pairwise_minimum(weight, axis)
+                squares_a, count = squares_a * both, both.sum().clamp(min=1)
+            products = squares_a.flatten(2) @ squares_b.flatten(2).transpose(1, 2)  # (N, C_a, C_b)
+            means = products.mean(dim=0) / count
+            terms.append(((means + epsilon) ** 0.25 - epsilon**0.25).mean())
+    return torch.stack(terms).mean()
+
+
+def pairwise_exclusion(
+    sources: Tensor,
+    *,
+    n_scales: int = 3,
+    balanced: bool = False,
+    valid: Tensor | None = None,
+) -> Tensor:
+    """Mean of `exclusion_loss` over all pairs of K sources.
+
+    Parameters
+    ----------
+    sources : Tensor of shape (K, C, H, W)
+        Images in [0, 1]; where they are too small for `n_scales`, as many scales as fit are used.
+    n_scales, balanced, valid
+        See `exclusion_loss`.
+
+    Returns
+    -------
+    Tensor of shape ()
+        Dimensionless, >= 0; with K = 2 the loss of the one pair.
+    """
+    n_scales = fitting_scales(sources.shape[-2], sources.shape[-1], n_scales)
+    terms = [
+        exclusion_loss(
+            sources[k : k + 1], sources[j : j + 1], n_scales=n_scales, balanced=balanced, valid=valid
+        )
+        for k, j in combinations(range(len(sources)), 2)
+    ]
+    return torch.stack(terms).mean()
+
+
+def fitting_scales(height: int, width: int, n_scales: int) -> int:
+    """How many of `n_scales` dyadic scales keep at least 2 pixels a side; at least 1."""
+    side, fitting = min(height, width), 1
+    while fitting < n_scales and side // 2 >= 2:
+        side, fitting = side // 2, fitting + 1
+    return fitting
+
+
+def _pairwise_minimum(weight: Tensor, axis: int) -> Tensor:
+    """Where both pixels of a forward difference count."""
+    size = weight.shape[axis] - 1
+    return torch.minimum(weight.narrow(axis, 0, size), weight.narrow(axis, 1, size))

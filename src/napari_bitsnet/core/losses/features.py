@@ -1,0 +1,77 @@
+"""Deep feature separation (BITS-Net eq. 4): the generators' feature maps should not share edges either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.core.losses.exclusion import exclusion_loss, fitting_scales
+
+
+def feature_exclusion_loss(
+    features: Sequence[Sequence[Tensor]],
+    *,
+    kappa: Sequence[int] = (0,),
+    n_scales: int = 3,
+    squash: bool = False,
+    n_channels: int | None = None,
+    rng: torch.Generator | None = None,
+) -> Tensor:
+    """Sum the exclusion loss of feature maps over the layers in κ; mean over pairs of sources.
+
+    ``Loss_Feat = sum_{k in kappa} Loss_Excl(phi_1k, phi_2k)``
+
+    Parameters
+    ----------
+    features : sequence of K sequences of Tensor (N, C_s, H_s, W_s)
+        The feature maps of each source's generator, as `SkipNetwork` returns them.
+    kappa : sequence of int
+        The layers, 0 = second-to-last feature map of the network.
+    n_scales : int
+        See `exclusion_loss`; fewer are used where a map is too small.
+    squash : bool
+        Pass the maps through a sigmoid first, as the released code does.
+    n_channels : int, optional
+        Compare only this many channels of each map, drawn anew in each for each call (the released code's
+        3 of 8); None compares all.
+    rng : torch.Generator, optional
+        Draws the channels; needed with `n_channels`.
+
+    Returns
+    -------
+    Tensor of shape ()
+        Dimensionless, >= 0.
+
+    Raises
+    ------
+    ValueError
+        If a layer in `kappa` does not exist, or `rng` is missing where channels are drawn.
+
+    References
+    ----------
+    Zhou, Lyu & Rodrigues, "BITS-Net: Blind Image Transparency Separation Network", ICIP 2023.
+    """
+    n_layers = len(features[0])
+    unknown = [k for k in kappa if not 0 <= k < n_layers]
+    if unknown:
+        raise ValueError(f"Expected layers from 0 to {n_layers - 1} in kappa, got {unknown}.")
+    if n_channels is not None and rng is None:
+        raise ValueError("Expected a random generator to draw channels with: pass rng.")
+    layers = []
+    for layer in kappa:
+        maps = [source[layer] for source in features]
+        if squash:
+            maps = [torch.sigmoid(m) for m in maps]
+        if n_channels is not None and rng is not None:
+            maps = [m[:, _draw(m.shape[1], n_channels, rng, m.device)] for m in maps]
+        fitting = fitting_scales(maps[0].shape[-2], maps[0].shape[-1], n_scales)
+        pairs = [exclusion_loss(a, b, n_scales=fitting) for a, b in combinations(maps, 2)]
+        layers.append(torch.stack(pairs).mean())
+    return torch.stack(layers).sum()
+
+
+def _draw(size: int, count: int, rng: torch.Generator, device: torch.device) -> Tensor:
+    return torch.randperm(size, generator=rng, device=rng.device)[:count].to(device)
