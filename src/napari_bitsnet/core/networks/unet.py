@@ -1,0 +1,110 @@
+"""A small U-Net of residual blocks that sees the whole image at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv(act(norm(conv(act(norm(x))))))``; the second convolution starts at zero, so that it starts as x.
+
+    References
+    ----------
+    He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016, doi:10.1007/978-3-319-46493-0_38;
+    Wu & He, "Group Normalization", ECCV 2018, doi:10.1007/978-3-030-01261-8_1.
+    """
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(_groups(channels_in), channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, padding=1)
+        self.norm2 = nn.GroupNorm(_groups(channels), channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.skip = nn.Identity() if channels_in == channels else nn.Conv2d(channels_in, channels, 1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv1(F.silu(self.norm1(x)))
+        return self.skip(x) + self.conv2(F.silu(self.norm2(y)))
+
+
+class UNet(nn.Module):
+    """Encoder and decoder with skip connections, for inputs small enough to be seen whole.
+
+    Parameters
+    ----------
+    channels_in, channels_out : int
+        Of the input and the output.
+    widths : sequence of int
+        Channels at each level, finest first; each level halves height and width.
+    blocks : int
+        Residual blocks a level, on the way down and on the way up.
+    stem : int
+        Pixel-unshuffle factor: the finest level works at 1/stem of the input's height and width.
+
+    Notes
+    -----
+    Height and width must be multiples of ``stem * 2**(len(widths) - 1)``. The last layer starts at zero.
+
+    References
+    ----------
+    Ronneberger et al., "U-Net", MICCAI 2015, doi:10.1007/978-3-319-24574-4_28.
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        widths: Sequence[int] = (64, 128, 192),
+        blocks: int = 2,
+        stem: int = 2,
+    ) -> None:
+        super().__init__()
+        self.multiple = stem * 2 ** (len(widths) - 1)
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(stem), nn.Conv2d(channels_in * stem**2, widths[0], 3, padding=1)
+        )
+        previous = [widths[0], *widths[:-1]]
+        self.down = nn.ModuleList(
+            _stage(before, width, blocks) for before, width in zip(previous, widths, strict=True)
+        )
+        self.up = nn.ModuleList(_stage(below + width, width, blocks) for width, below in pairwise(widths))
+        last = nn.Conv2d(widths[0], channels_out * stem**2, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        self.head = nn.Sequential(
+            nn.GroupNorm(_groups(widths[0]), widths[0]), nn.SiLU(), last, nn.PixelShuffle(stem)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, channels_in, H, W) to (N, channels_out, H, W)."""
+        if x.shape[-2] % self.multiple or x.shape[-1] % self.multiple:
+            raise ValueError(
+                f"Expected height and width in multiples of {self.multiple}, got {tuple(x.shape[-2:])}."
+            )
+        x = self.stem(x)
+        skips = []
+        for level, stage in enumerate(self.down):
+            x = stage(x if level == 0 else F.avg_pool2d(x, 2))
+            skips.append(x)
+        x = skips.pop()
+        for stage in reversed(self.up):
+            x = stage(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skips.pop()], dim=1))
+        return self.head(x)
+
+
+def _stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(
+        *(ResidualBlock(channels_in if i == 0 else channels, channels) for i in range(blocks))
+    )
+
+
+def _groups(channels: int) -> int:
+    """Eight channels a group, or one group where that does not divide."""
+    return channels // 8 if channels % 8 == 0 else 1

@@ -1,0 +1,45 @@
+"""Weights as safetensors files: numbers and text only, nothing that runs when it is read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and a record that JSON can hold; the file appears at once, never half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    ready = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    save_file(ready, temporary, metadata={"facts": json.dumps(facts)})
+    os.replace(temporary, path)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and the record that `save_tensors` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no safetensors file, or one without the record.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a file of weights, got {path}, which does not exist.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = (file.metadata() or {}).get("facts")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise ValueError(f"Expected weights in a .safetensors file, got {path}: {error}.") from None
+    if facts is None:
+        raise ValueError(f"Expected weights written by napari-bitsnet, got {path} without its record.")
+    return tensors, json.loads(facts)

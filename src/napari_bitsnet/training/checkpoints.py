@@ -1,0 +1,36 @@
+"""What training needs to go on as if it had never stopped: network, averaged weights, optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+def training_state(network: nn.Module, average: nn.Module, optimiser: Optimizer) -> dict[str, Tensor]:
+    """Return all their tensors by name, copied."""
+    state = {f"network.{n}": t for n, t in network.state_dict().items()}
+    state |= {f"average.{n}": t for n, t in average.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        state |= {f"optimiser.{index}.{n}": torch.as_tensor(t) for n, t in moments.items()}
+    return {name: tensor.clone() for name, tensor in state.items()}
+
+
+def restore_training(
+    state: Mapping[str, Tensor], network: nn.Module, average: nn.Module, optimiser: Optimizer
+) -> None:
+    """Put back what `training_state` took."""
+    network.load_state_dict(part(state, "network."))
+    average.load_state_dict(part(state, "average."))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in part(state, "optimiser.").items():
+        index, key = name.split(".")
+        moments.setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+
+
+def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
