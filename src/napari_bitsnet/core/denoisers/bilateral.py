@@ -1,0 +1,71 @@
+"""The bilateral filter: smoothing that stops at edges."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.core.denoisers import DENOISERS
+from napari_bitsnet.core.denoisers._padding import pad_by_reflection
+
+
+@DENOISERS.register("bilateral")
+@torch.no_grad()
+def bilateral(image: Tensor, sigma: float, *, contrast: float | None = None, width: float = 1.5) -> Tensor:
+    """Average neighbours of similar brightness.
+
+    Parameters
+    ----------
+    image : Tensor of shape (N, C, H, W)
+        On the [0, 1] scale; every image and channel is denoised by itself.
+    sigma : float
+        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+    contrast : float, optional
+        Difference in brightness at which pixels stop counting as similar, on the same scale, > 0; default
+        ``2 * sigma``.
+    width : float
+        Standard deviation of the neighbourhood in pixels, > 0.
+
+    Returns
+    -------
+    Tensor of shape (N, C, H, W)
+        On the image's device, without gradient.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Notes
+    -----
+    ``y(p) = sum_t w(p, t) x(p + t) / sum_t w(p, t)`` with
+    ``w(p, t) = exp(-|t|**2 / (2 width**2) - (x(p + t) - x(p))**2 / (2 contrast**2))`` over the square of
+    ``2 ceil(3 width) + 1`` pixels around p; the image is mirrored at the centres of its border pixels.
+
+    References
+    ----------
+    Tomasi & Manduchi, "Bilateral filtering for gray and color images", ICCV 1998,
+    doi:10.1109/ICCV.1998.710815.
+    """
+    contrast = 2 * sigma if contrast is None else contrast
+    if sigma < 0 or width <= 0:
+        raise ValueError(f"Expected sigma >= 0 and width > 0 pixels, got {sigma:g} and {width:g}.")
+    if sigma == 0:
+        return image
+    if contrast <= 0:
+        raise ValueError(f"Expected contrast > 0, got {contrast:g}.")
+
+    radius = math.ceil(3 * width)
+    height, columns = image.shape[-2:]
+    padded = pad_by_reflection(image, radius)
+    total, answer = torch.zeros_like(image), torch.zeros_like(image)
+    for down in range(2 * radius + 1):
+        for right in range(2 * radius + 1):
+            moved = padded[..., down : down + height, right : right + columns]
+            nearness = ((down - radius) ** 2 + (right - radius) ** 2) / (2 * width**2)
+            weights = ((moved - image) / contrast).square_().mul_(-0.5).sub_(nearness).exp_()
+            total.add_(weights)
+            answer.addcmul_(weights, moved)
+    return answer / total

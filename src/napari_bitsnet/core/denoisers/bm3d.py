@@ -1,0 +1,53 @@
+"""BM3D, block matching and collaborative filtering, by its authors' package (an extra of its own)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.core.denoisers import DENOISERS
+
+
+@DENOISERS.register("bm3d")
+@torch.no_grad()
+def bm3d(image: Tensor, sigma: float) -> Tensor:
+    """Denoise by filtering stacks of similar blocks.
+
+    Parameters
+    ----------
+    image : Tensor of shape (N, C, H, W)
+        On the [0, 1] scale; every image and channel is denoised by itself, on the CPU.
+    sigma : float
+        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+
+    Returns
+    -------
+    Tensor of shape (N, C, H, W)
+        On the image's device, without gradient.
+
+    Raises
+    ------
+    ImportError
+        If the package is not installed; it is free for non-commercial use only, hence an extra.
+    ValueError
+        If sigma is negative.
+
+    References
+    ----------
+    Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16(8), 2007,
+    doi:10.1109/TIP.2007.901238.
+    """
+    if sigma < 0:
+        raise ValueError(f"Expected sigma >= 0, got {sigma:g}.")
+    if sigma == 0:
+        return image
+    try:
+        from bm3d import bm3d as denoise_plane
+    except ImportError as error:
+        raise ImportError(
+            "Expected the package bm3d for this denoiser, found none: pip install napari-bitsnet[bm3d] "
+            "(free for non-commercial use only), or take another denoiser, for example nlm."
+        ) from error
+    planes = image.reshape(-1, *image.shape[-2:]).double().cpu().numpy()
+    answer = torch.stack([torch.from_numpy(denoise_plane(plane, sigma)) for plane in planes])
+    return answer.reshape(image.shape).to(image)

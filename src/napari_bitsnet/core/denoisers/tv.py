@@ -1,0 +1,86 @@
+"""Total variation: the image with the least sum of gradient lengths that still explains the noisy one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.core.denoisers import DENOISERS
+
+
+@DENOISERS.register("tv")
+@torch.no_grad()
+def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: int = 50) -> Tensor:
+    """Minimise the Rudin-Osher-Fatemi energy.
+
+    Parameters
+    ----------
+    image : Tensor of shape (N, C, H, W)
+        On the [0, 1] scale; every image and channel is denoised by itself.
+    sigma : float
+        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+    weight : float, optional
+        w below, on the same scale, > 0; default ``0.7 * sigma``, near the best for photographs at sigma .06.
+    iterations : int
+        Steps of the solver, >= 1.
+
+    Returns
+    -------
+    Tensor of shape (N, C, H, W)
+        On the image's device, without gradient.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Notes
+    -----
+    ``min_u 1/2 ||u - x||**2 + w sum_p |grad u(p)|``, gradients as forward differences, zero across the border.
+    Chambolle's dual: ``u = x + w div p`` where p, a field of vectors no longer than one, maximises
+    ``-1/2 ||x + w div p||**2``; solved by projected gradient ascent (step 1 / (8 w), ``||div||**2 <= 8``) with
+    the momentum of Beck & Teboulle, whose error falls with the square of the iterations.
+
+    References
+    ----------
+    Chambolle, "An algorithm for total variation minimization and applications", J. Math. Imaging Vis. 20, 2004,
+    doi:10.1023/B:JMIV.0000011325.36760.1e.
+    Beck & Teboulle, "Fast gradient-based algorithms for constrained total variation image denoising and deblurring
+    problems", IEEE TIP 18(11), 2009, doi:10.1109/TIP.2009.2028250.
+    """
+    weight = 0.7 * sigma if weight is None else weight
+    if sigma < 0 or iterations < 1:
+        raise ValueError(f"Expected sigma >= 0 and iterations >= 1, got {sigma:g} and {iterations}.")
+    if sigma == 0:
+        return image
+    if weight <= 0:
+        raise ValueError(f"Expected weight > 0, got {weight:g}.")
+
+    p = image.new_zeros((2, *image.shape))
+    ahead, momentum = p, 1.0  # `ahead` is p carried on along its last step
+    for _ in range(iterations):
+        risen = ahead + gradient(image + weight * divergence(ahead)) / (8 * weight)
+        risen /= torch.linalg.vector_norm(risen, dim=0).clamp_(min=1)  # back to vectors no longer than one
+        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        ahead = risen + (momentum - 1) / following * (risen - p)
+        p, momentum = risen, following
+    return image + weight * divergence(p)
+
+
+def gradient(image: Tensor) -> Tensor:
+    """Forward differences along rows and columns, zero at the far border: (..., H, W) -> (2, ..., H, W)."""
+    steps = image.new_zeros((2, *image.shape))
+    steps[0, ..., :-1, :] = image[..., 1:, :] - image[..., :-1, :]
+    steps[1, ..., :-1] = image[..., 1:] - image[..., :-1]
+    return steps
+
+
+def divergence(field: Tensor) -> Tensor:
+    """Minus the adjoint of `gradient`: (2, ..., H, W) -> (..., H, W)."""
+    down, right = field
+    result = torch.zeros_like(down)
+    result[..., :-1, :] += down[..., :-1, :]
+    result[..., 1:, :] -= down[..., :-1, :]
+    result[..., :-1] += right[..., :-1]
+    result[..., 1:] -= right[..., :-1]
+    return result
