@@ -40,9 +40,12 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
         return list(image) if "M" in of.axes else [image]
 
     mixtures = plane(planes)
-    span = float(np.nanmax(mixtures[0]) - np.nanmin(mixtures[0]))
+    span = _span(result, images, mixtures[0], index)
     names = ["mixture"] if len(mixtures) == 1 else [f"mixture {m + 1}" for m in range(len(mixtures))]
-    top, top_captions = list(mixtures), [f"{n}\n{_range(image)}" for n, image in zip(names, mixtures, strict=True)]
+    top, top_captions = (
+        list(mixtures),
+        [f"{n}\n{_range(image)}" for n, image in zip(names, mixtures, strict=True)],
+    )
     rest: list[NDArray] = []
     rest_captions: list[str] = []
     for name, of in images.items():
@@ -63,6 +66,17 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
         rows.append(rest)
         captions.append(rest_captions)
     return contact_sheet(rows, captions, title=title)
+
+
+def _span(result: Result, images: Mapping[str, Planes], mixture: NDArray, index: int) -> float:
+    """Range that the residual is shown on: the mixture's, or that of its density where sources are densities."""
+    options = result.provenance["task_settings"]
+    shown = mixture
+    if options.get("mixing") == "attenuation" and options.get("output") == "density":
+        sources = [of for name, of in images.items() if name.startswith("source_")]
+        shown = np.sum([of[index if len(of) > 1 else 0] for of in sources], axis=0)
+    finite = shown[np.isfinite(shown)]
+    return float(np.ptp(finite)) if finite.size else 1.0
 
 
 def _range(image: NDArray) -> str:

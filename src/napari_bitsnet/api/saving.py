@@ -62,7 +62,9 @@ def is_finished(folder: str | Path, stem: str) -> bool:
     path = record_path(folder, stem)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return bool(record["complete"]) and all((path.parent / name).exists() for name in record["files"].values())
+        return bool(record["complete"]) and all(
+            (path.parent / name).exists() for name in record["files"].values()
+        )
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
 
@@ -188,8 +190,16 @@ def write_tiff(path: Path, image: NDArray, axes: str, calibration: Calibration |
         options = {"resolution": calibration.per_unit, "resolutionunit": calibration.resolution_unit}
         if is_imagej:
             metadata |= calibration.imagej_metadata()
+    if is_imagej and "C" in letters:
+        metadata["mode"] = "composite"
     tifffile.imwrite(
-        path, image, imagej=is_imagej, photometric="minisblack", metadata=metadata, software="napari-bitsnet", **options
+        path,
+        image,
+        imagej=is_imagej,
+        photometric="minisblack",
+        metadata=metadata,
+        software="napari-bitsnet",
+        **options,
     )
 
 

@@ -33,7 +33,7 @@ def to_display(image: NDArray, low: float | None = None, high: float | None = No
     """
     values = np.asarray(image, dtype=np.float64)
     values = values[..., None] if values.ndim == 2 else values[..., :3]
-    missing = ~np.isfinite(values).all(axis=-1)
+    missing: NDArray = np.logical_not(np.isfinite(values).all(axis=-1))
     finite = values[~missing]
     if finite.size:
         low = float(np.percentile(finite, 0.1)) if low is None else low
@@ -114,5 +114,7 @@ def _fitted(image: NDArray, cell: int) -> Image:
     is_rgb = image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] == 3
     picture = Image.fromarray(np.ascontiguousarray(image if is_rgb else to_display(image)))
     factor = cell / max(picture.size)
-    size = tuple(max(1, round(side * factor)) for side in picture.size)
-    return picture.resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS)
+    width, height = (max(1, round(side * factor)) for side in picture.size)
+    return picture.resize(
+        (width, height), Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS
+    )

@@ -80,7 +80,9 @@ def read_image(path: str | Path) -> ImageFile:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise ValueError(f"Expected a readable file, got {path} ({error.strerror}): check its rights.") from error
+        raise ValueError(
+            f"Expected a readable file, got {path} ({error.strerror}): check its rights."
+        ) from error
     if not magic:
         raise ValueError(f"Expected an image, got {path}, which is empty (0 bytes): copy or export it again.")
     read = _read_tiff if magic in _TIFF_MAGIC else _read_picture
@@ -143,7 +145,10 @@ def _read_tiff(path: Path) -> ImageFile:
         calibration = read_calibration(tiff)
         photometric = tiff.pages.first.photometric
         if photometric in (tifffile.PHOTOMETRIC.SEPARATED, tifffile.PHOTOMETRIC.CIELAB):
-            raise _Undecodable("grey values or RGB", f"convert it to RGB (its colours are {photometric.name})")
+            raise _Undecodable(
+                "grey values or RGB",
+                f"convert it to RGB (its colours are {tifffile.PHOTOMETRIC(photometric).name})",
+            )
         if photometric == tifffile.PHOTOMETRIC.PALETTE:  # values are indices into colours
             return _read_compressed(path, tiff)
         try:
@@ -169,7 +174,7 @@ def _read_compressed(path: Path, tiff: TiffFile) -> ImageFile:
     if len(tiff.pages) > 1 or not whole:
         raise _Undecodable(
             "a TIFF that can be decoded without further packages",
-            f"pip install imagecodecs ({page.compression.name} compression), or save it uncompressed",
+            f"pip install imagecodecs ({tifffile.COMPRESSION(page.compression).name} compression), or save it uncompressed",
         )
     array = _pillow_array(image)
     return ImageFile(array, "YX" if array.ndim == 2 else "YXC", read_calibration(tiff), path)
@@ -188,7 +193,9 @@ def _read_picture(path: Path) -> ImageFile:
         ) from None
     notices: tuple[str, ...] = ()
     if image.format == "PNG" and image.mode in ("RGB", "RGBA") and _png_bit_depth(path) == 16:
-        notices = (f"{path.name} is a PNG in colour, of whose 16 bits 8 are read: save it as TIFF to keep them.",)
+        notices = (
+            f"{path.name} is a PNG in colour, of whose 16 bits 8 are read: save it as TIFF to keep them.",
+        )
     dpi = image.info.get("dpi")
     calibration = Calibration((float(dpi[0]), float(dpi[1])), "inch") if dpi and all(dpi) else None
     array = _pillow_array(image)

@@ -1,0 +1,41 @@
+"""The command line: one command a registered task, and a few for everything else.
+
+A thin face of `napari_bitsnet.api`; it contains no algorithm, and building it loads no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+
+def build_app() -> typer.Typer:
+    """Return the application with all its commands."""
+    import typer
+
+    from napari_bitsnet.cli.benchmark import benchmark
+    from napari_bitsnet.cli.demo import demo
+    from napari_bitsnet.cli.listing import list_entries
+    from napari_bitsnet.cli.task_command import task_command
+    from napari_bitsnet.tasks import TASKS
+
+    app = typer.Typer(
+        name="napari-bitsnet",
+        help="Take superimposed images apart.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.command("demo")(demo)
+    app.command("benchmark")(benchmark)
+    app.command("list")(list_entries)
+    for name in TASKS:
+        app.command(name.replace("_", "-"))(task_command(name))
+    return app
+
+
+def main() -> None:
+    """Run the command line; it ends the program with its exit code."""
+    build_app()()

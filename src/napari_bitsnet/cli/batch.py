@@ -1,0 +1,91 @@
+"""Runs one job after another: one bad file is reported, the rest goes on."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from napari_bitsnet.api import RunSettings, iter_run
+from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.saving import is_finished, save_result
+from napari_bitsnet.cli.interrupt import Interrupt
+from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.progress import follow
+
+SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is done with every input.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Of every run; ``axes`` None takes those of the file.
+    folder : Path
+        Where results are written.
+    overwrite : bool
+        Whether finished inputs are done again.
+    quiet : bool
+        Whether to show no progress.
+    """
+
+    settings: RunSettings
+    folder: Path
+    overwrite: bool = False
+    quiet: bool = False
+
+    def run(self, jobs: Sequence[Job]) -> int:
+        """Do all jobs and return the exit code."""
+        failed = 0
+        with Interrupt() as interrupt:
+            for job in jobs:
+                if not self.overwrite and is_finished(self.folder, job.stem):
+                    typer.echo(f"{job.stem}: finished before, skipped (--overwrite does it again)")
+                    continue
+                try:
+                    self._do(job, interrupt)
+                except (TypeError, ValueError, OSError, MemoryError) as error:
+                    failed += 1
+                    typer.echo(f"error: {job.stem}: {error}", err=True)
+                except Exception:  # a fault of ours must not cost the rest of a long batch
+                    failed += 1
+                    typer.echo(f"error: {job.stem}: {traceback.format_exc()}", err=True)
+                if interrupt.requested:
+                    return INTERRUPTED
+        if failed and len(jobs) > 1:
+            typer.echo(f"error: {failed} of {len(jobs)} inputs failed", err=True)
+        return FAILURE if failed else SUCCESS
+
+    def _do(self, job: Job, interrupt: Interrupt) -> None:
+        images = job.read()
+        for notice in images.notices:
+            typer.echo(f"warning: {job.stem}: {notice}", err=True)
+        settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
+        n_planes = len(Planes(images.mixture, settings.axes, several=job.several))
+        run = iter_run(
+            settings,
+            images.mixture,
+            guides=images.guides,
+            hints=images.hints,
+            mask=images.mask,
+            stop=interrupt,
+        )
+        result = follow(run, job.stem, n_planes=n_planes, quiet=self.quiet)
+        result.drop_state()
+        for warning in result.warnings:
+            typer.echo(f"warning: {job.stem}: {warning}", err=True)
+        files = save_result(
+            result, images.mixture, self.folder, job.stem, calibration=images.calibration, inputs=job.record
+        )
+        made = result.provenance
+        typer.echo(
+            f"{job.stem}: {made['method']}, {made['iterations']} iterations, {made['seconds']:.1f} s, "
+            f"{len(files)} files in {self.folder}"
+        )

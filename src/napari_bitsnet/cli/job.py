@@ -1,0 +1,154 @@
+"""The files of one run, and the arrays that are in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.images import plane_axes
+from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.data.reading import ImageFile, read_image
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a run works on, read.
+
+    Parameters
+    ----------
+    mixture : ndarray
+        One image, a stack, or several mixtures along the first axis.
+    axes : str or None
+        Its axes where they are not what would be assumed anyway.
+    guides, hints, mask
+        As in `napari_bitsnet.run`.
+    calibration : Calibration or None
+        How large a pixel of the mixture is.
+    notices : tuple of str
+        What was left out on reading.
+    """
+
+    mixture: NDArray
+    axes: str | None
+    guides: tuple[NDArray | None, ...]
+    hints: NDArray | None
+    mask: NDArray | None
+    calibration: Calibration | None
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """The input files of one run.
+
+    Parameters
+    ----------
+    mixtures : tuple of Path
+        One file; with `several` one a mixture, or one that holds them all.
+    guides : tuple of Path or None
+        One a source.
+    hints, mask : Path, optional
+        Labels, and where to leave pixels out.
+    several : bool
+        Whether the task takes several mixtures.
+    """
+
+    mixtures: tuple[Path, ...]
+    guides: tuple[Path | None, ...] = ()
+    hints: Path | None = None
+    mask: Path | None = None
+    several: bool = False
+
+    @property
+    def stem(self) -> str:
+        """Beginning of the names of what is written: the (first) mixture's."""
+        name = self.mixtures[0].name
+        return name[: -len(".ome.tif")] if name.lower().endswith(".ome.tif") else self.mixtures[0].stem
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Absolute paths, for the record of the run."""
+
+        def text(path: Path | None) -> str | None:
+            return None if path is None else str(path.expanduser().absolute())
+
+        return {
+            "mixture": [text(path) for path in self.mixtures],
+            "guides": [text(path) for path in self.guides],
+            "hints": text(self.hints),
+            "mask": text(self.mask),
+        }
+
+    def read(self) -> Images:
+        """Read all files.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If one cannot be read, or mixtures differ in shape; see `read_image`.
+        """
+        mixtures = [read_image(path) for path in self.mixtures]
+        guides = [None if path is None else read_image(path) for path in self.guides]
+        marks = [None if path is None else read_image(path) for path in (self.hints, self.mask)]
+        notices = tuple(n for file in (*mixtures, *guides, *marks) if file is not None for n in file.notices)
+        return Images(
+            _stacked(mixtures) if len(mixtures) > 1 else mixtures[0].array,
+            _axes(mixtures, self.several),
+            tuple(None if guide is None else guide.channels_last for guide in guides),
+            None if marks[0] is None else labels(marks[0]),
+            None if marks[1] is None else marked(marks[1]),
+            mixtures[0].calibration,
+            notices,
+        )
+
+
+def labels(file: ImageFile) -> NDArray:
+    """Return hints as integers: k where pixels belong to source k, 0 where nothing is said.
+
+    Raises
+    ------
+    ValueError
+        If they are in colour or not whole numbers.
+    """
+    array = file.array
+    if file.axes is not None and "C" in file.axes:
+        raise ValueError(
+            f"Expected hints as one channel of labels, got {file.path} in colour: save it as grey."
+        )
+    if not np.array_equal(array, np.asarray(array, dtype=np.int64)):
+        raise ValueError(f"Expected hints as whole numbers, got {array.dtype} fractions in {file.path}.")
+    return array.astype(np.int64)
+
+
+def marked(file: ImageFile) -> NDArray:
+    """Return a mask: True where any channel but opacity is not zero."""
+    marks = file.channels_last.astype(bool)
+    if file.axes is None or "C" not in file.axes:
+        return marks
+    return np.logical_or.reduce(marks[..., :3], axis=-1)
+
+
+def _stacked(files: list[ImageFile]) -> NDArray:
+    if len({file.array.shape for file in files}) > 1:
+        shapes = ", ".join(f"{file.path.name} {file.array.shape}" for file in files)
+        raise ValueError(f"Expected mixtures of one shape, got {shapes}: crop or register them first.")
+    return np.stack([file.array for file in files])
+
+
+def _axes(files: list[ImageFile], several: bool) -> str | None:
+    """The first file's axes; None where they are what its shape would be taken for anyway."""
+    axes, shape = files[0].axes, files[0].array.shape
+    if axes is None:
+        return None
+    if several and len(files) == 1:
+        stacked = [letter for letter in axes if letter not in "YXC"]
+        # the one axis that is neither space nor colour counts the mixtures
+        return axes.replace(stacked[0], "M") if len(stacked) == 1 else axes
+    try:
+        return None if plane_axes(shape, None) == axes else axes
+    except ValueError:
+        return axes

@@ -1,0 +1,164 @@
+"""Settings to command-line options: generated from the `Config`s, never written twice."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from annotated_types import Ge, Le
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from napari_bitsnet.core.config import Config
+
+_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "true|false"}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value that was given, so that ``none`` can be told from nothing."""
+
+    value: Any
+
+
+def config_parameters(
+    config: type[Config], panel: str, *, only: Iterable[str] | None = None
+) -> list[inspect.Parameter]:
+    """Return one option for each setting: ``n_sources`` becomes ``--n-sources``.
+
+    Parameters
+    ----------
+    config : type of Config
+        What they are generated from.
+    panel : str
+        Heading in the help.
+    only : iterable of str, optional
+        Names to take; default all.
+
+    Returns
+    -------
+    list of inspect.Parameter
+        Keyword-only, None by default: what was not given does not override anything.
+    """
+    names = config.model_fields if only is None else only
+    return [_parameter(name, config.model_fields[name], panel) for name in names]
+
+
+def given_values(values: Mapping[str, Any], config: type[Config]) -> dict[str, Any]:
+    """Pick from a command's parameters those settings of `config` that were given."""
+    found: dict[str, Any] = {}
+    for name in config.model_fields:
+        value = values.get(name)
+        if value is not None:
+            found[name] = value.value if isinstance(value, Given) else value
+    return found
+
+
+def describe_setting(field: FieldInfo, default: Any = inspect.Parameter.empty) -> str:
+    """One line for people: description, bounds, unit and default."""
+    default = field.default if default is inspect.Parameter.empty else default
+    low, high = _bounds(field)
+    unit = (field.json_schema_extra or {}).get("unit") if isinstance(field.json_schema_extra, dict) else ""
+    notes = [] if low is None or high is None else [f"{_plain(low)} to {_plain(high)} {unit}".rstrip()]
+    notes.append(f"default {_plain(default)}")
+    return f"{field.description} ({'; '.join(notes)})"
+
+
+def metavar(field: FieldInfo) -> str:
+    """What stands for a value in the help: ``INTEGER``, ``linear|attenuation``, ``NUMBER,NUMBER,…``."""
+    kind = _kind(field.annotation)
+    if get_origin(kind) is Literal:
+        return "|".join(str(choice) for choice in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "NUMBER,NUMBER,…"
+    return _METAVARS.get(kind, "VALUE")
+
+
+def read_value(text: str, name: str, field: FieldInfo) -> Any:
+    """Read what was typed as a setting's value.
+
+    Parameters
+    ----------
+    text : str
+        As typed; ``none`` for nothing where the setting allows it, numbers of a tuple between commas.
+    name : str
+        Of the setting, for the message.
+    field : FieldInfo
+        Type and bounds.
+
+    Raises
+    ------
+    ValueError
+        If it is no such value, or out of range.
+    """
+    bounded: Any = Annotated[(field.annotation, *field.metadata)]
+    adapter: TypeAdapter[Any] = TypeAdapter(bounded)
+    kind = _kind(field.annotation)
+    if text.strip().lower() == "none" and NoneType in get_args(field.annotation):
+        return None
+    try:
+        if get_origin(kind) is tuple:
+            body = text.strip().strip("[]()")
+            return adapter.validate_python(json.loads(f"[{body}]"))
+        return adapter.validate_python(text)
+    except json.JSONDecodeError:
+        raise ValueError(f"Expected numbers between commas for {name}, got {text!r}.") from None
+    except ValidationError as error:
+        reasons = "; ".join(entry["msg"] for entry in error.errors())
+        raise ValueError(f"{name}: {reasons} (got {text!r}).") from None
+
+
+def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
+    flag = "--" + name.replace("_", "-")
+    text = describe_setting(field)
+    if _kind(field.annotation) is bool:
+        option = typer.Option(f"{flag}/--no-{flag[2:]}", help=text, show_default=False, rich_help_panel=panel)
+        annotation: Any = Annotated[bool | None, option]
+    else:
+        option = typer.Option(
+            flag,
+            parser=_parser(name, field),
+            metavar=metavar(field),
+            help=text,
+            show_default=False,
+            rich_help_panel=panel,
+        )
+        annotation = Annotated[Given | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _parser(name: str, field: FieldInfo) -> Callable[[str], Given]:
+    def parse(text: str) -> Given:
+        try:
+            return Given(read_value(text, name, field))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parse
+
+
+def _kind(annotation: Any) -> Any:
+    """The type behind an optional."""
+    if get_origin(annotation) in (Union, UnionType):
+        return next(kind for kind in get_args(annotation) if kind is not NoneType)
+    return annotation
+
+
+def _bounds(field: FieldInfo) -> tuple[Any, Any]:
+    low = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
+    high = next((m.le for m in field.metadata if isinstance(m, Le)), None)
+    return low, high
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(f"{entry:g}" for entry in value)
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

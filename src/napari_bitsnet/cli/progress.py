@@ -1,0 +1,33 @@
+"""Progress of a run on stderr, with the time left."""
+
+from __future__ import annotations
+
+from napari_bitsnet.api import Result
+from napari_bitsnet.api.run import Run
+
+
+def follow(run: Run, name: str, *, n_planes: int = 1, quiet: bool = False) -> Result:
+    """Exhaust a run behind a progress bar and return its result.
+
+    Parameters
+    ----------
+    run : generator
+        From `iter_run`.
+    name : str
+        What stands before the bar.
+    n_planes : int
+        Slices of the stack; the bar counts over all of them.
+    quiet : bool
+        Whether to show nothing.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="it", disable=quiet, dynamic_ncols=True) as bar:
+        while True:
+            try:
+                step = next(run)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            bar.total = step.total * n_planes
+            bar.update(step.plane * step.total + step.step - bar.n)

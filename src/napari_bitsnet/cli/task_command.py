@@ -1,0 +1,208 @@
+"""One command a task, generated from its inputs and its `Config`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_bitsnet.api.records import read_record, recorded_settings
+from napari_bitsnet.api.run import make_method, make_task
+from napari_bitsnet.api.saving import check_writable
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.cli.batch import BAD_USAGE, Batch
+from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.options import config_parameters, given_values
+from napari_bitsnet.core.config import parse_assignments
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.tasks import TASKS, Input, Task
+
+RUN_OPTIONS = ("method", "preset", "seed", "device", "axes", "size_limit", "iterations", "seconds")
+
+
+def task_command(name: str) -> Callable[..., None]:
+    """Return the command of a registered task, as a function that typer understands."""
+    task = TASKS.get(name)
+
+    def command(**values: Any) -> None:
+        try:
+            batch, jobs = plan(name, values)
+        except ValueError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(BAD_USAGE) from None
+        raise typer.Exit(batch.run(jobs))
+
+    parameters = [
+        *_file_parameters(task.inputs),
+        *config_parameters(task.Config, "Task"),
+        *config_parameters(RunSettings, "Run", only=RUN_OPTIONS),
+        *_other_parameters(),
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = f"{task.summary}\n\n{_inputs_text(task.inputs)}"
+    return command
+
+
+def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
+    """Turn a command's parameters into what is to be done, checking all that needs no image.
+
+    Raises
+    ------
+    ValueError
+        If inputs are missing, a setting is unknown or out of range, the method does not fit, two inputs
+        would be written to the same files, or the folder cannot be written to.
+    """
+    task = TASKS.get(name)
+    record = read_record(values["settings"]) if values["settings"] is not None else None
+    base = RunSettings(task=name) if record is None else recorded_settings(record)
+    if base.task != name:
+        raise ValueError(f"Expected the record of a {name} run, got one of {base.task}: use that command.")
+    settings = _merged(base, values, task)
+    jobs = _jobs(task.inputs, values, record)
+    _check(settings, jobs[0])
+    stems = [job.stem for job in jobs]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise ValueError(
+            f"Expected inputs of different names, got {', '.join(twice)} more than once: "
+            "they would be written to the same files. Rename them or use several folders."
+        )
+    folder = check_writable(values["folder"])
+    return Batch(settings, folder, overwrite=values["overwrite"], quiet=values["quiet"]), jobs
+
+
+def _merged(base: RunSettings, values: Mapping[str, Any], task: type[Task]) -> RunSettings:
+    """Put what was given over the settings of an earlier run or the defaults."""
+    changes = {
+        name: value for name, value in given_values(values, RunSettings).items() if name in RUN_OPTIONS
+    }
+    kept = {} if changes.get("method", base.method) != base.method else base.settings
+    return base.updated(
+        {
+            **changes,
+            "options": {**base.options, **given_values(values, task.Config)},
+            "settings": {**kept, **parse_assignments(values["set"] or ())},
+        }
+    )
+
+
+def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[str, Any] | None) -> list[Job]:
+    """Sort the files into runs; without any, those of the record."""
+    asked = {i.name: i for i in inputs}
+    recorded = (record or {}).get("inputs") or {}
+    files = list(values["inputs"] or ())
+    if not files and not recorded.get("mixture"):
+        raise ValueError("Expected at least one input file, got none: name it before the options.")
+    if files:
+        recorded = {}
+    else:
+        files = [Path(path) for path in recorded["mixture"]]
+
+    def marks(name: str) -> Path | None:
+        given = values.get(name) or recorded.get(name)
+        if given is None and name in asked and asked[name].required:
+            raise ValueError(f"Expected --{name} FILE, got none: {asked[name].description}")
+        return None if given is None else Path(given)
+
+    guides = values.get("guide") or recorded.get("guides") or []
+    if not guides and "guides" in asked and asked["guides"].required:
+        raise ValueError(f"Expected --guide FILE, got none: {asked['guides'].description}")
+    several = asked["mixture"].many
+    shared: dict[str, Any] = {
+        "guides": tuple(None if g is None or str(g).lower() == "none" else Path(g) for g in guides),
+        "hints": marks("hints"),
+        "mask": marks("mask"),
+        "several": several,
+    }
+    return [Job(tuple(files), **shared)] if several else [Job((file,), **shared) for file in files]
+
+
+def _check(settings: RunSettings, job: Job) -> None:
+    """Check device, task, method and all settings before any image is read."""
+    from napari_bitsnet.core.device import resolve_device
+
+    task = make_task(settings)
+    if settings.method != "auto":
+        METHODS.get(settings.method)
+    n_files = len(job.mixtures)
+    n_observations = n_files if n_files > 1 else getattr(task.config, "n_sources", 2) if job.several else 1
+    traits = task.traits(
+        n_observations=n_observations,
+        n_guides=sum(guide is not None for guide in job.guides),
+        has_hints=job.hints is not None,
+    )
+    make_method(settings, task, traits)
+    resolve_device(settings.device)
+
+
+def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
+    """IN…, --out and one option for each further input."""
+    asked = {i.name: i for i in inputs}
+    parameters = [
+        _keyword(
+            "inputs",
+            list[Path] | None,
+            typer.Argument(metavar="IN...", help=asked["mixture"].description, show_default=False),
+        ),
+        _keyword(
+            "folder",
+            Path,
+            typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; made if absent."),
+            default=inspect.Parameter.empty,
+        ),
+    ]
+    if "guides" in asked:
+        text = f"{asked['guides'].description} Once for each source; none for a source without."
+        option = typer.Option("--guide", metavar="FILE|none", help=text, show_default=False)
+        parameters.append(_keyword("guide", list[str] | None, option))
+    for name in ("hints", "mask"):
+        if name in asked:
+            option = typer.Option(
+                f"--{name}", metavar="FILE", help=asked[name].description, show_default=False
+            )
+            parameters.append(_keyword(name, Path | None, option))
+    return parameters
+
+
+def _other_parameters() -> list[inspect.Parameter]:
+    settings = typer.Option(
+        "--settings",
+        metavar="RUN.JSON",
+        help="Repeat the run of this record; options given here go before it, and without IN its files are used.",
+        show_default=False,
+        rich_help_panel="Run",
+    )
+    changes = typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of the method that differs from the preset's; see: napari-bitsnet list METHOD.",
+        show_default=False,
+        rich_help_panel="Run",
+    )
+    overwrite = typer.Option("--overwrite", help="Do finished inputs again.", show_default=False)
+    quiet = typer.Option("--quiet", "-q", help="No progress bar.", show_default=False)
+    return [
+        _keyword("set", list[str] | None, changes),
+        _keyword("settings", Path | None, settings),
+        _keyword("overwrite", bool, overwrite, default=False),
+        _keyword("quiet", bool, quiet, default=False),
+    ]
+
+
+def _keyword(name: str, kind: Any, option: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+def _inputs_text(inputs: Sequence[Input]) -> str:
+    several = next(i for i in inputs if i.name == "mixture").many
+    what = "The files IN are the mixtures of one run" if several else "Each file IN is one run"
+    return (
+        f"{what}: TIFF (8, 16, 32 bits; ImageJ and OME), PNG or JPEG. Written are float32 TIFFs, a preview and "
+        "run.json. Exit codes: 0 done, 1 inputs failed, 2 bad usage, 130 Ctrl-C (what there was is written)."
+    )
