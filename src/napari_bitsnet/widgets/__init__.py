@@ -1,0 +1,7 @@
+"""The napari face: a dock that runs the tasks with live layers, and the same from scripts."""
+
+from __future__ import annotations
+
+from napari_bitsnet.widgets.scripted import separate_layer
+
+__all__ = ["separate_layer"]

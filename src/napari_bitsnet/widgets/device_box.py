@@ -1,0 +1,93 @@
+"""Where a run is computed: what there is, asked for after the form is shown and off the GUI's thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import Container, Label
+from superqt.utils import create_worker
+
+from napari_bitsnet.widgets.fields import tooltip
+from napari_bitsnet.widgets.menu import Entry, Menu
+from napari_bitsnet.widgets.rows import labelled
+
+AMBER = "#e0a030"
+
+SLOW = "No GPU that PyTorch can use: methods with networks take minutes. Closed forms are fast."
+
+
+class DeviceBox(Container):
+    """A list of devices and a line on the chosen one.
+
+    Parameters
+    ----------
+    device : str
+        Device to start with.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self._descriptions: dict[str, str] = {}
+        self._worker: Any = None
+        names = dict.fromkeys(("auto", device, "cpu"))
+        self.menu = Menu(
+            [Entry(name, name) for name in names], label="Device", tooltip=tooltip("Where the run is computed.")
+        )
+        self.menu.value = device
+        self._line = Label(value="Looking for devices…")
+        self._line.native.setWordWrap(True)
+        super().__init__(widgets=[labelled(self.menu), self._line], labels=False)
+        self.margins = (0, 0, 0, 0)
+        self.menu.changed.connect(self._describe)
+
+    @property
+    def value(self) -> str:
+        """Name of the chosen device."""
+        return str(self.menu.value)
+
+    @property
+    def line(self) -> str:
+        """What is said about the chosen device."""
+        return str(self._line.value)
+
+    def look(self) -> None:
+        """Ask for the devices on another thread: that loads PyTorch.
+
+        Not through napari's own `create_worker`, whose workers make the window ask before it closes.
+        """
+        if self._worker is None and not self._descriptions:
+            self._worker = create_worker(
+                find_devices, _connect={"returned": self.show_devices, "errored": self._on_error}
+            )
+
+    def show_devices(self, descriptions: dict[str, str]) -> None:
+        """Offer these devices.
+
+        Parameters
+        ----------
+        descriptions : dict of str to str
+            From `find_devices`.
+        """
+        self._worker, self._descriptions = None, descriptions
+        chosen = self.value
+        names = ["auto", *(name for name in descriptions if name != "auto")]
+        self.menu.offer([Entry(name, name, descriptions[name]) for name in names], chosen)
+        self._describe()
+
+    def _on_error(self, error: Exception) -> None:
+        self._worker = None
+        self._line.value = f"Devices are not known: {error}"
+
+    def _describe(self) -> None:
+        if not self._descriptions:
+            return
+        text = self._descriptions.get(self.value, "")
+        slow = text.lower().startswith("cpu")
+        self._line.value = f"⚠ {text}. {SLOW}" if slow else text
+        self._line.native.setStyleSheet(f"color: {AMBER};" if slow else "")
+
+
+def find_devices() -> dict[str, str]:
+    """Return what this machine has, and a line on each: ``{"auto": …, "cuda:0": …, "cpu": …}``."""
+    from napari_bitsnet.core.device import describe_device, list_devices
+
+    return {name: describe_device(name) for name in ("auto", *list_devices())}

@@ -1,0 +1,180 @@
+"""Layer -> array and array -> layer: which part of a layer a run works on, and where its outputs lie.
+
+Everything a run needs is taken from the layers at its start, so that no napari object is touched outside
+the main thread and nothing that happens to the layers later reaches the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+METADATA_KEY = "napari-bitsnet"
+"""Where the provenance record stands in a result layer's metadata."""
+
+STACK_LETTERS = "WVUSRQONLKJIHGFEDBAPTZ"
+"""Names of stack axes, the last one next to Y; Y, X, C and M have a meaning of their own."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part of a layer: one level, and a slice along each of its axes.
+
+    Parameters
+    ----------
+    array : array-like
+        The part's pixels; lazily computed arrays stay lazy.
+    axes : str
+        One letter a dimension of `array`.
+    rgb : bool
+        Whether the last axis holds colours.
+    dropped : int
+        Number of leading axes of which one position was taken: outputs get them back.
+    geometry : dict
+        Keyword arguments (scale, translate, rotate, …) of a layer that shows outputs of this part in place.
+    look : dict
+        Keyword arguments (colormap, gamma, interpolation) with which it looks like the layer.
+    record : dict
+        Where the pixels came from, as JSON.
+    """
+
+    array: Any
+    axes: str
+    rgb: bool
+    dropped: int
+    geometry: dict[str, Any]
+    look: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return str(self.record["name"])
+
+    @property
+    def unit(self) -> float:
+        """Value that counts as full brightness in colour images, which napari shows on the scale 0 to 1."""
+        integer = self.rgb and np.issubdtype(self.array.dtype, np.integer)
+        return float(np.iinfo(self.array.dtype).max) if integer else 1.0
+
+    @property
+    def stack_shape(self) -> tuple[int, ...]:
+        """Shape along the axes in front of Y and X."""
+        return tuple(self.array.shape[: len(self.axes) - 2 - self.rgb])
+
+    def to_layer_data(self, output: NDArray) -> NDArray:
+        """Return an output of this part as the data of a layer with this part's `geometry`."""
+        data = output if self.unit == 1.0 else output / np.float32(self.unit)
+        return data.reshape((1,) * self.dropped + data.shape)
+
+
+def layer_part(
+    layer: Layer, *, level: int = 0, position: Sequence[int] | None = None, box: Sequence[slice] | None = None
+) -> Part:
+    """Take a part of a layer.
+
+    Parameters
+    ----------
+    layer : Image or Labels
+        The layer; its last two axes (before colours) are Y and X.
+    level : int
+        Level of a multiscale layer, 0 = full resolution.
+    position : sequence of int, optional
+        One index for each axis in front of Y and X: the current slice; all slices if not given.
+    box : two slices, optional
+        Region along Y and X in pixels of the level; everything if not given.
+    """
+    data = layer.data[level] if getattr(layer, "multiscale", False) else layer.data
+    rgb, ndim = bool(getattr(layer, "rgb", False)), layer.ndim
+    taken = [slice(None)] * (ndim - 2) if position is None else [slice(p, p + 1) for p in position]
+    slices = (*taken, *(box or (slice(None), slice(None))))
+    origin = np.array([part.start or 0 for part in slices], dtype=float)
+    dropped = 0 if position is None else ndim - 2
+    array = data[slices] if dropped == 0 else data[(*position, *slices[-2:])]  # type: ignore[misc]
+    if isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.copy()
+    letters = STACK_LETTERS[len(STACK_LETTERS) - (ndim - 2 - dropped) :]
+    factor = _level_factor(layer, level)
+    return Part(
+        array=array,
+        axes=letters + "YX" + "C" * rgb,
+        rgb=rgb,
+        dropped=dropped,
+        geometry=_geometry(layer, origin, factor),
+        look=_look(layer),
+        record={
+            "name": layer.name,
+            "path": str(layer.source.path) if layer.source.path else None,
+            "shape": [int(n) for n in data.shape],
+            "dtype": str(data.dtype),
+            "level": level,
+            "position": None if position is None else [int(p) for p in position],
+            "box": None if box is None else [[int(s.start or 0), int(s.stop)] for s in box],
+        },
+    )
+
+
+def describe(layer: Layer) -> str:
+    """One line for people: ``"1024 × 768 RGB uint8, 0.05 mm/px"``; width first, as painters say it."""
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    height, width = data.shape[layer.ndim - 2 : layer.ndim]
+    stack = data.shape[: layer.ndim - 2]
+    words = [f"{width} × {height}"]
+    if stack:
+        words.append(f"× {' × '.join(map(str, stack))} slices")
+    if getattr(layer, "rgb", False):
+        words.append("RGB")
+    words.append(str(data.dtype))
+    if getattr(layer, "multiscale", False):
+        words.append(f"({len(layer.data)} levels)")
+    unit = f"{layer.units[-1]:~}" if hasattr(layer, "units") else "pixel"
+    size = "" if unit in ("pixel", "px") and layer.scale[-1] == 1 else f", {layer.scale[-1]:.4g} {unit}/px"
+    return " ".join(words) + size
+
+
+def _level_factor(layer: Layer, level: int) -> NDArray:
+    """Size of the level's pixels in pixels of the full resolution, along each axis."""
+    if not getattr(layer, "multiscale", False):
+        return np.ones(layer.ndim)
+    full, own = layer.data[0].shape[: layer.ndim], layer.data[level].shape[: layer.ndim]
+    return np.array([round(f / o) for f, o in zip(full, own, strict=True)], dtype=float)
+
+
+def _geometry(layer: Layer, origin: NDArray, factor: NDArray) -> dict[str, Any]:
+    """Keyword arguments that put pixel (0, 0) of a part where the layer has pixel `origin` of the level.
+
+    Level k's pixel i covers full-resolution pixels f*i … f*i + f - 1, whose middle is f*i + (f - 1) / 2.
+    The translation acts before `affine`, so the shift is undone through its linear part.
+    """
+    start = factor * origin + (factor - 1) / 2
+    moved = np.subtract(layer.data_to_world(start), layer.data_to_world(np.zeros(layer.ndim)))
+    affine = np.asarray(layer.affine.affine_matrix)
+    shift = np.linalg.solve(affine[:-1, :-1], moved)
+    geometry = {
+        "scale": np.asarray(layer.scale) * factor,
+        "translate": np.asarray(layer.translate) + shift,
+        "rotate": np.asarray(layer.rotate),
+        "shear": np.asarray(layer.shear),
+        "affine": affine,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+    return geometry
+
+
+def _look(layer: Layer) -> dict[str, Any]:
+    """Colormap, gamma and interpolation; colour images have no colormap."""
+    if not hasattr(layer, "gamma") or getattr(layer, "rgb", False):
+        return {}
+    return {
+        "colormap": layer.colormap,
+        "gamma": layer.gamma,
+        "interpolation2d": layer.interpolation2d,
+    }

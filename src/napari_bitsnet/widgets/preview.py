@@ -1,0 +1,161 @@
+"""The layers that show a run: added with the first outputs, updated in place, kept or taken away at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.widgets.layers import METADATA_KEY, Part
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+SHOWN = ("source_", "clean", "clear", "foreground")
+"""Beginnings of the names of outputs that are shown at once; the others are added hidden at the end."""
+
+PERCENTILES = (0.1, 99.9)
+"""Part of an output's values that its contrast limits span."""
+
+
+class PreviewLayers:
+    """The layers of one run.
+
+    Layers are held as objects, never by name. One that is deleted is not updated and not added again.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where to add them.
+    part : Part
+        The mixture: it says where outputs lie and how they look.
+    """
+
+    def __init__(self, viewer: Any, part: Part) -> None:
+        self._viewer, self._part = viewer, part
+        self._layers: dict[str, Image] = {}
+        self._limits: dict[str, tuple[float, float]] = {}
+        self._deleted: set[str] = set()
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    @property
+    def layers(self) -> list[Image]:
+        """The run's layers that are in the viewer, in the order of its outputs."""
+        return list(self._layers.values())
+
+    def update(self, outputs: Mapping[str, NDArray], plane: int = 0) -> None:
+        """Show the outputs so far of one plane; contrast stays as it was set first."""
+        for name, output in outputs.items():
+            if not name.startswith(SHOWN) or not self._is_plane(output) or name in self._deleted:
+                continue
+            layer = self._layers.get(name)
+            if layer is None:
+                layer = self._add(name, self._whole(output))
+            if self._part.stack_shape:
+                place = np.unravel_index(plane, self._part.stack_shape)
+                layer.data[place] = self._part.to_layer_data(output)
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+            else:
+                layer.data = self._part.to_layer_data(output)
+
+    def finish(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> list[Image]:
+        """Show the final outputs, all that are images, with the run's record in their metadata.
+
+        Parameters
+        ----------
+        outputs : mapping of str to ndarray
+            As in ``Result.outputs``.
+        record : mapping
+            JSON; each layer gets it with the name of its output.
+
+        Returns
+        -------
+        list of Image
+            The run's layers.
+        """
+        for name, output in outputs.items():
+            if output.shape != self._shape or name in self._deleted:
+                continue
+            data = self._part.to_layer_data(output)
+            layer = self._layers.get(name)
+            if layer is None:
+                layer = self._add(name, data, visible=name.startswith(SHOWN))
+            else:
+                layer.data = data
+            self._renew_contrast(name, layer)
+            layer.metadata[METADATA_KEY] = {**record, "output": name}
+        return self.layers
+
+    def abandon(self, record: Mapping[str, Any]) -> None:
+        """Leave the layers of a run that failed as they are, named and marked as unfinished."""
+        for name, layer in self._layers.items():
+            layer.name = f"{layer.name} (unfinished)"
+            layer.metadata[METADATA_KEY] = {**record, "output": name}
+
+    def discard(self) -> None:
+        """Take the run's layers out of the viewer."""
+        for layer in self.layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._layers.clear()
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """Shape of an output that is an image: the mixture's, without opacity."""
+        shape = tuple(self._part.array.shape)
+        return (*shape[:-1], min(shape[-1], 3)) if self._part.rgb else shape
+
+    def _is_plane(self, output: NDArray) -> bool:
+        return output.shape == self._shape[len(self._part.stack_shape) :]
+
+    def _whole(self, output: NDArray) -> NDArray:
+        """Data of a new layer: the plane itself, or a stack that is NaN where nothing is known yet."""
+        if not self._part.stack_shape:
+            return self._part.to_layer_data(output)
+        return np.full(self._shape, np.nan, np.float32)
+
+    def _add(self, name: str, data: NDArray, *, visible: bool = True) -> Image:
+        active = self._viewer.layers.selection.active
+        limits = None if self._part.rgb else contrast_limits(data)
+        layer = self._viewer.add_image(
+            data,
+            name=f"{self._part.name} {name.replace('_', ' ')}",
+            rgb=self._part.rgb,
+            visible=visible,
+            contrast_limits=limits,
+            **self._part.geometry,
+            **self._part.look,
+        )
+        self._layers[name] = layer
+        if limits is not None:
+            self._limits[name] = limits
+        if active is not None:  # adding a layer selects it; the user's selection is not ours to change
+            self._viewer.layers.selection.active = active
+        return layer
+
+    def _renew_contrast(self, name: str, layer: Image) -> None:
+        """Fit the contrast to the final data, unless someone has moved it since it was set."""
+        if name not in self._limits or tuple(layer.contrast_limits) != self._limits[name]:
+            return
+        self._limits[name] = contrast_limits(layer.data)
+        layer.contrast_limits = self._limits[name]
+
+    def _on_removed(self, event: Any) -> None:
+        for name, layer in list(self._layers.items()):
+            if layer == event.value:  # not `is`: plugins are given proxies of layers
+                del self._layers[name]
+                self._deleted.add(name)
+
+
+def contrast_limits(data: NDArray) -> tuple[float, float]:
+    """Return limits that show nearly all finite values of `data`: (low, high) with low < high."""
+    finite = data[np.isfinite(data)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(finite, PERCENTILES))
+    if high > low:
+        return low, high
+    low, high = float(finite.min()), float(finite.max())
+    return (low, high) if high > low else (low, low + 1.0)

@@ -1,0 +1,38 @@
+"""Rows of a form: a label on the left, a field on the right, all labels of one width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from magicgui.widgets import CheckBox, Container, Label
+from qtpy.QtCore import Qt
+
+LABEL_WIDTH = 64
+"""Pixels; of the rows that are always shown."""
+
+
+def plain(widgets: Sequence[Any], *, layout: str = "vertical", spacing: int = 4, **options: Any) -> Container:
+    """Return a container without margins and without labels of its own."""
+    container = Container(widgets=list(widgets), layout=layout, labels=False, **options)
+    container.margins = (0, 0, 0, 0)
+    container.native.layout().setSpacing(spacing)
+    return container
+
+
+def labelled(field: Any, width: int = LABEL_WIDTH) -> Container:
+    """Put a field's label in front of it; tick boxes carry theirs themselves."""
+    label = Label(value="" if isinstance(field, CheckBox) else field.label, tooltip=field.tooltip)
+    label.native.setFixedWidth(width)
+    label.native.setWordWrap(True)
+    row = plain([label, field], layout="horizontal")
+    row.native.layout().setAlignment(label.native, Qt.AlignmentFlag.AlignTop)
+    label.native.setContentsMargins(0, 4, 0, 0)
+    return row
+
+
+def widest(fields: Sequence[Any], most: int = 120) -> int:
+    """Width in pixels for the labels of these fields, at most `most` (longer ones are wrapped)."""
+    labels = [Label(value=field.label) for field in fields if not isinstance(field, CheckBox)]
+    hints = [label.native.fontMetrics().horizontalAdvance(label.value) + 6 for label in labels]
+    return min(max([0, *hints]), most)

@@ -1,0 +1,98 @@
+"""The buttons below the form, always in sight: Run, Stop & keep, Discard, Continue; and how far a run is."""
+
+from __future__ import annotations
+
+from magicgui.widgets import Container, Label, ProgressBar, PushButton
+from psygnal import Signal
+
+from napari_bitsnet.widgets.fields import tooltip
+from napari_bitsnet.widgets.rows import plain
+from napari_bitsnet.widgets.states import RunState
+from napari_bitsnet.widgets.worker import Message
+
+
+class RunBar(Container):
+    """Buttons and progress; what they do is decided by who listens."""
+
+    run_pressed = Signal()
+    stop_pressed = Signal()
+    discard_pressed = Signal()
+    continue_pressed = Signal()
+
+    def __init__(self) -> None:
+        self.run = PushButton(text="Run", tooltip=tooltip("Separate the image (Ctrl+Enter)."))
+        self.stop = PushButton(text="Stop & keep", tooltip=tooltip("End the run and keep the best so far."))
+        self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
+        self.more = PushButton(text="Continue", tooltip=tooltip("Go on from where the last run ended."))
+        self._bar = ProgressBar(value=0, min=0, max=0)
+        self._line = Label(value="")
+        self._line.native.setWordWrap(True)
+        self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
+        super().__init__(widgets=[self._bar, self._line, self._buttons], labels=False)
+        self.margins = (0, 2, 0, 0)
+        self._can_continue = False
+        for button, signal in (
+            (self.run, self.run_pressed),
+            (self.stop, self.stop_pressed),
+            (self.throw, self.discard_pressed),
+            (self.more, self.continue_pressed),
+        ):
+            button.changed.connect(lambda _=None, signal=signal: signal.emit())
+        self.show_state(RunState.IDLE)
+
+    @property
+    def line(self) -> str:
+        """What is said about the run."""
+        return str(self._line.value)
+
+    def offer_continue(self, offer: bool, iterations: int = 0) -> None:
+        """Whether the last run can be continued, and by how many iterations."""
+        self._can_continue = offer
+        self.more.visible = offer
+        self.more.text = f"Continue +{iterations}" if offer else "Continue"
+
+    def show_state(self, state: RunState) -> None:
+        """Show what can be done in this state."""
+        idle = state is RunState.IDLE
+        self.run.visible = idle
+        self.more.visible = idle and self._can_continue
+        self.stop.visible = self.throw.visible = self._bar.visible = not idle
+        self.stop.enabled = self.throw.enabled = state is not RunState.STOPPING
+        self.stop.text = "Stopping…" if state is RunState.STOPPING else "Stop & keep"
+        if not idle:
+            self._line.visible = True
+            self._line.value = state.value
+        if state is RunState.PREPARING:
+            self._bar.max = 0
+
+    def show_progress(self, message: Message) -> None:
+        """Show a worker's message."""
+        if not message.total:
+            self._line.value = message.note
+            return
+        self._bar.max = message.total
+        self._bar.value = message.step
+        self._line.value = progress_line(message)
+
+    def show_end(self, text: str) -> None:
+        """Say how a run ended."""
+        self._line.value = text
+        self._line.visible = bool(text)
+
+
+def progress_line(message: Message) -> str:
+    """Return ``"iteration 420 of 800 · 0:38 left · loss 0.0123"``."""
+    parts = [f"iteration {message.step} of {message.total}" if message.step else "closed-form start"]
+    if message.left is not None:
+        parts.append(f"{clock(message.left)} left")
+    if message.losses:
+        total = message.losses.get("total", sum(message.losses.values()))
+        parts.append(f"loss {total:.4g}")
+    return " · ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Return ``"0:38"``, or ``"2:05:09"`` from an hour on."""
+    minutes, second = divmod(int(seconds + 0.5), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

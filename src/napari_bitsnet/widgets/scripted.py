@@ -1,0 +1,93 @@
+"""For scripts with a viewer: separate a layer, wait, and get the layers of the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_bitsnet.api import RunSettings
+from napari_bitsnet.api.run import finish
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+    from napari.viewer import Viewer
+
+
+def separate_layer(
+    viewer: Viewer,
+    layer: Image | Sequence[Image],
+    *,
+    task: str = "separate",
+    guides: Sequence[Image | None] = (),
+    hints: Labels | None = None,
+    mask: Labels | None = None,
+    method: str = "auto",
+    preset: str = "balanced",
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    size_limit: int = 512,
+    iterations: int | None = None,
+    seconds: float | None = None,
+    **options: Any,
+) -> list[Image]:
+    """Run a task on a layer and add its outputs as layers, in place and with the record of the run.
+
+    The same settings on the layer's array give the same numbers with `napari_bitsnet.run`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layers are added.
+    layer : Image, or several for tasks of several mixtures
+        The mixture. Of a stack all slices are separated.
+    task : str
+        See `list_tasks`.
+    guides : sequence of Image or None
+        One a source.
+    hints, mask : Labels, optional
+        k where pixels belong to source k; anything but 0 where pixels are to be left out.
+    method, preset, settings, seed, device, size_limit, iterations, seconds
+        As for `napari_bitsnet.run`.
+    **options
+        The task's settings.
+
+    Returns
+    -------
+    list of Image
+        The added layers, sources first; the record is in ``layer.metadata["napari-bitsnet"]``. Colour images
+        are scaled to napari's range for colours, 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an image or a setting cannot be worked on.
+    """
+    from napari_bitsnet.widgets.layers import layer_part
+    from napari_bitsnet.widgets.preview import PreviewLayers
+    from napari_bitsnet.widgets.request import Request
+
+    mixtures = tuple(layer) if isinstance(layer, Sequence) else (layer,)
+    request = Request(
+        settings=RunSettings().updated(
+            {
+                "task": task,
+                "options": options,
+                "method": method,
+                "preset": preset,
+                "settings": dict(settings or {}),
+                "seed": seed,
+                "device": device,
+                "size_limit": size_limit,
+                "iterations": iterations,
+                "seconds": seconds,
+            }
+        ),
+        mixtures=tuple(layer_part(mixture) for mixture in mixtures),
+        guides=tuple(None if guide is None else layer_part(guide) for guide in guides),
+        hints=None if hints is None else layer_part(hints),
+        mask=None if mask is None else layer_part(mask),
+    )
+    result = finish(request.iterate(lambda: False))
+    layers = PreviewLayers(viewer, request.mixtures[0])
+    return layers.finish(result.outputs, request.record(result))

@@ -1,0 +1,217 @@
+"""One run in the viewer: the worker, its live layers, its bar, and what happens on every way out.
+
+It knows nothing of forms and docks: they start it, listen to it and may vanish while it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from psygnal import Signal
+
+from napari_bitsnet.widgets.activity import ActivityBar
+from napari_bitsnet.widgets.preview import PreviewLayers
+from napari_bitsnet.widgets.request import Request
+from napari_bitsnet.widgets.states import RunState, RunStates
+from napari_bitsnet.widgets.worker import Controls, Iterate, Message, SeparationFailed, separate_layers
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_bitsnet.api import Result
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    kind : str
+        ``"done"``, ``"kept"`` (stopped, best so far kept), ``"discarded"`` or ``"failed"``.
+    result : Result, optional
+        Of runs that were done or kept.
+    layers : list of Image
+        The layers that show it; of a failed run, how far it got.
+    error : SeparationFailed, optional
+        Of runs that failed.
+    """
+
+    kind: str
+    result: Result | None = None
+    layers: list[Image] = field(default_factory=list)
+    error: SeparationFailed | None = None
+
+
+class Separation:
+    """A run and its layers; can be continued once it has ended.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers are added.
+    request : Request
+        Images and settings, taken at the start.
+    live : bool
+        Whether layers are updated during the run.
+    preview_every : float
+        Least number of seconds between two updates.
+    """
+
+    progressed = Signal(Message)
+    ended = Signal(Outcome)
+
+    def __init__(
+        self, viewer: Any, request: Request, *, live: bool = True, preview_every: float = 0.25
+    ) -> None:
+        self.request = request
+        self.states = RunStates()
+        self.result: Result | None = None
+        self._preview = PreviewLayers(viewer, request.mixtures[0])
+        self._live, self._preview_every = live, preview_every
+        self._controls = Controls()
+        self._discard = False
+        self._activity: ActivityBar | None = None
+        self._worker: Any = None
+        self._outcome: Outcome | None = None
+        self._pending: Message | None = None
+        self._showing = False
+        self._steps_shown = 0
+
+    @property
+    def layers(self) -> list[Image]:
+        """The run's layers."""
+        return self._preview.layers
+
+    def start(self) -> None:
+        """Begin."""
+        self._begin(self.request.iterate, f"Separating {self.request.mixtures[0].name}")
+
+    def resume(self, iterations: int) -> None:
+        """Go on from the result for some more iterations.
+
+        Raises
+        ------
+        ValueError
+            If there is no result whose state was kept.
+        """
+        result = self.result
+        if result is None or result.state is None:
+            raise ValueError(
+                "Expected a finished run whose state was kept, got none: run again with more iterations."
+            )
+
+        def iterate(stop: Any) -> Any:
+            from napari_bitsnet.api import iter_resume
+
+            return iter_resume(result, iterations=iterations, stop=stop)
+
+        self._begin(iterate, f"Continuing {self.request.mixtures[0].name}")
+
+    def stop_and_keep(self) -> None:
+        """End after the current iteration; the best so far stays."""
+        self._controls.stop.set()
+        if self.states.current in (RunState.PREPARING, RunState.RUNNING):
+            self.states.to(RunState.STOPPING)
+
+    def remove_layers(self) -> None:
+        """Take the layers of an ended run out of the viewer."""
+        self._preview.discard()
+
+    def discard(self) -> None:
+        """End after the current iteration and take the layers away at once."""
+        self._discard = True
+        self._preview.discard()
+        self.stop_and_keep()
+
+    def set_live(self, live: bool) -> None:
+        """Switch the updates of the layers on or off, also during a run."""
+        self._live = live
+        (self._controls.live.set if live else self._controls.live.clear)()
+
+    def _begin(self, iterate: Iterate, description: str) -> None:
+        self.states.to(RunState.PREPARING)
+        self._controls = Controls(preview_every=self._preview_every)
+        self.set_live(self._live)
+        self._discard, self._outcome, self._pending, self._steps_shown = False, None, None, 0
+        self._activity = ActivityBar(description)
+        _under_way.add(self)
+        self._worker = create_worker(
+            separate_layers,
+            iterate,
+            self.request.settings.device,
+            self._controls,
+            _connect={
+                "yielded": self._on_message,
+                "returned": self._on_returned,
+                "errored": self._on_errored,
+                "finished": self._on_finished,
+            },
+        )
+
+    def _on_message(self, message: Message) -> None:
+        """Show the latest message; napari's bar lets Qt handle events, so this may be entered again."""
+        self._pending = message
+        if self._showing:
+            return
+        self._showing = True
+        try:
+            while self._pending is not None:
+                latest, self._pending = self._pending, None
+                self._show(latest)
+        finally:
+            self._showing = False
+
+    def _show(self, message: Message) -> None:
+        if self._discard or self._activity is None:
+            return
+        if message.total and self.states.current is RunState.PREPARING:
+            self.states.to(RunState.RUNNING)
+        if message.outputs is not None:
+            self._preview.update(message.outputs, message.plane)
+            self._steps_shown = max(self._steps_shown, message.step)
+        self.progressed.emit(message)
+        if message.total and self._activity is not None:
+            self._activity.update(message.step, message.total)
+        if self._activity is not None and self._activity.cancelled:
+            self.stop_and_keep()
+
+    def _on_returned(self, result: Result | None) -> None:
+        if self._discard or result is None:
+            self._outcome = Outcome("discarded")
+            return
+        self.result = result
+        layers = self._preview.finish(result.outputs, self.request.record(result))
+        stopped = result.provenance["stop_reason"] == "stopped"
+        self._outcome = Outcome("kept" if stopped else "done", result, layers)
+
+    def _on_errored(self, error: SeparationFailed) -> None:
+        if self._discard:
+            return
+        if self._steps_shown:
+            self._preview.abandon(self.request.unfinished_record(error.message))
+        else:
+            self._preview.discard()
+        self._outcome = Outcome("failed", layers=self.layers, error=error)
+
+    def _on_finished(self) -> None:
+        """Clean up, whatever happened; without an outcome napari made the worker quit."""
+        if self._activity is not None:
+            self._activity.close()
+        self._activity, self._worker, self._pending = None, None, None
+        _under_way.discard(self)
+        outcome, self._outcome = self._outcome or Outcome("discarded"), None
+        self.states.to(RunState.IDLE)
+        self.ended.emit(outcome)
+
+
+_under_way: set[Separation] = set()
+"""Keeps runs alive whose dock was closed; they still have layers to bring home."""
+
+
+def runs_under_way() -> Sequence[Separation]:
+    """Return the runs of this process that have not ended."""
+    return tuple(_under_way)
