@@ -5,16 +5,15 @@ A thin face of `napari_bitsnet.api`; it contains no algorithm, and building it l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-if TYPE_CHECKING:
-    import typer
+import typer
+
+from napari_bitsnet._version import __version__
 
 
 def build_app() -> typer.Typer:
     """Return the application with all its commands."""
-    import typer
-
     from napari_bitsnet.cli.benchmark import benchmark
     from napari_bitsnet.cli.demo import demo
     from napari_bitsnet.cli.listing import list_entries
@@ -23,17 +22,31 @@ def build_app() -> typer.Typer:
 
     app = typer.Typer(
         name="napari-bitsnet",
-        help="Take superimposed images apart.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_options)
     app.command("demo")(demo)
     app.command("benchmark")(benchmark)
     app.command("list")(list_entries)
     for name in TASKS:
         app.command(name.replace("_", "-"))(task_command(name))
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take superimposed images apart."""
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def read_value(text: str, name: str, field: FieldInfo) -> Any:
     ValueError
         If it is no such value, or out of range.
     """
-    bounded: Any = Annotated[(field.annotation, *field.metadata)]
+    bounded: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     adapter: TypeAdapter[Any] = TypeAdapter(bounded)
     kind = _kind(field.annotation)
     if text.strip().lower() == "none" and NoneType in get_args(field.annotation):
@@ -112,6 +112,25 @@ def read_value(text: str, name: str, field: FieldInfo) -> Any:
     except ValidationError as error:
         reasons = "; ".join(entry["msg"] for entry in error.errors())
         raise ValueError(f"{name}: {reasons} (got {text!r}).") from None
+
+
+def read_assignments(assignments: Iterable[str], config: type[Config]) -> dict[str, Any]:
+    """Read ``name=value`` strings as settings of `config`.
+
+    Raises
+    ------
+    ValueError
+        If a string has no ``=``, a name is unknown or a value is out of range.
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        name, separator, text = (part.strip() for part in assignment.partition("="))
+        if not separator or not name:
+            raise ValueError(f"Expected name=value, got {assignment!r}.")
+        if name not in config.model_fields:
+            raise ValueError(f"Unknown setting {name!r}. Known: {', '.join(sorted(config.model_fields))}.")
+        settings[name] = read_value(text, name, config.model_fields[name])
+    return settings
 
 
 def _parameter(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:

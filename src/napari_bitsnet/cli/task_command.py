@@ -15,8 +15,7 @@ from napari_bitsnet.api.saving import check_writable
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job
-from napari_bitsnet.cli.options import config_parameters, given_values
-from napari_bitsnet.core.config import parse_assignments
+from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Input, Task
 
@@ -61,9 +60,8 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
     base = RunSettings(task=name) if record is None else recorded_settings(record)
     if base.task != name:
         raise ValueError(f"Expected the record of a {name} run, got one of {base.task}: use that command.")
-    settings = _merged(base, values, task)
     jobs = _jobs(task.inputs, values, record)
-    _check(settings, jobs[0])
+    settings = _checked(_merged(base, values, task), values["set"] or (), jobs[0])
     stems = [job.stem for job in jobs]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
@@ -85,7 +83,7 @@ def _merged(base: RunSettings, values: Mapping[str, Any], task: type[Task]) -> R
         {
             **changes,
             "options": {**base.options, **given_values(values, task.Config)},
-            "settings": {**kept, **parse_assignments(values["set"] or ())},
+            "settings": kept,
         }
     )
 
@@ -121,13 +119,11 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
     return [Job(tuple(files), **shared)] if several else [Job((file,), **shared) for file in files]
 
 
-def _check(settings: RunSettings, job: Job) -> None:
-    """Check device, task, method and all settings before any image is read."""
+def _checked(settings: RunSettings, changes: Sequence[str], job: Job) -> RunSettings:
+    """Add the method's settings that were given; check them, device, task and method before reading images."""
     from napari_bitsnet.core.device import resolve_device
 
     task = make_task(settings)
-    if settings.method != "auto":
-        METHODS.get(settings.method)
     n_files = len(job.mixtures)
     n_observations = n_files if n_files > 1 else getattr(task.config, "n_sources", 2) if job.several else 1
     traits = task.traits(
@@ -135,8 +131,12 @@ def _check(settings: RunSettings, job: Job) -> None:
         n_guides=sum(guide is not None for guide in job.guides),
         has_hints=job.hints is not None,
     )
+    method = task.default_method(traits) if settings.method == "auto" else settings.method
+    given = read_assignments(changes, METHODS.get(method).Config)
+    settings = settings.updated({"settings": {**settings.settings, **given}})
     make_method(settings, task, traits)
     resolve_device(settings.device)
+    return settings
 
 
 def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
@@ -146,7 +146,7 @@ def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
         _keyword(
             "inputs",
             list[Path] | None,
-            typer.Argument(metavar="IN...", help=asked["mixture"].description, show_default=False),
+            typer.Argument(metavar="IN", help=asked["mixture"].description, show_default=False),
         ),
         _keyword(
             "folder",

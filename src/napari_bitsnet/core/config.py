@@ -7,8 +7,7 @@ frozen pydantic models. Field types come from a short list that all of these can
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -78,29 +77,3 @@ def setting(
         le=le,
         json_schema_extra={"step": step, "unit": unit},
     )
-
-
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Read ``name=value`` strings; values are JSON where they can be, else plain text.
-
-    Raises
-    ------
-    ValueError
-        If a string has no ``=``.
-
-    Examples
-    --------
-    >>> parse_assignments(["iterations=200", "denoiser=tv", "seconds=none"])
-    {'iterations': 200, 'denoiser': 'tv', 'seconds': None}
-    """
-    settings: dict[str, Any] = {}
-    for assignment in assignments:
-        name, separator, text = assignment.partition("=")
-        if not separator or not name.strip():
-            raise ValueError(f"Expected name=value, got {assignment!r}.")
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = {"none": None, "true": True, "false": False}.get(text.strip().lower(), text.strip())
-        settings[name.strip()] = value
-    return settings

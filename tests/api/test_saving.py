@@ -1,0 +1,214 @@
+"""Results on disk: values, axes, resolution, records; whole or not at all."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_bitsnet.api import Result, RunSettings, saving
+from napari_bitsnet.api.saving import check_writable, is_finished, record_path, save_result, write_tiff
+from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.data.reading import read_image
+
+RNG = np.random.default_rng(0)
+MIXTURE = RNG.integers(0, 255, (20, 30), dtype=np.uint8)
+
+
+def make_result(mixture=MIXTURE, *, axes=None, task="separate", n=2, stop_reason="iterations", **more):
+    """A result as a run would return it."""
+    outputs = {f"source_{k + 1}": (mixture / n + k).astype(np.float32) for k in range(n)}
+    outputs["residual"] = (mixture - sum(outputs.values())).astype(np.float32)
+    settings = RunSettings(task=task, axes=axes).model_dump(mode="json")
+    provenance = {
+        "task": task,
+        "method": "bitsnet",
+        "preset": "quick",
+        "settings": settings,
+        "task_settings": {"mixing": "linear", "output": "density"},
+        "iterations": 3,
+        "stop_reason": stop_reason,
+        "losses": {"loss": float("nan")},
+    }
+    return Result(outputs | more, provenance)
+
+
+def test_files_and_their_values(tmp_path):
+    result = make_result()
+    result.outputs["source_1"][3, 4] = np.nan
+    files = save_result(result, MIXTURE, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in files)
+    assert files[-1] == record_path(tmp_path, "scan")
+    for name, output in result.outputs.items():
+        stored = tifffile.imread(tmp_path / f"scan_{name}.tif")
+        assert stored.dtype == np.float32
+        np.testing.assert_array_equal(stored, output)
+    preview = np.asarray(Image.open(tmp_path / "scan_preview.png"))
+    assert preview.ndim == 3
+    assert len(np.unique(preview)) > 50
+
+
+def test_record_is_strict_json_with_everything(tmp_path):
+    save_result(make_result(), MIXTURE, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    record = json.loads((tmp_path / "scan_run.json").read_text(), parse_constant=pytest.fail)
+    assert record["complete"] is True
+    assert record["losses"] == {"loss": None}
+    assert record["inputs"] == {"mixture": ["scan.tif"]}
+    assert record["files"]["source_2"] == "scan_source_2.tif"
+    assert RunSettings.model_validate(record["settings"]) == RunSettings()
+
+
+def test_outputs_that_are_no_images_go_into_the_record(tmp_path):
+    result = make_result(weights=np.array([[0.75, 0.25], [0.5, 0.5]]))
+    files = save_result(result, MIXTURE, tmp_path, "scan")
+    assert "scan_weights.tif" not in {p.name for p in files}
+    assert json.loads(files[-1].read_text())["values"] == {"weights": [[0.75, 0.25], [0.5, 0.5]]}
+
+
+@pytest.mark.parametrize(
+    ("calibration", "expected"),
+    [
+        (Calibration((600, 300), "inch"), ((600, 1), (300, 1), 2)),
+        (Calibration((50, 50), "cm"), ((50, 1), (50, 1), 3)),
+        (Calibration((4, 2), "micron", 2.5), ((4, 1), (2, 1), 1)),
+    ],
+    ids=["inch", "cm", "micron"],
+)
+def test_resolution_is_kept_for_every_reader(tmp_path, calibration, expected):
+    save_result(make_result(), MIXTURE, tmp_path, "scan", calibration=calibration)
+    with tifffile.TiffFile(tmp_path / "scan_source_1.tif") as tiff:
+        tags = tiff.pages.first.tags
+        found = tuple(tags.valueof(n) for n in ("XResolution", "YResolution", "ResolutionUnit"))
+        assert found == expected
+        assert tiff.imagej_metadata["unit"] == calibration.unit
+    assert read_image(tmp_path / "scan_residual.tif").calibration == calibration
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "stored_axes"),
+    [
+        (None, (20, 30), "YX"),
+        (None, (20, 30, 3), "CYX"),
+        ("ZYX", (4, 20, 30), "ZYX"),
+        ("TYXC", (4, 20, 30, 3), "TCYX"),
+        ("CYX", (3, 20, 30), "CYX"),
+        ("TZYX", (2, 4, 20, 30), "TZYX"),
+        ("ZTYX", (2, 4, 20, 30), "TZYX"),
+        ("IYX", (4, 20, 30), "ZYX"),
+    ],
+)
+def test_axes_are_imagej_s(tmp_path, axes, shape, stored_axes):
+    mixture = RNG.random(shape).astype(np.float32)
+    result = make_result(mixture, axes=axes)
+    save_result(result, mixture, tmp_path, "scan")
+    path = tmp_path / "scan_source_1.tif"
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.is_imagej
+        assert tiff.series[0].axes == stored_axes
+    letters = [{"I": "Z"}.get(a, a) for a in axes or "YXC"[: len(shape)]]
+    order = [letters.index(a) for a in stored_axes]
+    np.testing.assert_array_equal(tifffile.imread(path), result.outputs["source_1"].transpose(order))
+
+
+def test_more_axes_than_imagej_has(tmp_path):
+    image = RNG.random((2, 2, 2, 2, 8, 9)).astype(np.float32)
+    write_tiff(tmp_path / "a.tif", image, "PTZIYX", Calibration((300, 300), "inch"))
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert tiff.series[0].axes == "PTZIYX"
+        assert tiff.pages.first.tags.valueof("XResolution") == (300, 1)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), image)
+
+
+def test_opacity_is_not_expected_in_the_outputs(tmp_path):
+    mixture = np.concatenate([RNG.random((20, 30, 3)), np.ones((20, 30, 1))], axis=-1)
+    result = make_result(mixture[..., :3])
+    save_result(result, mixture, tmp_path, "scan")
+    assert tifffile.imread(tmp_path / "scan_source_1.tif").shape == (3, 20, 30)
+
+
+def test_preview_of_a_stack_with_missing_slices(tmp_path):
+    mixture = RNG.random((3, 20, 30))
+    result = make_result(mixture, axes="ZYX")
+    for output in result.outputs.values():
+        output[1] = np.nan
+    save_result(result, mixture, tmp_path, "scan")
+    assert json.loads((tmp_path / "scan_run.json").read_text())["planes"] == 3
+    pink = (np.asarray(Image.open(tmp_path / "scan_preview.png")) == (196, 120, 160)).all(axis=-1)
+    assert not pink.any()
+
+
+def test_finished_means_complete_and_all_files_there(tmp_path):
+    assert not is_finished(tmp_path, "scan")
+    save_result(make_result(stop_reason="stopped"), MIXTURE, tmp_path, "scan")
+    assert not is_finished(tmp_path, "scan")
+    save_result(make_result(), MIXTURE, tmp_path, "scan")
+    assert is_finished(tmp_path, "scan")
+    (tmp_path / "scan_source_2.tif").unlink()
+    assert not is_finished(tmp_path, "scan")
+    record_path(tmp_path, "scan").write_text("{broken")
+    assert not is_finished(tmp_path, "scan")
+
+
+def test_files_of_an_earlier_run_are_replaced(tmp_path):
+    save_result(make_result(n=3), MIXTURE, tmp_path, "scan")
+    (tmp_path / "scan_source_9.tif").write_text("not ours")
+    save_result(make_result(n=2), MIXTURE, tmp_path, "scan")
+    assert not (tmp_path / "scan_source_3.tif").exists()
+    assert (tmp_path / "scan_source_9.tif").exists()
+
+
+def test_a_record_cannot_make_other_files_go(tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("kept")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    record_path(folder, "scan").write_text(json.dumps({"files": {"source_1": "../other.txt", "a": 3}}))
+    save_result(make_result(), MIXTURE, folder, "scan")
+    assert other.read_text() == "kept"
+
+
+@pytest.mark.parametrize("broken", ["write_tiff", "_write_png", "draw_preview"])
+def test_nothing_half_written_stays_behind(tmp_path, monkeypatch, broken):
+    save_result(make_result(n=3), MIXTURE, tmp_path, "scan")
+    calls = []
+
+    def fail(path, *rest, **options):
+        calls.append(path)
+        if broken != "write_tiff" or len(calls) == 2:
+            if broken != "draw_preview":
+                path.write_bytes(b"half")
+            raise OSError("No space left on device")
+        write_tiff(path, *rest, **options)
+
+    monkeypatch.setattr(saving, broken, fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        save_result(make_result(), MIXTURE, tmp_path, "scan")
+    assert not is_finished(tmp_path, "scan")
+    assert not [p.name for p in tmp_path.iterdir() if p.name.endswith(".part") or p.name == "scan_run.json"]
+    for path in tmp_path.glob("*.tif"):
+        assert tifffile.imread(path).shape == (20, 30)
+
+
+def test_check_writable_makes_the_folder_and_leaves_it_empty(tmp_path):
+    folder = check_writable(tmp_path / "a" / "b")
+    assert folder.is_dir()
+    assert list(folder.iterdir()) == []
+
+
+def test_unwritable_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ValueError, match=r"Expected a folder that can be written to, got .*file.*choose another one"
+    ):
+        check_writable(tmp_path / "file" / "out")
+    with pytest.raises(ValueError, match="Expected a folder that can be written to"):
+        check_writable(tmp_path / "file")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_without_rights(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match="Permission denied"):
+        check_writable(tmp_path)

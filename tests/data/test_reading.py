@@ -1,0 +1,278 @@
+"""Image files in all the kinds that are promised, and in all the ways in which they go wrong."""
+
+import re
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.data.reading import declared_axes, read_image
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (40, 50), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int16", "uint32", "float32", "float64"])
+def test_tiff_keeps_type_and_values(tmp_path, kind):
+    image = (RNG.random((40, 50)) * 100).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    file = read_image(tmp_path / "a.tif")
+    assert file.array.dtype == image.dtype
+    np.testing.assert_array_equal(file.array, image)
+    assert (file.axes, file.calibration, file.notices) == ("YX", None, ())
+    assert file.path == tmp_path / "a.tif"
+
+
+def test_float_tiff_keeps_nan(tmp_path):
+    image = np.array([[1.0, np.nan], [np.inf, -2.0]], dtype=np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array, image)
+
+
+@pytest.mark.parametrize("big_endian", [True, False])
+@pytest.mark.parametrize("bigtiff", [True, False])
+def test_every_tiff_dialect(tmp_path, big_endian, bigtiff):
+    tifffile.imwrite(tmp_path / "a.tif", RGB, bigtiff=bigtiff, byteorder=">" if big_endian else "<")
+    file = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(file.array, RGB)
+    assert file.axes == "YXC"
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "expected"),
+    [
+        ("ZYX", (5, 40, 50), "ZYX"),
+        ("TYX", (5, 40, 50), "TYX"),
+        ("CYX", (3, 40, 50), "CYX"),
+        ("CYX", (2, 40, 50), None),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["imagej", "ome"])
+def test_axes_of_imagej_and_ome(tmp_path, axes, shape, expected, dialect):
+    stack = RNG.integers(0, 999, shape, dtype=np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", stack, photometric="minisblack", metadata={"axes": axes}, **{dialect: True}
+    )
+    file = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(file.array, stack)
+    assert file.axes == expected
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "expected"),
+    [
+        ("YXS", (9, 8, 3), "YXC"),
+        ("SYX", (3, 9, 8), "CYX"),
+        ("IYX", (7, 9, 8), "IYX"),
+        ("CYXS", (2, 9, 8, 3), None),
+        ("QYX", (7, 9, 8), None),
+        ("CYX", (9, 8, 3), None),
+        ("TZ", (9, 8), None),
+    ],
+)
+def test_declared_axes(axes, shape, expected):
+    assert declared_axes(axes, shape) == expected
+
+
+def test_channels_last(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.moveaxis(RGB, -1, 0), imagej=True, metadata={"axes": "CYX"})
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").channels_last, RGB)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"resolution": (600, 300), "resolutionunit": "INCH"}, Calibration((600, 300), "inch")),
+        ({"resolution": (50, 50), "resolutionunit": "CENTIMETER"}, Calibration((50, 50), "cm")),
+        (
+            {"imagej": True, "resolution": (4, 2), "metadata": {"axes": "ZYX", "unit": "um", "spacing": 3.0}},
+            Calibration((4, 2), "um", 3),
+        ),
+        (
+            {
+                "ome": True,
+                "metadata": {
+                    "axes": "ZYX",
+                    "PhysicalSizeX": 0.25,
+                    "PhysicalSizeY": 0.5,
+                    "PhysicalSizeXUnit": "µm",
+                    "PhysicalSizeYUnit": "µm",
+                    "PhysicalSizeZ": 2.0,
+                },
+            },
+            Calibration((4, 2), "micron", 2),
+        ),
+        ({}, None),
+    ],
+    ids=["inch", "cm", "imagej", "ome", "none"],
+)
+def test_calibration_of_tiff(tmp_path, options, expected):
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.zeros((5, 40, 50), np.uint16), photometric="minisblack", **options
+    )
+    assert read_image(tmp_path / "a.tif").calibration == expected
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+@pytest.mark.parametrize("kind", ["grey", "rgb", "grey16"])
+def test_compressed_tiff(tmp_path, compression, kind):
+    image = {"grey": GREY, "rgb": RGB, "grey16": GREY.astype(np.uint16) * 200}[kind]
+    Image.fromarray(image).save(tmp_path / "a.tif", compression=compression, dpi=(300, 300))
+    file = read_image(tmp_path / "a.tif")
+    assert file.array.dtype == image.dtype
+    np.testing.assert_array_equal(file.array, image)
+    assert file.axes == ("YXC" if kind == "rgb" else "YX")
+    assert file.calibration == Calibration((300, 300), "inch")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_palettes_become_colours(tmp_path, suffix):
+    picture = Image.fromarray(RGB).quantize(16)
+    picture.save(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(
+        read_image(tmp_path / f"a.{suffix}").array, np.asarray(picture.convert("RGB"))
+    )
+
+
+@pytest.mark.parametrize("image", [GREY, RGB, GREY.astype(np.uint16) * 257], ids=["grey", "rgb", "grey16"])
+def test_png_keeps_type_and_values(tmp_path, image):
+    Image.fromarray(image).save(tmp_path / "a.png", dpi=(300, 300))
+    file = read_image(tmp_path / "a.png")
+    assert file.array.dtype == image.dtype
+    np.testing.assert_array_equal(file.array, image)
+    assert file.calibration is not None
+    assert file.calibration.unit == "inch"
+    assert file.calibration.per_unit == pytest.approx((300, 300), rel=1e-4)
+
+
+def test_png_with_opacity_and_masks(tmp_path):
+    Image.fromarray(GREY).convert("LA").save(tmp_path / "la.png")
+    assert read_image(tmp_path / "la.png").array.shape == (40, 50, 4)
+    Image.fromarray(GREY > 99).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "mask.png").array, GREY > 99)
+
+
+def test_png_in_colour_with_16_bits_says_that_it_is_cut(tmp_path):
+    write_png16(tmp_path / "a.png", RGB.astype(np.uint16) * 257)
+    file = read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(file.array, RGB)
+    assert file.notices == (
+        "a.png is a PNG in colour, of whose 16 bits 8 are read: save it as TIFF to keep them.",
+    )
+
+
+def write_png16(path, image):
+    """Write 16-bit RGB, which Pillow cannot."""
+    import struct
+    import zlib
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    height, width, _ = image.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in image)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg(tmp_path, mode):
+    smooth = np.linspace(0, 255, 40 * 50).reshape(40, 50).astype(np.uint8)
+    Image.fromarray(smooth).convert(mode).save(tmp_path / "a.jpg", quality=95, dpi=(72, 72))
+    file = read_image(tmp_path / "a.jpg")
+    grey = file.array.astype(float) if mode == "L" else file.array.mean(axis=-1)
+    assert file.axes == ("YX" if mode == "L" else "YXC")
+    assert np.abs(grey - smooth).max() < 8
+    assert file.calibration == Calibration((72, 72), "inch")
+
+
+def test_suffix_does_not_matter(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY)
+    (tmp_path / "a.tif").rename(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").array, GREY)
+
+
+def test_only_the_first_of_several_images_is_read(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY)
+    tifffile.imwrite(tmp_path / "a.tif", GREY[:20], append=True)
+    file = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(file.array, GREY)
+    assert file.notices == ("a.tif holds 2 images, of which the first is read.",)
+
+
+# --- What goes wrong -----------------------------------------------------------------------------------
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r"Expected an image file, got .*no\.tif, which does not exist"
+    ):
+        read_image(tmp_path / "no.tif")
+
+
+def test_folder(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected an image file, got the folder .*: name the files in it"):
+        read_image(tmp_path)
+
+
+def test_empty_file(tmp_path):
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(ValueError, match=r"which is empty \(0 bytes\): copy or export it again"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_other_format(tmp_path):
+    (tmp_path / "a.png").write_text("no image at all")
+    with pytest.raises(ValueError, match=r"Expected a TIFF, PNG or JPEG file, got .*a\.png: convert it"):
+        read_image(tmp_path / "a.png")
+    Image.fromarray(GREY).save(tmp_path / "a.bmp")
+    with pytest.raises(ValueError, match="Expected a TIFF, PNG or JPEG file"):
+        read_image(tmp_path / "a.bmp")
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.tif", "imagej.tif", "ome.tif", "zlib.tif", "lzw.tif", "a.png", "a.jpg"]
+)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_truncated_file(tmp_path, name, share):
+    options = {"imagej": {"imagej": True}, "ome": {"ome": True}, "zlib": {"compression": "zlib"}}
+    path = tmp_path / name
+    if path.suffix == ".tif" and path.stem != "lzw":
+        tifffile.imwrite(path, RNG.random((90, 90)).astype(np.float32), **options.get(path.stem, {}))
+    else:
+        Image.fromarray(np.tile(RGB, (3, 3, 1))).save(
+            path, **{".tif": {"compression": "tiff_lzw"}}.get(path.suffix, {})
+        )
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(
+        ValueError, match=re.escape(name) + r".*(truncated or damaged|: convert it to one of these)"
+    ):
+        read_image(path)
+
+
+def test_colours_that_are_not_rgb(tmp_path):
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.tif")
+    with pytest.raises(
+        ValueError, match=r"Expected grey values or RGB, got .*: convert it to RGB .*SEPARATED"
+    ):
+        read_image(tmp_path / "a.tif")
+
+
+def test_compression_that_needs_a_package(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "page.tif", compression="tiff_lzw")
+    pages = [Image.fromarray(GREY), Image.fromarray(GREY)]
+    pages[0].save(tmp_path / "a.tif", compression="tiff_lzw", save_all=True, append_images=pages[1:])
+    try:
+        tifffile.imread(tmp_path / "page.tif")
+    except ValueError:
+        with pytest.raises(
+            ValueError, match=r"pip install imagecodecs \(LZW compression\), or save it uncompressed"
+        ):
+            read_image(tmp_path / "a.tif")
+    else:  # imagecodecs is installed
+        np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array, [GREY, GREY])
