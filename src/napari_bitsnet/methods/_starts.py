@@ -32,7 +32,7 @@ def choose_start(name: StartName, traits: Traits) -> str:
     if name == "none":
         return name
     if name != "auto":
-        reason = METHODS.get(name)(METHODS.get(name).Config()).supports(traits)
+        reason = METHODS.get(name)(METHODS.get(name).presets["balanced"]).supports(traits)
         if reason is not None:
             raise ValueError(
                 f'Expected a start that fits the problem, got {name!r}: {reason} Use start="auto".'
