@@ -1,231 +1,160 @@
-"""Trains the weights of the method `feedforward`: first the coarse network, then the fine one."""
+"""Trains the weights of the method `feedforward`: first its coarse network, then its fine one."""
 
 from __future__ import annotations
 
-import copy
-import math
+import csv
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image
 
-from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.device import resolve_device
-from napari_bitsnet.core.losses.sign_free import sign_free_loss
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade
-from napari_bitsnet.core.networks.weights import load_tensors, save_tensors
+from napari_bitsnet.core.networks.cascade import Cascade
+from napari_bitsnet.core.networks.weights import save_tensors
 from napari_bitsnet.data.datasets import PackedImages, load_images
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.training.checkpoints import restore_training, training_state
-from napari_bitsnet.training.pairs import Pairs, mix_pairs
+from napari_bitsnet.training.settings import FeedforwardTraining
+from napari_bitsnet.training.stage import Diet, Progress, Stage, picture_size
 
 HOLD_OUT = 40
 """One image in so many is kept for validation."""
 
 
-class FeedforwardTraining(Config):
-    """Settings of one stage of training."""
-
-    stage: Literal["coarse", "fine"] = setting(
-        "coarse", "Which network: the coarse one sees 32 x 32 pixels, the fine one refines its answer."
-    )
-    size: int = setting(64, "Fine stage: pixels a side of the training pictures.", ge=64, le=512, step=64)
-    batch: int = setting(48, "Pairs a step.", ge=1, le=4096, step=16)
-    steps: int | None = setting(
-        None, "Steps to train; none: until the time is up.", ge=1, le=10**8, step=1000
-    )
-    hours: float = setting(
-        1.0, "Time to train, unless steps are given.", ge=0.001, le=1000, step=0.5, unit="h"
-    )
-    rate: float = setting(1e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
-    decay: float = setting(0.02, "Weight decay.", ge=0, le=1, step=0.01)
-    averaging: float = setting(0.999, "How slowly the averaged weights follow.", ge=0, le=0.99999, step=1e-3)
-    hint_chance: float = setting(0.5, "Part of the pairs that come with scribbles.", ge=0, le=1, step=0.1)
-    procedural: float = setting(0.15, "Part of the images that are drawn by rules.", ge=0, le=1, step=0.05)
-    half: bool = setting(True, "Compute in bfloat16 where it can be done.")
-    checkpoint_every: float = setting(180.0, "Time between checkpoints.", ge=1, le=86400, step=60, unit="s")
-    seed: int = setting(0, "Seed of weights, pairs and validation.", ge=0, le=2**31 - 1, step=1)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One step of training.
+def train_feedforward(
+    sources: Sequence[Path],
+    output: Path,
+    config: FeedforwardTraining,
+    *,
+    folder: Path | None = None,
+    device: str = "auto",
+) -> Iterator[Progress]:
+    """Train, one step at a time, and write the weights at the end of each stage.
 
     Parameters
     ----------
-    step : int
-        Steps done.
-    done : float
-        Part of the training done, in [0, 1].
-    seconds, seconds_left : float
-        Training time so far and what is left of it.
-    loss : float
-        Of this step's pairs.
-    validation : dict
-        ``loss`` and ``gain`` (dB, offset-free, at the working size) on held-out images where they were
-        measured at this step, else empty.
-    """
-
-    step: int
-    done: float
-    seconds: float
-    seconds_left: float
-    loss: float
-    validation: dict[str, float]
-
-
-def load_collections(
-    sources: Sequence[Path], config: FeedforwardTraining, cache: Path | None
-) -> tuple[list[PackedImages], list[PackedImages], list[float]]:
-    """Read the images, twice as large as they are trained on: (for training, held out, chances).
-
-    A collection is drawn from by the fourth root of its size, so that a few whole scenes are not lost
-    among many small pictures.
-    """
-    side = 2 * (COARSE_SIZE if config.stage == "coarse" else config.size)
-    loaded = [load_images(source, short_side=side, cache=cache) for source in sources]
-    weights = np.array([len(images) ** 0.25 for images in loaded])
-    chances = list((1 - config.procedural) * weights / weights.sum())
-    if config.procedural:
-        loaded.append(procedural_images(3000, side, seed=config.seed))
-        chances.append(config.procedural)
-    index = [np.arange(len(images)) for images in loaded]
-    kept = [p.subset(i[i % HOLD_OUT == HOLD_OUT - 1]) for p, i in zip(loaded, index, strict=True)]
-    used = [p.subset(i[i % HOLD_OUT != HOLD_OUT - 1]) for p, i in zip(loaded, index, strict=True)]
-    return used, kept, chances
-
-
-class Trainer:
-    """One stage of training: network, averaged weights, optimiser, and where it stands.
-
-    Parameters
-    ----------
+    sources : sequence of Path
+        Folders or zips of images; photographs reserved for scoring are left out by name.
+    output : Path
+        Weights, a ``.safetensors`` file; stopping early leaves those of the last checkpoint there.
     config : FeedforwardTraining
         Settings.
-    used, kept : sequence of PackedImages
-        Collections to train on and to validate with.
-    chances : sequence of float
-        Chance of each collection.
-    network : Cascade
-        Only the part named by ``config.stage`` is trained.
+    folder : Path, optional
+        For checkpoints (a run that finds some goes on from there), packed images, loss curve and validation
+        pictures; default the output's name without its suffix.
     device : str
         As in `resolve_device`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a source holds no images; before any long work.
     """
-
-    def __init__(
-        self,
-        config: FeedforwardTraining,
-        used: Sequence[PackedImages],
-        kept: Sequence[PackedImages],
-        chances: Sequence[float],
-        network: Cascade,
-        *,
-        device: str = "auto",
-    ) -> None:
-        self.config, self.device = config, resolve_device(device)
-        self.used, self.chances = used, list(chances)
-        self.network = network.to(self.device)
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.network.requires_grad_(False)
-        self.part = getattr(self.network, config.stage).requires_grad_(True)
-        self.optimiser = torch.optim.AdamW(
-            self.part.parameters(), lr=config.rate, weight_decay=config.decay, betas=(0.9, 0.99)
+    folder = output.with_suffix("") if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    device = resolve_device(device)
+    network = new_network(config.seed).to(device)
+    stages: list[tuple[Literal["coarse", "fine"], float]] = [
+        ("coarse", 1 - config.fine_share),
+        ("fine", config.fine_share),
+    ]
+    for name, share in stages:
+        if share == 0:
+            continue
+        diet = load_diet(sources, picture_size(name, config), config, folder)
+        steps = None if config.steps is None else max(round(share * config.steps), 1)
+        stage = Stage(
+            name, network, diet, config, steps=steps, seconds=3600 * share * config.hours, device=device
         )
-        self.step, self.seconds = 0, 0.0
-        self.half = config.half and (self.device.startswith("cuda") or _cpu_has_bfloat16())
-        rng = np.random.default_rng([config.seed, 2**31])
-        self.validation = self._to_device(mix_pairs(kept, self.chances, 192, self._size, rng, hint_chance=0))
+        yield from _run_stage(stage, folder, output, config)
+        network = stage.average
 
-    @property
-    def _size(self) -> int:
-        return COARSE_SIZE if self.config.stage == "coarse" else self.config.size
 
-    @property
-    def done(self) -> float:
-        """Part of the training done, by steps if they are given, else by time."""
-        if self.config.steps is not None:
-            return min(self.step / self.config.steps, 1.0)
-        return min(self.seconds / (3600 * self.config.hours), 1.0)
+def new_network(seed: int) -> Cascade:
+    """Build the networks with weights drawn from `seed`; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Cascade()
 
-    def train(self) -> Iterator[Progress]:
-        """Train until done, one step at a time."""
-        while self.done < 1:
-            started = time.monotonic()
-            loss = self._one_step()
-            self.seconds += time.monotonic() - started
-            measured = self.validate() if self.step % 500 == 0 or self.done >= 1 else {}
-            left = self.seconds * (1 - self.done) / max(self.done, 1e-9)
-            yield Progress(self.step, self.done, self.seconds, left, loss, measured)
 
-    def _one_step(self) -> float:
-        # pairs depend on seed and step alone, so that a resumed run sees the same ones
-        rng = np.random.default_rng([self.config.seed, self.step])
-        pairs = self._to_device(
-            mix_pairs(
-                self.used,
-                self.chances,
-                self.config.batch,
-                self._size,
-                rng,
-                hint_chance=self.config.hint_chance,
-            )
+def load_diet(sources: Sequence[Path], size: int, config: FeedforwardTraining, cache: Path | None) -> Diet:
+    """Read the images, twice as large as they are trained on where they are large enough.
+
+    Every folder or zip is drawn from equally often, so that a thousand whole scenes are not lost among many
+    small pictures. Those of pictures smaller than `size` are left out.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left.
+    """
+    loaded = [load_images(source, short_side=2 * size, cache=cache) for source in sources]
+    loaded = [images for images in loaded if np.median(images.shapes.min(axis=1)) >= size]
+    if not loaded and config.procedural < 1:
+        raise ValueError(f"Expected images of at least {size} x {size} pixels, got only smaller ones.")
+    chances = [(1 - config.procedural) / max(len(loaded), 1)] * len(loaded)
+    if config.procedural:
+        loaded.append(procedural_images(config.drawn, min(2 * size, 128), seed=config.seed))
+        chances.append(config.procedural)
+
+    if min(len(images) for images in loaded) < 2:
+        raise ValueError(
+            "Expected at least two images in each folder or zip, got one: one is for validation."
         )
-        warm_up = min(1.0, (self.step + 1) / 200)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate * warm_up * (0.01 + 0.99 * (1 + math.cos(math.pi * self.done)) / 2)
-        loss = self._loss(self.network, pairs).mean()
-        self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.part.parameters(), 1.0)
-        self.optimiser.step()
-        self.step += 1
-        follow = min(self.config.averaging, self.step / (self.step + 10))
-        averaged = getattr(self.average, self.config.stage)
-        for mean, value in zip(averaged.parameters(), self.part.parameters(), strict=True):
-            mean.lerp_(value.detach(), 1 - follow)
-        return float(loss.detach())
 
-    def predict(self, network: Cascade, pairs: Pairs) -> Tensor:
-        """Return d for the pairs, at the size of this stage."""
-        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.half):
-            if self.config.stage == "coarse":
-                return network.start(pairs.mixture, pairs.hints)
-            return network(pairs.mixture, pairs.hints)
+    def part(images: PackedImages, *, kept: bool) -> PackedImages:
+        index, every = np.arange(len(images)), min(HOLD_OUT, len(images))
+        return images.subset(index[(index % every == every - 1) == kept])
 
-    def _loss(self, network: Cascade, pairs: Pairs) -> Tensor:
-        estimate = self.predict(network, pairs)
-        return sign_free_loss(estimate, pairs.difference, signed=pairs.hinted)
-
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Loss, and offset-free gain in dB at the working size, of the averaged weights on held-out images."""
-        estimate = self.predict(self.average, self.validation)
-        truth = self.validation.difference
-        loss = sign_free_loss(estimate, truth).mean()
-        e, t = (x - x.mean(dim=(2, 3), keepdim=True) for x in (estimate, truth))
-        error = torch.minimum((e - t).square().mean((1, 2, 3)), (e + t).square().mean((1, 2, 3)))
-        gain = -10 * torch.log10(error / t.square().mean((1, 2, 3)))
-        return {"loss": float(loss), "gain": float(gain.mean()), "median_gain": float(gain.median())}
-
-    def _to_device(self, pairs: Pairs) -> Pairs:
-        return Pairs(*(t.to(self.device) for t in (pairs.mixture, pairs.difference, pairs.hints)))
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint."""
-        facts = {"config": self.config.model_dump(), "step": self.step, "seconds": self.seconds}
-        save_tensors(path, training_state(self.network, self.average, self.optimiser), facts)
-
-    def resume(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        state, facts = load_tensors(path)
-        restore_training(state, self.network, self.average, self.optimiser)
-        self.step, self.seconds = facts["step"], facts["seconds"]
+    return Diet([part(p, kept=False) for p in loaded], [part(p, kept=True) for p in loaded], chances)
 
 
-def _cpu_has_bfloat16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+def export_weights(network: Cascade, output: Path, facts: dict[str, Any]) -> None:
+    """Write the networks in half precision, with the record that `load_network` asks for."""
+    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    save_tensors(output, tensors, {"method": "feedforward", "network": network.widths, **facts})
+
+
+def _run_stage(stage: Stage, folder: Path, output: Path, config: FeedforwardTraining) -> Iterator[Progress]:
+    """Train one stage, keeping checkpoint, weights, loss curve and validation picture up to date."""
+    checkpoint = folder / f"{stage.name}.safetensors"
+    if checkpoint.is_file():
+        stage.resume(checkpoint)
+
+    def keep() -> None:
+        stage.save(checkpoint)
+        facts = {"stage": stage.name, "steps": stage.step, "settings": config.model_dump(mode="json")}
+        export_weights(stage.average, output, facts)
+
+    saved = time.monotonic()
+    try:
+        for progress in stage.train():
+            if progress.picture is not None:
+                _append_row(folder / "losses.csv", progress)
+                Image.fromarray(progress.picture).save(folder / f"{stage.name}.png")
+            if time.monotonic() - saved > config.checkpoint_every:
+                keep()
+                saved = time.monotonic()
+            yield progress
+    finally:
+        keep()
+
+
+def _append_row(path: Path, progress: Progress) -> None:
+    """Add one line to the loss curve."""
+    row = {
+        "stage": progress.stage,
+        "step": progress.step,
+        "seconds": round(progress.seconds, 1),
+        "loss": progress.loss,
+        **{f"validation_{name}": value for name, value in progress.validation.items()},
+    }
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)

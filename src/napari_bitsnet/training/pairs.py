@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from napari_bitsnet.core.networks.cascade import reduce_hints, reduce_image
 from napari_bitsnet.data.datasets import PackedImages
 
 
@@ -34,10 +35,19 @@ class Pairs:
     difference: Tensor
     hints: Tensor
 
-    @property
-    def hinted(self) -> Tensor:
-        """Which pairs come with scribbles; bool (N,)."""
-        return self.hints.flatten(1).any(dim=1)
+    def to(self, device: str) -> Pairs:
+        """Return the pairs on `device`."""
+        return Pairs(self.mixture.to(device), self.difference.to(device), self.hints.to(device))
+
+    def reduced(self, size: int) -> Pairs:
+        """Return the pairs at `size` x `size` pixels."""
+        mixture, difference = reduce_image(self.mixture, size), reduce_image(self.difference, size)
+        return Pairs(mixture, difference, reduce_hints(self.hints, size))
+
+    def window(self, top: int, left: int, side: int) -> Pairs:
+        """Return the same part of all pairs."""
+        part = (..., slice(top, top + side), slice(left, left + side))
+        return Pairs(self.mixture[part], self.difference[part], self.hints[part])
 
 
 def mix_pairs(
@@ -71,18 +81,22 @@ def mix_pairs(
 
     grey = _draw(rng.random(count) < 0.15)
     images = torch.where(grey, images.mean(dim=2, keepdim=True), images)
-    weight = _draw(np.clip(rng.normal(0.5, 0.06, count), 0.3, 0.7))
+    spread = np.where(rng.random(count) < 0.2, 0.1, 0.02)
+    weight = _draw(np.clip(0.5 + spread * rng.standard_normal(count), 0.25, 0.75))
     first, second = weight * images[0], (1 - weight) * images[1]
     sigma = _draw(rng.choice([0, 0.005, 0.01, 0.02], count))
     noise = torch.from_numpy(rng.standard_normal((count, 3, size, size)).astype(np.float32))
     noise = torch.where(grey, noise.mean(dim=1, keepdim=True), noise)
     mixture = first + second + sigma * noise
 
-    # a reduced image does not reach the range of the whole one, so the range is drawn a little wider
+    # half keep the photographs' own range, as an 8-bit image does; half are stretched to nearly their own
+    # minimum and maximum, which reduced images do not quite reach
     low, high = mixture.amin(dim=(1, 2, 3), keepdim=True), mixture.amax(dim=(1, 2, 3), keepdim=True)
     span = (high - low).clamp_min(0.05)
-    low = low - span * _draw(rng.uniform(0, 0.15, count))
-    span = high + span * _draw(rng.uniform(0, 0.15, count)) - low
+    stretched = _draw(rng.random(count) < 0.5)
+    low = torch.where(stretched, low - span * _draw(rng.uniform(0, 0.15, count)), 0.0)
+    high = torch.where(stretched, high + span * _draw(rng.uniform(0, 0.15, count)), 1.0)
+    span = (high - low).clamp_min(0.05)
     hints = scribble(first, second, rng) * _draw(rng.random(count) < hint_chance)
     return Pairs((mixture - low) / span, (first - second) / span, hints)
 
@@ -97,10 +111,11 @@ def change_looks(images: Tensor, rng: Generator) -> Tensor:
     ):
         images = torch.where(_draw(rng.random(n) < chance), change(images), images)
     grey = images.mean(dim=1, keepdim=True)
-    images = grey + (images - grey) * _draw(rng.uniform(0.6, 1.3, n))
-    tint = torch.from_numpy(np.exp(rng.normal(0, 0.06, (n, 3, 1, 1))).astype(np.float32))
-    images = (images * tint).clamp(0, 1) ** _draw(np.exp(rng.normal(0, 0.25, n)))
-    contrast = _draw(rng.uniform(0.75, 1, n))
+    images = grey + (images - grey) * _draw(rng.uniform(0.7, 1.2, n))
+    tint = torch.from_numpy(np.exp(rng.normal(0, 0.04, (n, 3, 1, 1))).astype(np.float32))
+    images = (images * tint).clamp(0, 1) ** _draw(np.exp(rng.normal(0, 0.15, n)))
+    # few only: where one image is much paler than the other, that one dominates and there is little to learn
+    contrast = _draw(np.where(rng.random(n) < 0.15, rng.uniform(0.6, 1, n), 1.0))
     return images * contrast + (1 - contrast) * _draw(rng.random(n))
 
 

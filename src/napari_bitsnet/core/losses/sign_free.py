@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def sign_free_loss(estimate: Tensor, truth: Tensor, *, signed: Tensor | None = None) -> Tensor:
+def sign_free_loss(estimate: Tensor, truth: Tensor) -> Tensor:
     """Relative squared error of ``d = y1 - y2``, up to its sign.
 
     Swapping the two sources turns d into -d, and a mixture does not say which of them is called the first.
@@ -15,8 +15,6 @@ def sign_free_loss(estimate: Tensor, truth: Tensor, *, signed: Tensor | None = N
     ----------
     estimate, truth : Tensor of shape (N, C, H, W)
         Differences of the two shares, on the mixture's [0, 1] scale.
-    signed : Tensor of shape (N,), optional
-        bool: True where the sign is known (hints name the sources).
 
     Returns
     -------
@@ -29,7 +27,4 @@ def sign_free_loss(estimate: Tensor, truth: Tensor, *, signed: Tensor | None = N
     """
     plus = (estimate - truth).square().mean(dim=(1, 2, 3))
     minus = (estimate + truth).square().mean(dim=(1, 2, 3))
-    error = torch.minimum(plus, minus)
-    if signed is not None:
-        error = torch.where(signed, plus, error)
-    return error / (truth.square().mean(dim=(1, 2, 3)) + 0.01)
+    return torch.minimum(plus, minus) / (truth.square().mean(dim=(1, 2, 3)) + 0.01)

@@ -33,6 +33,7 @@ class Cascade(nn.Module):
         self, *, coarse_widths: Sequence[int] = (64, 128, 256), fine_widths: Sequence[int] = (32, 64, 96)
     ) -> None:
         super().__init__()
+        self.widths = {"coarse_widths": list(coarse_widths), "fine_widths": list(fine_widths)}
         self.coarse = UNet(5, 3, widths=coarse_widths)
         self.fine = UNet(8, 3, widths=fine_widths)
 
@@ -51,9 +52,15 @@ class Cascade(nn.Module):
         difference = self.start(reduce_image(mixture, size), reduce_hints(hints, size))
         while size < mixture.shape[-1]:
             size *= 2
-            difference = F.interpolate(difference, scale_factor=2.0, mode="bilinear", align_corners=False)
-            difference = self.refine(reduce_image(mixture, size), reduce_hints(hints, size), difference)
+            difference = self.refine(
+                reduce_image(mixture, size), reduce_hints(hints, size), double(difference)
+            )
         return difference
+
+
+def double(image: Tensor) -> Tensor:
+    """Resize (N, C, H, W) to twice the height and width."""
+    return F.interpolate(image, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def reduce_image(image: Tensor, size: int) -> Tensor:

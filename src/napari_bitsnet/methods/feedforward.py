@@ -1,0 +1,188 @@
+"""Trained networks give an answer at once: the start from which others go on, or all that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.networks.cascade import Cascade
+    from napari_bitsnet.core.solvers.stopping import StoppingRule
+
+SHIPPED = "feedforward.safetensors"
+
+
+class FeedforwardConfig(BaseConfig):
+    """Settings of the method."""
+
+    views: int = setting(
+        4, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
+    )
+    levels: int = setting(
+        2, "How often the coarse answer's resolution is doubled by a network.", ge=0, le=4, step=1
+    )
+    sharpen: bool = setting(True, "Move edges into one source or the other (sparse gradients).")
+    anchor: float = setting(
+        1e-3, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
+    )
+    weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
+
+
+def shipped_weights() -> Path:
+    """Where the package keeps its weights, whether they are there or not."""
+    return Path(str(files("napari_bitsnet").joinpath("weights", SHIPPED)))
+
+
+def weights_available() -> bool:
+    """Whether the package carries weights, so that the method runs without a path; loads no torch."""
+    return shipped_weights().is_file()
+
+
+@dataclass(kw_only=True)
+class FeedforwardState(State):
+    """The networks and, once they have run, the shares (K, C, H, W) and how far to trust them (1, 1, H, W)."""
+
+    network: Cascade
+    sources: Tensor | None = None
+    confidence: Tensor | None = None
+
+
+@METHODS.register("feedforward")
+class Feedforward:
+    """Predict ``d = y1 - y2`` of ``I = y1 + y2`` coarse to fine, and share exactly: ``y = (I ± d) / 2``."""
+
+    name: ClassVar[str] = "feedforward"
+    title: ClassVar[str] = "Trained networks"
+    summary: ClassVar[str] = (
+        "One image, no guides: an answer within a second, from networks trained on photographs."
+    )
+    Config: ClassVar[type[BaseConfig]] = FeedforwardConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": FeedforwardConfig(views=1, sharpen=False),
+        "balanced": FeedforwardConfig(),
+        "best": FeedforwardConfig(levels=3),
+    }
+    full_resolution: ClassVar[bool] = True
+
+    def __init__(self, config: FeedforwardConfig | None = None) -> None:
+        self.config = config or FeedforwardConfig()
+
+    @property
+    def iterations(self) -> int:
+        """One: the networks run once."""
+        return 1
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing != "linear" or traits.n_observations != 1:
+            return "The networks know one image whose sources add up; several mixtures are solved by ica."
+        if traits.n_guides:
+            return "The networks do not look at guides: use regression."
+        if traits.has_hints and traits.n_sources > 2:
+            return "The networks understand hints for two sources only: use sparse_gradients."
+        if self.config.weights is None and not weights_available():
+            return "There are no trained weights in this installation: give weights=FILE or choose another method."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> FeedforwardState:
+        """See `Method.start`; nothing is random.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there are no weights, or the file does not hold this method's.
+        """
+        problem = problem.to(device)
+        network = load_network(self.config.weights).to(device)
+        return FeedforwardState(problem=problem, network=network)
+
+    def advance(self, state: FeedforwardState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after one iteration."""
+        import torch
+
+        if state.step:
+            return
+        with torch.no_grad():
+            state.sources, state.confidence = self._separate(state.network, state.problem)
+        state.step = 1
+        yield {"doubt": 1 - state.confidence.mean()}
+
+    def _separate(self, network: Cascade, problem: Problem) -> tuple[Tensor, Tensor]:
+        """Split the mixture, then again and again the share with the most edges, until there are K."""
+        import torch
+
+        from napari_bitsnet.core.solvers.cascade_split import cascade_split
+
+        shares = [problem.observations]
+        confidence = torch.ones_like(shares[0][:, :1])
+        while len(shares) < problem.n_sources:
+            mixed = shares.pop(max(range(len(shares)), key=lambda k: _edges(shares[k])))
+            # a share is taken apart as if it were an image of its own
+            low, high = (float(mixed.min()), float(mixed.max())) if shares else (0.0, 1.0)
+            span = max(high - low, 1e-6)
+            split = cascade_split(
+                network,
+                (mixed - low) / span,
+                problem.hints,
+                views=self.config.views,
+                levels=self.config.levels,
+                anchor=self.config.anchor if self.config.sharpen else None,
+            )
+            shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]
+            confidence = torch.minimum(confidence, split.confidence)
+        return torch.cat(shares), confidence
+
+    def answer(self, state: FeedforwardState) -> dict[str, Tensor]:
+        """See `Method.answer`; also ``"confidence"`` (1, 1, H, W) in [0, 1]."""
+        if state.sources is None or state.confidence is None:
+            shares = state.problem.observations / state.problem.n_sources
+            return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
+        return {"sources": state.sources, "confidence": state.confidence}
+
+    def stopping(self) -> StoppingRule | None:
+        """See `Method.stopping`."""
+        return None
+
+
+def load_network(path: Path | None = None) -> Cascade:
+    """Build the networks with weights from a file, or with those of the package.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is absent, or the package carries none.
+    ValueError
+        If the file holds something else.
+    """
+    from napari_bitsnet.core.networks.cascade import Cascade
+    from napari_bitsnet.core.networks.weights import load_tensors
+
+    if path is None and not weights_available():
+        raise FileNotFoundError(
+            "Expected trained weights in the package, found none: train some "
+            "(napari-bitsnet train feedforward DATA -o FILE) and give weights=FILE, or choose another method."
+        )
+    path = shipped_weights() if path is None else path
+    tensors, facts = load_tensors(path)
+    if facts.get("method") != "feedforward":
+        raise ValueError(
+            f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
+        )
+    network = Cascade(**facts["network"]).eval().requires_grad_(False)
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return network
+
+
+def _edges(share: Tensor) -> float:
+    """Mean absolute difference of neighbours: the share that holds more is the more mixed one."""
+    return float(share.diff(dim=-1).abs().mean() + share.diff(dim=-2).abs().mean())

@@ -1,0 +1,35 @@
+"""Settings of training; loads no torch, so that forms and commands can be built from them."""
+
+from __future__ import annotations
+
+from napari_bitsnet.core.config import Config, setting
+
+
+class FeedforwardTraining(Config):
+    """How the trained start is trained."""
+
+    hours: float = setting(
+        1.0, "Time to train, unless steps are given.", ge=0.001, le=1000, step=0.5, unit="h"
+    )
+    steps: int | None = setting(
+        None, "Steps to train; none: until the time is up.", ge=2, le=10**8, step=1000
+    )
+    fine_share: float = setting(
+        0.3, "Part of the time or steps that the fine network gets.", ge=0, le=1, step=0.1
+    )
+    procedural: float = setting(0.1, "Part of the images that are drawn by rules.", ge=0, le=1, step=0.05)
+    drawn: int = setting(3000, "How many images are drawn by rules.", ge=40, le=10**6, step=1000)
+    checkpoint_every: float = setting(180.0, "Time between checkpoints.", ge=1, le=86400, step=60, unit="s")
+    batch: int = setting(
+        48, "Pairs a step of the coarse network; half as many for the fine one.", ge=2, le=8192, step=16
+    )
+    rate: float = setting(1e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
+    decay: float = setting(0.02, "Weight decay.", ge=0, le=1, step=0.01)
+    averaging: float = setting(0.999, "How slowly the averaged weights follow.", ge=0, le=0.99999, step=1e-3)
+    hint_chance: float = setting(0.5, "Part of the pairs that come with scribbles.", ge=0, le=1, step=0.1)
+    fine_levels: int = setting(
+        2, "Doublings of the coarse 32 pixels that the fine network learns on: 2 for 128.", ge=1, le=5, step=1
+    )
+    half: bool = setting(True, "Compute in bfloat16 where the processor can.")
+    validate_every: int = setting(500, "Steps between validations.", ge=1, le=10**6, step=100)
+    seed: int = setting(0, "Seed of weights, pairs and validation.", ge=0, le=2**31 - 1, step=1)
