@@ -18,6 +18,7 @@ def build_app() -> typer.Typer:
     from napari_bitsnet.cli.demo import demo
     from napari_bitsnet.cli.listing import list_entries
     from napari_bitsnet.cli.task_command import task_command
+    from napari_bitsnet.cli.train import train_app
     from napari_bitsnet.tasks import TASKS
 
     app = typer.Typer(
@@ -30,6 +31,7 @@ def build_app() -> typer.Typer:
     app.command("demo")(demo)
     app.command("benchmark")(benchmark)
     app.command("list")(list_entries)
+    app.add_typer(train_app, name="train")
     for name in TASKS:
         app.command(name.replace("_", "-"))(task_command(name))
     return app
