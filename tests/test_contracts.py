@@ -246,10 +246,15 @@ def test_the_same_seed_gives_the_same_bits_and_going_on_changes_nothing(
 
 
 @pytest.mark.parametrize(("method", "preset", "problem"), QUICK)
-def test_solving_leaves_the_global_generator_alone(method: str, preset: str, problem: str):
-    before = torch.get_rng_state()
-    solve(method, preset, problem, 1)
-    assert torch.equal(torch.get_rng_state(), before)
+def test_the_global_generator_neither_matters_nor_is_seeded(method: str, preset: str, problem: str):
+    answers, states = [], []
+    with torch.random.fork_rng(devices=[]):
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            answers.append(solve(method, preset, problem, 1)["sources"])
+            states.append(torch.get_rng_state())
+    assert torch.equal(*answers)
+    assert not torch.equal(*states)
 
 
 # --- Tasks ---------------------------------------------------------------------------------------------
