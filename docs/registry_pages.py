@@ -106,4 +106,6 @@ def shown(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(shown(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

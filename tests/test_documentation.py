@@ -66,6 +66,24 @@ def test_pictures_and_pages_that_a_page_names_are_there(page: Path):
     assert missing == []
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # tiny images are hardly separable, and the run says so
+def test_the_code_on_the_python_page_runs(monkeypatch: pytest.MonkeyPatch):
+    for name in METHODS:  # a few iterations show that the calls are right
+        for preset, config in METHODS.get(name).presets.items():
+            if "iterations" in type(config).model_fields:
+                monkeypatch.setitem(METHODS.get(name).presets, preset, config.updated({"iterations": 2}))
+    rng = np.random.default_rng(0)
+    a, b = np.kron(rng.random((2, 8, 8)), np.ones((4, 4))) + 0.1 * rng.random((2, 32, 32))
+    names = {"mixture": (a + b) / 2, "truths": np.stack([a, b]) / 2, "xray": (a + b) / 2}
+    names |= {"front": a, "back": b, "first": 0.7 * a + 0.3 * b, "second": 0.4 * a + 0.6 * b}
+    page = (PROJECT / "docs" / "getting-started-python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 5
+    for block in blocks:
+        exec(compile(block, "getting-started-python.md", "exec"), names)
+    assert np.isfinite(names["scores"]["mean_gain"])
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_public_name_says_what_it_takes_and_returns(name: str):
     function = getattr(napari_bitsnet, name)
