@@ -26,7 +26,8 @@ class Cascade(nn.Module):
 
     Notes
     -----
-    Inputs: mixture (3 channels), scribbles (2) and for `fine` the answer so far (3).
+    Inputs: mixture (3 channels), scribbles (2) and for `fine` the answer so far (3). `fine` starts as no change;
+    `coarse` must not start at d = 0, where the sign-free loss has no gradient.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Cascade(nn.Module):
         super().__init__()
         self.widths = {"coarse_widths": list(coarse_widths), "fine_widths": list(fine_widths)}
         self.coarse = UNet(5, 3, widths=coarse_widths)
-        self.fine = UNet(8, 3, widths=fine_widths)
+        self.fine = UNet(8, 3, widths=fine_widths, silent=True)
 
     def start(self, mixture: Tensor, hints: Tensor) -> Tensor:
         """Return d at 32 x 32 from mixture (N, 3, 32, 32) and scribbles (N, 2, 32, 32)."""

@@ -46,10 +46,12 @@ class UNet(nn.Module):
         Residual blocks a level, on the way down and on the way up.
     stem : int
         Pixel-unshuffle factor: the finest level works at 1/stem of the input's height and width.
+    silent : bool
+        Whether the last layer starts at zero, so that nothing comes out before training.
 
     Notes
     -----
-    Height and width must be multiples of ``stem * 2**(len(widths) - 1)``. The last layer starts at zero.
+    Height and width must be multiples of ``stem * 2**(len(widths) - 1)``.
 
     References
     ----------
@@ -64,6 +66,7 @@ class UNet(nn.Module):
         widths: Sequence[int] = (64, 128, 192),
         blocks: int = 2,
         stem: int = 2,
+        silent: bool = False,
     ) -> None:
         super().__init__()
         self.multiple = stem * 2 ** (len(widths) - 1)
@@ -76,8 +79,9 @@ class UNet(nn.Module):
         )
         self.up = nn.ModuleList(_stage(below + width, width, blocks) for width, below in pairwise(widths))
         last = nn.Conv2d(widths[0], channels_out * stem**2, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        if silent:
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
         self.head = nn.Sequential(
             nn.GroupNorm(_groups(widths[0]), widths[0]), nn.SiLU(), last, nn.PixelShuffle(stem)
         )

@@ -42,7 +42,7 @@ def cascade_split(
     hints : Tensor of shape (2, 1, H, W), optional
         1 where edges belong to the first or the second share.
     views : int
-        Mirror images whose answers are averaged, 1 to 4. The sign of each is aligned with the first one's.
+        Mirror images whose answers are averaged, 1 to 4, each with the sign that agrees best with the others.
     levels : int
         Refinements by the network, to ``32 * 2**levels`` pixels a side; the mixture guides the rest of the way.
     anchor : float, optional
@@ -58,8 +58,8 @@ def cascade_split(
     marks = small.new_zeros(1, 2, size, size) if hints is None else reduce_hints(hints.transpose(0, 1), size)
     answers = [network(small.flip(mirror), marks.flip(mirror)).flip(mirror) for mirror in MIRRORS[:views]]
     members = torch.stack(answers)  # (V, 1, 3, size, size)
-    signs = (members * members[:1]).sum(dim=(1, 2, 3, 4), keepdim=True).sign()
-    members = members * torch.where(signs == 0, 1.0, signs) * hint_sign(small, members[0], marks)
+    members = members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)
+    members = members * hint_sign(small, members.mean(dim=0), marks)
     difference = members.mean(dim=0)
     confidence = _agreement(members)
     if anchor is not None:
@@ -68,6 +68,17 @@ def cascade_split(
         difference, small = difference.mean(dim=1, keepdim=True), small[:, :1]
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
     return Split(guided_upsample(difference, small, mixture), enlarged)
+
+
+def agreeing_signs(members: Tensor) -> Tensor:
+    """Return 1 or -1 for each of the answers (V, …): signs with which they agree best; the first keeps its own.
+
+    They are the signs of the leading eigenvector of the answers' inner products, which does not depend on the
+    answers' order.
+    """
+    flat = members.flatten(1).double()
+    leading = torch.linalg.eigh(flat @ flat.T).eigenvectors[:, -1]
+    return torch.where(leading * leading[0] < 0, -1.0, 1.0).to(members)
 
 
 def hint_sign(mixture: Tensor, difference: Tensor, marks: Tensor) -> Tensor:

@@ -1,0 +1,72 @@
+"""Folders and zips of images, packed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_bitsnet.data.datasets import load_images, pack, reserved_photos
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    (tmp_path / "images" / "deeper").mkdir(parents=True)
+    for name, size in [("b.png", (20, 30)), ("a.png", (8, 9)), ("deeper/c.png", (40, 16))]:
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / name)
+    (tmp_path / "images" / "notes.txt").write_text("no image")
+    return tmp_path / "images"
+
+
+def test_packing_keeps_every_pixel():
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in [(3, 4), (5, 2), (1, 1)]]
+    packed = pack(iter(images))
+    assert len(packed) == 3
+    for k, image in enumerate(images):
+        np.testing.assert_array_equal(packed[k], image)
+    np.testing.assert_array_equal(packed.subset(np.array([2, 0]))[1], images[0])
+
+
+def test_folders_are_read_in_order_and_made_small(folder: Path):
+    images = load_images(folder, short_side=10)
+    assert [images[k].shape for k in range(3)] == [(8, 9, 3), (10, 15, 3), (25, 10, 3)]
+    np.testing.assert_array_equal(images[0], np.asarray(Image.open(folder / "a.png")))
+
+
+def test_a_zip_gives_the_same_as_its_folder(folder: Path, tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for name in ("a.png", "b.png", "deeper/c.png"):
+            archive.write(folder / name, name)
+    ours, theirs = (load_images(p, short_side=10) for p in (tmp_path / "images.zip", folder))
+    np.testing.assert_array_equal(ours.pixels, theirs.pixels)
+    np.testing.assert_array_equal(ours.shapes, theirs.shapes)
+
+
+def test_the_cache_is_used(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    first = load_images(folder, short_side=10, cache=tmp_path / "cache")
+    monkeypatch.setattr("napari_bitsnet.data.datasets._shrink", None)  # decoding again would fail
+    again = load_images(folder, short_side=10, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+
+
+def test_reserved_photographs_are_left_out(folder: Path):
+    names = reserved_photos()
+    assert len(names) == 100
+    assert all(name.endswith(".jpg") for name in names)
+    Image.open(folder / "a.png").save(folder / min(names))
+    assert len(load_images(folder, short_side=10)) == 3
+
+
+def test_nothing_to_read(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"Expected a folder or a \.zip of images, got .*absent"):
+        load_images(tmp_path / "absent", short_side=10)
+    with pytest.raises(ValueError, match=r"Expected images \(.*\.png.*\) in .*, found none"):
+        load_images(tmp_path, short_side=10)
+    with pytest.raises(ValueError, match="Expected at least one image, got none"):
+        pack(iter([]))

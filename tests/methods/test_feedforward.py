@@ -1,0 +1,167 @@
+"""The trained start: exact shares, mirror images, hints, any size; and what it says without weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_bitsnet.core.networks.cascade import Cascade
+from napari_bitsnet.core.networks.weights import save_tensors
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.solvers.cascade_split import agreeing_signs, cascade_split, hint_sign
+from napari_bitsnet.methods import feedforward
+from napari_bitsnet.methods.feedforward import Feedforward, FeedforwardConfig, load_network
+from napari_bitsnet.training.feedforward import export_weights
+
+
+@pytest.fixture(scope="module")
+def network() -> Cascade:
+    """Small, with random weights in all layers: what it answers is nonsense, but not nothing."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Cascade(coarse_widths=(8, 16), fine_widths=(8, 8))
+        for part in (network.coarse, network.fine):
+            torch.nn.init.normal_(part.head[2].weight, std=0.02)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def weights(network: Cascade, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    export_weights(network, path, {})
+    return path
+
+
+def _mixture(*shape: int, seed: int = 0) -> torch.Tensor:
+    noise = torch.rand((1, *shape), generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.avg_pool2d(torch.nn.functional.pad(noise, [2] * 4, mode="reflect"), 5, 1)
+
+
+def _solve(problem: Problem, weights: Path, **settings) -> dict[str, torch.Tensor]:
+    method = Feedforward(FeedforwardConfig(weights=weights, **settings))
+    state = method.start(problem, device="cpu", seed=0)
+    assert len(list(method.advance(state))) == 1
+    assert list(method.advance(state)) == []
+    return method.answer(state)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 70), (1, 33, 31), (3, 150, 140)])
+@pytest.mark.parametrize("n_sources", [2, 3])
+def test_the_shares_add_up_exactly(weights: Path, shape: tuple[int, ...], n_sources: int):
+    mixture = _mixture(*shape)
+    answer = _solve(Problem(mixture, n_sources), weights)
+    assert answer["sources"].shape == (n_sources, *shape)
+    torch.testing.assert_close(answer["sources"].sum(dim=0, keepdim=True), mixture, rtol=0, atol=1e-6)
+    assert (answer["sources"][0] - answer["sources"][1]).abs().max() > 1e-4
+    assert answer["confidence"].shape == (1, 1, *shape[1:])
+    assert 0 <= answer["confidence"].min() <= answer["confidence"].max() <= 1
+
+
+def test_before_it_runs_the_answer_is_the_mixture(weights: Path):
+    problem = Problem(_mixture(3, 40, 40))
+    method = Feedforward(FeedforwardConfig(weights=weights))
+    answer = method.answer(method.start(problem, device="cpu", seed=0))
+    torch.testing.assert_close(answer["sources"], problem.observations.expand(2, -1, -1, -1) / 2)
+
+
+@pytest.mark.parametrize("axes", [[-1], [-2], [-1, -2]])
+def test_a_mirrored_mixture_gives_mirrored_sources(network: Cascade, axes: list[int]):
+    """With all four views the answer depends on the mirror only by its sign."""
+    mixture = _mixture(3, 64, 64)
+    plain, mirrored = (
+        cascade_split(network, x, views=4, levels=1, anchor=None).difference
+        for x in (mixture, mixture.flip(axes))
+    )
+    mirrored = mirrored.flip(axes)
+    same, opposite = ((plain - s * mirrored).abs().max() for s in (1, -1))
+    assert min(same, opposite) < 1e-5
+    assert plain.abs().max() > 1e-3
+
+
+def test_one_view_has_no_doubts(network: Cascade):
+    assert cascade_split(network, _mixture(3, 32, 32), views=1).confidence.min() > 1 - 1e-5
+    assert cascade_split(network, _mixture(3, 32, 32), views=4).confidence.min() < 0.99
+
+
+def test_signs_agree_whatever_they_were():
+    generator = torch.Generator().manual_seed(0)
+    answer = torch.randn((1, 3, 8, 8), generator=generator)
+    noise = torch.randn((4, 1, 3, 8, 8), generator=generator)
+    flipped = torch.tensor([1.0, -1, -1, 1])
+    members = flipped.reshape(-1, 1, 1, 1, 1) * (answer + 0.5 * noise)
+    assert torch.equal(agreeing_signs(members), flipped)
+    assert torch.equal(agreeing_signs(members[:1]), torch.ones(1))
+    assert torch.equal(agreeing_signs(torch.zeros(4, 1, 3, 8, 8)), torch.ones(4))
+
+
+def test_exchanged_hints_exchange_the_sources():
+    mixture, difference = _mixture(3, 24, 24), _mixture(3, 24, 24, seed=1) - 0.5
+    marks = torch.zeros(1, 2, 24, 24)
+    marks[0, 0, 3:9, 4:12] = 1
+    sign = hint_sign(mixture, difference, marks)
+    assert hint_sign(mixture, difference, marks.flip(1)) == -sign
+    assert hint_sign(mixture, -difference, marks) == -sign
+    assert hint_sign(mixture, difference, torch.zeros_like(marks)) == 1
+
+
+def test_an_edge_hinted_as_the_first_source_ends_up_there():
+    step = torch.zeros(1, 1, 16, 16)
+    step[..., 8:] = 1.0
+    marks = torch.zeros(1, 2, 16, 16)
+    marks[0, 0, :, 7] = 1
+    assert hint_sign(step, step, marks) == 1  # d = I: all of the edge in the first share
+    assert hint_sign(step, -step, marks) == -1
+
+
+def test_a_grey_mixture_is_treated_as_colour(network: Cascade):
+    grey = _mixture(1, 48, 48)
+    one = cascade_split(network, grey, anchor=None).difference
+    three = cascade_split(network, grey.expand(-1, 3, -1, -1), anchor=None).difference
+    torch.testing.assert_close(one, three.mean(dim=1, keepdim=True), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("traits", "reason"),
+    [
+        (Traits(), None),
+        (Traits(n_sources=4), None),
+        (Traits(has_hints=True), None),
+        (Traits(n_observations=2, mixing="weighted"), "one image whose sources add up"),
+        (Traits(n_guides=1), "do not look at guides"),
+        (Traits(n_sources=3, has_hints=True), "hints for two sources only"),
+    ],
+)
+def test_what_it_supports(weights: Path, traits: Traits, reason: str | None):
+    told = Feedforward(FeedforwardConfig(weights=weights)).supports(traits)
+    assert (told is None) if reason is None else (told is not None and reason in told)
+
+
+def test_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(feedforward, "SHIPPED", "absent.safetensors")
+    assert not feedforward.weights_available()
+    assert "no trained weights" in str(Feedforward().supports(Traits()))
+    with pytest.raises(FileNotFoundError, match="Expected trained weights in the package, found none: train"):
+        Feedforward().start(Problem(_mixture(3, 32, 32)), device="cpu", seed=0)
+    with pytest.raises(
+        FileNotFoundError, match=r"Expected a file of weights, got .*w\.safetensors, which does not"
+    ):
+        load_network(tmp_path / "w.safetensors")
+
+
+def test_files_that_are_no_weights(tmp_path: Path):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"no weights at all")
+    with pytest.raises(ValueError, match=r"Expected weights in a \.safetensors file, got .*w\.safetensors"):
+        load_network(path)
+    save_tensors(path, {"a": torch.zeros(2)}, {"method": "sils"})
+    with pytest.raises(ValueError, match=r"Expected weights of the method feedforward, got .* of 'sils'"):
+        load_network(path)
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(
+        ValueError, match=r"Expected weights written by napari-bitsnet, got .* without its record"
+    ):
+        load_network(path)
