@@ -99,7 +99,7 @@ def score(
 
     missing = np.isnan(estimates).any(0) | np.isnan(truths).any(0) | np.isnan(mixture)
     if missing.ndim == 3:
-        missing = missing.any(-1)
+        missing = np.asarray(missing.any(-1))
     truth = [whole(t) for t in truths]
     null = np.clip((mixture - lo) / (hi - lo), 0, 1)
     answer = [whole(e) for e in estimates]

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Mixing(Protocol):
     """A forward model."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `Traits` calls it."""
 
     def __call__(self, sources: Tensor) -> Tensor:
         """Return the observations (M, C, H, W) that `sources` (K, C, H, W) make."""

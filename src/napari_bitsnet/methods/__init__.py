@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.core.registry import Registry
 
 if TYPE_CHECKING:
-    from napari_bitsnet.core.solvers.stopping import StoppingRule
     from torch import Tensor
 
+    from napari_bitsnet.core.solvers.stopping import StoppingRule
 
-class Method(Protocol):
+
+S = TypeVar("S", bound=State)
+"""The state that a method extends."""
+
+
+class Method(Protocol[S]):
     """A way to solve a `Problem`.
 
     Building one (``METHODS.get(name)(config)``), its presets and `supports` load no torch; torch is imported
@@ -28,9 +33,11 @@ class Method(Protocol):
     presets: ClassVar[dict[str, BaseConfig]]  # every method has "quick", "balanced" and "best"
     full_resolution: ClassVar[bool]  # True: takes images of any size; False: works at a size limit
 
-    config: BaseConfig
+    def __init__(self, config: Any) -> None: ...
 
-    def __init__(self, config: BaseConfig) -> None: ...
+    @property
+    def config(self) -> BaseConfig:
+        """The settings it was made with, a `Config`."""
 
     @property
     def iterations(self) -> int:
@@ -39,17 +46,17 @@ class Method(Protocol):
     def supports(self, traits: Traits) -> str | None:
         """Return None if it can solve such a problem, else one sentence that says why not."""
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> State:
+    def start(self, problem: Problem, *, device: str, seed: int) -> S:
         """Return the state before the first iteration, on `device`, with all randomness from `seed`."""
 
-    def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
+    def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
         """Advance `state` in place, one iteration at a time, yielding its loss terms (on the device).
 
         Methods with networks never end by themselves; closed forms end when they are done. A generator made
         from a state that has been advanced goes on from there.
         """
 
-    def answer(self, state: State) -> dict[str, Tensor]:
+    def answer(self, state: S) -> dict[str, Tensor]:
         """Return the answer so far by the method's own truth-free choice.
 
         ``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. More by the
@@ -61,4 +68,4 @@ class Method(Protocol):
         """Return a fresh rule that ends the run early, or None."""
 
 
-METHODS: Registry[type[Method]] = Registry("method", __name__, "napari_bitsnet.methods")
+METHODS: Registry[type[Method[Any]]] = Registry("method", __name__, "napari_bitsnet.methods")

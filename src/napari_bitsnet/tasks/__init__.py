@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
@@ -70,9 +70,11 @@ class Task(Protocol):
     Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
 
-    config: BaseConfig
+    def __init__(self, config: Any) -> None: ...
 
-    def __init__(self, config: BaseConfig) -> None: ...
+    @property
+    def config(self) -> BaseConfig:
+        """The settings it was made with, a `Config`."""
 
     def traits(self, *, n_observations: int, n_guides: int, has_hints: bool) -> Traits:
         """What the problem will look like, so that forms can offer the methods that fit; loads no torch."""

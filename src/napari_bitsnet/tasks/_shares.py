@@ -108,7 +108,7 @@ def intensity_to_density(
     if np.issubdtype(image.dtype, np.integer):
         dead |= image == np.iinfo(image.dtype).max
     if image.ndim == 3:
-        dead = dead.any(axis=-1)
+        dead = np.asarray(dead.any(axis=-1))
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.log(i0) - np.log(image.astype(np.float64))
     density[dead] = np.nan
