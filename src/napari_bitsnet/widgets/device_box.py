@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import Container, Label
+from magicgui.widgets import Container
 from superqt.utils import create_worker
 
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.menu import Entry, Menu
-from napari_bitsnet.widgets.rows import labelled
+from napari_bitsnet.widgets.rows import Text, labelled
 
 AMBER = "#e0a030"
 
@@ -30,11 +30,12 @@ class DeviceBox(Container):
         self._worker: Any = None
         names = dict.fromkeys(("auto", device, "cpu"))
         self.menu = Menu(
-            [Entry(name, name) for name in names], label="Device", tooltip=tooltip("Where the run is computed.")
+            [Entry(name, name) for name in names],
+            label="Device",
+            tooltip=tooltip("Where the run is computed."),
         )
         self.menu.value = device
-        self._line = Label(value="Looking for devices…")
-        self._line.native.setWordWrap(True)
+        self._line = Text("Looking for devices…")
         super().__init__(widgets=[labelled(self.menu), self._line], labels=False)
         self.margins = (0, 0, 0, 0)
         self.menu.changed.connect(self._describe)

@@ -25,8 +25,8 @@ def tooltip(text: str) -> str:
 
 
 def spoken(name: str) -> str:
-    """``"size_limit"`` -> ``"Size limit"``."""
-    return name.replace("_", " ").capitalize()
+    """``"size_limit"`` -> ``"Size limit"``, ``"n_sources"`` -> ``"Sources"``."""
+    return name.removeprefix("n_").replace("_", " ").capitalize()
 
 
 class ExactFloatBox(FloatSpinBox):
@@ -128,7 +128,7 @@ def _plain_field(kind: Any, info: FieldInfo, extra: dict, options: dict[str, Any
     low: Any = next((m.ge for m in info.metadata if isinstance(m, Ge)), None)
     high: Any = next((m.le for m in info.metadata if isinstance(m, Le)), None)
     if kind is bool:
-        return CheckBox(text=options.pop("label", None), **options)
+        return CheckBox(text=options["label"], **options)
     box: SpinBox | ExactFloatBox
     if kind is int:
         box = SpinBox(min=low, max=high, step=int(extra.get("step") or 1), value=low, **options)
@@ -137,7 +137,9 @@ def _plain_field(kind: Any, info: FieldInfo, extra: dict, options: dict[str, Any
         box = ExactFloatBox(min=low, max=high, step=step, value=low, **options)
         box.native.setDecimals(max(_decimals(step), _decimals(low or 0.0)))
     elif get_origin(kind) is Literal:
-        return ComboBox(choices=list(get_args(kind)), **options)
+        menu = ComboBox(choices=list(get_args(kind)), **options)
+        menu.native.setMinimumWidth(MINIMUM_WIDTH)
+        return menu
     elif kind is str:
         return LineEdit(**options)
     elif kind is Path:

@@ -25,7 +25,9 @@ class ConfigForm(Container):
         Pixels; default as wide as the widest label.
     """
 
-    def __init__(self, config: Config, *, only: Sequence[str] | None = None, label_width: int | None = None) -> None:
+    def __init__(
+        self, config: Config, *, only: Sequence[str] | None = None, label_width: int | None = None
+    ) -> None:
         self._base = config
         known = type(config).model_fields
         shown = list(known) if only is None else [name for name in only if name in known]
@@ -81,4 +83,3 @@ class ConfigForm(Container):
     def _fill(self, config: Config) -> None:
         for name, field in self._fields.items():
             field.value = getattr(config, name)
-

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, Label
+from magicgui.widgets import ComboBox, Container
 from napari.layers import Image, Labels, Layer
 
+from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.tasks import Input
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY, describe
-from napari_bitsnet.widgets.rows import labelled
+from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled
 
 MOST_MIXTURES = 8
 """Most layers that a task of several mixtures takes."""
@@ -44,8 +46,7 @@ class LayerPicker(Container):
             tooltip=tooltip(description),
         )
         self._combo.native.setMinimumContentsLength(8)
-        self._info = Label(value="")
-        self._info.native.setWordWrap(True)
+        self._info = Text(width=FORM_WIDTH - LABEL_WIDTH - 30)
         self._info.native.setStyleSheet("font-size: 10px;")
         super().__init__(widgets=[self._combo, self._info], labels=False, label=label, name=name)
         self.margins = (0, 0, 0, 0)
@@ -136,14 +137,15 @@ class LayerInputs(Container):
             raise ValueError(f"This task has no input {name!r}. It has: {', '.join(self._pickers)}.")
         for k, layer in enumerate(layers):
             if k >= len(self._pickers[name]):
-                raise ValueError(f"Expected at most {len(self._pickers[name])} layers for {name}, got {len(layers)}.")
+                raise ValueError(
+                    f"Expected at most {len(self._pickers[name])} layers for {name}, got {len(layers)}."
+                )
             self._pickers[name][k].value = layer
 
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew."""
-        self._proposing = True
-        super().reset_choices()
-        self._proposing = False
+        with self._proposals():
+            super().reset_choices()
         self._propose()
 
     def _rebuild(self) -> None:
@@ -157,9 +159,10 @@ class LayerInputs(Container):
                 self._pickers[each.name] = pickers
                 for picker in pickers:
                     self.append(labelled(picker))
-                for picker, layer in zip(pickers, before, strict=False):
-                    if layer in picker.choices:
-                        picker.value = layer
+                with self._proposals():
+                    for picker, layer in zip(pickers, before, strict=False):
+                        if layer in picker.choices:
+                            picker.value = layer
             self._propose()
         self.changed.emit(self)
 
@@ -199,21 +202,38 @@ class LayerInputs(Container):
         if self._touched:
             return
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        own = [layer for layer in images if METADATA_KEY not in layer.metadata]
+        own = [layer for layer in images if METADATA_KEY not in layer.metadata and role(layer) != "truth"]
         active = self._viewer.layers.selection.active
-        first = active if active in own else next(iter(own or images), None)
+        mixtures = [layer for layer in own if role(layer) != "guide"]
+        first = active if active in mixtures else next(iter(mixtures or own or images), None)
         if first is None:
             return
         same = [layer for layer in own if layer != first and layer.data.shape[:2] == first.data.shape[:2]]
-        self._proposing = True
-        try:
-            likely = {"mixture": [first, *same], "guides": [layer for layer in same if layer.rgb]}
+        likely = {"mixture": [first, *same], "guides": [layer for layer in same if layer.rgb]}
+        with self._proposals():
             for each in self._inputs:
-                if each.required and each.name in likely:
+                if each.name == "mixture" or (each.required and each.name in likely):
                     for picker, layer in zip(self._pickers[each.name], likely[each.name], strict=False):
                         picker.value = layer
+
+    @contextmanager
+    def _proposals(self) -> Iterator[None]:
+        """Changes made inside are not those of a person."""
+        self._proposing = True
+        try:
+            yield
         finally:
             self._proposing = False
 
     def _on_chosen(self) -> None:
         self._touched = self._touched or not self._proposing
+
+
+def role(layer: Any) -> str:
+    """What the layer is in a sample: ``"mixture"``, ``"guide"``, ``"truth"``; empty for other layers."""
+    return str(layer.metadata.get(SAMPLE_KEY, {}).get("role", ""))
+
+
+def sample_task(layer: Any) -> str:
+    """Name of the task that a sample's layer is meant for; empty for other layers."""
+    return str(layer.metadata.get(SAMPLE_KEY, {}).get("task", ""))

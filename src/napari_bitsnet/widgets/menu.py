@@ -70,7 +70,9 @@ class Menu(ComboBox):
         """
         entry = next((e for e in self._entries if e.value == value), None)
         if entry is None:
-            raise ValueError(f"No {value!r} here. There are: {', '.join(str(e.value) for e in self._entries)}.")
+            raise ValueError(
+                f"No {value!r} here. There are: {', '.join(str(e.value) for e in self._entries)}."
+            )
         if entry.reason is not None:
             raise ValueError(f"{entry.text} does not fit here: {entry.reason}")
         self.value = value

@@ -14,6 +14,7 @@ from napari_bitsnet.tasks import Task
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.menu import Entry, Menu
+from napari_bitsnet.widgets.rows import labelled
 from napari_bitsnet.widgets.section import Section
 
 AUTO = "auto"
@@ -44,7 +45,9 @@ class MethodForm(Container):
     def __init__(self, *, preset: str = "balanced") -> None:
         self._first_preset, self._default = preset, ""
         self._form: ConfigForm | None = None
-        self.method = Menu(label="Method", tooltip=tooltip("How to do it; greyed ones do not fit the inputs."))
+        self.method = Menu(
+            label="Method", tooltip=tooltip("How to do it; greyed ones do not fit the inputs.")
+        )
         self.preset = Menu(label="Preset", tooltip=tooltip("Named settings, from fast to thorough."))
         self._restore = PushButton(
             text="Restore the preset's settings", tooltip=tooltip("Undo all changes made below.")
@@ -52,9 +55,7 @@ class MethodForm(Container):
         self._settings: Container[Any] = Container(widgets=[self._restore], labels=False)
         self._settings.margins = (4, 0, 0, 0)
         self.section = Section("Settings of the method", self._settings)
-        self._menus = Container(widgets=[self.method, self.preset])
-        self._menus.margins = (0, 0, 0, 0)
-        super().__init__(widgets=[self._menus, self.section], labels=False)
+        super().__init__(widgets=[labelled(self.method), labelled(self.preset), self.section], labels=False)
         self.margins = (0, 0, 0, 0)
         self.method.changed.connect(self._on_method)
         self.preset.changed.connect(self._on_preset)

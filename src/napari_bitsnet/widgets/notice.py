@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from magicgui.widgets import Container, Label, PushButton
+from magicgui.widgets import Container, PushButton
 
-from napari_bitsnet.widgets.rows import plain
+from napari_bitsnet.widgets.rows import Text, plain
 
 COLOURS = {"info": "#3a8dde", "warning": "#e0a030", "error": "#e0533d"}
 SIGNS = {"info": "ⓘ", "warning": "⚠", "error": "✖"}
@@ -19,8 +19,7 @@ class Notice(Container):
     """A message with buttons; hidden while there is nothing to say."""
 
     def __init__(self) -> None:
-        self._text = Label(value="")
-        self._text.native.setWordWrap(True)
+        self._text = Text()
         self._buttons = plain([], layout="vertical", spacing=2)
         super().__init__(widgets=[self._text, self._buttons], labels=False)
         self.margins = (8, 6, 6, 6)

@@ -32,12 +32,16 @@ class PartForm(Container):
             [
                 Entry("Whole image", WHOLE),
                 Entry("What is in view", IN_VIEW),
-                Entry("Selected rectangle", RECTANGLE, "The selected shapes of a Shapes layer, or all of them."),
+                Entry(
+                    "Selected rectangle", RECTANGLE, "The selected shapes of a Shapes layer, or all of them."
+                ),
             ],
             label="Region",
             tooltip=tooltip("Try a part first: it is faster."),
         )
-        self.level = Menu([Entry("Full", 0)], label="Level", tooltip=tooltip("Resolution level of the image."))
+        self.level = Menu(
+            [Entry("Full", 0)], label="Level", tooltip=tooltip("Resolution level of the image.")
+        )
         self._rows = {
             "slices": labelled(self.slices),
             "region": labelled(self.region),
@@ -104,9 +108,13 @@ class PartForm(Container):
         active = self._viewer.layers.selection.active
         shapes = active if isinstance(active, Shapes) else None
         if shapes is None:
-            shapes = next((s for s in reversed(self._viewer.layers) if isinstance(s, Shapes) and s.nshapes), None)
+            shapes = next(
+                (s for s in reversed(self._viewer.layers) if isinstance(s, Shapes) and s.nshapes), None
+            )
         if shapes is None or not shapes.nshapes:
-            raise ValueError("Expected a rectangle in a Shapes layer, got none: draw one, or choose Whole image.")
+            raise ValueError(
+                "Expected a rectangle in a Shapes layer, got none: draw one, or choose Whole image."
+            )
         chosen = sorted(shapes.selected_data) or range(shapes.nshapes)
         points = np.concatenate([np.asarray(shapes.data[k]) for k in chosen])
         world = np.zeros((len(points), max(layer.ndim, shapes.ndim)))

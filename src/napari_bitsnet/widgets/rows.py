@@ -7,9 +7,33 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, Container, Label
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy
 
 LABEL_WIDTH = 64
 """Pixels; of the rows that are always shown."""
+
+FORM_WIDTH = 290
+"""Least width of the form, pixels."""
+
+
+class Text(Label):
+    """Words that are broken into lines, and ask for the height these need in the narrowest form.
+
+    Qt gives wrapped labels in a scroll area the height of fewer lines than they have.
+    """
+
+    def __init__(self, text: str = "", *, width: int = FORM_WIDTH - 20) -> None:
+        super().__init__(value="")
+        self._narrowest = width
+        self.native.setWordWrap(True)
+        self.native.setMinimumWidth(min(width, 40))  # else Qt asks for a width of its own choice
+        self.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.value = text
+
+    def set_value(self, value: str) -> None:
+        """Show `value`."""
+        super().set_value(value)
+        self.native.setMinimumHeight(self.native.heightForWidth(self._narrowest) if value else 0)
 
 
 def plain(widgets: Sequence[Any], *, layout: str = "vertical", spacing: int = 4, **options: Any) -> Container:
@@ -22,9 +46,11 @@ def plain(widgets: Sequence[Any], *, layout: str = "vertical", spacing: int = 4,
 
 def labelled(field: Any, width: int = LABEL_WIDTH) -> Container:
     """Put a field's label in front of it; tick boxes carry theirs themselves."""
-    label = Label(value="" if isinstance(field, CheckBox) else field.label, tooltip=field.tooltip)
+    if isinstance(field, CheckBox):
+        return plain([field])
+    label = Text(field.label, width=width)
+    label.tooltip = field.tooltip
     label.native.setFixedWidth(width)
-    label.native.setWordWrap(True)
     row = plain([label, field], layout="horizontal")
     row.native.layout().setAlignment(label.native, Qt.AlignmentFlag.AlignTop)
     label.native.setContentsMargins(0, 4, 0, 0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import Container, Label, ProgressBar, PushButton
+from magicgui.widgets import Container, ProgressBar, PushButton
 from psygnal import Signal
 
 from napari_bitsnet.widgets.fields import tooltip
-from napari_bitsnet.widgets.rows import plain
+from napari_bitsnet.widgets.rows import Text, plain
 from napari_bitsnet.widgets.states import RunState
 from napari_bitsnet.widgets.worker import Message
 
@@ -25,9 +25,9 @@ class RunBar(Container):
         self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
         self.more = PushButton(text="Continue", tooltip=tooltip("Go on from where the last run ended."))
         self._bar = ProgressBar(value=0, min=0, max=0)
-        self._line = Label(value="")
-        self._line.native.setWordWrap(True)
+        self._line = Text()
         self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
+        self.run.native.setStyleSheet("font-weight: bold;")
         super().__init__(widgets=[self._bar, self._line, self._buttons], labels=False)
         self.margins = (0, 2, 0, 0)
         self._can_continue = False
@@ -44,6 +44,11 @@ class RunBar(Container):
     def line(self) -> str:
         """What is said about the run."""
         return str(self._line.value)
+
+    @property
+    def progress(self) -> float:
+        """Part of the iterations that is done, 0 to 1."""
+        return float(self._bar.value / self._bar.max) if self._bar.max else 0.0
 
     def offer_continue(self, offer: bool, iterations: int = 0) -> None:
         """Whether the last run can be continued, and by how many iterations."""

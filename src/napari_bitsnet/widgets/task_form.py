@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import Container, Label
+from magicgui.widgets import Container
 from psygnal import Signal
 
 from napari_bitsnet.tasks import TASKS, Task
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.menu import Entry, Menu
-from napari_bitsnet.widgets.rows import LABEL_WIDTH, labelled, plain
+from napari_bitsnet.widgets.rows import LABEL_WIDTH, Text, labelled, plain
 
 IN_SIGHT = ("n_sources", "mixing", "weights")
 """Options that are always shown, where a task has them."""
@@ -30,8 +30,7 @@ class TaskForm(Container):
         names = [*(n for n in FIRST if n in TASKS.names()), *(n for n in TASKS.names() if n not in FIRST)]
         entries = [Entry(TASKS.get(n).title, n, TASKS.get(n).summary) for n in names]
         self.menu = Menu(entries, label="Task", tooltip=tooltip("What do you have?"))
-        self._summary = Label(value="")
-        self._summary.native.setWordWrap(True)
+        self._summary = Text()
         self.main_options = plain([])
         self.more_options = plain([])
         self._forms: tuple[ConfigForm, ...] = ()

@@ -21,7 +21,7 @@ from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.part_form import PartForm
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.request import Request
-from napari_bitsnet.widgets.rows import plain
+from napari_bitsnet.widgets.rows import FORM_WIDTH, plain
 from napari_bitsnet.widgets.run_bar import RunBar
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.separation import Outcome, Separation
@@ -35,9 +35,6 @@ RUN_OPTIONS = ("seconds", "size_limit", "seed")
 
 LOOK_AFTER_MS = 400
 """Milliseconds after docking at which the devices are asked for, so that the form shows first."""
-
-WIDTH = 290
-"""Least width of the form, pixels."""
 
 
 class TaskWidget(Container):
@@ -222,7 +219,7 @@ class TaskWidget(Container):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(WIDTH)
+        area.setMinimumWidth(FORM_WIDTH)
         area.setWidget(self._form.native)
         self.native.layout().insertWidget(0, area, 1)
 
@@ -292,7 +289,9 @@ class TaskWidget(Container):
             given = [layer for layer in self.inputs.chosen(each.name) if layer is not None]
             least = 2 if each.many and each.name == "mixture" else 1
             if each.required and len(given) < least:
-                raise ValueError(f"Choose {'two images' if least == 2 else 'a layer'} for {each.title}: {each.description}")
+                raise ValueError(
+                    f"Choose {'two images' if least == 2 else 'a layer'} for {each.title}: {each.description}"
+                )
         layers = [layer for layer in self.inputs.chosen("mixture") if layer is not None]
         first = self.part.take(layers[0])
 

@@ -1,0 +1,88 @@
+"""napari's File ▸ Open Sample: one example for each kind of input, with the true sources, made without downloads.
+
+Each function returns layer data, (array, keyword arguments, "image"): the mixture first, then its guides or
+further mixtures, then the true sources, hidden. `SAMPLE_KEY` in a layer's metadata tells the form which task
+the sample is meant for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.data.photographs import bundled_photograph
+from napari_bitsnet.data.synthetic import Mixed, mix, photograph_mixtures, slice_mixture, texture_mixture
+
+SAMPLE_KEY = "napari-bitsnet-sample"
+"""Where a layer's metadata say what it is in its sample: ``{"task": …, "role": …}``."""
+
+LayerData = tuple[NDArray, dict[str, Any], str]
+
+SIZE = 256
+
+
+def panel() -> list[LayerData]:
+    """X-radiograph of a panel painted on both sides, simulated, with photographs of the two sides."""
+    made = simulate_panel(3, (288, 224))
+    place = {"scale": (0.5, 0.5), "units": ("mm", "mm")}
+    names = ("Front", "Back")
+    return [
+        _layer(made.mixture, "X-ray", "xray", "mixture", **place),
+        *(
+            _layer(g, f"{n} (photograph)", "xray", "guide", visible=False, **place)
+            for g, n in zip(made.guides, names, strict=True)
+        ),
+        *(
+            _layer(t, f"{n} (truth)", "xray", "truth", visible=False, **place)
+            for t, n in zip(made.truths, names, strict=True)
+        ),
+    ]
+
+
+def two_mixtures() -> list[LayerData]:
+    """Two images in which the same two sources have different weights."""
+    made = photograph_mixtures(1, SIZE)
+    mixtures = [
+        _layer(image, f"Mixture {m + 1}", "multi_mixture", "mixture", visible=m == 0)
+        for m, image in enumerate(made.mixtures)
+    ]
+    return [*mixtures, *_truths(made.sources, "multi_mixture")]
+
+
+def photographs() -> list[LayerData]:
+    """Two photographs superimposed half and half: one image, nothing else, the hardest case."""
+    pair = [bundled_photograph(name, SIZE) for name in ("coffee", "chelsea")]
+    return _blind(mix(pair, [[0.5, 0.5]]), "Photographs")
+
+
+def slices() -> list[LayerData]:
+    """Two slices of a head, as a magnetic resonance image would show them, superimposed."""
+    return _blind(slice_mixture(1, SIZE), "Slices")
+
+
+def textures() -> list[LayerData]:
+    """Two textures that repeat on different lattices, superimposed."""
+    return _blind(texture_mixture(1, SIZE), "Textures")
+
+
+def _blind(made: Mixed, name: str) -> list[LayerData]:
+    return [_layer(made.mixtures[0], name, "separate", "mixture"), *_truths(made.shares, "separate")]
+
+
+def _truths(sources: NDArray, task: str) -> list[LayerData]:
+    return [
+        _layer(source, f"Source {k + 1} (truth)", task, "truth", visible=False)
+        for k, source in enumerate(sources)
+    ]
+
+
+def _layer(array: NDArray, name: str, task: str, role: str, **look: Any) -> LayerData:
+    """Colour images that are not of 8 bits go to napari's range for them, 0 to 1."""
+    rgb = array.ndim == 3
+    if rgb and array.dtype != np.uint8:
+        array = (array / 255).astype(np.float32)
+    metadata = {SAMPLE_KEY: {"task": task, "role": role}}
+    return array, {"name": name, "rgb": rgb, "metadata": metadata, **look}, "image"
