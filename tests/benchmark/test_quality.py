@@ -69,10 +69,8 @@ def test_a_plan_writes_tables_and_pictures(tmp_path):
     assert "null: mixture" in text
     assert "ceiling" in text
     assert plan.command() in text
-    assert (
-        len(list((tmp_path / "sheets").glob("*.png")))
-        == len({row["case"] for row in shown if "noise" not in row["group"]}) * 2
-    )
+    cases = {(row["group"], row["case"]) for row in shown}
+    assert len(list((tmp_path / "sheets").glob("*.png"))) == len(cases) > 0
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert len(to_csv(rows).splitlines()) == len(rows) + 1
 

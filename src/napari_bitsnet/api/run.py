@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,8 @@ def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str
     if not method.full_resolution:
         from napari_bitsnet.methods.wrappers.working_size import WorkingSize
 
-        method = WorkingSize(method, settings.size_limit)
+        # a wrapper has on the instance what a method has on the class
+        method = cast("Method[Any]", WorkingSize(method, settings.size_limit))
     state = method.start(problem.to(device), device=device, seed=settings.seed)
     return Session(task, inputs, problem, method, state)
 

@@ -84,7 +84,7 @@ class Session:
                 break
             losses = next(steps, None)
             if losses is None:
-                self.stop_reason = "finished"
+                self.stop_reason = "finished" if self.method.iterations == 1 else "converged"
                 break
             self.losses = dict(losses)
             self.seconds = before + time.perf_counter() - began
