@@ -33,7 +33,7 @@ class FeedforwardConfig(BaseConfig):
     )
     sharpen: bool = setting(True, "Move edges into one source or the other (sparse gradients).")
     anchor: float = setting(
-        1e-3, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
+        0.01, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
     )
     weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
 

@@ -12,10 +12,11 @@ def anchored_sparse(
     mixture: Tensor,
     difference: Tensor,
     *,
-    anchor: float = 1e-3,
+    marks: Tensor | None = None,
+    anchor: float = 0.01,
     power: float = 0.7,
     rounds: int = 3,
-    steps: int = 15,
+    steps: int = 25,
 ) -> Tensor:
     """Refine ``d = y1 - y2`` of a mixture ``I = y1 + y2`` by sparse gradients, anchored at the answer so far.
 
@@ -25,6 +26,8 @@ def anchored_sparse(
         On the [0, 1] scale.
     difference : Tensor of shape (N, C, H, W)
         The answer so far, d0.
+    marks : Tensor of shape (N, 2, H, W), optional
+        1 where edges belong to y1 (first channel) or y2: gradients of the other are a hundred times dearer there.
     anchor : float
         Weight of staying near d0, relative to the gradients' (which are brought to a mean weight of one).
     power : float
@@ -39,7 +42,7 @@ def anchored_sparse(
     Notes
     -----
     Minimises ``sum |∇(I + d)|^p + |∇(I - d)|^p + a (d - d0)^2`` by iteratively reweighted least squares:
-    ``(D' (w1 + w2) D + a) d = a d0 - D' (w1 - w2) D I`` with ``w = (|∇y|^2 + 1e-4)^(p/2 - 1)``, where |∇y|
+    ``(D' (w1 + w2) D + a) d = a d0 - D' (w1 - w2) D I`` with ``w = (|∇y|^2 + 1e-3)^(p/2 - 1)``, where |∇y|
     joins all channels and both directions, so that the channels decide together.
 
     References
@@ -54,6 +57,9 @@ def anchored_sparse(
         w1, w2 = (_weights(gradient_mixture + sign * gradient_d, power) for sign in (1, -1))
         scale = (w1 + w2).mean(dim=(1, 2, 3, 4), keepdim=True)
         w1, w2 = w1 / scale, w2 / scale
+        if marks is not None:
+            w1 = w1 + 100 * marks[:, None, 1:2]
+            w2 = w2 + 100 * marks[:, None, 0:1]
         total = w1 + w2
         target = anchor * difference - _adjoint((w1 - w2) * gradient_mixture)
 
@@ -85,7 +91,7 @@ def _adjoint(field: Tensor) -> Tensor:
 
 def _weights(slopes: Tensor, power: float) -> Tensor:
     """IRLS weights (N, 1, 1, H, W) of gradients (N, 2, C, H, W)."""
-    return (slopes.square().sum(dim=(1, 2), keepdim=True) + 1e-4) ** (power / 2 - 1)
+    return (slopes.square().sum(dim=(1, 2), keepdim=True) + 1e-3) ** (power / 2 - 1)
 
 
 def _conjugate_gradients(

@@ -13,6 +13,9 @@ from napari_bitsnet.core.solvers.anchored_sparse import anchored_sparse, gradien
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
+SHARPEN_SIZE = 64
+"""Pixels a side at which edges are moved, at least."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -29,7 +32,7 @@ def cascade_split(
     *,
     views: int = 4,
     levels: int = 2,
-    anchor: float | None = 1e-3,
+    anchor: float | None = 0.01,
 ) -> Split:
     """Estimate what distinguishes the two shares of a mixture.
 
@@ -54,20 +57,26 @@ def cascade_split(
     neighbours; with one view it is 1 everywhere.
     """
     size = COARSE_SIZE * 2**levels
-    small = reduce_image(mixture, size).expand(-1, 3, -1, -1)
-    marks = small.new_zeros(1, 2, size, size) if hints is None else reduce_hints(hints.transpose(0, 1), size)
-    answers = [network(small.flip(mirror), marks.flip(mirror)).flip(mirror) for mirror in MIRRORS[:views]]
+    working = max(size, SHARPEN_SIZE)
+    guide = reduce_image(mixture, working).expand(-1, 3, -1, -1)
+    marks = guide.new_zeros(1, 2, *guide.shape[2:])
+    if hints is not None:
+        marks = reduce_hints(hints.transpose(0, 1), working)
+
+    image, scribbles = reduce_image(guide, size), reduce_hints(marks, size)
+    answers = [network(image.flip(m), scribbles.flip(m)).flip(m) for m in MIRRORS[:views]]
     members = torch.stack(answers)  # (V, 1, 3, size, size)
     members = members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)
-    members = members * hint_sign(small, members.mean(dim=0), marks)
-    difference = members.mean(dim=0)
+    members = members * hint_sign(image, members.mean(dim=0), scribbles)
     confidence = _agreement(members)
+
+    difference = reduce_image(members.mean(dim=0), working)
     if anchor is not None:
-        difference = anchored_sparse(small, difference, anchor=anchor)
+        difference = anchored_sparse(guide, difference, marks=marks, anchor=anchor)
     if mixture.shape[1] == 1:
-        difference, small = difference.mean(dim=1, keepdim=True), small[:, :1]
+        difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
-    return Split(guided_upsample(difference, small, mixture), enlarged)
+    return Split(guided_upsample(difference, guide, mixture), enlarged)
 
 
 def agreeing_signs(members: Tensor) -> Tensor:
