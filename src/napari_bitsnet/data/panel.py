@@ -71,7 +71,7 @@ def simulate_panel(
     misregistration: float = 1.5,
     kind: str = "smooth",
     unexplained: float = 0.42,
-    drift: float = 0.25,
+    drift: float = 0.1,
     noise: float = 0.0,
     bits: int = 16,
     attenuation: bool = False,
@@ -146,7 +146,7 @@ def simulate_panel(
         explained.append(strength * colours)
         truths.append(strength * (colours + rest) + half_support)
         move = displacement(rng, shape, misregistration, kind=kind)
-        photograph = displace(image * (1 - 0.35 * fissures[..., None]), *move)
+        photograph = displace(image * (1 - 0.15 * fissures[..., None]), *move)
         guides.append(np.round(255 * np.clip(photograph, 0, 1)).astype(np.uint8))
         moves.append(move)
     return _expose(

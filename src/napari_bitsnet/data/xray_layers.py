@@ -37,7 +37,7 @@ def pigment_density(rng: np.random.Generator, image: NDArray, drift: float) -> N
         for c in np.unique(nearest):
             centres[c] = sample[nearest == c].mean(0)
     squared = ((colours[:, None] - centres) ** 2).sum(-1)
-    closeness = np.exp(-(squared - squared.min(1, keepdims=True)) / (2 * 0.04**2))
+    closeness = np.exp(-(squared - squared.min(1, keepdims=True)) / (2 * 0.06**2))
     members = (closeness / closeness.sum(1, keepdims=True)).reshape(*image.shape[:2], -1)
     brightness = image.mean(-1)
     density = np.zeros(image.shape[:2])
