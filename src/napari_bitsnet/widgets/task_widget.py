@@ -194,7 +194,7 @@ class TaskWidget(Container):
         self.inputs.choose("hints", [layer])
 
     def reset_choices(self, *_: Any) -> None:
-        """Read the viewer's layers anew; napari calls this when they change."""
+        """Read the viewer's layers anew, whenever they change."""
         self.inputs.reset_choices()
 
     # --- Layout and wiring -------------------------------------------------------------------------------
@@ -234,6 +234,9 @@ class TaskWidget(Container):
         self.bar.discard_pressed.connect(self.discard)
         self.bar.continue_pressed.connect(self.continue_run)
         self.native_parent_changed.connect(self._on_docked)
+        layers = self._viewer.layers.events
+        for event in (layers.inserted, layers.removed, layers.reordered):
+            event.connect(self.reset_choices)
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             shortcut = QShortcut(QKeySequence(keys), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

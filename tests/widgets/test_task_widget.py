@@ -1,0 +1,285 @@
+"""The dock: every way into a run and out of it, in a real viewer where the window matters."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from napari.utils import progress
+from napari.utils.notifications import notification_manager
+
+from napari_bitsnet.core.device import OutOfMemory
+from napari_bitsnet.widgets.states import RunState
+
+pytestmark = pytest.mark.gui
+
+SOURCES = ["painting source 1", "painting source 2"]
+
+
+def test_a_run_adds_layers_in_place_with_its_record(dock, fake_run, image):
+    run = dock.widget.run()
+    states = []
+    run.states.changed.connect(states.append)
+    dock.wait_idle()
+    assert dock.names() == ["painting", *SOURCES, "painting residual"]
+    first, residual = dock.viewer.layers[SOURCES[0]], dock.viewer.layers["painting residual"]
+    np.testing.assert_array_equal(first.data, image * 0.25)
+    np.testing.assert_allclose(first.scale, (0.5, 0.25))
+    assert first.visible
+    assert not residual.visible
+    record = first.metadata["napari-bitsnet"]
+    assert record["output"] == "source_1"
+    assert record["inputs"]["mixture"][0]["name"] == "painting"
+    assert record["stop_reason"] == "iterations"
+    json.dumps(record)
+    assert states[-1] is RunState.IDLE
+    assert dock.widget.bar.line.startswith("Done: 5 iterations")
+
+
+def test_layers_appear_while_it_runs_and_contrast_stays(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: len(run.layers) == 2)
+    assert dock.names() == ["painting", *SOURCES]
+    assert run.states.current is RunState.RUNNING
+    limits = list(run.layers[0].contrast_limits)
+    changes = []
+    run.layers[0].events.contrast_limits.connect(changes.append)
+    dock.qtbot.wait(600)
+    assert list(run.layers[0].contrast_limits) == limits
+    assert not changes
+    fake_run.go.set()
+    dock.wait_idle()
+
+
+def test_the_users_contrast_is_left_alone(undocked, fake_run):
+    fake_run.hold_at = 2
+    run = undocked.widget.run()
+    undocked.wait(lambda: len(run.layers) == 2)
+    run.layers[0].contrast_limits = (0.1, 0.2)
+    fake_run.go.set()
+    undocked.wait_idle()
+    assert tuple(run.layers[0].contrast_limits) == (0.1, 0.2)
+
+
+def test_stop_and_keep(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: run.states.current is RunState.RUNNING)
+    dock.widget.bar.stop.changed.emit(True)
+    assert run.states.current is RunState.STOPPING
+    assert dock.widget.bar.stop.text == "Stopping…"
+    dock.wait_idle()
+    assert SOURCES[0] in dock.names()
+    assert dock.viewer.layers[SOURCES[0]].metadata["napari-bitsnet"]["stop_reason"] == "stopped"
+    assert dock.widget.bar.line.startswith("Stopped")
+
+
+def test_discard_takes_the_layers_away_at_once(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: len(run.layers) == 2)
+    dock.widget.bar.throw.changed.emit(True)
+    assert dock.names() == ["painting"]
+    dock.wait_idle()
+    assert dock.names() == ["painting"]
+    assert dock.widget.bar.line == "Discarded."
+    assert not dock.widget.notice.visible
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("CUDA error: device-side assert"), "CUDA error: device-side assert (RuntimeError)"),
+        (ValueError("Expected pixels, got none."), "Expected pixels, got none."),
+        (StopIteration(), "StopIteration"),
+        (KeyError("x"), "KeyError"),
+    ],
+)
+def test_every_failure_is_said_and_leaves_the_dock_ready(undocked, fake_run, error, said):
+    fake_run.error = error
+    notification_manager.records.clear()
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert said in undocked.widget.notice.text
+    assert undocked.widget.notice.kind == "error"
+    assert [record.message for record in notification_manager.records] == [undocked.widget.notice.text]
+    assert not any(hasattr(record, "exception") for record in notification_manager.records)
+    assert undocked.names() == ["painting"]
+    fake_run.error = None
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert SOURCES[0] in undocked.names()
+    assert undocked.widget.notice.text == ""
+
+
+def test_a_runtime_error_ends_the_run_in_the_real_viewer(dock, fake_run):
+    fake_run.error = RuntimeError("CUDA error")  # superqt would swallow it
+    dock.widget.run()
+    dock.wait_idle()
+    assert "CUDA error" in dock.widget.notice.text
+    assert dock.widget.bar.run.native.isVisibleTo(dock.widget.native)
+    assert not progress._all_instances
+
+
+def test_a_late_failure_leaves_what_there_is_marked_as_unfinished(dock, fake_run):
+    fake_run.hold_at, fake_run.error = 3, RuntimeError("late")
+    run = dock.widget.run()
+    dock.wait(lambda: dock.widget.bar.progress > 0.5)
+    dock.qtbot.wait(300)
+    fake_run.go.set()
+    dock.wait_idle()
+    assert dock.names() == ["painting", *(f"{name} (unfinished)" for name in SOURCES)]
+    assert "late" in run.layers[0].metadata["napari-bitsnet"]["stop_reason"]
+
+
+def test_out_of_memory_offers_a_smaller_run(undocked, fake_run):
+    fake_run.error = OutOfMemory("The memory of cuda:0 is full.")
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.notice.actions == ["Retry at half the size", "Retry on the CPU"]
+    fake_run.error = None
+    undocked.widget.notice.press("Retry at half the size")
+    undocked.wait_idle()
+    assert fake_run.calls[-1].settings.size_limit == 32
+    assert SOURCES[0] in undocked.names()
+
+
+def test_out_of_memory_offers_the_cpu(undocked, fake_run):
+    fake_run.error = OutOfMemory("full")
+    undocked.widget.run()
+    undocked.wait_idle()
+    fake_run.error = None
+    undocked.widget.notice.press("Retry on the CPU")
+    undocked.wait_idle()
+    assert fake_run.calls[-1].settings.device == "cpu"
+
+
+def test_deleting_a_preview_layer_only_stops_its_updates(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: len(run.layers) == 2)
+    dock.viewer.layers.remove(SOURCES[0])
+    dock.qtbot.wait(400)
+    fake_run.go.set()
+    dock.wait_idle()
+    assert dock.names() == ["painting", SOURCES[1], "painting residual"]
+
+
+def test_deleting_the_input_does_not_stop_the_run(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: len(run.layers) == 2)
+    dock.viewer.layers.remove("painting")
+    fake_run.go.set()
+    dock.wait_idle()
+    assert dock.names() == [*SOURCES, "painting residual"]
+
+
+def test_closing_the_dock_is_stop_and_keep(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: len(run.layers) == 2)
+    dock.viewer.window.remove_dock_widget(dock.widget.native)
+    dock.wait(lambda: not run.states.busy)
+    assert dock.names() == ["painting", *SOURCES, "painting residual"]
+    assert run.layers[0].metadata["napari-bitsnet"]["stop_reason"] == "stopped"
+
+
+def test_a_second_run_while_busy_is_refused(dock, fake_run):
+    fake_run.hold_at = 1
+    run = dock.widget.run()
+    assert dock.widget.run() is None
+    assert "under way" in dock.widget.notice.text
+    assert dock.widget.separation is run
+    fake_run.go.set()
+    dock.wait_idle()
+    assert len(fake_run.calls) == 1
+
+
+def test_a_run_after_a_run_adds_new_layers(undocked, fake_run):
+    for _ in range(2):
+        undocked.widget.run()
+        undocked.wait_idle()
+    assert undocked.names()[-3:] == [
+        "painting source 1 [1]",
+        "painting source 2 [1]",
+        "painting residual [1]",
+    ]
+
+
+def test_without_an_image_it_says_what_is_missing(undocked):
+    undocked.viewer.layers.clear()
+    assert undocked.widget.run() is None
+    assert "Choose a layer for Image" in undocked.widget.notice.text
+    assert not undocked.widget.busy
+
+
+def test_cancel_in_the_activity_dock_is_stop_and_keep(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: run.states.current is RunState.RUNNING)
+    run._activity._bar.cancel()
+    dock.wait_idle()
+    assert dock.viewer.layers[SOURCES[0]].metadata["napari-bitsnet"]["stop_reason"] == "stopped"
+
+
+def test_not_separable_names_the_ways_out(undocked, fake_run):
+    fake_run.warnings = ("Not separable from this image alone: copies.",)
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.notice.kind == "warning"
+    assert "Not separable" in undocked.widget.notice.text
+    assert "Paint hints" in undocked.widget.notice.actions
+    undocked.widget.notice.press("Paint hints")
+    hints = undocked.viewer.layers["painting hints"]
+    assert hints.data.shape == (24, 32)
+    assert undocked.widget.inputs.chosen("hints") == [hints]
+
+
+def test_continue_goes_on_with_the_same_layers(undocked, fake_run, monkeypatch):
+    import napari_bitsnet.api
+
+    asked = []
+
+    def more(result, *, iterations, stop):
+        asked.append(iterations)
+        return fake_run.iterate(undocked.widget.separation.request, stop)
+
+    monkeypatch.setattr(napari_bitsnet.api, "iter_resume", more)
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.bar.more.text == "Continue +50"
+    layers = undocked.widget.separation.layers
+    undocked.widget.continue_run()
+    undocked.wait_idle()
+    assert asked == [50]
+    assert undocked.widget.separation.layers == layers
+
+
+def test_a_changed_form_gives_the_memory_back(undocked, fake_run):
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.separation.result.state is not None
+    undocked.widget.method.preset.choose("quick")
+    assert undocked.widget.separation.result.state is None
+    undocked.widget.continue_run()
+    assert not undocked.widget.busy
+
+
+def test_settings_come_back_as_they_were_given(undocked):
+    changed = undocked.widget.settings.updated(
+        {"preset": "quick", "settings": {"iterations": 7}, "seed": 3, "options": {"n_sources": 3}}
+    )
+    undocked.widget.settings = changed
+    assert undocked.widget.settings == changed
+
+
+def test_ctrl_enter_runs(undocked, fake_run):
+    from qtpy.QtGui import QShortcut
+
+    keys = {s.key().toString(): s for s in undocked.widget.native.findChildren(QShortcut)}
+    keys["Ctrl+Return"].activated.emit()
+    assert undocked.widget.busy
+    undocked.wait_idle()
