@@ -50,7 +50,11 @@ def gaussian(image: Tensor, sigma: float, *, width: float | None = None) -> Tens
     width = 2.8 * math.sqrt(sigma) if width is None else width
     if width <= 0:
         raise ValueError(f"Expected a width > 0 pixels, got {width:g}.")
+    return blur(image, width)
 
+
+def blur(image: Tensor, width: float) -> Tensor:
+    """Convolve (N, C, H, W) with a Gaussian of standard deviation `width` pixels; see `gaussian`."""
     radius = int(TRUNCATE * width + 0.5)
     distance = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
     kernel = torch.exp(-0.5 * (distance / width) ** 2)

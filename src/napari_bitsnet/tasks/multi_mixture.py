@@ -1,0 +1,260 @@
+"""Several mixtures of the same sources with different weights, unmixed into whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.mixing import Weighted
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks._shares import intensity_to_density, name_sources
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEAST_SIZE = 16  # pixels a side that weights can be estimated from
+SAME = 1e-9  # relative variance below which a further component of the gradients is arithmetic noise
+ROUNDING = 1.5 * 2 / 12  # variance of a difference of integers, with a margin
+
+
+class MultiMixtureConfig(Config):
+    """Settings of the task; ``weights`` also takes an (M, K) array, which becomes ``"given"`` and its values."""
+
+    n_sources: int = setting(2, "Number of sources, at most that of mixtures.", ge=2, le=8, step=1)
+    weights: Literal["free", "sum-to-one", "given"] = setting(
+        "free",
+        "What is known of the weights: nothing, so that sources are up to scale (free), that those of each "
+        "mixture add to one (sum-to-one: transparent overlays), or all of them (given).",
+    )
+    given: tuple[float, ...] | None = setting(
+        None, "With given weights: one for each mixture and source, mixture by mixture."
+    )
+    mixing: Literal["linear", "attenuation"] = setting(
+        "linear", "How sources superimpose: they add (linear), or each weakens the beam (attenuation)."
+    )
+    blank: float | None = setting(
+        None,
+        "Attenuation only: intensity without an object (I0); none takes each mixture's 99.5th percentile.",
+        ge=1e-6,
+        le=1e9,
+        step=1.0,
+    )
+    low: float | None = setting(
+        None,
+        "Value that counts as 0; none takes zero, or the smallest value if that is negative or weights add to one.",
+        ge=-1e9,
+        le=1e9,
+        step=1.0,
+    )
+    high: float | None = setting(
+        None, "Value that counts as 1; none takes the largest one.", ge=-1e9, le=1e9, step=1.0
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_array(cls, values: Any) -> Any:
+        """Turn an array of weights into the rule ``"given"`` and its values, row by row."""
+        if not isinstance(values, Mapping) or isinstance(values.get("weights", ""), str):
+            return values
+        weights = np.asarray(values["weights"], dtype=float)
+        n_sources = values.get("n_sources", weights.shape[-1] if weights.ndim else 0)
+        if weights.ndim != 2 or weights.shape[1] != int(n_sources):
+            raise ValueError(
+                f"Expected weights of shape (mixtures, n_sources={n_sources}), got shape {weights.shape}."
+            )
+        return {
+            **values,
+            "n_sources": n_sources,
+            "weights": "given",
+            "given": tuple(weights.ravel().tolist()),
+        }
+
+    @model_validator(mode="after")
+    def _check_given(self) -> Self:
+        if self.weights != "given":
+            return self
+        if self.given is None:
+            raise ValueError('Expected the weights in given with weights="given", got none.')
+        if not np.isfinite(self.given).all():
+            raise ValueError("Expected finite weights, got NaN or infinite ones.")
+        if not self.given or len(self.given) % self.n_sources:
+            raise ValueError(
+                f"Expected {self.n_sources} weights for each mixture, got {len(self.given)} in all."
+            )
+        matrix = np.reshape(self.given, (-1, self.n_sources))
+        if np.linalg.matrix_rank(matrix) < self.n_sources:
+            raise ValueError(
+                "Expected weights that tell the sources apart (independent columns, at least as many mixtures as "
+                f"sources), got {matrix.tolist()}."
+            )
+        return self
+
+    @property
+    def matrix(self) -> NDArray | None:
+        """The given weights (M, K), or None."""
+        if self.weights != "given" or self.given is None:
+            return None
+        return np.reshape(self.given, (-1, self.n_sources))
+
+
+@TASKS.register("multi_mixture")
+class MultiMixture:
+    """``I_m = sum_k W_mk t_k``: as many mixtures as sources, or more."""
+
+    name: ClassVar[str] = "multi_mixture"
+    title: ClassVar[str] = "Several mixtures of the same sources"
+    summary: ClassVar[str] = (
+        "Unmixes images in which the same sources are superimposed with different weights."
+    )
+    Config: ClassVar[type[Config]] = MultiMixtureConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Images", "Two or more registered images with different weights.", many=True),
+        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+    )
+
+    def __init__(self, config: MultiMixtureConfig | None = None) -> None:
+        self.config = config or MultiMixtureConfig()
+
+    def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
+        """See `Task.traits`."""
+        return Traits(n_observations=n_observations, n_sources=self.config.n_sources, mixing="weighted")
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "ica"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`; one affine map for all mixtures, pixels missing in one are missing."""
+        import torch
+
+        config = self.config
+        images, missing = self._read(inputs)
+        if config.weights != "given":
+            whole_numbers = all(np.issubdtype(np.asarray(a).dtype, np.integer) for a in inputs.mixture)
+            rounded = whole_numbers and config.mixing == "linear"
+            check_different(images, missing, config.n_sources, rounded=rounded)
+        seen = images[:, ~missing]
+        lowest = float(seen.min())
+        low = lowest if config.weights == "sum-to-one" else min(0.0, lowest)
+        low = low if config.low is None else config.low
+        high = float(seen.max()) if config.high is None else config.high
+        planes = [
+            normalise(image, lo=low, hi=high, mask=missing, what=f"mixture {m + 1}")
+            for m, image in enumerate(images)
+        ]
+        matrix = config.matrix
+        weights = None if matrix is None else torch.from_numpy(matrix.astype(np.float32))
+        return Problem(
+            torch.cat([plane.tensor for plane in planes]),
+            config.n_sources,
+            mixing=Weighted(weights, config.weights),
+            valid=planes[0].valid,
+            scaling=planes[0].scaling,
+        )
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K).
+
+        Sources are whole images in the mixtures' units (optical densities if they attenuate): exactly so with given
+        weights or weights that add to one, else up to scale, no brighter than the brightest mixture.
+        ``residual`` is the mixtures minus the weighted sums of sources.
+        """
+        images, missing = self._read(inputs)
+        weights = answer["weights"].detach().cpu().numpy().astype(np.float64)
+        sources = restore(answer["sources"], replace(problem.scaling, lo=0.0), valid=problem.valid)
+        # I = span I' + low: W^+ takes the offset along, unchanged where weights add to one
+        offsets = problem.scaling.lo * np.linalg.pinv(weights).sum(axis=1)
+        sources = (sources + offsets.reshape(-1, *[1] * (sources.ndim - 1))).astype(np.float32)
+        residual = images - np.tensordot(weights, sources.astype(np.float64), axes=1)
+        residual[:, missing] = np.nan
+        return {
+            **name_sources(sources),
+            "residual": residual.astype(np.float32),
+            "weights": weights.astype(np.float32),
+        }
+
+    def _read(self, inputs: Inputs) -> tuple[NDArray, NDArray]:
+        """Check the mixtures: (M, Y, X[, C]), float64, densities if they attenuate; and the missing pixels (Y, X)."""
+        config, arrays = self.config, list(inputs.mixture)
+        if len(arrays) < config.n_sources:
+            raise ValueError(
+                f"Expected at least {config.n_sources} mixtures of {config.n_sources} sources, got {len(arrays)}: "
+                "add mixtures, or ask for fewer sources."
+            )
+        if config.matrix is not None and len(config.matrix) != len(arrays):
+            raise ValueError(
+                f"Expected weights for the {len(arrays)} mixtures, got {len(config.matrix)} rows of them."
+            )
+        images = []
+        for m, array in enumerate(arrays):
+            image = check_image(array, f"mixture {m + 1}")
+            if image.shape != np.shape(arrays[0]) or image.ndim not in (2, 3):
+                raise ValueError(
+                    "Expected mixtures (Y, X) or (Y, X, C) of one shape, got "
+                    f"{' and '.join(str(np.shape(a)) for a in arrays)}."
+                )
+            images.append(image)
+        missing = np.zeros(images[0].shape[:2], dtype=bool)
+        if inputs.mask is not None:
+            mask = np.asarray(inputs.mask)
+            if mask.shape != missing.shape:
+                raise ValueError(f"Expected a mask of shape {missing.shape}, got {mask.shape}.")
+            missing |= mask.astype(bool)
+        if images[0].ndim == 3 and images[0].shape[-1] == 4:  # opacity is not part of the mixture
+            missing |= np.any([image[..., 3] == 0 for image in images], axis=0)
+            images = [image[..., :3] for image in images]
+        if config.mixing == "attenuation":
+            images = [intensity_to_density(image, None, config.blank)[0] for image in images]
+        stacked = np.stack(images).astype(np.float64)
+        lacking = ~np.isfinite(stacked).all(axis=0)
+        missing |= lacking.any(axis=-1) if lacking.ndim == 3 else lacking
+        if missing.all():
+            raise ValueError("Expected pixels that are valid in all mixtures, got none.")
+        return stacked, missing
+
+
+def check_different(images: NDArray, missing: NDArray, n_sources: int, *, rounded: bool) -> None:
+    """Make sure that as many of the mixtures differ, by more than brightness and contrast, as there are sources.
+
+    Parameters
+    ----------
+    images : ndarray of shape (M, Y, X[, C])
+        The mixtures in their own units.
+    missing : ndarray of shape (Y, X)
+        True where pixels are left out.
+    n_sources : int
+        K.
+    rounded : bool
+        Whether they are whole numbers, which differ by rounding alone.
+
+    Raises
+    ------
+    ValueError
+        If fewer do, or the images are too small to tell.
+    """
+    if min(missing.shape) < LEAST_SIZE:
+        raise ValueError(
+            f"Expected at least {LEAST_SIZE} x {LEAST_SIZE} pixels to estimate weights from, got "
+            f"{missing.shape[0]} x {missing.shape[1]}: give the weights."
+        )
+    steps = []
+    for axis in (0, 1):
+        whole = ~(missing | np.roll(missing, -1, axis)).take(range(missing.shape[axis] - 1), axis)
+        steps.append(np.diff(images, axis=axis + 1)[:, whole].reshape(len(images), -1))
+    gradients = np.concatenate(steps, axis=1)
+    variances = np.linalg.eigvalsh(gradients @ gradients.T / max(1, gradients.shape[1]))[::-1]
+    enough = max(SAME * variances[0], ROUNDING if rounded else 0.0)
+    different = int((variances > enough).sum())
+    if different < n_sources:
+        raise ValueError(
+            f"Expected {n_sources} mixtures with different weights, got {len(images)} of which {different} differ by "
+            "more than brightness and contrast: they cannot be told apart."
+        )
