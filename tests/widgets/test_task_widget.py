@@ -10,6 +10,7 @@ from napari.utils import progress
 from napari.utils.notifications import notification_manager
 
 from napari_bitsnet.core.device import OutOfMemory
+from napari_bitsnet.data import samples
 from napari_bitsnet.widgets.states import RunState
 
 pytestmark = pytest.mark.gui
@@ -283,3 +284,42 @@ def test_ctrl_enter_runs(undocked, fake_run):
     keys["Ctrl+Return"].activated.emit()
     assert undocked.widget.busy
     undocked.wait_idle()
+
+
+def test_one_image_alone_and_all_as_before(undocked, fake_run):
+    view = undocked.widget.view
+    assert len(view.alone.choices) == 2
+    undocked.widget.run()
+    undocked.wait_idle()
+    layers = undocked.viewer.layers
+    before = [layer.visible for layer in layers]
+    view.alone.choose(layers[SOURCES[0]])
+    assert [layer.name for layer in layers if layer.visible] == [SOURCES[0]]
+    view.alone.choose(layers["painting"])
+    assert [layer.name for layer in layers if layer.visible] == ["painting"]
+    view.alone.choose("all")
+    assert [layer.visible for layer in layers] == before
+
+
+def test_side_by_side(dock, fake_run):
+    dock.widget.view.side_by_side.value = True
+    assert dock.viewer.canvas.grid.enabled
+    dock.widget.view.side_by_side.value = False
+    assert not dock.viewer.canvas.grid.enabled
+
+
+def test_an_opened_sample_brings_its_task(undocked):
+    undocked.viewer.layers.clear()
+    for array, look, _ in samples.two_mixtures():
+        undocked.viewer.add_image(array, **look)
+    names = [None if layer is None else layer.name for layer in undocked.widget.inputs.chosen("mixture")]
+    assert undocked.widget.task.task_name == "multi_mixture"
+    assert names == ["Mixture 1", "Mixture 2", None]
+
+
+def test_a_task_that_was_chosen_stays(undocked):
+    undocked.widget.task.apply("separate", {})
+    undocked.widget.task.task_changed.emit()
+    for array, look, _ in samples.two_mixtures()[:1]:
+        undocked.viewer.add_image(array, **look)
+    assert undocked.widget.task.task_name == "separate"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_bitsnet.methods import METHODS
 from napari_bitsnet.widgets.notice import Action
 from napari_bitsnet.widgets.run_bar import clock
 from napari_bitsnet.widgets.separation import Outcome
@@ -29,7 +30,9 @@ def summary(outcome: Outcome) -> str:
     made = outcome.result.provenance
     reason = REASONS.get(made["stop_reason"], made["stop_reason"])
     count = f"{made['iterations']} iterations, " if (made["iterations"] or 0) > 1 else ""
-    return f"{reason}: {count}{clock(made['seconds'])}, {made['method']} on {made['device']}."
+    return (
+        f"{reason}: {count}{clock(made['seconds'])}, {METHODS.get(made['method']).title} on {made['device']}."
+    )
 
 
 def show_ending(widget: TaskWidget, outcome: Outcome) -> None:

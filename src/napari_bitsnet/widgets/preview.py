@@ -118,26 +118,26 @@ class PreviewLayers:
 
     def _add(self, name: str, data: NDArray, *, visible: bool = True) -> Image:
         active = self._viewer.layers.selection.active
-        limits = None if self._part.rgb else contrast_limits(data)
+        limits = contrast_limits(data)
         layer = self._viewer.add_image(
             data,
             name=f"{self._part.name} {name.replace('_', ' ')}",
             rgb=self._part.rgb,
             visible=visible,
             contrast_limits=limits,
+            metadata={METADATA_KEY: {"output": name}},
             **self._part.geometry,
             **self._part.look,
         )
         self._layers[name] = layer
-        if limits is not None:
-            self._limits[name] = limits
+        self._limits[name] = limits
         if active is not None:  # adding a layer selects it; the user's selection is not ours to change
             self._viewer.layers.selection.active = active
         return layer
 
     def _renew_contrast(self, name: str, layer: Image) -> None:
         """Fit the contrast to the final data, unless someone has moved it since it was set."""
-        if name not in self._limits or tuple(layer.contrast_limits) != self._limits[name]:
+        if tuple(layer.contrast_limits) != self._limits[name]:
             return
         self._limits[name] = contrast_limits(layer.data)
         layer.contrast_limits = self._limits[name]

@@ -21,7 +21,7 @@ class RunBar(Container):
 
     def __init__(self) -> None:
         self.run = PushButton(text="Run", tooltip=tooltip("Separate the image (Ctrl+Enter)."))
-        self.stop = PushButton(text="Stop & keep", tooltip=tooltip("End the run and keep the best so far."))
+        self.stop = PushButton(text="Stop && keep", tooltip=tooltip("End the run and keep the best so far."))
         self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
         self.more = PushButton(text="Continue", tooltip=tooltip("Go on from where the last run ended."))
         self._bar = ProgressBar(value=0, min=0, max=0)
@@ -63,7 +63,7 @@ class RunBar(Container):
         self.more.visible = idle and self._can_continue
         self.stop.visible = self.throw.visible = self._bar.visible = not idle
         self.stop.enabled = self.throw.enabled = state is not RunState.STOPPING
-        self.stop.text = "Stopping…" if state is RunState.STOPPING else "Stop & keep"
+        self.stop.text = "Stopping…" if state is RunState.STOPPING else "Stop && keep"
         if not idle:
             self._line.visible = True
             self._line.value = state.value

@@ -15,7 +15,7 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.endings import show_ending, summary
 from napari_bitsnet.widgets.form import ConfigForm
-from napari_bitsnet.widgets.layer_inputs import LayerInputs
+from napari_bitsnet.widgets.layer_inputs import LayerInputs, sample_task
 from napari_bitsnet.widgets.method_form import MethodForm
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.part_form import PartForm
@@ -27,6 +27,7 @@ from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.separation import Outcome, Separation
 from napari_bitsnet.widgets.states import RunState
 from napari_bitsnet.widgets.task_form import TaskForm
+from napari_bitsnet.widgets.view_bar import ViewBar
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -65,12 +66,15 @@ class TaskWidget(Container):
         self.device = DeviceBox(self._preferences.device)
         self.run_options = ConfigForm(RunSettings(size_limit=self._preferences.size_limit), only=RUN_OPTIONS)
         self.notice = Notice()
+        self.view = ViewBar(napari_viewer)
         self.bar = RunBar()
-        super().__init__(widgets=[self.notice, self.bar], labels=False)
+        super().__init__(widgets=[self.notice, self.view, self.bar], labels=False)
         self.margins = (6, 6, 6, 6)
         self._lay_out()
         self._connect()
         self._on_task()
+        self._task_chosen = False
+        self._adopt_sample()
 
     # --- For scripts -------------------------------------------------------------------------------------
 
@@ -196,6 +200,8 @@ class TaskWidget(Container):
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, whenever they change."""
         self.inputs.reset_choices()
+        self._adopt_sample()
+        self.view.reset_choices()
 
     # --- Layout and wiring -------------------------------------------------------------------------------
 
@@ -251,8 +257,17 @@ class TaskWidget(Container):
             QTimer.singleShot(LOOK_AFTER_MS, self.device.look)
 
     def _on_task(self) -> None:
+        self._task_chosen = True
         self.inputs.show_inputs(self.task.task.inputs, n_sources=self.task.n_sources)
         self._on_problem()
+
+    def _adopt_sample(self) -> None:
+        """Choose the task that an opened sample is meant for, unless someone has chosen one."""
+        mixture = (self.inputs.chosen("mixture") or [None])[0]
+        task = "" if mixture is None else sample_task(mixture)
+        if not self._task_chosen and task in self.task.names() and task != self.task.task_name:
+            self.task.menu.choose(task)
+            self._task_chosen = False
 
     def _on_problem(self) -> None:
         """Offer what fits the inputs and options as they are now."""
