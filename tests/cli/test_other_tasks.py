@@ -124,4 +124,4 @@ def test_mixtures_of_different_shapes(call, mixture_files):
 def test_one_mixture_is_not_several(call, mixture_files):
     code, text = call("multi-mixture", mixture_files / "m1.png", "-o", mixture_files, "-q")
     assert code == FAILURE
-    assert "mixtures" in text
+    assert "Expected several mixtures, got one image (64, 64, 3) in m1.png: name two files or more" in text

@@ -146,6 +146,11 @@ def _axes(files: list[ImageFile], several: bool) -> str | None:
         return None
     if several and len(files) == 1:
         stacked = [letter for letter in axes if letter not in "YXC"]
+        if not stacked:
+            raise ValueError(
+                f"Expected several mixtures, got one image {shape} in {files[0].path.name}: name two files or more, "
+                "or one stack."
+            )
         # the one axis that is neither space nor colour counts the mixtures
         return axes.replace(stacked[0], "M") if len(stacked) == 1 else axes
     try:
