@@ -13,6 +13,7 @@ from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.tasks import Input
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY, describe
+from napari_bitsnet.widgets.menu import shrink
 from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled
 
 MOST_MIXTURES = 8
@@ -45,7 +46,7 @@ class LayerPicker(Container):
             nullable=optional,
             tooltip=tooltip(description),
         )
-        self._combo.native.setMinimumContentsLength(8)
+        shrink(self._combo)
         self._info = Text(width=FORM_WIDTH - LABEL_WIDTH - 30)
         self._info.native.setStyleSheet("font-size: 10px;")
         super().__init__(widgets=[self._combo, self._info], labels=False, label=label, name=name)
@@ -195,7 +196,7 @@ class LayerInputs(Container):
         pickers = self._pickers["mixture"]
         if self._count(each, self.chosen("mixture")) > len(pickers):
             pickers.append(self._picker(each, len(pickers)))
-            self.insert(len(pickers) - 1, pickers[-1])
+            self.insert(len(pickers) - 1, labelled(pickers[-1]))
 
     def _propose(self) -> None:
         """Choose what is likely, until someone has chosen: the active image, others beside it, photographs."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox
 
 from napari_bitsnet.widgets.fields import tooltip
 
@@ -37,7 +38,7 @@ class Menu(ComboBox):
         self._entries: tuple[Entry, ...] = tuple(entries)
         # a function, since magicgui goes back to the first choices whenever the widget gets a new parent
         super().__init__(choices=lambda _: [(entry.text, entry.value) for entry in self._entries], **kwargs)
-        self.native.setMinimumContentsLength(8)
+        shrink(self)
         self._dress()
 
     def offer(self, entries: Sequence[Entry], value: Any) -> None:
@@ -88,3 +89,9 @@ class Menu(ComboBox):
             item = self.native.model().item(row)
             item.setEnabled(entry.reason is None)
             item.setData(tooltip(text.strip()), Qt.ItemDataRole.ToolTipRole)
+
+
+def shrink(combo: ComboBox) -> None:
+    """Let a list be narrower than its longest entry."""
+    combo.native.setMinimumContentsLength(8)
+    combo.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

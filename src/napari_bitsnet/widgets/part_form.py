@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from magicgui.widgets import Container
-from napari.layers import Shapes
+from napari.layers import Labels, Shapes
 
+from napari_bitsnet.widgets.alignment import align
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import Part, layer_part
 from napari_bitsnet.widgets.menu import Entry, Menu
@@ -75,15 +76,13 @@ class PartForm(Container):
         return layer_part(layer, level=level, position=position, box=self._box(layer, level))
 
     def take_beside(self, layer: Any, mixture: Any, taken: Part) -> Part:
-        """Take the same part of another input: the same slices and region where it has the mixture's shape."""
-        level = taken.record["level"] if getattr(layer, "multiscale", False) else 0
-        same_stack = layer.ndim == mixture.ndim > 2 and _shape(layer)[:-2] == _shape(mixture)[:-2]
-        position = taken.record["position"] if same_stack else None
-        if layer.ndim > 2 and not same_stack:
-            position = self._position(layer)
-        box = taken.record["box"] if _shape(layer)[-2:] == _shape(mixture)[-2:] else None
-        slices = None if box is None else tuple(slice(*b) for b in box)
-        return layer_part(layer, level=level, position=position, box=slices)
+        """Take another input on the pixels of the mixture's part: the same slices if it is such a stack."""
+        position = None
+        if layer.ndim > 2 and (taken.record["position"] is not None or mixture.ndim == 2):
+            same_stack = _shape(layer)[:-2] == _shape(mixture)[:-2]
+            position = taken.record["position"] if same_stack else self._position(layer)
+        labels = isinstance(layer, Labels)
+        return align(layer_part(layer, position=position), taken, labels=labels)
 
     def _position(self, layer: Any) -> list[int]:
         """Index of the slice that is shown, along each axis in front of Y and X."""

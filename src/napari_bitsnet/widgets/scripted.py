@@ -44,7 +44,8 @@ def separate_layer(
     task : str
         See `list_tasks`.
     guides : sequence of Image or None
-        One a source.
+        One a source; brought onto the mixture's pixels through their transforms, or stretched onto it if
+        they have none.
     hints, mask : Labels, optional
         k where pixels belong to source k; anything but 0 where pixels are to be left out.
     method, preset, settings, seed, device, size_limit, iterations, seconds
@@ -63,11 +64,16 @@ def separate_layer(
     TypeError, ValueError
         If an image or a setting cannot be worked on.
     """
+    from napari_bitsnet.widgets.alignment import align
     from napari_bitsnet.widgets.layers import layer_part
     from napari_bitsnet.widgets.preview import PreviewLayers
     from napari_bitsnet.widgets.request import Request
 
-    mixtures = tuple(layer) if isinstance(layer, Sequence) else (layer,)
+    first, *others = (layer_part(each) for each in (layer if isinstance(layer, Sequence) else (layer,)))
+
+    def beside(other: Any, *, labels: bool = False) -> Any:
+        return None if other is None else align(layer_part(other), first, labels=labels)
+
     request = Request(
         settings=RunSettings().updated(
             {
@@ -83,10 +89,10 @@ def separate_layer(
                 "seconds": seconds,
             }
         ),
-        mixtures=tuple(layer_part(mixture) for mixture in mixtures),
-        guides=tuple(None if guide is None else layer_part(guide) for guide in guides),
-        hints=None if hints is None else layer_part(hints),
-        mask=None if mask is None else layer_part(mask),
+        mixtures=(first, *(align(other, first) for other in others)),
+        guides=tuple(beside(guide) for guide in guides),
+        hints=beside(hints, labels=True),
+        mask=beside(mask, labels=True),
     )
     result = finish(request.iterate(lambda: False))
     layers = PreviewLayers(viewer, request.mixtures[0])

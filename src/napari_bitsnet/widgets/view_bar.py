@@ -51,6 +51,7 @@ class ViewBar(Container):
         # the grid moved from the viewer to its canvas in napari 0.9
         home = self._viewer.canvas if hasattr(self._viewer, "canvas") else self._viewer
         home.grid.enabled = on
+        self._viewer.reset_view()
 
     def _show_alone(self, chosen: Any) -> None:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
