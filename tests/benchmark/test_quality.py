@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.benchmark.case import half_and_half, two_mixtures
-from napari_bitsnet.benchmark.folder import folder_cases
+from napari_bitsnet.benchmark.folder import SET_PAIRS, folder_cases
 from napari_bitsnet.benchmark.quality import load_rows, measure, parse_contender, reference_rows
 from napari_bitsnet.benchmark.run import Plan, run_benchmark
 from napari_bitsnet.benchmark.tables import markdown, paired, to_csv
@@ -96,3 +96,34 @@ def test_contenders_and_absent_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="which is absent"):
         next(folder_cases(tmp_path / "nothing"))
     assert list(folder_cases(tmp_path)) == []
+
+
+def test_a_folder_of_images_becomes_cases(tmp_path):
+    from skimage.io import imsave
+
+    def image(seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).integers(0, 255, (40, 44, 3), dtype=np.uint8)
+
+    for folder in ("set5", "set14", "reflection", "double_dip", "photos", "xray"):
+        (tmp_path / folder).mkdir()
+    for i, name in enumerate(sorted({name for pair in SET_PAIRS for name in pair})):
+        imsave(tmp_path / f"{name}.png", image(i), check_contrast=False)
+    parts = [image(1) // 2, image(2) // 2]
+    for kind, array in zip(("mixture", "transmission", "reflection"), (sum(parts), *parts), strict=True):
+        imsave(tmp_path / "reflection" / f"a_{kind}.png", array, check_contrast=False)
+    for k in (12, 16):
+        imsave(tmp_path / "double_dip" / f"texture{k}.png", image(k), check_contrast=False)
+    for k in range(2):
+        imsave(tmp_path / "xray" / f"chest{k}.png", image(k)[..., 0], check_contrast=False)
+
+    cases = list(folder_cases(tmp_path, size=32, n=2))
+    groups = {case.group for case in cases}
+    assert {"reflections", "textures", "blind, Set5 + Set14", "blind, Set5 + Set14, grey"} < groups
+    assert not any("reserved" in group for group in groups)
+    blind = [case for case in cases if case.group == "blind, Set5 + Set14"]
+    assert [case.name for case in blind][0] == "baby + bird"
+    assert len(blind) == 10
+    for case in cases:
+        if case.shares:
+            np.testing.assert_allclose(case.truths.sum(axis=0), case.null, atol=1e-4 * np.ptp(case.null))
+        assert reference_rows(case)[0]["gain"] == pytest.approx(0, abs=1e-6)
