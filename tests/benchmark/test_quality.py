@@ -121,7 +121,7 @@ def test_a_folder_of_images_becomes_cases(tmp_path):
     assert {"reflections", "textures", "blind, Set5 + Set14", "blind, Set5 + Set14, grey"} < groups
     assert not any("reserved" in group for group in groups)
     blind = [case for case in cases if case.group == "blind, Set5 + Set14"]
-    assert [case.name for case in blind][0] == "baby + bird"
+    assert blind[0].name == "baby + bird"
     assert len(blind) == 10
     for case in cases:
         if case.shares:

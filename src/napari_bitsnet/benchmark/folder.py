@@ -71,7 +71,8 @@ def read(path: Path, size: int) -> NDArray:
     from skimage.color import gray2rgb
     from skimage.io import imread
 
-    return fit(gray2rgb(imread(path)), size)
+    image = imread(path)
+    return fit(gray2rgb(image) if image.ndim == 2 else image[..., :3], size)
 
 
 def _sets(data: Path, size: int) -> Iterator[Case]:
