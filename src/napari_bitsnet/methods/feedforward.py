@@ -28,8 +28,12 @@ class FeedforwardConfig(BaseConfig):
     views: int = setting(
         4, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
     )
-    levels: int = setting(
-        2, "How often the coarse answer's resolution is doubled by a network.", ge=0, le=4, step=1
+    levels: int | None = setting(
+        None,
+        "Doublings of the coarse answer's 32 pixels by a network; none: as many as it was trained for.",
+        ge=0,
+        le=4,
+        step=1,
     )
     sharpen: bool = setting(True, "Move edges into one source or the other (sparse gradients).")
     anchor: float = setting(
@@ -70,7 +74,7 @@ class Feedforward:
     presets: ClassVar[dict[str, BaseConfig]] = {
         "quick": FeedforwardConfig(views=1, sharpen=False),
         "balanced": FeedforwardConfig(),
-        "best": FeedforwardConfig(levels=3),
+        "best": FeedforwardConfig(),
     }
     full_resolution: ClassVar[bool] = True
 
@@ -135,7 +139,7 @@ class Feedforward:
                 (mixed - low) / span,
                 problem.hints,
                 views=self.config.views,
-                levels=self.config.levels,
+                levels=network.trained_levels if self.config.levels is None else self.config.levels,
                 anchor=self.config.anchor if self.config.sharpen else None,
             )
             shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]
@@ -180,6 +184,7 @@ def load_network(path: Path | None = None) -> Cascade:
         )
     network = Cascade(**facts["network"]).eval().requires_grad_(False)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    network.trained_levels = facts.get("levels", 0)
     return network
 
 

@@ -113,14 +113,17 @@ def load_diet(sources: Sequence[Path], size: int, config: FeedforwardTraining, c
 
 
 def export_weights(network: Cascade, output: Path, facts: dict[str, Any]) -> None:
-    """Write the networks in half precision, with the record that `load_network` asks for."""
+    """Write the networks in half precision, with the record that the method needs to build them again."""
     tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
-    save_tensors(output, tensors, {"method": "feedforward", "network": network.widths, **facts})
+    record = {"method": "feedforward", "network": network.widths, "levels": network.trained_levels}
+    save_tensors(output, tensors, {**record, **facts})
 
 
 def _run_stage(stage: Stage, folder: Path, output: Path, config: FeedforwardTraining) -> Iterator[Progress]:
     """Train one stage, keeping checkpoint, weights, loss curve and validation picture up to date."""
     checkpoint = folder / f"{stage.name}.safetensors"
+    if stage.name == "fine":
+        stage.average.trained_levels = config.fine_levels
     if checkpoint.is_file():
         stage.resume(checkpoint)
 

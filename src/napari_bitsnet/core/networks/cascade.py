@@ -24,6 +24,11 @@ class Cascade(nn.Module):
     coarse_widths, fine_widths : sequence of int
         Channels of the levels of each U-Net.
 
+    Attributes
+    ----------
+    trained_levels : int
+        Doublings for which `fine` was trained; 0 while it changes nothing.
+
     Notes
     -----
     Inputs: mixture (3 channels), scribbles (2) and for `fine` the answer so far (3). `fine` starts as no change;
@@ -35,6 +40,7 @@ class Cascade(nn.Module):
     ) -> None:
         super().__init__()
         self.widths = {"coarse_widths": list(coarse_widths), "fine_widths": list(fine_widths)}
+        self.trained_levels = 0
         self.coarse = UNet(5, 3, widths=coarse_widths)
         self.fine = UNet(8, 3, widths=fine_widths, silent=True)
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
 from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, reduce_hints, reduce_image
 from napari_bitsnet.core.solvers.anchored_sparse import anchored_sparse, gradient
 
@@ -53,8 +54,9 @@ def cascade_split(
 
     Notes
     -----
-    Confidence is ``|mean d|^2 / mean |d|^2`` over the mirror images, each averaged over channels and
-    neighbours; with one view it is 1 everywhere.
+    Confidence is the local energy of the contrast of d over that of I: the part of the mixture's contrast that is
+    told apart. Networks trained on squared errors say little where they know little, and mirror images that
+    disagree cancel, so both lower it. It is 1 where one share holds all contrast.
     """
     size = COARSE_SIZE * 2**levels
     working = max(size, SHARPEN_SIZE)
@@ -68,7 +70,7 @@ def cascade_split(
     members = torch.stack(answers)  # (V, 1, 3, size, size)
     members = members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)
     members = members * hint_sign(image, members.mean(dim=0), scribbles)
-    confidence = _agreement(members)
+    confidence = _confidence(image, members.mean(dim=0))
 
     difference = reduce_image(members.mean(dim=0), working)
     if anchor is not None:
@@ -109,21 +111,8 @@ def hint_sign(mixture: Tensor, difference: Tensor, marks: Tensor) -> Tensor:
     return torch.where(agreement < 0, -1.0, 1.0)
 
 
-def guided_upsample(
-    image: Tensor, guide: Tensor, full_guide: Tensor, *, radius: int = 2, eps: float = 1e-3
-) -> Tensor:
-    """Bring an image to its guide's resolution: ``image = a * guide + b`` in small windows, a and b enlarged.
-
-    Parameters
-    ----------
-    image, guide : Tensor of shape (N, C, h, w)
-        The guide at the image's resolution; each channel is guided by its own.
-    full_guide : Tensor of shape (N, C, H, W)
-        The guide at the resolution wanted.
-    radius : int
-        Half side of the windows in pixels of `image`.
-    eps : float
-        Variance of the guide below which it is not followed.
+def guided_upsample(image: Tensor, guide: Tensor, full_guide: Tensor) -> Tensor:
+    """Bring an image (1, Q, h, w) to its guide's full size: a locally linear function of the guide, enlarged.
 
     References
     ----------
@@ -131,25 +120,21 @@ def guided_upsample(
     """
     if image.shape[-2:] == full_guide.shape[-2:]:
         return image
-
-    def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(F.pad(x, [radius] * 4, mode="replicate"), 2 * radius + 1, stride=1)
-
-    mean_image, mean_guide = mean(image), mean(guide)
-    a = (mean(image * guide) - mean_image * mean_guide) / (mean(guide**2) - mean_guide**2 + eps)
-    b = mean_image - a * mean_guide
-    a, b = (
-        F.interpolate(mean(x), full_guide.shape[-2:], mode="bilinear", align_corners=False) for x in (a, b)
+    a, b = linear_coefficients(guide, image, radius=2, epsilon=1e-3)
+    size = tuple(full_guide.shape[-2:])
+    return apply_coefficients(
+        F.interpolate(a, size, mode="bilinear", align_corners=False),
+        F.interpolate(b, size, mode="bilinear", align_corners=False),
+        full_guide,
     )
-    return a * full_guide + b
 
 
-def _agreement(members: Tensor) -> Tensor:
-    """``|mean d|^2 / mean |d|^2`` of the members (V, 1, C, H, W), in neighbourhoods; (1, 1, H, W) in [0, 1]."""
+def _confidence(image: Tensor, difference: Tensor) -> Tensor:
+    """Contrast of d over contrast of I, as energies in neighbourhoods of a quarter of the side."""
+    radius = image.shape[-1] // 8
 
-    def local(energy: Tensor) -> Tensor:
-        return F.avg_pool2d(F.pad(energy, [3] * 4, mode="replicate"), 7, stride=1)
+    def energy(x: Tensor) -> Tensor:
+        contrast = (x - x.mean(dim=(2, 3), keepdim=True)).square().mean(dim=1, keepdim=True)
+        return box_mean(contrast, radius)
 
-    agreed = local(members.mean(dim=0).square().mean(dim=1, keepdim=True))
-    total = local(members.square().mean(dim=(0, 2)).unsqueeze(1))
-    return (agreed / total.clamp_min(1e-12)).clamp(0, 1)
+    return (energy(difference) / (energy(image) + 1e-3)).clamp(0, 1)
