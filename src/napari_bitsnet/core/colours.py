@@ -1,0 +1,72 @@
+"""Soft memberships of colours in clusters: features in which any smooth function of colour is linear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SAMPLE = 8192
+ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class ColourBasis:
+    """Normalised Gaussian radial basis functions around colour centres, and the colour itself.
+
+    Parameters
+    ----------
+    centres : Tensor of shape (N, C)
+        Cluster centres, in [0, 1].
+    width : float
+        Standard deviation of the Gaussians, on the [0, 1] scale of the channels.
+    """
+
+    centres: Tensor
+    width: float
+
+    def __len__(self) -> int:
+        return self.centres.shape[0] + self.centres.shape[1]
+
+    def memberships(self, colours: Tensor) -> Tensor:
+        """Return ``a_n(x) ∝ exp(-|x - c_n|² / (2 width²))``, which add to one: (C, h, w) -> (N, h, w)."""
+        flat = colours.flatten(1)
+        squared = (self.centres**2).sum(
+            1, keepdim=True
+        ) - 2 * self.centres @ flat  # |x|² is the same for all n
+        return torch.softmax(squared / (-2 * self.width**2), dim=0).view(-1, *colours.shape[1:])
+
+    def __call__(self, colours: Tensor) -> Tensor:
+        """Return memberships and colour: (C, h, w) -> (N + C, h, w)."""
+        return torch.cat([self.memberships(colours), colours])
+
+
+def fit_centres(image: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Find colour centres by k-means.
+
+    Parameters
+    ----------
+    image : Tensor of shape (1, C, H, W)
+        In [0, 1].
+    count : int
+        N, how many; fewer come back where there are fewer different colours.
+    generator : Generator
+        On the CPU; draws the pixels that are looked at.
+
+    Returns
+    -------
+    Tensor of shape (N, C)
+    """
+    height, width = image.shape[-2:]
+    picked = torch.randint(height * width, (SAMPLE,), generator=generator).to(image.device)
+    colours = image[0].flatten(1)[:, picked].T  # (S, C)
+    distinct = torch.unique((255 * colours).round(), dim=0)
+    order = torch.randperm(len(distinct), generator=generator)[:count].to(image.device)
+    centres = distinct[order] / 255
+    for _ in range(ROUNDS):
+        nearest = torch.cdist(colours, centres).argmin(dim=1)
+        member = torch.nn.functional.one_hot(nearest, len(centres)).to(colours)
+        total = member.sum(dim=0)[:, None]
+        centres = torch.where(total > 0, member.T @ colours / total.clamp(min=1), centres)
+    return centres

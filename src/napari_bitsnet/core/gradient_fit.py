@@ -1,0 +1,140 @@
+"""Robust regression of an image's gradients, at several scales, on those of feature images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FLOOR = 0.1
+"""Residuals below this part of the mean absolute one count as Gaussian rather than Laplacian."""
+LEAST = 1e-5
+"""Floor of m_s, on the [0, 1] scale: residuals that small are rounding."""
+
+
+class Piece(NamedTuple):
+    """What is regressed on one window: features (N, h, w), target (C, h, w), valid (1, h, w) bool or None."""
+
+    features: Tensor
+    target: Tensor
+    valid: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class GradientFit:
+    """Coefficients (N, C) and, for each scale, the mean absolute residual of the gradients."""
+
+    coefficients: Tensor
+    misfits: list[float]
+
+
+def difference_rows(piece: Piece, scale: int) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical differences of the means of 2^scale blocks, those with missing pixels left out.
+
+    Returns
+    -------
+    features : Tensor of shape (R, N)
+    target : Tensor of shape (R, C)
+    """
+    images = torch.cat([piece.features, piece.target])
+    bad = None if piece.valid is None else (~piece.valid).to(images)
+    if scale:
+        images = F.avg_pool2d(images[None], 2**scale)[0]
+        bad = None if bad is None else F.max_pool2d(bad[None], 2**scale)[0]
+    rows = []
+    for axis in (1, 2):
+        steps = images.diff(dim=axis).flatten(1)
+        if bad is not None:
+            length = bad.shape[axis] - 1
+            touched = bad.narrow(axis, 0, length) + bad.narrow(axis, 1, length)
+            steps = steps[:, touched.flatten() == 0]
+        rows.append(steps)
+    stacked = torch.cat(rows, dim=1)
+    count = len(piece.features)
+    return stacked[:count].T, stacked[count:].T
+
+
+def fit_gradients(
+    pieces: Iterable[Piece],
+    precision: Tensor,
+    *,
+    scales: int = 1,
+    rounds: int = 6,
+    prior: Tensor | None = None,
+) -> GradientFit:
+    """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) / 2``.
+
+    Parameters
+    ----------
+    pieces : iterable of Piece
+        Read ``rounds + 2`` times: a list, or an iterable that makes its pieces anew each time.
+    precision : Tensor of shape (N,)
+        P, the diagonal: one over the variance expected of each coefficient.
+    scales : int
+        Dyadic scales s = 0 …, of the gradients of block means; m_s is the scale's mean absolute residual.
+    rounds : int
+        Of iteratively reweighted least squares.
+    prior : Tensor of shape (N, C), optional
+        p, zero if None.
+
+    Returns
+    -------
+    GradientFit
+        On the device of the features.
+
+    Raises
+    ------
+    ValueError
+        If no piece is left: every pixel is missing.
+
+    Notes
+    -----
+    Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal equations are
+    accumulated piece by piece, in float64, so that memory does not grow with the image.
+    """
+    first = next(iter(pieces))
+    solution = first.target.new_zeros((len(precision), len(first.target))) if prior is None else prior
+    misfits = _misfits(pieces, solution, scales)
+    for turn in range(rounds):
+        gram, cross = torch.diag(precision.double()).cpu(), precision.double().cpu()[:, None]
+        cross = cross * (torch.zeros_like(solution) if prior is None else prior).double().cpu()
+        totals, counts = [0.0] * scales, [0] * scales
+        for scale, features, target in _rows(pieces, scales):
+            size = (target - features @ solution).square().mean(dim=1).sqrt()
+            m = misfits[scale]
+            weight = (
+                1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt()) if turn else torch.full_like(size, 1 / m**2)
+            )
+            weighted = features * weight[:, None]
+            gram += (weighted.T @ features).double().cpu()
+            cross += (weighted.T @ target).double().cpu()
+            totals[scale] += float(size.sum())
+            counts[scale] += len(size)
+        solution = torch.linalg.solve(gram, cross).to(solution)
+        misfits = [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
+    return GradientFit(solution, _misfits(pieces, solution, scales))
+
+
+def _misfits(pieces: Iterable[Piece], solution: Tensor, scales: int) -> list[float]:
+    """Mean absolute residual of each scale, at least `LEAST`."""
+    totals, counts = [0.0] * scales, [0] * scales
+    for scale, features, target in _rows(pieces, scales):
+        totals[scale] += float((target - features @ solution).square().mean(dim=1).sqrt().sum())
+        counts[scale] += len(target)
+    if not counts[0]:
+        raise ValueError("Expected valid pixels next to each other to fit to, got none.")
+    return [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
+
+
+def _rows(pieces: Iterable[Piece], scales: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Difference rows of every piece at every scale that it is large enough for."""
+    for piece in pieces:
+        for scale in range(scales):
+            if min(piece.target.shape[-2:]) >= 2 ** (scale + 1):
+                features, target = difference_rows(piece, scale)
+                if len(target):
+                    yield scale, features, target

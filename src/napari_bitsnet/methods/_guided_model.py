@@ -1,0 +1,143 @@
+"""What guides explain of an observation: functions of colour, seen through smooth displacement fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.colours import ColourBasis
+    from napari_bitsnet.core.displacement import Modes, Window
+
+STRIP = 2**17
+"""Pixels that are explained at a time."""
+
+
+@dataclass
+class GuideTerm:
+    """One guide's part of the model, ``e_g(p) = w · features(guide(p + d(p)), p)``.
+
+    Parameters
+    ----------
+    image : Tensor of shape (1, C_g, H, W)
+        The guide, in [0, 1].
+    source : int
+        Index of the source that it shows.
+    basis : ColourBasis
+        Colour clusters whose weights hold for the whole image.
+    coarse : ColourBasis
+        Fewer and wider ones, whose weights drift over the image.
+    displacement : Tensor of shape (2, J)
+        d, as coefficients of the model's `modes`, in pixels.
+    weights : Tensor of shape (N, C)
+        w; zero before the first fit.
+    """
+
+    image: Tensor
+    source: int
+    basis: ColourBasis
+    coarse: ColourBasis
+    displacement: Tensor
+    weights: Tensor
+
+
+@dataclass
+class GuidedModel:
+    """``I(p) = sum_g e_g(p) + unexplained(p)``.
+
+    Parameters
+    ----------
+    modes : Modes
+        Of the displacement fields.
+    drift : Modes
+        Along which weights vary over the image; of order 1 they do not.
+    terms : list of GuideTerm
+        One a guide.
+    """
+
+    modes: Modes
+    drift: Modes
+    terms: list[GuideTerm] = field(default_factory=list)
+
+    def aligned(self, term: GuideTerm, window: Window) -> Tensor:
+        """The guide's colours (C_g, h, w) as they lie on the observation."""
+        from napari_bitsnet.core.displacement import sample
+
+        return sample(term.image, self.modes.combine(term.displacement, window), window)
+
+    def features(self, term: GuideTerm, window: Window) -> Tensor:
+        """Feature images (N, h, w): memberships and colour, then coarse memberships times each drift mode."""
+        import torch
+
+        colours = self.aligned(term, window)
+        steady = term.basis(colours)
+        if self.drift.order == 1:
+            return steady
+        fields = self.drift.fields(window, colours)[1:]
+        drifting = (term.coarse.memberships(colours)[:, None] * fields).flatten(0, 1)
+        return torch.cat([steady, drifting])
+
+    def precision(self, term: GuideTerm, spread: float, drift_spread: float) -> Tensor:
+        """One over the variance expected of each weight, (N,).
+
+        Parameters
+        ----------
+        spread : float
+            Standard deviation expected of a cluster's density, on the observation's [0, 1] scale.
+        drift_spread : float
+            That of its first drift coefficients; finer ones are expected to be smaller.
+        """
+        import torch
+
+        steady = torch.full((len(term.basis),), spread**-2)
+        drifting = (self.drift.roughness()[1:] / drift_spread**2).repeat(len(term.coarse.centres))
+        return torch.cat([steady, drifting]) if self.drift.order > 1 else steady
+
+    def explain(self, term: GuideTerm, window: Window) -> Tensor:
+        """Return e_g on a window, (C, h, w); its mean is arbitrary."""
+        import torch
+
+        return torch.einsum("nc,nhw->chw", term.weights, self.features(term, window))
+
+    def strips(self) -> Iterator[Window]:
+        """Windows of whole rows that cover the image, of about `STRIP` pixels."""
+        from napari_bitsnet.core.displacement import Window
+
+        height, width = self.modes.size
+        step = max(1, STRIP // width)
+        for top in range(0, height, step):
+            yield Window(top, 0, min(step, height - top), width)
+
+
+def sample_windows(size: tuple[int, int], pixels: int, side: int = 128) -> list[Window]:
+    """Windows to fit on: the whole image if it has at most `pixels`, else evenly spaced squares.
+
+    Parameters
+    ----------
+    size : (H, W)
+        Of the image.
+    pixels : int
+        About how many to cover.
+    side : int
+        Of each square.
+    """
+    from napari_bitsnet.core.displacement import Window
+
+    height, width = size
+    if height * width <= pixels:
+        return [Window(0, 0, height, width)]
+    tall, wide = min(side, height), min(side, width)
+    count = max(1, pixels // (tall * wide))
+    rows = min(max(1, round((count * height / width) ** 0.5)), height // tall)
+    columns = min(max(1, count // rows), width // wide)
+    tops = [
+        round((height - tall) * (r + 0.5) / rows) if rows > 1 else (height - tall) // 2 for r in range(rows)
+    ]
+    lefts = [
+        round((width - wide) * (c + 0.5) / columns) if columns > 1 else (width - wide) // 2
+        for c in range(columns)
+    ]
+    return [Window(top, left, tall, wide) for top in tops for left in lefts]

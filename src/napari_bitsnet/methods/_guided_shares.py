@@ -1,0 +1,73 @@
+"""From a fitted `GuidedModel` to shares that add up to the observation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.problem import Problem
+    from napari_bitsnet.methods._guided_model import GuidedModel
+
+DARKEST = 0.005
+"""Quantile of a source's values that counts as its darkest part."""
+LOOKED_AT = 2**20
+"""Largest number of pixels that quantiles are taken from."""
+
+
+def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
+    """Split the observation into what guides explain and what they do not.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was fitted.
+    model : GuidedModel
+        After the fit.
+
+    Returns
+    -------
+    dict
+        ``"explained"`` (K, C, H, W): what guide k explains; a constant for sources without a guide.
+        ``"unexplained"`` (1, C, H, W): the observation minus their sum, of mean zero.
+        ``"sources"`` (K, C, H, W): explained plus a part of unexplained: an even one where all sources have guides, else
+        all of it for those without.
+
+    Notes
+    -----
+    Gradients do not tell constants: they are chosen so that the darkest parts of all sources agree, as all have places
+    where next to nothing is in the beam.
+    """
+    observation, k = problem.observations, problem.n_sources
+    explained = observation.new_zeros((k, *observation.shape[1:]))
+    for window in model.strips():
+        for term in model.terms:
+            window.crop(explained)[term.source] += model.explain(term, window)
+    explained -= _mean(explained, problem.valid)
+    unexplained = observation - explained.sum(dim=0, keepdim=True)
+    level = _mean(unexplained, problem.valid)
+    unexplained -= level
+
+    guided = {term.source for term in model.terms}
+    takers = [s for s in range(k) if s not in guided] or list(range(k))
+    sources = explained.clone()
+    sources[takers] += unexplained / len(takers)
+    dark = _darkest(sources, problem.valid)
+    offset = (level + dark.sum(dim=0, keepdim=True)) / k - dark
+    return {"sources": sources + offset, "explained": explained + offset, "unexplained": unexplained}
+
+
+def _mean(images: Tensor, valid: Tensor | None) -> Tensor:
+    """Mean of the valid pixels of each image and channel, (N, C, 1, 1)."""
+    if valid is None:
+        return images.mean(dim=(2, 3), keepdim=True)
+    return (images * valid).sum(dim=(2, 3), keepdim=True) / valid.sum()
+
+
+def _darkest(images: Tensor, valid: Tensor | None) -> Tensor:
+    """`DARKEST` quantile of the valid pixels of each image and channel, (N, C, 1, 1)."""
+    pixels = images.flatten(2) if valid is None else images[:, :, valid[0, 0]]
+    pixels = pixels[..., :: max(1, pixels.shape[-1] // LOOKED_AT)]
+    rank = max(1, round(DARKEST * pixels.shape[-1]))
+    return pixels.kthvalue(rank, dim=-1).values[..., None, None]

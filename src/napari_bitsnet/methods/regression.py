@@ -1,0 +1,197 @@
+"""Guides: what a photograph's colours explain of a superimposed image. A closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods._guided_shares import explained_shares
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from napari_bitsnet.core.solvers.stopping import StoppingRule
+    from napari_bitsnet.methods._guided_model import GuidedModel
+
+COARSE = 12
+"""Colour centres for the search of shifts and for drifting weights."""
+DISPLACEMENT_SPREAD = 0.3
+"""Standard deviation expected of the displacement's modes, in pixels."""
+WHOLE_PIXEL = 0.12
+"""Width of the coarse colour clusters."""
+
+
+class RegressionConfig(BaseConfig):
+    """Settings of the method."""
+
+    centres: int = setting(
+        64, "Colours of each guide that may have a density of their own.", ge=4, le=256, step=4
+    )
+    width: float = setting(
+        0.06, "Width of the colour clusters, on the guide's [0, 1] scale.", ge=0.01, le=0.5, step=0.01
+    )
+    registration: Literal["none", "shift", "smooth"] = setting(
+        "smooth",
+        "Registration of the guides: as they are (none), moved by whole pixels (shift), or shifted and bent (smooth).",
+    )
+    search: int = setting(3, "Largest whole-pixel shift that is tried.", ge=0, le=12, step=1, unit="px")
+    bending: int = setting(
+        6, "Half waves of the displacement along each side; 1 is a sub-pixel shift.", ge=1, le=12, step=1
+    )
+    steps: int = setting(8, "Largest number of registration steps.", ge=1, le=30, step=1)
+    drift: int = setting(
+        3, "Half waves, and one, along which a colour's density may drift; 1 is no drift.", ge=1, le=6, step=1
+    )
+    spread: float = setting(
+        0.15, "Standard deviation expected of a colour's density (ridge).", ge=0.001, le=10, step=0.01
+    )
+    drift_spread: float = setting(
+        0.03, "Standard deviation expected of a density's drift (ridge).", ge=0.001, le=10, step=0.01
+    )
+    scales: int = setting(4, "Scales at which gradients are compared.", ge=1, le=8, step=1)
+    rounds: int = setting(6, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
+    pixels: int = setting(
+        2**19,
+        "Pixels that are fitted to; of larger images, evenly spaced squares.",
+        ge=2**12,
+        le=2**24,
+        step=2**12,
+    )
+
+
+@dataclass
+class RegressionState(State):
+    """The fitted model and the answer, once they are there."""
+
+    generator: torch.Generator | None = None
+    model: GuidedModel | None = None
+    result: dict[str, Tensor] | None = None
+
+
+@METHODS.register("regression")
+class Regression:
+    """Colour regression on gradients: ``∇I = sum_g ∇ f_g(guide_g) + rest``, f_g fitted robustly for all guides together.
+
+    Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
+    clusters over the image; guides are first registered to the observation. What no guide explains is split evenly over
+    the sources without a guide, or over all sources if each has one. Constants, which gradients do not show, are
+    chosen so that the darkest parts of all sources agree.
+    """
+
+    name: ClassVar[str] = "regression"
+    title: ClassVar[str] = "Colour regression"
+    summary: ClassVar[str] = "Photographs as guides: what their colours explain, registered, within seconds."
+    Config: ClassVar[type[BaseConfig]] = RegressionConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": RegressionConfig(centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4),
+        "balanced": RegressionConfig(),
+        "best": RegressionConfig(centres=128, width=0.05, drift=4, steps=12, pixels=2**20),
+    }
+    full_resolution: ClassVar[bool] = True
+
+    def __init__(self, config: RegressionConfig | None = None) -> None:
+        self.config = config or RegressionConfig()
+
+    @property
+    def iterations(self) -> int:
+        """One: a closed form."""
+        return 1
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing != "linear" or traits.n_observations != 1:
+            return "It takes one image whose sources add up apart, there are several mixtures."
+        if traits.n_guides == 0:
+            return "It needs a guide: a registered image of at least one source in another modality."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> RegressionState:
+        """See `Method.start`; the seed chooses the pixels from which colour centres are found."""
+        import torch
+
+        device = "cpu" if device == "mps" else device  # bicubic sampling is missing there
+        return RegressionState(problem.to(device), generator=torch.Generator().manual_seed(seed))
+
+    def advance(self, state: RegressionState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained."""
+        import torch
+
+        if state.step:
+            return
+
+        with torch.no_grad():
+            state.model, unexplained = self._fit(state)
+            state.result = explained_shares(state.problem, state.model)
+        state.step = 1
+        yield {"unexplained": state.problem.observations.new_tensor(unexplained)}
+
+    def _fit(self, state: RegressionState) -> tuple[GuidedModel, float]:
+        """Register and fit; return the model and the mean absolute residual of the gradients."""
+        from napari_bitsnet.core.colours import ColourBasis, fit_centres
+        from napari_bitsnet.core.displacement import Modes
+        from napari_bitsnet.methods._guided_fit import Data, fit_weights, register
+        from napari_bitsnet.methods._guided_model import GuidedModel, GuideTerm, sample_windows
+
+        config, problem = self.config, state.problem
+        observation = problem.observations
+        size = (observation.shape[-2], observation.shape[-1])
+        modes = Modes(size, config.bending if config.registration == "smooth" else 1)
+        model = GuidedModel(modes, Modes(size, 1))
+        assert state.generator is not None
+        for source, guide in enumerate(problem.guides):
+            if guide is not None:
+                coarse = ColourBasis(fit_centres(guide, COARSE, state.generator), WHOLE_PIXEL)
+                fine = fit_centres(guide, min(32, config.centres), state.generator)
+                model.terms.append(
+                    GuideTerm(
+                        guide,
+                        source,
+                        ColourBasis(fine, 0.09),
+                        coarse,
+                        observation.new_zeros((2, len(modes))),
+                        observation.new_zeros((len(coarse), observation.shape[1])),
+                    )
+                )
+        data = Data(observation, problem.valid, sample_windows(size, config.pixels))
+        if config.registration != "none":
+            register(
+                model,
+                data,
+                search=config.search,
+                steps=config.steps if config.registration == "smooth" else 0,
+                spread=DISPLACEMENT_SPREAD,
+                weights=lambda: fit_weights(
+                    model, data, spread=config.spread, drift_spread=1.0, scales=1, rounds=3
+                ),
+            )
+        for term in model.terms:
+            centres = fit_centres(term.image, config.centres, state.generator)
+            term.basis = ColourBasis(centres, config.width)
+        model.drift = Modes(size, config.drift)
+        fit = fit_weights(
+            model,
+            data,
+            spread=config.spread,
+            drift_spread=config.drift_spread,
+            scales=config.scales,
+            rounds=config.rounds,
+        )
+        return model, fit.misfits[0]
+
+    def answer(self, state: RegressionState) -> dict[str, Tensor]:
+        """See `Method.answer`: ``"sources"``, ``"explained"`` and ``"unexplained"``; even shares before the fit."""
+        if state.result is None:
+            observation, k = state.problem.observations, state.problem.n_sources
+            even = (observation / k).repeat(k, 1, 1, 1)
+            return {"sources": even, "explained": 0 * even, "unexplained": observation}
+        return state.result
+
+    def stopping(self) -> StoppingRule | None:
+        """Return None: it ends by itself."""
+        return None

@@ -1,0 +1,141 @@
+"""A superimposed image with guides: an X-radiograph of a painted panel and photographs of its sides."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.images import Scaling, check_image, restore
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, name_sources, shares_outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAME_ASPECT = 0.01
+"""Relative difference of aspect ratios up to which a guide is resampled to the mixture's size."""
+
+
+class XrayConfig(SharesConfig):
+    """Settings of the task."""
+
+    n_sources: int = setting(2, "Number of superimposed sources.", ge=2, le=4, step=1)
+
+
+@TASKS.register("xray")
+class Xray:
+    """``I = y_1 + … + y_K`` where guides show some of the sources in another modality.
+
+    Guides belong to sources in their order; a source without one is given as None, and those that are
+    missing at the end have none. A guide of another size is resampled if its aspect ratio agrees.
+    """
+
+    name: ClassVar[str] = "xray"
+    title: ClassVar[str] = "An X-ray with photographs"
+    summary: ClassVar[str] = (
+        "Takes an image apart with a registered picture of each source, or of some, as guide."
+    )
+    Config: ClassVar[type[Config]] = XrayConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Image", "The X-radiograph, or other image, in which sources are superimposed."),
+        Input(
+            "guides",
+            "Guides",
+            "A photograph of each source that is as the image shows it: mirrored if seen from the back.",
+            many=True,
+        ),
+        Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),
+        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+    )
+
+    def __init__(self, config: XrayConfig | None = None) -> None:
+        self.config = config or XrayConfig()
+
+    def traits(self, *, n_observations: int = 1, n_guides: int = 2, has_hints: bool = False) -> Traits:
+        """See `Task.traits`."""
+        return Traits(n_sources=self.config.n_sources, n_guides=n_guides, has_hints=has_hints)
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "regression"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`.
+
+        Raises
+        ------
+        ValueError
+            Also if there is no guide, there are more than sources, or one has another aspect ratio than the
+            mixture.
+        """
+        guides = self._one_a_source(inputs.guides)
+        shape = np.shape(inputs.mixture)[:2]
+        fitted = [None if g is None else fit_guide(g, shape, k + 1) for k, g in enumerate(guides)]
+        return build_shares_problem(
+            replace(inputs, guides=fitted), self.config, n_sources=self.config.n_sources
+        )
+
+    def _one_a_source(self, guides: Sequence[NDArray | None]) -> list[NDArray | None]:
+        """Fill up with None; check that there is at least one guide and none too many."""
+        k = self.config.n_sources
+        if all(g is None for g in guides):
+            raise ValueError(
+                "Expected a guide for at least one source, got none: give a registered photograph of a side, or "
+                'take the image apart without (task "separate").'
+            )
+        if len(guides) > k:
+            raise ValueError(
+                f"Expected at most one guide for each of the {k} sources, got {len(guides)}: leave some out, or set "
+                f"n_sources={len(guides)}."
+            )
+        return [*guides, *[None] * (k - len(guides))]
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
+        guide (in the units of the sources; a constant may be wrong) and ``unexplained`` (a difference, in the
+        mixture's units, or in density under attenuation).
+        """
+        named = shares_outputs(problem, answer["sources"], inputs, self.config)
+        if "explained" not in answer:
+            return named
+        explained = restore(
+            answer["explained"], problem.scaling, share_of=problem.n_sources, valid=problem.valid
+        )
+        if problem.density_of is not None and self.config.output == "intensity":
+            explained = (problem.density_of * np.exp(-explained.astype(np.float64))).astype(np.float32)
+        guided = {f"explained_{k + 1}" for k, guide in enumerate(problem.guides) if guide is not None}
+        parts = {n: part for n, part in name_sources(explained, "explained").items() if n in guided}
+        difference = Scaling(0.0, problem.scaling.span, problem.scaling.has_channels)
+        rest = restore(answer["unexplained"], difference, valid=problem.valid)[0]
+        residual = named.pop("residual")
+        return {**named, **parts, "unexplained": rest, "residual": residual}
+
+
+def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:
+    """Return a guide of the mixture's size (Y, X), resampled with a warning if only the pixel size differs.
+
+    Raises
+    ------
+    ValueError
+        If its aspect ratio is another one.
+    """
+    guide = check_image(guide, f"guide {number}")
+    size = guide.shape[:2]
+    if guide.ndim not in (2, 3) or size == shape or min(size) < 2:
+        return guide  # `normalise` says what is wrong with it, if anything
+    told = f"guide {number} of {size[0]} x {size[1]} pixels for a mixture of {shape[0]} x {shape[1]}"
+    if abs(size[0] * shape[1] / (size[1] * shape[0]) - 1) > SAME_ASPECT:
+        raise ValueError(
+            f"Expected guides that show the same area as the mixture, got {told}: crop or register it first."
+        )
+    warnings.warn(f"Resampled {told}: both are taken to show the same area.", UserWarning, stacklevel=2)
+    from skimage.transform import resize
+
+    return resize(guide.astype(np.float32), (*shape, *guide.shape[2:]), anti_aliasing=size[0] > shape[0])
