@@ -58,7 +58,8 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
                 rest.append(to_display(image, -span / 2, span / 2) if name == "residual" else image)
                 rest_captions.append(caption)
     made = result.provenance
-    title = f"{made['task']}, {made['method']} ({made['preset']}), {made['iterations']} iterations"
+    count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
+    title = f"{made['task']}, {made['method']} ({made['preset']}), {count}"
     if len(planes) > 1:
         title += f", slice {index} of {len(planes)}"
     rows, captions = [top], [top_captions]
@@ -82,4 +83,4 @@ def _span(result: Result, images: Mapping[str, Planes], mixture: NDArray, index:
 def _range(image: NDArray) -> str:
     """The smallest and largest finite value, in words."""
     finite = np.asarray(image)[np.isfinite(image)]
-    return f"{finite.min():.4g} to {finite.max():.4g}" if finite.size else "no valid pixel"
+    return f"{finite.min():.5g} to {finite.max():.5g}" if finite.size else "no valid pixel"

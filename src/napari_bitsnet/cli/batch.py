@@ -85,7 +85,7 @@ class Batch:
             result, images.mixture, self.folder, job.stem, calibration=images.calibration, inputs=job.record
         )
         made = result.provenance
+        count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
         typer.echo(
-            f"{job.stem}: {made['method']}, {made['iterations']} iterations, {made['seconds']:.1f} s, "
-            f"{len(files)} files in {self.folder}"
+            f"{job.stem}: {made['method']}, {count}, {made['seconds']:.1f} s, {len(files)} files in {self.folder}"
         )
