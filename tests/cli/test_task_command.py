@@ -253,6 +253,15 @@ def test_ctrl_c_keeps_what_there_is_and_ends_the_batch(toy, call, scan, tmp_path
     assert record(tmp_path / "out")["complete"]
 
 
+def test_ctrl_c_ends_a_stack_of_short_runs(toy, call, tmp_path):
+    stack = np.random.default_rng(0).random((4, 24, 32)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "scan.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    arguments = ("separate", tmp_path / "scan.tif", "-o", tmp_path, *TOY, "--iterations", 1)
+    assert call(*arguments, "--set", "interrupt_at=1")[0] == INTERRUPTED
+    assert np.isnan(sources(tmp_path)).all(axis=(0, 2, 3)).tolist() == [False, True, True, True]
+    assert not record(tmp_path)["complete"]
+
+
 def test_ctrl_c_is_handed_back(toy, call, scan, tmp_path):
     before = signal.getsignal(signal.SIGINT)
     call("separate", scan, "-o", tmp_path, *TOY)

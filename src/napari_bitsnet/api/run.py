@@ -163,8 +163,11 @@ def _run_planes(
         kept.append(session.outputs())
         seconds += session.seconds
         notices += _notices(session, kept[-1], index if len(planes) > 1 else None)
-        if session.stop_reason == "stopped":
-            kept += [None] * (len(planes) - index - 1)
+        left = len(planes) - index - 1
+        # a closed form ends before it would ask
+        if session.stop_reason == "stopped" or (left and stop is not None and stop()):
+            session.stop_reason = "stopped"
+            kept += [None] * left
             break
     if session is None:
         raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(notices)}")
