@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -169,9 +168,9 @@ class MultiMixture:
         """
         images, missing = self._read(inputs)
         weights = answer["weights"].detach().cpu().numpy().astype(np.float64)
-        sources = restore(answer["sources"], replace(problem.scaling, lo=0.0), valid=problem.valid)
-        # I = span I' + low: W^+ takes the offset along, unchanged where weights add to one
-        offsets = problem.scaling.lo * np.linalg.pinv(weights).sum(axis=1)
+        sources = restore(answer["sources"], problem.scaling, valid=problem.valid)
+        # I = span I' + lo, so that t = W^+ I = span t' + lo W^+ 1, where W^+ 1 = 1 if weights add to one
+        offsets = problem.scaling.lo * (np.linalg.pinv(weights).sum(axis=1) - 1)
         sources = (sources + offsets.reshape(-1, *[1] * (sources.ndim - 1))).astype(np.float32)
         residual = images - np.tensordot(weights, sources.astype(np.float64), axes=1)
         residual[:, missing] = np.nan
