@@ -88,6 +88,8 @@ class FakeRun:
         provenance = {
             "task": request.settings.task,
             "method": request.settings.method,
+            "preset": request.settings.preset,
+            "task_settings": {"mixing": "linear"},
             "settings": request.settings.model_dump(mode="json"),
             "device": "cpu",
             "iterations": done,

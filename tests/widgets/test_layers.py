@@ -110,7 +110,9 @@ def test_what_was_taken_is_recorded(stack):
         "level": 0,
         "position": [2],
         "box": [[3, 9], [4, 20]],
+        "resampled": None,
     }
+    assert not part.is_file
 
 
 def test_a_layer_in_words(stack):

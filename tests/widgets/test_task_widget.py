@@ -31,7 +31,7 @@ def test_a_run_adds_layers_in_place_with_its_record(dock, fake_run, image):
     assert not residual.visible
     record = first.metadata["napari-bitsnet"]
     assert record["output"] == "source_1"
-    assert record["inputs"]["mixture"][0]["name"] == "painting"
+    assert record["layers"]["mixture"][0]["name"] == "painting"
     assert record["stop_reason"] == "iterations"
     json.dumps(record)
     assert states[-1] is RunState.IDLE
@@ -253,7 +253,7 @@ def test_continue_goes_on_with_the_same_layers(undocked, fake_run, monkeypatch):
     undocked.wait_idle()
     assert undocked.widget.bar.more.text == "Continue +50"
     layers = undocked.widget.separation.layers
-    undocked.widget.continue_run()
+    undocked.widget.control.continue_run()
     undocked.wait_idle()
     assert asked == [50]
     assert undocked.widget.separation.layers == layers
@@ -265,7 +265,7 @@ def test_a_changed_form_gives_the_memory_back(undocked, fake_run):
     assert undocked.widget.separation.result.state is not None
     undocked.widget.method.preset.choose("quick")
     assert undocked.widget.separation.result.state is None
-    undocked.widget.continue_run()
+    undocked.widget.control.continue_run()
     assert not undocked.widget.busy
 
 

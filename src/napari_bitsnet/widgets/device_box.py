@@ -50,6 +50,15 @@ class DeviceBox(Container):
         """What is said about the chosen device."""
         return str(self._line.value)
 
+    def choose(self, device: str) -> None:
+        """Choose a device; one that is not known to be here is offered, too: the run will say if it is not."""
+        entries = [
+            Entry(name, name, self._descriptions.get(name, "")) for name in map(str, self.menu.choices)
+        ]
+        if device not in self.menu.choices:
+            self.menu.offer([*entries, Entry(device, device)], device)
+        self.menu.choose(device)
+
     def look(self) -> None:
         """Ask for the devices on another thread: that loads PyTorch.
 

@@ -47,11 +47,12 @@ def show_ending(widget: TaskWidget, outcome: Outcome) -> None:
 
 def _retries(widget: TaskWidget, outcome: Outcome) -> list[Action]:
     """After a full memory: the same at half the size, or on the CPU."""
-    if outcome.error is None or outcome.error.kind != "memory":
+    if outcome.error is None or outcome.error.kind != "memory" or widget.separation is None:
         return []
-    actions: list[Action] = [("Retry at half the size", widget.retry_at_half_size)]
+    control, half = widget.control, widget.separation.request.half_size()
+    actions: list[Action] = [("Retry at half the size", lambda: control.retry(size_limit=half))]
     if widget.device.value != "cpu":
-        actions.append(("Retry on the CPU", widget.retry_on_cpu))
+        actions.append(("Retry on the CPU", lambda: control.retry(device="cpu")))
     return actions
 
 

@@ -59,6 +59,12 @@ class Part:
         return str(self.record["name"])
 
     @property
+    def is_file(self) -> bool:
+        """Whether these are all pixels of a file, as they are in it."""
+        taken = any(self.record[key] for key in ("level", "position", "box", "resampled"))
+        return bool(self.record["path"]) and not taken
+
+    @property
     def unit(self) -> float:
         """Value that counts as full brightness in colour images, which napari shows on the scale 0 to 1."""
         integer = self.rgb and np.issubdtype(self.array.dtype, np.integer)
@@ -117,6 +123,7 @@ def layer_part(
             "level": level,
             "position": None if position is None else [int(p) for p in position],
             "box": None if box is None else [[int(s.start or 0), int(s.stop)] for s in box],
+            "resampled": None,
         },
     )
 

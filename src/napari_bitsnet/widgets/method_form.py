@@ -77,6 +77,10 @@ class MethodForm(Container):
         """
         return self._shown_form().config
 
+    def config_class(self, name: str) -> type[Config]:
+        """Class of a method's settings; of ``"auto"``, the method's that the task would choose."""
+        return METHODS.get(self._default if name == AUTO else name).Config
+
     def changes(self) -> dict[str, Any]:
         """Settings, by name, that differ from the preset's."""
         return self._shown_form().changes(self._preset_config())

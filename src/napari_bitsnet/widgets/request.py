@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.api import RunSettings
+from napari_bitsnet.widgets.alignment import plane_shape
 from napari_bitsnet.widgets.layers import Part
 
 if TYPE_CHECKING:
@@ -51,9 +52,13 @@ class Request:
             stop=stop,
         )
 
+    def half_size(self) -> int:
+        """Half the working size, or half the image where that is smaller."""
+        return max(32, min(self.settings.size_limit, max(plane_shape(self.mixtures[0]))) // 2)
+
     def record(self, result: Result) -> dict[str, Any]:
         """Return the result's provenance with where its images came from, ready for JSON."""
-        return {**result.provenance, "inputs": self._inputs_record()}
+        return {**result.provenance, **self._inputs_record()}
 
     def unfinished_record(self, reason: str) -> dict[str, Any]:
         """Return what is known of a run that failed after it had shown something."""
@@ -61,13 +66,30 @@ class Request:
             "task": self.settings.task,
             "settings": self.settings.model_dump(mode="json"),
             "stop_reason": f"failed: {reason}",
-            "inputs": self._inputs_record(),
+            **self._inputs_record(),
         }
 
+    def files(self) -> dict[str, Any]:
+        """Return the paths of the inputs, as the command line records them; {} unless all are whole files."""
+        parts = [*self.mixtures, *self.guides, self.hints, self.mask]
+        if not all(part is None or part.is_file for part in parts):
+            return {}
+        return _each(self, lambda part: part.record["path"])
+
     def _inputs_record(self) -> dict[str, Any]:
-        return {
-            "mixture": [part.record for part in self.mixtures],
-            "guides": [None if part is None else part.record for part in self.guides],
-            "hints": None if self.hints is None else self.hints.record,
-            "mask": None if self.mask is None else self.mask.record,
-        }
+        """The inputs as files, where they are, and as layers."""
+        return {"inputs": self.files(), "layers": _each(self, lambda part: part.record)}
+
+
+def _each(request: Request, of: Callable[[Part], Any]) -> dict[str, Any]:
+    """Apply a function to every input that is given."""
+
+    def one(part: Part | None) -> Any:
+        return None if part is None else of(part)
+
+    return {
+        "mixture": [one(part) for part in request.mixtures],
+        "guides": [one(part) for part in request.guides],
+        "hints": one(request.hints),
+        "mask": one(request.mask),
+    }

@@ -29,6 +29,9 @@ def separate_layer(
     size_limit: int = 512,
     iterations: int | None = None,
     seconds: float | None = None,
+    level: int = 0,
+    position: Sequence[int] | None = None,
+    box: Sequence[Sequence[int]] | None = None,
     **options: Any,
 ) -> list[Image]:
     """Run a task on a layer and add its outputs as layers, in place and with the record of the run.
@@ -40,7 +43,7 @@ def separate_layer(
     viewer : napari.Viewer
         Where the layers are added.
     layer : Image, or several for tasks of several mixtures
-        The mixture. Of a stack all slices are separated.
+        The mixture. Of a stack all slices are separated, unless `position` says which.
     task : str
         See `list_tasks`.
     guides : sequence of Image or None
@@ -50,6 +53,12 @@ def separate_layer(
         k where pixels belong to source k; anything but 0 where pixels are to be left out.
     method, preset, settings, seed, device, size_limit, iterations, seconds
         As for `napari_bitsnet.run`.
+    level : int
+        Resolution level of a multiscale image; 0 is full resolution.
+    position : sequence of int, optional
+        Of a stack, the slice: one index for each axis in front of Y and X.
+    box : ((y0, y1), (x0, x1)), optional
+        Region, in pixels of the level; the ends are not part of it.
     **options
         The task's settings.
 
@@ -69,10 +78,16 @@ def separate_layer(
     from napari_bitsnet.widgets.preview import PreviewLayers
     from napari_bitsnet.widgets.request import Request
 
-    first, *others = (layer_part(each) for each in (layer if isinstance(layer, Sequence) else (layer,)))
+    mixture, *others = layer if isinstance(layer, Sequence) else (layer,)
+    first = layer_part(
+        mixture, level=level, position=position, box=None if box is None else [slice(*ends) for ends in box]
+    )
 
     def beside(other: Any, *, labels: bool = False) -> Any:
-        return None if other is None else align(layer_part(other), first, labels=labels)
+        if other is None:
+            return None
+        stacked = position if other.ndim == mixture.ndim else None
+        return align(layer_part(other, position=stacked), first, labels=labels)
 
     request = Request(
         settings=RunSettings().updated(
@@ -89,7 +104,7 @@ def separate_layer(
                 "seconds": seconds,
             }
         ),
-        mixtures=(first, *(align(other, first) for other in others)),
+        mixtures=(first, *(beside(other) for other in others)),
         guides=tuple(beside(guide) for guide in guides),
         hints=beside(hints, labels=True),
         mask=beside(mask, labels=True),

@@ -1,0 +1,192 @@
+"""The form: what there is, how it is taken apart and where that is computed; all that determines a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import Container
+from psygnal import Signal
+
+from napari_bitsnet.api.records import recorded_settings
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.widgets.device_box import DeviceBox
+from napari_bitsnet.widgets.form import ConfigForm
+from napari_bitsnet.widgets.layer_inputs import LayerInputs, sample_task
+from napari_bitsnet.widgets.method_form import MethodForm
+from napari_bitsnet.widgets.part_form import PartForm
+from napari_bitsnet.widgets.preferences import Preferences
+from napari_bitsnet.widgets.request import Request
+from napari_bitsnet.widgets.rows import plain
+from napari_bitsnet.widgets.section import Section
+from napari_bitsnet.widgets.task_form import TaskForm
+
+RUN_OPTIONS = ("seconds", "size_limit", "seed")
+
+
+class ProblemForm(Container):
+    """Task, layers, options, method and device.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are offered.
+    preferences : Preferences
+        What to start with.
+    """
+
+    edited = Signal()
+    """Emitted after any change: a result no longer belongs to what is shown."""
+
+    def __init__(self, viewer: Any, preferences: Preferences) -> None:
+        self._viewer = viewer
+        self._task_chosen = False
+        self.task = TaskForm()
+        self.inputs = LayerInputs(viewer)
+        self.part = PartForm(viewer)
+        self.method = MethodForm(preset=preferences.preset)
+        self.device = DeviceBox(preferences.device)
+        self.run_options = ConfigForm(RunSettings(size_limit=preferences.size_limit), only=RUN_OPTIONS)
+        more = plain([self.task.more_options, self.run_options])
+        super().__init__(
+            widgets=[
+                self.task,
+                self.inputs,
+                self.part,
+                self.task.main_options,
+                self.method,
+                self.device,
+                Section("More options", more),
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.native.layout().setSpacing(6)
+        self.task.task_changed.connect(self._on_task)
+        self.task.options_changed.connect(self._on_problem)
+        self.inputs.changed.connect(self._on_problem)
+        self.method.edited.connect(self.edited)
+        self.run_options.changed.connect(lambda: self.edited.emit())
+        self._show_task()
+        self._adopt_sample()
+
+    @property
+    def settings(self) -> RunSettings:
+        """Everything that determines a run but the images.
+
+        Raises
+        ------
+        ValueError
+            If a field cannot be read or is out of range.
+        """
+        return self.run_options.config.updated(  # type: ignore[return-value]
+            {
+                "task": self.task.task_name,
+                "options": self.task.changed_options(),
+                "method": self.method.resolved,
+                "preset": self.method.preset.value,
+                "settings": self.method.changes(),
+                "device": self.device.value,
+            }
+        )
+
+    @settings.setter
+    def settings(self, settings: RunSettings) -> None:
+        self.task.apply(settings.task, settings.options)
+        changes = dict(settings.settings)
+        if (
+            settings.iterations is not None
+            and "iterations" in self.method.config_class(settings.method).model_fields
+        ):
+            changes["iterations"] = settings.iterations
+        self.method.apply(settings.method, settings.preset, changes)
+        self.device.choose(settings.device)
+        shown = {name: getattr(settings, name) for name in RUN_OPTIONS}
+        self.run_options.config = self.run_options.config.updated(shown)
+
+    def request(self) -> Request:
+        """Take everything a run needs from the layers and the form.
+
+        Raises
+        ------
+        ValueError
+            If an input is missing or a setting cannot be read.
+        """
+        for each in self.task.task.inputs:
+            given = [layer for layer in self.inputs.chosen(each.name) if layer is not None]
+            least = 2 if each.many and each.name == "mixture" else 1
+            if each.required and len(given) < least:
+                what = "two images" if least == 2 else "a layer"
+                raise ValueError(f"Choose {what} for {each.title}: {each.description}")
+        layers = [layer for layer in self.inputs.chosen("mixture") if layer is not None]
+        first = self.part.take(layers[0])
+
+        def beside(layer: Any) -> Any:
+            return None if layer is None else self.part.take_beside(layer, layers[0], first)
+
+        hints, mask = ((self.inputs.chosen(name) or [None])[0] for name in ("hints", "mask"))
+        guides = tuple(beside(layer) for layer in self.inputs.chosen("guides"))
+        return Request(
+            settings=self.settings.updated({"axes": first.axes}),
+            mixtures=(first, *(beside(layer) for layer in layers[1:])),
+            guides=guides if any(guide is not None for guide in guides) else (),
+            hints=beside(hints),
+            mask=beside(mask),
+        )
+
+    def use_record(self, record: dict[str, Any]) -> None:
+        """Take a result's settings, and its layers where they are still there.
+
+        Raises
+        ------
+        ValueError
+            If the settings are not those of this version.
+        """
+        self.settings = recorded_settings(record)
+        for name, entries in (record.get("layers") or {}).items():
+            if name in self.inputs.names():
+                several = entries if isinstance(entries, list) else [entries]
+                self.inputs.choose(name, [self._layer_named(entry) for entry in several])
+
+    def reset_choices(self, *_: Any) -> None:
+        """Read the viewer's layers anew, whenever they change."""
+        self.inputs.reset_choices()
+        self._adopt_sample()
+
+    def _layer_named(self, entry: dict[str, Any] | None) -> Any:
+        """The layer that a record's entry tells of, or None if it is gone."""
+        return next((layer for layer in self._viewer.layers if entry and layer.name == entry["name"]), None)
+
+    def _adopt_sample(self) -> None:
+        """Choose the task that an opened sample is meant for, unless someone has chosen one."""
+        mixture = (self.inputs.chosen("mixture") or [None])[0]
+        task = "" if mixture is None else sample_task(mixture)
+        if not self._task_chosen and task in self.task.names() and task != self.task.task_name:
+            self.task.menu.choose(task)
+            self._task_chosen = False
+
+    def _on_task(self) -> None:
+        self._task_chosen = True
+        self._show_task()
+
+    def _show_task(self) -> None:
+        self.inputs.show_inputs(self.task.task.inputs, n_sources=self.task.n_sources)
+        self._on_problem()
+
+    def _on_problem(self) -> None:
+        """Offer what fits the inputs and options as they are now."""
+        try:
+            task, n_sources = self.task.task, self.task.n_sources
+        except ValueError:  # an option is being typed in; the run will say what is wrong with it
+            return
+        if n_sources != self.inputs.n_sources:
+            self.inputs.show_inputs(task.inputs, n_sources=n_sources)
+            return
+        mixtures = [layer for layer in self.inputs.chosen("mixture") if layer is not None]
+        self.part.show_layer(mixtures[0] if mixtures else None)
+        traits = task.traits(
+            n_observations=max(1, len(mixtures)),
+            n_guides=sum(layer is not None for layer in self.inputs.chosen("guides")),
+            has_hints=any(layer is not None for layer in self.inputs.chosen("hints")),
+        )
+        self.method.show_methods(task, traits)
+        self.edited.emit()

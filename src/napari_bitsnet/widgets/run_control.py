@@ -1,0 +1,141 @@
+"""One run after the other: started from the form, followed by the bar, ended with a notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils.notifications import show_error
+from psygnal import Signal
+
+from napari_bitsnet.widgets.notice import Notice
+from napari_bitsnet.widgets.preferences import Preferences
+from napari_bitsnet.widgets.problem_form import ProblemForm
+from napari_bitsnet.widgets.run_bar import RunBar
+from napari_bitsnet.widgets.separation import Outcome, Separation
+
+
+class RunControl:
+    """Starts, stops, continues and repeats runs; one at a time.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers are added.
+    form : ProblemForm
+        What to run.
+    bar : RunBar
+        Buttons and progress.
+    notice : Notice
+        Where failures are said.
+    preferences : Preferences
+        How often layers are updated.
+    """
+
+    ended = Signal(Outcome)
+
+    def __init__(
+        self, viewer: Any, form: ProblemForm, bar: RunBar, notice: Notice, preferences: Preferences
+    ) -> None:
+        self._viewer, self._form, self._bar, self._notice = viewer, form, bar, notice
+        self._preferences = preferences
+        self._more = 0
+        self.separation: Separation | None = None
+        bar.run_pressed.connect(self.run)
+        bar.stop_pressed.connect(self.stop_and_keep)
+        bar.discard_pressed.connect(self.discard)
+        bar.continue_pressed.connect(self.continue_run)
+        form.edited.connect(self.forget)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.separation is not None and self.separation.states.busy
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the last run's state is still there to go on from."""
+        result = None if self.separation is None else self.separation.result
+        return result is not None and result.state is not None and self._more > 0
+
+    def run(self) -> Separation | None:
+        """Start a run; None, with a notice that says why, if it cannot be started."""
+        if self.busy:
+            self._notice.say("info", "A run is under way: stop it first.")
+            return None
+        self._notice.clear_message()
+        try:
+            request = self._form.request()
+        except (ValueError, TypeError) as error:
+            self.complain(str(error))
+            return None
+        self.forget()
+        separation = Separation(
+            self._viewer,
+            request,
+            live=self._preferences.live,
+            preview_every=1 / self._preferences.per_second,
+        )
+        self.separation = separation
+        separation.states.changed.connect(self._bar.show_state)
+        separation.progressed.connect(self._bar.show_progress)
+        separation.ended.connect(self._on_ended)
+        separation.start()
+        return separation
+
+    def stop_and_keep(self) -> None:
+        """End the run after the current iteration; the best so far stays."""
+        if self.separation is not None and self.busy:
+            self.separation.stop_and_keep()
+
+    def discard(self) -> None:
+        """End the run and remove its layers."""
+        if self.separation is not None and self.busy:
+            self.separation.discard()
+
+    def continue_run(self) -> None:
+        """Go on from where the last run ended, for half as many iterations again."""
+        if self.separation is not None and not self.busy and self.can_continue:
+            self._notice.clear_message()
+            self.separation.resume(self._more)
+
+    def retry(self, *, size_limit: int | None = None, device: str | None = None) -> None:
+        """Run again smaller or elsewhere, without what the failed run has left.
+
+        Parameters
+        ----------
+        size_limit : int, optional
+            Another working size.
+        device : str, optional
+            Another device.
+        """
+        if self.separation is not None:
+            self.separation.remove_layers()
+        if size_limit is not None:
+            options = self._form.run_options
+            options.config = options.config.updated({"size_limit": size_limit})
+        if device is not None:
+            self._form.device.choose(device)
+        self.run()
+
+    def forget(self) -> None:
+        """Give back the memory of the last run's networks: what is shown is no longer what was run."""
+        if self.busy:
+            return
+        if self.separation is not None and self.separation.result is not None:
+            self.separation.result.drop_state()
+        self._bar.offer_continue(False)
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong in the dock and as a notification."""
+        self._notice.say("error", text)
+        show_error(text)
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        self._more = 0
+        if outcome.result is not None and outcome.result.state is not None:
+            done = int(outcome.result.provenance["iterations"] or 0)
+            self._more = max(50, round(done / 20) * 10) if done > 1 else 0
+        self._bar.offer_continue(self.can_continue, self._more)
+        self.ended.emit(outcome)
+        if outcome.error is not None:
+            show_error(outcome.error.message)

@@ -1,0 +1,198 @@
+"""After a run: brightness, saving, and the same arrays again from the record, in Python and as a command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers._source import layer_source
+from qtpy.QtWidgets import QApplication
+from typer.testing import CliRunner
+
+import napari_bitsnet as nb
+from napari_bitsnet.cli import build_app
+from napari_bitsnet.widgets.recipes import as_command, as_python
+from napari_bitsnet.widgets.saving import file_stem
+
+pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
+
+FAST = {
+    "method": "bitsnet",
+    "preset": "quick",
+    "settings": {"iterations": 3, "start": "none", "kappa": [1.0, 2.0]},
+    "seed": 5,
+    "device": "cpu",
+}
+
+
+def run_real(undocked, **changes):
+    undocked.widget.settings = undocked.widget.settings.updated({**FAST, **changes})
+    run = undocked.widget.run()
+    undocked.wait_idle()
+    assert run.result is not None, undocked.widget.notice.text
+    return run
+
+
+# --- Brightness ------------------------------------------------------------------------------------------
+
+
+def test_brightness_moves_between_sources_that_go_on_adding_up(undocked, fake_run, image):
+    undocked.widget.run()
+    undocked.wait_idle()
+    first, second, _ = undocked.widget.separation.layers
+    sliders = undocked.widget.brightness.sliders
+    assert len(sliders) == 2
+    sliders[0].value = 0.2
+    np.testing.assert_allclose(first.data + second.data, image, atol=1e-6)
+    np.testing.assert_allclose(first.data - 0.25 * image, 0.1 * np.ptp(image), atol=1e-6)
+    assert first.metadata["napari-bitsnet"]["brightness_shifts"] == [0.2, 0.0]
+    sliders[0].value = 0
+    np.testing.assert_allclose(first.data, 0.25 * image, atol=1e-6)
+
+
+def test_sources_that_multiply_have_no_brightness_to_move(undocked, fake_run):
+    options = {"mixing": "attenuation", "output": "intensity"}
+    undocked.widget.settings = undocked.widget.settings.updated({"options": options})
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.brightness.sliders == []
+
+
+# --- The record ------------------------------------------------------------------------------------------
+
+
+def test_buttons_need_a_selected_result(undocked, fake_run):
+    bar, viewer = undocked.widget.record, undocked.viewer
+    undocked.widget.run()
+    undocked.wait_idle()
+    viewer.layers.selection.active = viewer.layers["painting"]
+    assert not bar.python.enabled
+    viewer.layers.selection.active = viewer.layers["painting source 1"]
+    assert bar.python.enabled
+    bar.python.changed.emit(True)
+    assert QApplication.clipboard().text().startswith("import napari_bitsnet as nb")
+
+
+def test_the_form_takes_a_results_settings_and_layers(undocked, fake_run, image):
+    undocked.viewer.add_image(image * 2, name="other")
+    undocked.widget.inputs.choose("mixture", [undocked.viewer.layers["other"]])
+    settings = undocked.widget.settings.updated({"preset": "quick", "seed": 7, "options": {"n_sources": 3}})
+    undocked.widget.settings = settings
+    run = undocked.widget.run()
+    undocked.wait_idle()
+    undocked.widget.settings = settings.updated({"preset": "best", "seed": 0, "options": {}})
+    undocked.widget.inputs.choose("mixture", [undocked.viewer.layers["painting"]])
+    undocked.viewer.layers.selection.active = run.layers[0]
+    undocked.widget.record.use.changed.emit(True)
+    taken = undocked.widget.settings
+    assert taken.updated({"settings": {}}) == settings
+    assert taken.settings == {}
+    assert undocked.widget.inputs.chosen("mixture") == [undocked.viewer.layers["other"]]
+
+
+def test_a_record_of_another_version_is_said(undocked):
+    undocked.widget.use_record({"settings": {"colour": 1}})
+    assert "Expected a record of this version" in undocked.widget.notice.text
+
+
+def test_python_from_layers_gives_the_same_arrays(undocked, image):
+    stack = undocked.viewer.add_image(
+        np.stack([image, image.T[:24].repeat(2, 1)[:, :32], image[::-1]]), name="st'ack"
+    )
+    undocked.widget.inputs.choose("mixture", [stack])
+    undocked.viewer.dims.set_point(0, 2)
+    run = run_real(undocked)
+    record = run.layers[0].metadata["napari-bitsnet"]
+    assert record["layers"]["mixture"][0]["position"] == [2]
+    assert record["inputs"] == {}
+    scope = {"viewer": undocked.viewer}
+    exec(as_python(record), scope)
+    np.testing.assert_array_equal(scope["layers"][0].data, run.layers[0].data)
+    np.testing.assert_allclose(scope["layers"][0].translate, run.layers[0].translate)
+
+
+@pytest.fixture
+def from_file(undocked, image, tmp_path):
+    """The dock on a layer that was read from a file."""
+    path = tmp_path / "a mixture.tif"
+    tifffile.imwrite(path, image)
+    undocked.viewer.layers.clear()
+    with layer_source(path=str(path)):  # as napari's readers do
+        layer = undocked.viewer.add_image(tifffile.imread(path), name="a mixture")
+    assert undocked.widget.inputs.chosen("mixture") == [layer]
+    return undocked
+
+
+def test_python_and_command_from_files_give_the_same_arrays(from_file, tmp_path):
+    run = run_real(from_file, options={"n_sources": 3})
+    record = run.layers[0].metadata["napari-bitsnet"]
+    scope: dict = {}
+    exec(as_python(record), scope)
+    words = shlex.split(as_command(record))
+    assert words[:2] == ["napari-bitsnet", "separate"]
+    words[words.index("-o") + 1] = str(tmp_path / "out")
+    done = CliRunner().invoke(build_app(), words[1:])
+    assert done.exit_code == 0, done.output
+    for k, source in enumerate(scope["result"].sources):
+        np.testing.assert_array_equal(run.layers[k].data, source)
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / f"out/a mixture_source_{k + 1}.tif"), source)
+
+
+def test_what_was_saved_repeats_the_run(from_file, tmp_path):
+    run = run_real(from_file)
+    files = from_file.widget.save(tmp_path / "saved")
+    assert {f.name for f in files} == {
+        "a_mixture_source_1.tif",
+        "a_mixture_source_2.tif",
+        "a_mixture_residual.tif",
+        "a_mixture_preview.png",
+        "a_mixture_run.json",
+    }
+    np.testing.assert_array_equal(tifffile.imread(files[0]), run.layers[0].data)
+    again = CliRunner().invoke(
+        build_app(), ["separate", "--settings", str(files[-1]), "-o", str(tmp_path / "again")]
+    )
+    assert again.exit_code == 0, again.output
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "again/a mixture_source_1.tif"), run.layers[0].data
+    )
+
+
+def test_a_command_for_layers_without_files_says_what_to_save(undocked, fake_run):
+    run = undocked.widget.run()
+    undocked.wait_idle()
+    text = as_command(run.layers[0].metadata["napari-bitsnet"])
+    assert text.startswith(
+        "# Save the layers under these names first.\nnapari-bitsnet separate painting.tif -o out"
+    )
+
+
+def test_saving_needs_a_result(undocked, tmp_path):
+    with pytest.raises(ValueError, match="Expected a finished run to save"):
+        undocked.widget.save(tmp_path)
+
+
+def test_saved_pixels_keep_their_size(undocked, fake_run, tmp_path):
+    layer = undocked.viewer.layers["painting"]
+    layer.units = ("mm", "mm")
+    undocked.widget.run()
+    undocked.wait_idle()
+    undocked.widget.separation.result.provenance.update(preset="quick", task="separate")
+    files = undocked.widget.save(tmp_path)
+    with tifffile.TiffFile(files[0]) as tiff:
+        assert tiff.imagej_metadata["unit"] == "mm"
+        numerator, denominator = tiff.pages[0].tags["XResolution"].value
+        assert numerator / denominator == pytest.approx(1 / 0.25)
+    assert json.loads(files[-1].read_text())["inputs"] == {}
+
+
+def test_layer_names_as_file_names():
+    assert file_stem("Front / détail: 1") == "Front_détail_1"
+    assert file_stem("…") == "mixture"
+
+
+def test_the_package_offers_it():
+    assert callable(nb.separate_layer)
