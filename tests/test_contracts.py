@@ -161,14 +161,19 @@ def tiny_problems() -> dict[str, Problem]:
 
 
 PROBLEMS = tiny_problems()
+TYPICAL = ("missing pixels", "two guides", "two mixtures")
+"""Kinds that are solved with every preset; the others, and closer looks, with the quickest only."""
+
 SOLVABLE = [
     pytest.param(method, preset, problem, id=f"{method}-{preset}-{problem}")
     for method in METHODS
     for preset in ("quick", "balanced", "best")
     for problem in PROBLEMS
-    if METHODS.get(method)(METHODS.get(method).presets[preset]).supports(PROBLEMS[problem].traits) is None
+    if (preset == "quick" or problem in TYPICAL)
+    and METHODS.get(method)(METHODS.get(method).presets[preset]).supports(PROBLEMS[problem].traits) is None
 ]
 QUICK = [case for case in SOLVABLE if case.values[1] == "quick"]
+QUICK_TYPICAL = [case for case in QUICK if case.values[2] in TYPICAL]
 
 
 def solve(method: str, preset: str, problem: str, *parts: int, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -246,7 +251,7 @@ def test_the_same_seed_gives_the_same_bits_and_going_on_changes_nothing(
         assert torch.equal(once[name], again[name]), f"{name} differs"
 
 
-@pytest.mark.parametrize(("method", "preset", "problem"), QUICK)
+@pytest.mark.parametrize(("method", "preset", "problem"), QUICK_TYPICAL)
 def test_the_global_generator_neither_matters_nor_is_seeded(method: str, preset: str, problem: str):
     answers, states = [], []
     with torch.random.fork_rng(devices=[]):

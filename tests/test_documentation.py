@@ -123,8 +123,9 @@ def complaints(node: ast.FunctionDef | ast.ClassDef) -> Iterator[str]:
     if not text:
         yield f"{node.name} has no docstring"
         return
-    if not text.splitlines()[0].rstrip().endswith((".", ":", "?", "…", ")", "``")):
-        yield f"{node.name}'s first line is no sentence: {text.splitlines()[0]!r}"
+    first = text.split("\n\n")[0].rstrip()
+    if not first.endswith((".", ":", "?", "…", ")", "``")):
+        yield f"{node.name} does not begin with a sentence: {first!r}"
     if isinstance(node, ast.FunctionDef):
         given = node.args
         names = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
