@@ -11,7 +11,7 @@ from napari_bitsnet.core.mixing import Linear, Weighted
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.methods import METHODS, _starts
 from napari_bitsnet.methods._starts import choose_start
-from napari_bitsnet.methods._untrained import UntrainedMethod, UntrainedState, mixing_weights
+from napari_bitsnet.methods._untrained import UntrainedMethod, UntrainedState
 from napari_bitsnet.methods.bitsnet import BitsNet, BitsNetConfig
 from napari_bitsnet.methods.double_dip import DoubleDip, DoubleDipConfig
 
@@ -71,11 +71,19 @@ def test_exact_shares_add_up_and_stay_in_range(method: BitsNet, n_sources: int) 
 def test_guided_sources_may_hold_all_of_the_mixture() -> None:
     mixture = torch.full((1, 1, 16, 16), 0.9)
     problem = Problem(mixture, guides=(image(1, 3, 16, 16), None))
-    method = bitsnet(correction=1.0, anchor=0, lam=0)
+    method = bitsnet(correction=0, anchor=0, lam=0)
     state = method.start(problem, device="cpu", seed=0)
-    unbounded = method._sources(state, torch.stack([torch.ones(1, 16, 16), -torch.ones(1, 16, 16)]))
-    torch.testing.assert_close(unbounded[0], mixture[0])
-    torch.testing.assert_close(unbounded[1], torch.zeros_like(mixture[0]))
+    extreme = method._sources(state, torch.stack([torch.ones(1, 16, 16), torch.zeros(1, 16, 16)]))
+    torch.testing.assert_close(extreme, torch.cat([mixture, torch.zeros_like(mixture)]))
+
+
+def test_corrections_leave_the_split_of_brightness_as_it_was() -> None:
+    mixture = image(1, 3, 16, 16) * 0.2 + 0.4  # far from the bounds
+    method = bitsnet(anchor=0, lam=0, keep="last", alpha_exclusion=1)
+    sources = method.answer(run(method, Problem(mixture), 20))["sources"]
+    means = mixture.mean(dim=(-2, -1)) / 2
+    torch.testing.assert_close(sources.mean(dim=(-2, -1)), means.repeat(2, 1), atol=1e-5, rtol=0)
+    assert float((sources[0] - sources[1]).abs().max()) > 1e-3
 
 
 def test_generators_look_at_guides() -> None:
@@ -195,7 +203,8 @@ def test_unknown_weights_are_fitted_under_their_rule(rule: str) -> None:
     _, mixtures = two_mixtures(torch.tensor([[0.7, 0.3], [0.4, 0.6]]))
     method = bitsnet(anchor=0, lam=0, correction=1)
     state = method.start(Problem(mixtures, mixing=Weighted(None, rule)), device="cpu", seed=0)
-    first = mixing_weights(state).detach()
+    assert state.weights is not None
+    first = state.weights.current.detach()
     torch.testing.assert_close(first.sum(1), torch.ones(2))
     losses = go_on(method, state, 60)
     weights = method.answer(state)["weights"]
@@ -256,10 +265,24 @@ def test_a_strong_anchor_holds_the_start() -> None:
     problem = Problem(image(1, 1, 16, 16))
     moved = []
     for anchor in (0.0, 1000.0):
-        method = bitsnet(start="regression", anchor=anchor, alpha_exclusion=1.0, keep="last")
+        method = bitsnet(
+            start="regression", anchor=anchor, anchor_informed=0, alpha_exclusion=1.0, keep="last"
+        )
         state = run(method, problem, 40)
         moved.append(float((method.answer(state)["sources"] - state.first).square().mean()))
     assert moved[1] < 0.1 * moved[0]
+
+
+@pytest.mark.usefixtures("half")
+def test_the_anchor_depends_on_what_the_start_knew() -> None:
+    blind, guide = Problem(image(1, 1, 16, 16)), image(1, 1, 16, 16)
+    guided = Problem(blind.observations, guides=(guide, guide))
+    for problem, weight in ((blind, 2.0), (guided, 30.0)):
+        method = bitsnet(start="regression", anchor=2.0, anchor_informed=30.0)
+        state = run(method, problem, 1)
+        state.first = state.first + 0.1
+        (losses,) = go_on(method, state, 1)
+        assert float(losses["anchor"]) == pytest.approx(weight * 0.1**2, rel=0.3)
 
 
 def test_start_is_chosen_from_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, ClassVar
 
 from napari_bitsnet.core.config import Config as BaseConfig
-from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods._starts import StartName, choose_start, run_start
+from napari_bitsnet.methods._starts import choose_start, run_start
+from napari_bitsnet.methods._untrained_config import UntrainedConfig
+from napari_bitsnet.methods._weights import FittedWeights, first_weights
 
 if TYPE_CHECKING:
     import torch
@@ -26,80 +25,6 @@ if TYPE_CHECKING:
     from napari_bitsnet.core.solvers.admm import RedAdmm
     from napari_bitsnet.core.solvers.keeping import BestRemix, RunningAverage
     from napari_bitsnet.core.solvers.stopping import StoppingRule
-
-
-class UntrainedConfig(BaseConfig):
-    """Settings of generators that are fitted to one problem."""
-
-    iterations: int = setting(1000, "Steps of Adam.", ge=1, le=100_000, step=100)
-    learning_rate: float = setting(0.008, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
-    start: StartName = setting(
-        "auto", "What goes first, for the generators to refine: a closed form, trained weights, or nothing."
-    )
-    correction: float = setting(
-        0.1,
-        "Size of the generators' corrections to the start; 0 lets them draw the sources themselves.",
-        ge=0,
-        le=1,
-        step=0.01,
-    )
-    anchor: float = setting(
-        0.1, "Weight that keeps sources near the start, as a mean square.", ge=0, le=1000, step=0.1
-    )
-    exact: bool = setting(
-        True, "Shares add up to the mixture exactly and stay within their possible range (linear mixing)."
-    )
-    alpha_exclusion: float = setting(
-        0.01, "Weight of the exclusion loss between sources (alpha 1).", ge=0, le=10, step=0.001
-    )
-    balanced_exclusion: bool = setting(
-        False, "Scale gradients to the same mean before excluding, as Zhang et al. do."
-    )
-    alpha_hint: float = setting(
-        1.0, "Weight of hints: the other sources have no edges there.", ge=0, le=100, step=0.1
-    )
-    kernel_size: int = setting(3, "Side of the generators' kernels, odd.", ge=1, le=9, step=2, unit="px")
-    channels: tuple[float, ...] = setting(
-        (8, 16, 32, 64, 128), "Width of each of the generators' scales, finest first."
-    )
-    skip_channels: tuple[float, ...] = setting(
-        (0, 0, 0, 4, 4), "Width of each scale's skip connection, finest first; 0 for none."
-    )
-    input_channels: int = setting(3, "Channels of a generator's noise input.", ge=1, le=64, step=1)
-    input_scale: float = setting(
-        0.005, "A generator's noise input is uniform within plus or minus this.", ge=1e-4, le=1, step=0.001
-    )
-    jitter: bool = setting(True, "Add a little new noise to the generators' inputs in each step.")
-    orientations: bool = setting(
-        True, "Show the generators their inputs flipped and turned every other step."
-    )
-    keep: Literal["average", "best", "last"] = setting(
-        "average",
-        "Which answer is kept: the running average, the one whose remix is nearest to the mixture, the last.",
-    )
-    decay: float = setting(0.99, "Of the running average, from step to step.", ge=0, le=0.9999, step=0.01)
-    early_stopping: bool = setting(
-        True, "Stop once the answers' running variance has passed its lowest value."
-    )
-    window: int = setting(100, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
-    patience: int = setting(
-        300, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
-    )
-    features: bool = setting(False, "Return the generators' second-to-last feature maps as well.")
-
-    @model_validator(mode="after")
-    def _check_network(self) -> Self:
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"expected an odd kernel_size, got {self.kernel_size}")
-        if len(self.channels) != len(self.skip_channels):
-            raise ValueError(
-                f"expected as many skip_channels as channels, got {len(self.skip_channels)} for {len(self.channels)}"
-            )
-        if any(c != int(c) or c < 1 for c in self.channels) or any(
-            c != int(c) or c < 0 for c in self.skip_channels
-        ):
-            raise ValueError("expected whole numbers of channels, at least 1 a scale and 0 a skip connection")
-        return self
 
 
 @dataclass(kw_only=True)
@@ -116,8 +41,8 @@ class UntrainedState(State):
         Generators and optimiser.
     admm : RedAdmm, optional
         Split and dual variables where there is regularisation by denoising.
-    weights, weight_change : Tensor of shape (M, K), optional
-        Under `Weighted` mixing: the first weights and the fitted change to them.
+    weights : FittedWeights, optional
+        Under `Weighted` mixing.
     kept : RunningAverage or BestRemix
         The answer so far.
     feature_maps : Tensor of shape (K, C_f, H, W), optional
@@ -129,8 +54,7 @@ class UntrainedState(State):
     fit: DipFit
     kept: RunningAverage | BestRemix
     admm: RedAdmm | None = None
-    weights: Tensor | None = None
-    weight_change: Tensor | None = None
+    weights: FittedWeights | None = None
     feature_maps: Tensor | None = None
 
 
@@ -171,7 +95,8 @@ class UntrainedMethod(ABC):
         answer = {} if name == "none" else run_start(name, problem, device=device, seed=seed)
         problem = problem.to(device)
         rng = torch.Generator().manual_seed(seed)
-        weights, change = _first_weights(problem, answer, rng)
+        weights = first_weights(problem, answer, rng)
+        unknowns = [] if weights is None or weights.change is None else [weights.change]
         first = answer["sources"].to(device) if answer else _even_split(problem)
         return UntrainedState(
             problem=problem,
@@ -179,12 +104,9 @@ class UntrainedMethod(ABC):
             first=first,
             start_answer=answer,
             admm=self.split_variables(first),
-            fit=self._generators(
-                problem, [] if change is None else [change], rng, seed, refining=bool(answer)
-            ),
+            fit=self._generators(problem, unknowns, rng, seed, refining=bool(answer)),
             kept=BestRemix() if config.keep == "best" else RunningAverage(_decay(config)),
             weights=weights,
-            weight_change=change,
         )
 
     def advance(self, state: UntrainedState) -> Iterator[dict[str, Tensor]]:
@@ -197,7 +119,7 @@ class UntrainedMethod(ABC):
         sources = state.first if state.kept.value is None else state.kept.value
         answer = {**state.start_answer, "sources": sources}
         if state.weights is not None:
-            answer["weights"] = mixing_weights(state).detach()
+            answer["weights"] = state.weights.current.detach()
         if self.config.features and state.feature_maps is not None:
             answer["features"] = state.feature_maps
         return answer
@@ -264,7 +186,7 @@ class UntrainedMethod(ABC):
         jitter = jitter_at(state.step, last=last) if config.jitter else 0.0
         images, features = state.fit.generate(orientation=orientation, jitter=jitter)
         sources = self._sources(state, images)
-        remix = _remix(state, sources)
+        remix = problem.mixing(sources) if state.weights is None else state.weights.mix(sources)
 
         terms = {"reconstruction": l1_loss(remix, problem.observations, problem.valid)}
         if config.alpha_exclusion:
@@ -273,8 +195,8 @@ class UntrainedMethod(ABC):
             )
         if config.alpha_hint and problem.hints is not None:
             terms["hints"] = config.alpha_hint * hint_loss(sources, problem.hints)
-        if config.anchor and (config.correction or state.has_start):
-            terms["anchor"] = config.anchor * l2_loss(sources, state.first, problem.valid)
+        if anchor := self._anchor(state):
+            terms["anchor"] = anchor * l2_loss(sources, state.first, problem.valid)
         terms |= self.own_terms(state, sources, features, orientation)
         total = torch.stack(list(terms.values())).sum()
         state.fit.descend(total)
@@ -290,59 +212,29 @@ class UntrainedMethod(ABC):
         state.step += 1
         return {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
 
+    def _anchor(self, state: UntrainedState) -> float:
+        """How much sources are kept near the start: more where it knew more than the mixture."""
+        config, traits = self.config, state.problem.traits
+        if state.has_start and (traits.n_guides or traits.n_observations > 1):
+            return config.anchor_informed
+        return config.anchor if config.correction or state.has_start else 0.0
+
     def _sources(self, state: UntrainedState, images: Tensor) -> Tensor:
         """What the generators' images mean: sources, or corrections; shares are projected if `exact`."""
         from napari_bitsnet.core.solvers.projection import project_shares
 
         config, problem, first = self.config, state.problem, state.first
-        sources = first + config.correction * images if config.correction else images
         linear = problem.mixing.name == "linear"
+        if config.correction and linear:
+            # no loss sees how the brightness is split: corrections leave it as it was
+            images = images - images.mean(dim=(-2, -1), keepdim=True)
+        sources = first + config.correction * images if config.correction else images
         # guided or absorbing sources may hold all of the mixture, parts of a photograph's only one in K
         whole = not linear or problem.density_of is not None or bool(problem.guides)
         lower, upper = first.clamp(max=0), first.clamp(min=1.0 if whole else 1 / problem.n_sources)
         if config.exact and linear:
             return project_shares(sources, problem.observations, lower, upper)
         return sources.clamp(lower, first.clamp(min=1.0)) if config.correction else sources
-
-
-def mixing_weights(state: UntrainedState) -> Tensor:
-    """The mixing weights (M, K) so far, >= 0; rows keep adding to one under the rule ``"sum-to-one"``."""
-    assert state.weights is not None
-    change = state.weight_change
-    if change is None:
-        return state.weights
-    if getattr(state.problem.mixing, "rule", "free") == "sum-to-one":
-        change = change - change.mean(dim=1, keepdim=True)
-    return (state.weights + change).clamp(min=0)
-
-
-def _remix(state: UntrainedState, sources: Tensor) -> Tensor:
-    import torch
-
-    if state.weights is None:
-        return state.problem.mixing(sources)
-    return torch.einsum("mk,kchw->mchw", mixing_weights(state), sources)
-
-
-def _first_weights(
-    problem: Problem, answer: dict[str, Tensor], rng: torch.Generator
-) -> tuple[Tensor | None, Tensor | None]:
-    """Known weights, the start's, or random ones near 1 / K that add up to one; and the change to fit."""
-    import torch
-
-    mixing = problem.mixing
-    if mixing.name != "weighted":
-        return None, None
-    device, shape = problem.observations.device, (len(problem.observations), problem.n_sources)
-    given = getattr(mixing, "weights", None)
-    if given is not None:
-        return given.to(device), None
-    if "weights" in answer:
-        weights = answer["weights"].to(device)
-    else:
-        weights = (1 + torch.rand(shape, generator=rng)).to(device)
-        weights = weights / weights.sum(dim=1, keepdim=True)
-    return weights, torch.zeros(shape, device=device, requires_grad=True)
 
 
 def _even_split(problem: Problem) -> Tensor:

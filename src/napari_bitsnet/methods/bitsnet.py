@@ -11,7 +11,8 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.denoisers import DENOISERS
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods._untrained import UntrainedConfig, UntrainedMethod, UntrainedState
+from napari_bitsnet.methods._untrained import UntrainedMethod, UntrainedState
+from napari_bitsnet.methods._untrained_config import UntrainedConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

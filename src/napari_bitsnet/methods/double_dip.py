@@ -7,7 +7,8 @@ from typing import ClassVar
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods._untrained import UntrainedConfig, UntrainedMethod
+from napari_bitsnet.methods._untrained import UntrainedMethod
+from napari_bitsnet.methods._untrained_config import UntrainedConfig
 
 
 class DoubleDipConfig(UntrainedConfig):
