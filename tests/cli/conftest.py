@@ -15,7 +15,7 @@ from napari_bitsnet.methods import METHODS
 
 
 class ToyConfig(Config):
-    strength: float = setting(0.1, "Amplitude of the noise.", ge=0, le=1, step=0.1)
+    strength: float = setting(0.4, "Amplitude of the noise.", ge=0, le=1, step=0.1)
     interrupt_at: int = setting(0, "Step at which Ctrl-C is pressed; 0 never.", ge=0, le=100, step=1)
     fail: bool = setting(False, "Whether it has a fault.")
 
@@ -27,7 +27,7 @@ class Toy:
     title: ClassVar[str] = "Toy"
     summary: ClassVar[str] = "For tests."
     Config: ClassVar = ToyConfig
-    presets: ClassVar = {"quick": ToyConfig(strength=0.2), "balanced": ToyConfig(), "best": ToyConfig()}
+    presets: ClassVar = {"quick": ToyConfig(strength=0.6), "balanced": ToyConfig(), "best": ToyConfig()}
     full_resolution: ClassVar[bool] = True
     iterations: ClassVar[int] = 5
 

@@ -80,8 +80,16 @@ def test_xray_without_guides(call, panel_files):
     assert "Expected --guide FILE, got none" in text
 
 
-def test_guide_of_another_size(call, panel_files):
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(panel_files / "small.png")
+def test_guide_of_another_size_is_resampled_with_a_warning(call, panel, panel_files):
+    Image.fromarray(panel.guides[0][::2, ::2]).save(panel_files / "small.png")
+    guides = ("--guide", panel_files / "small.png", "--guide", "none")
+    code, text = call("xray", panel_files / "xray.tif", *guides, "-o", panel_files, "-q")
+    assert code == SUCCESS
+    assert "warning: xray: Resampled guide 1 of 32 x 32 pixels" in text
+
+
+def test_guide_of_another_aspect(call, panel_files):
+    Image.fromarray(np.zeros((9, 20, 3), np.uint8)).save(panel_files / "small.png")
     guides = ("--guide", panel_files / "small.png", "--guide", "none")
     code, text = call("xray", panel_files / "xray.tif", *guides, "-o", panel_files, "-q")
     assert code == FAILURE

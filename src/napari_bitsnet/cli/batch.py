@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -18,6 +21,19 @@ from napari_bitsnet.cli.progress import follow
 
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written."""
+
+
+@contextmanager
+def warning_lines(name: str) -> Iterator[None]:
+    """Say every warning in one line on stderr, with the name of the input that it is about."""
+
+    def show(message: Warning | str, *place: Any) -> None:
+        typer.echo(f"warning: {name}: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,8 @@ class Batch:
                     typer.echo(f"{job.stem}: finished before, skipped (--overwrite does it again)")
                     continue
                 try:
-                    self._do(job, interrupt)
+                    with warning_lines(job.stem):
+                        self._do(job, interrupt)
                 except (TypeError, ValueError, OSError, MemoryError) as error:
                     failed += 1
                     typer.echo(f"error: {job.stem}: {error}", err=True)
@@ -66,7 +83,7 @@ class Batch:
     def _do(self, job: Job, interrupt: Interrupt) -> None:
         images = job.read()
         for notice in images.notices:
-            typer.echo(f"warning: {job.stem}: {notice}", err=True)
+            warnings.warn(notice, stacklevel=1)
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
         n_planes = len(Planes(images.mixture, settings.axes, several=job.several))
         run = iter_run(
@@ -80,7 +97,7 @@ class Batch:
         result = follow(run, job.stem, n_planes=n_planes, quiet=self.quiet)
         result.drop_state()
         for warning in result.warnings:
-            typer.echo(f"warning: {job.stem}: {warning}", err=True)
+            warnings.warn(warning, stacklevel=1)
         files = save_result(
             result, images.mixture, self.folder, job.stem, calibration=images.calibration, inputs=job.record
         )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, INTERRUPTED
+from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, INTERRUPTED, warning_lines
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.progress import follow
 
@@ -61,8 +61,10 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
     outcomes = []
     with Interrupt() as interrupt:
         for case in demo_cases(size):
-            outcome = judge(case, follow(case.start(device, interrupt), case.key, quiet=quiet))
-            outcome.result.drop_state()
+            with warning_lines(case.key):
+                result = follow(case.start(device, interrupt), case.key, quiet=quiet)
+            result.drop_state()
+            outcome = judge(case, result)
             write_outcome(outcome, folder)
             outcomes.append(outcome)
             if interrupt.requested:
