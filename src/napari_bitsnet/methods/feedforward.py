@@ -26,7 +26,7 @@ class FeedforwardConfig(BaseConfig):
     """Settings of the method."""
 
     views: int = setting(
-        4, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
+        2, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
     )
     levels: int | None = setting(
         None,
@@ -34,6 +34,9 @@ class FeedforwardConfig(BaseConfig):
         ge=0,
         le=4,
         step=1,
+    )
+    looks: int = setting(
+        2, "Doublings by showing the coarse network windows, where no finer network is.", ge=0, le=3, step=1
     )
     sharpen: bool = setting(True, "Move edges into one source or the other (sparse gradients).")
     anchor: float = setting(
@@ -72,9 +75,9 @@ class Feedforward:
     )
     Config: ClassVar[type[BaseConfig]] = FeedforwardConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
-        "quick": FeedforwardConfig(views=1, sharpen=False),
+        "quick": FeedforwardConfig(views=1, looks=0),
         "balanced": FeedforwardConfig(),
-        "best": FeedforwardConfig(),
+        "best": FeedforwardConfig(views=4),
     }
     full_resolution: ClassVar[bool] = True
 
@@ -140,6 +143,7 @@ class Feedforward:
                 problem.hints,
                 views=self.config.views,
                 levels=network.trained_levels if self.config.levels is None else self.config.levels,
+                looks=self.config.looks,
                 anchor=self.config.anchor if self.config.sharpen else None,
             )
             shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]

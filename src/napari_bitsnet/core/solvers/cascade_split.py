@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch import Tensor
 from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
 from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, reduce_hints, reduce_image
 from napari_bitsnet.core.solvers.anchored_sparse import anchored_sparse, gradient
+from napari_bitsnet.core.solvers.closer_look import look_closer
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
@@ -32,7 +34,8 @@ def cascade_split(
     hints: Tensor | None = None,
     *,
     views: int = 4,
-    levels: int = 2,
+    levels: int = 0,
+    looks: int = 2,
     anchor: float | None = 0.01,
 ) -> Split:
     """Estimate what distinguishes the two shares of a mixture.
@@ -48,7 +51,10 @@ def cascade_split(
     views : int
         Mirror images whose answers are averaged, 1 to 4, each with the sign that agrees best with the others.
     levels : int
-        Refinements by the network, to ``32 * 2**levels`` pixels a side; the mixture guides the rest of the way.
+        Doublings of the coarse answer's 32 pixels by the fine network, where it was trained.
+    looks : int
+        Doublings by closer looks of the coarse network, where there are no levels. From there on the mixture
+        guides the answer to its full size.
     anchor : float, optional
         See `anchored_sparse`; None leaves it out.
 
@@ -58,7 +64,7 @@ def cascade_split(
     told apart. Networks trained on squared errors say little where they know little, and mirror images that
     disagree cancel, so both lower it. It is 1 where one share holds all contrast.
     """
-    size = COARSE_SIZE * 2**levels
+    size = COARSE_SIZE * 2 ** (levels or looks)
     working = max(size, SHARPEN_SIZE)
     guide = reduce_image(mixture, working).expand(-1, 3, -1, -1)
     marks = guide.new_zeros(1, 2, *guide.shape[2:])
@@ -66,7 +72,8 @@ def cascade_split(
         marks = reduce_hints(hints.transpose(0, 1), working)
 
     image, scribbles = reduce_image(guide, size), reduce_hints(marks, size)
-    answers = [network(image.flip(m), scribbles.flip(m)).flip(m) for m in MIRRORS[:views]]
+    see = network if levels else partial(_whole_then_windows, network)
+    answers = [see(image.flip(m), scribbles.flip(m)).flip(m) for m in MIRRORS[:views]]
     members = torch.stack(answers)  # (V, 1, 3, size, size)
     members = members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)
     members = members * hint_sign(image, members.mean(dim=0), scribbles)
@@ -79,6 +86,17 @@ def cascade_split(
         difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
     return Split(guided_upsample(difference, guide, mixture), enlarged)
+
+
+def _whole_then_windows(network: Cascade, mixture: Tensor, hints: Tensor) -> Tensor:
+    """Return d at the mixture's size: the coarse network on the whole, then on windows, with ever less weight."""
+    size, weight = COARSE_SIZE, 1.0
+    difference = network.start(reduce_image(mixture, size), reduce_hints(hints, size))
+    while size < mixture.shape[-1]:
+        size, weight = 2 * size, weight / 2
+        seen, marks = reduce_image(mixture, size), reduce_hints(hints, size)
+        difference = look_closer(network, seen, marks, difference, weight=weight)
+    return difference
 
 
 def agreeing_signs(members: Tensor) -> Tensor:

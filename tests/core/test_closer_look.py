@@ -1,0 +1,60 @@
+"""Windows shown to the coarse network after the whole."""
+
+from __future__ import annotations
+
+import torch
+
+from napari_bitsnet.core.networks.cascade import Cascade, double
+from napari_bitsnet.core.solvers.closer_look import _together, _windows, look_closer
+
+
+class Oracle(Cascade):
+    """Knows d for every window it is shown, but for its sign: half of the windows come out negative."""
+
+    def __init__(self) -> None:
+        super().__init__(coarse_widths=(8,), fine_widths=(8,))
+
+    def start(self, mixture: torch.Tensor, hints: torch.Tensor) -> torch.Tensor:
+        signs = torch.where(torch.arange(len(mixture)) % 2 == 0, 1.0, -1.0).reshape(-1, 1, 1, 1)
+        return signs * (mixture - 0.5)
+
+
+def _smooth(seed: int) -> torch.Tensor:
+    noise = torch.rand((1, 3, 8, 8), generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(noise, (64, 64), mode="bicubic")
+
+
+def test_windows_go_back_to_where_they_came_from():
+    image = torch.rand(1, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    windows = _windows(image)
+    assert windows.shape == (9, 2, 32, 32)
+    assert torch.equal(windows[1], image[0, :, :32, 16:48])
+    back = _together(windows, (64, 64)) / _together(torch.ones_like(windows), (64, 64))
+    torch.testing.assert_close(back, image)
+
+
+def test_no_weight_is_plain_enlargement():
+    d = torch.rand(1, 3, 32, 32)
+    mixture, hints = _smooth(0), torch.zeros(1, 2, 64, 64)
+    assert torch.equal(look_closer(Oracle(), mixture, hints, d, weight=0.0), double(d))
+
+
+def test_windows_that_know_better_help_whatever_their_sign():
+    mixture, hints = _smooth(1), torch.zeros(1, 2, 64, 64)
+    truth = mixture - 0.5
+    rough = torch.nn.functional.avg_pool2d(truth, 8)
+    rough = torch.nn.functional.interpolate(rough, (32, 32), mode="nearest")
+    errors = [
+        float((look_closer(Oracle(), mixture, hints, s * rough, weight=w) - s * truth).square().mean())
+        for s in (1, -1)
+        for w in (0.0, 1.0)
+    ]
+    assert errors[1] < 0.5 * errors[0]
+    assert errors[3] < 0.5 * errors[2]
+
+
+def test_windows_unrelated_to_the_answer_say_nothing():
+    """Where d so far is zero, or at right angles to what a window says, the window adds nothing."""
+    mixture, hints = _smooth(2), torch.zeros(1, 2, 64, 64)
+    nothing = look_closer(Oracle(), mixture, hints, torch.zeros(1, 3, 32, 32), weight=1.0)
+    assert nothing.abs().max() == 0
