@@ -1,7 +1,8 @@
 """Screenshots of the viewer before, during and after a run on the sample panel, for the README and these pages.
 
-Run it on a virtual screen: ``QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1366x768x24" python
-docs/scripts/screenshots.py docs/images``
+Run it on a virtual screen, as large as a small laptop's::
+
+    QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1366x768x24" python docs/scripts/screenshots.py docs/images
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from qtpy.QtWidgets import QApplication
 SIZE = (1366, 768)
 
 
-def pump(seconds: float = 0.5, until: Callable[[], bool] = lambda: True, limit: float = 600.0) -> None:
+def pump(seconds: float = 0.5, until: Callable[[], bool] = lambda: True, limit: float = 1800.0) -> None:
     """Let Qt handle events for a while; given a condition, until it holds and a while longer."""
     began = time.monotonic()
     while not until() and time.monotonic() - began < limit:
@@ -45,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--theme", default="dark", choices=["dark", "light"])
-    parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--iterations", default=200, type=int)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     suffix = "" if arguments.theme == "dark" else f"-{arguments.theme}"
@@ -55,14 +56,16 @@ def main() -> None:
     viewer.window.resize(*SIZE)
     viewer.open_sample("napari-bitsnet", "panel")
     _, widget = viewer.window.add_plugin_dock_widget("napari-bitsnet")
-    widget.method.preset.choose(arguments.preset)
+    widget.method.apply("bitsnet", "balanced", {"iterations": arguments.iterations})
     pump(until=lambda: "Looking" not in widget.device.line)
     shoot(viewer, arguments.folder / f"viewer-before{suffix}.png")
 
+    widget.view.side_by_side.value = True
     run: Any = widget.run()
     pump(until=lambda: bool(run.layers) and widget.bar.progress > 0.25)
     shoot(viewer, arguments.folder / f"viewer-during{suffix}.png")
-    pump(until=lambda: not widget.busy)
+    pump(until=lambda: not widget.busy, limit=3600)
+    widget.scroll_to_end()
     shoot(viewer, arguments.folder / f"viewer-after{suffix}.png")
     viewer.close()
 

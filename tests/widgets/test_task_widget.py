@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_bitsnet.core.device import OutOfMemory
 from napari_bitsnet.data import samples
+from napari_bitsnet.tasks import xray
 from napari_bitsnet.widgets.states import RunState
 
 pytestmark = pytest.mark.gui
@@ -239,6 +241,24 @@ def test_not_separable_names_the_ways_out(undocked, fake_run):
     assert undocked.widget.inputs.chosen("hints") == [hints]
 
 
+def test_warnings_on_the_way_are_said(undocked, fake_run, monkeypatch):
+    original = fake_run.iterate
+
+    def warn(request, stop):
+        warnings.warn_explicit("Resampled guide 1.", UserWarning, xray.__file__, 1)
+        warnings.warn_explicit("Not ours.", UserWarning, np.__file__, 1)
+        return (yield from original(request, stop))
+
+    monkeypatch.setattr(fake_run, "iterate", warn)
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert (undocked.widget.notice.kind, undocked.widget.notice.text) == ("warning", "Resampled guide 1.")
+    undocked.widget.control.run()
+    undocked.widget.discard()
+    undocked.wait_idle()
+    assert not undocked.widget.notice.text
+
+
 def test_continue_goes_on_with_the_same_layers(undocked, fake_run, monkeypatch):
     import napari_bitsnet.api
 
@@ -323,3 +343,16 @@ def test_a_task_that_was_chosen_stays(undocked):
     for array, look, _ in samples.two_mixtures()[:1]:
         undocked.viewer.add_image(array, **look)
     assert undocked.widget.task.task_name == "separate"
+
+
+def test_the_live_preview_can_be_switched_during_a_run(undocked, fake_run):
+    fake_run.hold_at = 2
+    undocked.widget.bar.live.value = False
+    run = undocked.widget.run()
+    undocked.wait(lambda: run.states.current is RunState.RUNNING)
+    undocked.qtbot.wait(400)
+    assert run.layers == []
+    undocked.widget.bar.live.value = True
+    undocked.wait(lambda: len(run.layers) == 2)
+    fake_run.go.set()
+    undocked.wait_idle()

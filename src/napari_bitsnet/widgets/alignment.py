@@ -1,7 +1,8 @@
 """Further inputs brought onto the mixture's pixels, through the layers' transforms.
 
 A layer that has been placed (scale, translate, rotate, shear or affine) is read where it lies in the world. One
-that has not is taken to show all of what the mixture shows, and stretched onto it.
+that has not is taken to show all of what the mixture shows: of a region of the mixture it gives the same region,
+and otherwise the task fits it, as it does without a viewer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from napari.utils.transforms import CompositeAffine
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.resampling import resample_affine
+from napari_bitsnet.tasks.xray import SAME_ASPECT
 from napari_bitsnet.widgets.layers import Part
 
 
@@ -27,7 +29,14 @@ def align(part: Part, mixture: Part, *, labels: bool = False) -> Part:
         Whose grid is wanted.
     labels : bool
         Whether values are names that must not be mixed.
+
+    Raises
+    ------
+    ValueError
+        If a region is asked of a layer that has not been placed and has another aspect ratio.
     """
+    if not is_placed(part) and mixture.record["box"] is None:
+        return part
     matrix, offset = _map(part, mixture)
     shape = plane_shape(mixture)
     if np.allclose(matrix, np.eye(2)) and np.allclose(offset, 0, atol=1e-6) and shape == plane_shape(part):
@@ -60,6 +69,11 @@ def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
     whole = np.array(mixture.record["shape"][-3:-1] if mixture.rgb else mixture.record["shape"][-2:], float)
     corner = np.array([start for start, _ in mixture.record["box"] or [[0, 0], [0, 0]]], float)
     ratio = np.array(plane_shape(part)) / whole
+    if abs(ratio[0] / ratio[1] - 1) > SAME_ASPECT:
+        raise ValueError(
+            f"Expected {part.name} to have the aspect ratio of the image, {whole[1]:.0f} × {whole[0]:.0f}, got "
+            f"{plane_shape(part)[1]} × {plane_shape(part)[0]}: place it (scale, translate, rotate, affine) or crop it."
+        )
     # pixel i covers i - 1/2 to i + 1/2: borders fall on borders
     return np.diag(ratio), (corner + 0.5) * ratio - 0.5
 

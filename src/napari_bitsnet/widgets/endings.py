@@ -39,8 +39,9 @@ def show_ending(widget: TaskWidget, outcome: Outcome) -> None:
     """Say in the dock what is to be known about an outcome, with buttons."""
     if outcome.kind == "failed" and outcome.error is not None:
         widget.notice.say("error", outcome.error.message, _retries(widget, outcome))
-    elif outcome.result is not None and outcome.result.warnings:
-        texts = outcome.result.warnings
+        return
+    texts = [*(outcome.result.warnings if outcome.result is not None else ()), *outcome.remarks]
+    if outcome.kind != "discarded" and texts:
         not_separable = any(text.startswith("Not separable") for text in texts)
         widget.notice.say("warning", " ".join(texts), _ways_out(widget) if not_separable else ())
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import Container, ProgressBar, PushButton
+import time
+
+from magicgui.widgets import CheckBox, Container, ProgressBar, PushButton
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.rows import Text, plain
+from napari_bitsnet.widgets.sparkline import Sparkline
 from napari_bitsnet.widgets.states import RunState
 from napari_bitsnet.widgets.worker import Message
 
@@ -26,11 +30,21 @@ class RunBar(Container):
         self.more = PushButton(text="Continue", tooltip=tooltip("Go on from where the last run ended."))
         self._bar = ProgressBar(value=0, min=0, max=0)
         self._line = Text()
+        self.live = CheckBox(
+            text="Live", value=True, tooltip=tooltip("Show the sources while they come apart.")
+        )
+        self._curve = Sparkline()
         self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
         self.run.native.setStyleSheet("font-weight: bold;")
-        super().__init__(widgets=[self._bar, self._line, self._buttons], labels=False)
+        self._progress = plain([self._bar, self.live], layout="horizontal")
+        super().__init__(widgets=[self._progress, self._line, self._buttons], labels=False)
+        self.native.layout().insertWidget(1, self._curve)
         self.margins = (0, 2, 0, 0)
         self._can_continue = False
+        self._state, self._since, self._note = RunState.IDLE, 0.0, ""
+        self._clock = QTimer(self.native)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._tick)
         for button, signal in (
             (self.run, self.run_pressed),
             (self.stop, self.stop_pressed),
@@ -59,9 +73,14 @@ class RunBar(Container):
     def show_state(self, state: RunState) -> None:
         """Show what can be done in this state."""
         idle = state is RunState.IDLE
+        if self._state is RunState.IDLE and not idle:
+            self._since = time.monotonic()
+        self._state, self._note = state, state.value
+        (self._clock.stop if idle else self._clock.start)()
         self.run.visible = idle
         self.more.visible = idle and self._can_continue
-        self.stop.visible = self.throw.visible = self._bar.visible = not idle
+        self.stop.visible = self.throw.visible = self._progress.visible = not idle
+        self._curve.setVisible(not idle and bool(self._curve.points))
         self.stop.enabled = self.throw.enabled = state is not RunState.STOPPING
         self.stop.text = "Stopping…" if state is RunState.STOPPING else "Stop && keep"
         if not idle:
@@ -69,15 +88,25 @@ class RunBar(Container):
             self._line.value = state.value
         if state is RunState.PREPARING:
             self._bar.max = 0
+            self._curve.clear()
 
     def show_progress(self, message: Message) -> None:
         """Show a worker's message."""
         if not message.total:
-            self._line.value = message.note
+            self._note = message.note
+            self._tick()
             return
         self._bar.max = message.total
         self._bar.value = message.step
         self._line.value = progress_line(message)
+        if message.losses:
+            self._curve.add(message.step, total_loss(message))
+            self._curve.setVisible(True)
+
+    def _tick(self) -> None:
+        """Show that time goes on while there are no iterations to count."""
+        if self._state in (RunState.PREPARING, RunState.STOPPING):
+            self._line.value = f"{self._note} {clock(time.monotonic() - self._since)}"
 
     def show_end(self, text: str) -> None:
         """Say how a run ended."""
@@ -91,9 +120,13 @@ def progress_line(message: Message) -> str:
     if message.left is not None:
         parts.append(f"{clock(message.left)} left")
     if message.losses:
-        total = message.losses.get("total", sum(message.losses.values()))
-        parts.append(f"loss {total:.4g}")
+        parts.append(f"loss {total_loss(message):.4g}")
     return " · ".join(parts)
+
+
+def total_loss(message: Message) -> float:
+    """The loss that was minimised: its terms come with their weights."""
+    return message.losses.get("total", sum(message.losses.values()))
 
 
 def clock(seconds: float) -> str:

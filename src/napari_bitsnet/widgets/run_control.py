@@ -44,6 +44,8 @@ class RunControl:
         bar.stop_pressed.connect(self.stop_and_keep)
         bar.discard_pressed.connect(self.discard)
         bar.continue_pressed.connect(self.continue_run)
+        bar.live.value = preferences.live
+        bar.live.changed.connect(self._set_live)
         form.edited.connect(self.forget)
 
     @property
@@ -72,7 +74,7 @@ class RunControl:
         separation = Separation(
             self._viewer,
             request,
-            live=self._preferences.live,
+            live=self._bar.live.value,
             preview_every=1 / self._preferences.per_second,
         )
         self.separation = separation
@@ -129,6 +131,10 @@ class RunControl:
         """Say what went wrong in the dock and as a notification."""
         self._notice.say("error", text)
         show_error(text)
+
+    def _set_live(self, live: bool) -> None:
+        if self.separation is not None:
+            self.separation.set_live(live)
 
     def _on_ended(self, outcome: Outcome) -> None:
         self._more = 0

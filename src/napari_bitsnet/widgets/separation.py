@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.api import Result
 
+PACKAGE = Path(__file__).parents[1]
+
 
 @dataclass
 class Outcome:
@@ -38,12 +41,15 @@ class Outcome:
         The layers that show it; of a failed run, how far it got.
     error : SeparationFailed, optional
         Of runs that failed.
+    remarks : tuple of str
+        Warnings of this package on the way.
     """
 
     kind: str
     result: Result | None = None
     layers: list[Image] = field(default_factory=list)
     error: SeparationFailed | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Separation:
@@ -80,6 +86,7 @@ class Separation:
         self._pending: Message | None = None
         self._showing = False
         self._steps_shown = 0
+        self._remarks: list[str] = []
 
     @property
     def layers(self) -> list[Image]:
@@ -137,6 +144,7 @@ class Separation:
         self._controls = Controls(preview_every=self._preview_every)
         self.set_live(self._live)
         self._discard, self._outcome, self._pending, self._steps_shown = False, None, None, 0
+        self._remarks = []
         self._activity = ActivityBar(description)
         _under_way.add(self)
         self._worker = create_worker(
@@ -148,6 +156,7 @@ class Separation:
                 "yielded": self._on_message,
                 "returned": self._on_returned,
                 "errored": self._on_errored,
+                "warned": self._on_warned,
                 "finished": self._on_finished,
             },
         )
@@ -197,6 +206,12 @@ class Separation:
             self._preview.discard()
         self._outcome = Outcome("failed", layers=self.layers, error=error)
 
+    def _on_warned(self, warning: tuple[Any, ...]) -> None:
+        """Collect what this package warns of; while a run is on, superqt reports all threads' warnings."""
+        message, _, filename, *_ = warning
+        if Path(filename).is_relative_to(PACKAGE) and str(message) not in self._remarks:
+            self._remarks.append(str(message))
+
     def _on_finished(self) -> None:
         """Clean up, whatever happened; without an outcome napari made the worker quit."""
         if self._activity is not None:
@@ -204,6 +219,7 @@ class Separation:
         self._activity, self._worker, self._pending = None, None, None
         _under_way.discard(self)
         outcome, self._outcome = self._outcome or Outcome("discarded"), None
+        outcome.remarks = tuple(self._remarks)
         self.states.to(RunState.IDLE)
         self.ended.emit(outcome)
 

@@ -151,6 +151,10 @@ class TaskWidget(Container):
         layer.mode = "paint"
         self.inputs.choose("hints", [layer])
 
+    def scroll_to_end(self) -> None:
+        """Show the end of the form."""
+        self._area.ensureWidgetVisible(self.record.native)
+
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, whenever they change."""
         self.form.reset_choices()
@@ -173,6 +177,7 @@ class TaskWidget(Container):
         area.setMinimumWidth(FORM_WIDTH)
         area.setWidget(scrolled.native)
         self.native.layout().insertWidget(0, area, 1)
+        self._area = area
 
     def _connect(self) -> None:
         layers = self._viewer.layers.events

@@ -46,6 +46,8 @@ class ViewBar(Container):
             [Entry("All as before", EVERYTHING), *(Entry(f"Only {layer.name}", layer) for layer in images)],
             self.alone.value,
         )
+        if self.side_by_side.value:
+            self._viewer.reset_view()  # the grid has another number of cells
 
     def _set_grid(self, on: bool) -> None:
         # the grid moved from the viewer to its canvas in napari 0.9

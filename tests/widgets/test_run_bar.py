@@ -1,0 +1,73 @@
+"""Progress in words and as a curve."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from napari_bitsnet.widgets.run_bar import RunBar, clock, progress_line
+from napari_bitsnet.widgets.sparkline import MOST, Sparkline
+from napari_bitsnet.widgets.states import RunState
+from napari_bitsnet.widgets.worker import Message
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (37.6, "0:38"), (61, "1:01"), (7509, "2:05:09")])
+def test_seconds_as_a_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (Message(step=0, total=9), "closed-form start"),
+        (
+            Message(step=420, total=800, left=38.0, losses={"a": 0.01, "b": 0.0023}),
+            "iteration 420 of 800 · 0:38 left · loss 0.0123",
+        ),
+        (Message(step=1, total=9, losses={"a": 5.0, "total": 2.0}), "iteration 1 of 9 · loss 2"),
+    ],
+)
+def test_progress_in_words(message, text):
+    assert progress_line(message) == text
+
+
+def test_what_can_be_pressed_in_each_state(qtbot):
+    bar = RunBar()
+    qtbot.addWidget(bar.native)
+    bar.show()
+    shown = {}
+    for state in RunState:
+        bar.show_state(state)
+        shown[state] = [button.text for button in (bar.run, bar.stop, bar.throw) if button.visible]
+    assert shown[RunState.IDLE] == ["Run"]
+    assert shown[RunState.RUNNING] == ["Stop && keep", "Discard"]
+    assert shown[RunState.STOPPING] == ["Stopping…", "Discard"]
+    assert bar.line.startswith("Stopping…")
+    bar.show_progress(Message(step=3, total=4, losses={"a": 1.0}))
+    assert bar.progress == 0.75
+
+
+def test_the_time_is_shown_while_nothing_can_be_counted(qtbot):
+    bar = RunBar()
+    qtbot.addWidget(bar.native)
+    bar.show_state(RunState.PREPARING)
+    bar.show_progress(Message("Loading PyTorch…"))
+    assert bar.line == "Loading PyTorch… 0:00"
+    qtbot.waitUntil(lambda: bar.line == "Loading PyTorch… 0:01", timeout=5000)
+    bar.show_state(RunState.IDLE)
+
+
+def test_a_curve_of_what_is_positive_and_finite(qtbot):
+    curve = Sparkline()
+    qtbot.addWidget(curve)
+    for step, loss in enumerate([1.0, 0.5, 0.0, math.nan, math.inf, 0.25]):
+        curve.add(step, loss)
+    assert curve.points == [(0, 1.0), (1, 0.5), (5, 0.25)]
+    assert not curve.grab().isNull()
+    for step in range(6, 6 + 3 * MOST):
+        curve.add(step, 1.0)
+    assert len(curve.points) <= MOST
+    assert curve.points[0] == (0, 1.0)
+    curve.clear()
+    assert curve.points == []
