@@ -53,7 +53,7 @@ def test_columns_of_weights_say_how_many_sources():
 
 
 def test_without_given_weights_there_is_no_matrix():
-    assert MultiMixtureConfig(weights="sum-to-one", given=(1.0, 0.0, 0.0, 1.0)).matrix is None
+    assert MultiMixtureConfig(weights="sum-to-one").matrix is None
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,7 @@ def test_without_given_weights_there_is_no_matrix():
         ({"weights": [1.0, 2.0], "n_sources": 2}, r"got shape \(2,\)"),
         ({"weights": 3.0}, r"got shape \(\)"),
         ({"weights": "given"}, "Expected the weights in given"),
+        ({"given": (1.0, 0.0, 0.0, 1.0)}, "got 'free': say so, or list none"),
         ({"weights": "given", "given": (1.0, 2.0, 3.0)}, "Expected 2 weights for each mixture, got 3"),
         ({"weights": "given", "given": ()}, "Expected 2 weights for each mixture, got 0"),
         ({"weights": [[1.0, np.nan], [0.0, 1.0]]}, "Expected finite weights"),

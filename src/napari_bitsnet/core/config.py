@@ -8,9 +8,12 @@ frozen pydantic models. Field types come from a short list that all of these can
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Config(BaseModel):
@@ -40,10 +43,15 @@ class Config(BaseModel):
         try:
             return type(self).model_validate({**self.model_dump(), **changes})
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
-            )
-            raise ValueError(f"Setting out of range: {problems}.") from None
+            raise ValueError(f"Setting out of range: {'; '.join(map(_in_words, error.errors()))}.") from None
+
+
+def _in_words(problem: ErrorDetails) -> str:
+    """``name: what is wrong (got value)``; settings that contradict each other have no one name."""
+    message = problem["msg"].removeprefix("Value error, ").removesuffix(".")
+    if not problem["loc"]:
+        return message
+    return f"{'.'.join(map(str, problem['loc']))}: {message} (got {problem['input']!r})"
 
 
 def setting(

@@ -167,6 +167,8 @@ def normalise(
     finite = values[:, ~missing]
     lo = float(finite.min()) if lo is None else float(lo)
     hi = float(finite.max()) if hi is None else float(hi)
+    if not hi > lo and finite.min() < finite.max():
+        raise ValueError(f"Expected values for 0 and 1 in rising order, got {lo:g} and {hi:g} for {what}.")
     if not hi > lo:
         raise ValueError(
             f"Expected an image with contrast, got the same value ({lo:g}) everywhere in {what}: "

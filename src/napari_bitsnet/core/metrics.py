@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+FLAT = 0.01  # a source whose gradients are so much weaker than the mixture's shows nothing
+
 
 def psnr(estimate: NDArray, truth: NDArray) -> float:
     """Peak signal-to-noise ratio in decibels, data range 1; infinite for equal images."""
@@ -61,8 +63,8 @@ def score(
     Parameters
     ----------
     estimates, truths : arrays of shape (K, Y, X) or (K, Y, X, C)
-        In the mixture's own units. Pixels that are NaN in any of them are left out of PSNR and count as
-        the truth in SSIM.
+        In the mixture's own units. Pixels that are NaN or infinite in any of them are left out of PSNR and
+        count as the truth in SSIM.
     mixture : array of shape (Y, X) or (Y, X, C)
         The observed image, which also sets the scale; for several mixtures, their mean.
     shares : bool
@@ -81,7 +83,7 @@ def score(
     Raises
     ------
     ValueError
-        If the shapes do not agree.
+        If the shapes do not agree, no pixel is finite everywhere, or the mixture has no range.
     """
     estimates, truths, mixture = (np.asarray(a, dtype=np.float64) for a in (estimates, truths, mixture))
     if estimates.shape != truths.shape or truths.shape[1:] != mixture.shape:
@@ -89,17 +91,24 @@ def score(
             "Expected estimates and truths of the same shape (K, ...) and a mixture of shape (...), got "
             f"{estimates.shape}, {truths.shape} and {mixture.shape}."
         )
+    missing = ~(np.isfinite(estimates).all(0) & np.isfinite(truths).all(0) & np.isfinite(mixture))
+    if missing.ndim == 3:
+        missing = np.asarray(missing.any(-1))
+    if missing.all():
+        raise ValueError("Expected pixels that are finite in estimates, truths and mixture, got none.")
     n = len(truths)
-    lo = float(np.nanmin(mixture)) if lo is None else lo
-    hi = float(np.nanmax(mixture)) if hi is None else hi
+    finite = mixture[np.isfinite(mixture)]
+    lo = float(finite.min()) if lo is None else lo
+    hi = float(finite.max()) if hi is None else hi
+    if not hi > lo:
+        raise ValueError(
+            f"Expected values for 0 and 1 in rising order, got {lo:g} and {hi:g}: give lo and hi."
+        )
     factor = n if shares else 1
 
     def whole(image: NDArray) -> NDArray:
         return np.clip(factor * (image - lo / factor) / (hi - lo), 0, 1)
 
-    missing = np.isnan(estimates).any(0) | np.isnan(truths).any(0) | np.isnan(mixture)
-    if missing.ndim == 3:
-        missing = np.asarray(missing.any(-1))
     truth = [whole(t) for t in truths]
     null = np.clip((mixture - lo) / (hi - lo), 0, 1)
     answer = [whole(e) for e in estimates]
@@ -123,10 +132,9 @@ def score(
         "ssim_mixture": [ssim(fill(null, t), np.nan_to_num(t)) for t in truth],
         "psnr_mixture_offset_free": [psnr(without_offset(keep(null), keep(t)), keep(t)) for t in truth],
     }
-    columns["gain"] = [a - b for a, b in zip(columns["psnr"], columns["psnr_mixture"], strict=True)]
-    columns["gain_offset_free"] = [
-        a - b for a, b in zip(columns["psnr_offset_free"], columns["psnr_mixture_offset_free"], strict=True)
-    ]
+    for kind in ("", "_offset_free"):
+        pair = zip(columns[f"psnr{kind}"], columns[f"psnr_mixture{kind}"], strict=True)
+        columns[f"gain{kind}"] = [0.0 if a == b else a - b for a, b in pair]  # both may be infinite
     means = {f"mean_{name}": float(np.mean(values)) for name, values in columns.items()}
     return {"assignment": list(best), **columns, **means}
 
@@ -156,25 +164,29 @@ def copy_fraction(sources: NDArray, mixture: NDArray) -> float:
     Parameters
     ----------
     sources : array of shape (K, Y, X) or (K, Y, X, C)
-        Any affine scale.
+        Shares in the mixture's units.
     mixture : array of shape (Y, X) or (Y, X, C)
-        The observed image; NaN pixels are left out.
+        The observed image; pixels that are NaN or infinite here or in a source are left out.
 
     Returns
     -------
     float
         The smallest, over sources, squared correlation of the source's gradients with the mixture's, in
-        [0, 1]; a source without gradients counts as a copy of nothing (1), its partner then being all.
+        [0, 1]; a source with hardly any gradients (a hundredth of the mixture's) counts as a copy of nothing (1),
+        its partner then being all.
     """
 
     def gradients(image: NDArray) -> NDArray:
-        steps = np.concatenate([np.diff(image, axis=0).ravel(), np.diff(image, axis=1).ravel()])
-        return np.nan_to_num(steps)
+        return np.concatenate([np.diff(image, axis=0).ravel(), np.diff(image, axis=1).ravel()])
 
-    reference = gradients(np.asarray(mixture, dtype=np.float64))
+    images = np.asarray(sources, dtype=np.float64)
+    whole = np.where(np.isfinite(mixture), mixture, np.nan)
+    reference = gradients(whole.astype(np.float64))
     fractions = []
-    for source in np.asarray(sources, dtype=np.float64):
+    for source in np.where(np.isfinite(images), images, np.nan):
         steps = gradients(source)
-        energy = float(steps @ steps) * float(reference @ reference)
-        fractions.append(1.0 if energy == 0 else float(steps @ reference) ** 2 / energy)
+        seen = np.isfinite(steps) & np.isfinite(reference)
+        own, other = float(steps[seen] @ steps[seen]), float(reference[seen] @ reference[seen])
+        empty = own <= FLAT**2 * other or other == 0
+        fractions.append(1.0 if empty else float(steps[seen] @ reference[seen]) ** 2 / (own * other))
     return min(fractions)

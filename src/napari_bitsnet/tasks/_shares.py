@@ -57,12 +57,12 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     """
     import torch
 
-    image, mask, blank = inputs.mixture, inputs.mask, None
+    image, blank = inputs.mixture, None
     low, high = config.low, config.high
     if config.mixing == "attenuation":
-        image, mask, blank = intensity_to_density(image, mask, config.blank)
+        image, blank = intensity_to_density(image, config.blank)
         low, high = config.density_range(image)
-    mixture = normalise(image, lo=low, hi=high, mask=mask, what="the mixture")
+    mixture = normalise(image, lo=low, hi=high, mask=inputs.mask, what="the mixture")
     size = tuple(mixture.tensor.shape[-2:])
 
     guides = tuple(
@@ -92,27 +92,28 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     )
 
 
-def intensity_to_density(
-    image: NDArray, mask: NDArray | None, blank: float | None
-) -> tuple[NDArray, NDArray, float]:
-    """Return the optical density (natural logarithm), the mask with dead pixels added, and I0.
+def intensity_to_density(image: NDArray, blank: float | None) -> tuple[NDArray, float]:
+    """Return the optical density (natural logarithm) and I0; it is NaN where a pixel carries none.
 
-    Zero, negative and, for integers, saturated pixels carry no density and count as missing.
+    Zero, negative and, for integers, saturated pixels carry no density in any channel, nor do those whose
+    opacity (a fourth channel, dropped) is zero.
     """
     image = check_image(image, "the mixture")
+    dead = np.zeros(image.shape[:2], dtype=bool)
+    if image.ndim == 3 and image.shape[-1] == 4:
+        dead, image = image[..., 3] == 0, image[..., :3]
     finite = image[np.isfinite(image)]
     i0 = float(np.percentile(finite, 99.5)) if blank is None else float(blank)
     if i0 <= 0:
         raise ValueError(f"Expected a positive intensity without an object (blank), got {i0:g}.")
-    dead = ~(image > 0)
+    lacking = ~(image > 0)
     if np.issubdtype(image.dtype, np.integer):
-        dead |= image == np.iinfo(image.dtype).max
-    if image.ndim == 3:
-        dead = np.asarray(dead.any(axis=-1))
+        lacking |= image == np.iinfo(image.dtype).max
+    dead = dead | (lacking.any(axis=-1) if image.ndim == 3 else lacking)
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.log(i0) - np.log(image.astype(np.float64))
     density[dead] = np.nan
-    return density, dead if mask is None else dead | np.asarray(mask, dtype=bool), i0
+    return density, i0
 
 
 def name_sources(images: NDArray, prefix: str = "source") -> dict[str, NDArray]:

@@ -78,6 +78,10 @@ class MultiMixtureConfig(Config):
 
     @model_validator(mode="after")
     def _check_given(self) -> Self:
+        if self.weights != "given" and self.given is not None:
+            raise ValueError(
+                f'Expected weights="given" where weights are listed in given, got {self.weights!r}: say so, or list none.'
+            )
         if self.weights != "given":
             return self
         if self.given is None:
@@ -99,9 +103,7 @@ class MultiMixtureConfig(Config):
     @property
     def matrix(self) -> NDArray | None:
         """The given weights (M, K), or None."""
-        if self.weights != "given" or self.given is None:
-            return None
-        return np.reshape(self.given, (-1, self.n_sources))
+        return None if self.given is None else np.reshape(self.given, (-1, self.n_sources))
 
 
 @TASKS.register("multi_mixture")
@@ -211,7 +213,7 @@ class MultiMixture:
             missing |= np.any([image[..., 3] == 0 for image in images], axis=0)
             images = [image[..., :3] for image in images]
         if config.mixing == "attenuation":
-            images = [intensity_to_density(image, None, config.blank)[0] for image in images]
+            images = [intensity_to_density(image, config.blank)[0] for image in images]
         stacked = np.stack(images).astype(np.float64)
         lacking = ~np.isfinite(stacked).all(axis=0)
         missing |= lacking.any(axis=-1) if lacking.ndim == 3 else lacking
