@@ -60,12 +60,14 @@ def main() -> None:
     pump(until=lambda: "Looking" not in widget.device.line)
     shoot(viewer, arguments.folder / f"viewer-before{suffix}.png")
 
+    viewer.layers["Front (photograph)"].visible = True
     widget.view.side_by_side.value = True
     run: Any = widget.run()
     pump(until=lambda: bool(run.layers) and widget.bar.progress > 0.25)
     shoot(viewer, arguments.folder / f"viewer-during{suffix}.png")
     pump(until=lambda: not widget.busy, limit=3600)
-    widget.scroll_to_end()
+    viewer.layers.selection.active = run.layers[0]
+    widget.show_results()
     shoot(viewer, arguments.folder / f"viewer-after{suffix}.png")
     viewer.close()
 

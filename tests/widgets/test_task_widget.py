@@ -190,6 +190,13 @@ def test_closing_the_dock_is_stop_and_keep(dock, fake_run):
     assert run.layers[0].metadata["napari-bitsnet"]["stop_reason"] == "stopped"
 
 
+def test_closing_the_viewer_ends_the_run(dock, fake_run):
+    fake_run.hold_at = 2
+    run = dock.widget.run()
+    dock.wait(lambda: len(run.layers) == 2)
+    # the viewer is closed by its fixture; the run has to be over afterwards, without an error (see conftest)
+
+
 def test_a_second_run_while_busy_is_refused(dock, fake_run):
     fake_run.hold_at = 1
     run = dock.widget.run()

@@ -127,6 +127,14 @@ class RunControl:
             self.separation.result.drop_state()
         self._bar.offer_continue(False)
 
+    def let_go(self) -> None:
+        """End the run without telling the form: its widgets are gone, with the dock or with the viewer."""
+        if self.separation is not None and self.busy:
+            self.separation.states.changed.disconnect()
+            self.separation.progressed.disconnect()
+            self.separation.ended.disconnect()
+            self.separation.stop_and_keep()
+
     def complain(self, text: str) -> None:
         """Say what went wrong in the dock and as a notification."""
         self._notice.say("error", text)

@@ -151,9 +151,10 @@ class TaskWidget(Container):
         layer.mode = "paint"
         self.inputs.choose("hints", [layer])
 
-    def scroll_to_end(self) -> None:
-        """Show the end of the form."""
-        self._area.ensureWidgetVisible(self.record.native)
+    def show_results(self) -> None:
+        """Unfold what can be done with a result, and scroll there."""
+        self._brightness_section.unfolded = self._record_section.unfolded = True
+        QTimer.singleShot(0, lambda: self._area.ensureWidgetVisible(self.record.native))
 
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, whenever they change."""
@@ -165,9 +166,8 @@ class TaskWidget(Container):
     def _lay_out(self) -> None:
         self._brightness_section = Section("Brightness of the sources", self.brightness)
         self._brightness_section.visible = False
-        scrolled = plain(
-            [self.form, self._brightness_section, Section("Selected result", self.record)], spacing=6
-        )
+        self._record_section = Section("Selected result", self.record)
+        scrolled = plain([self.form, self._brightness_section, self._record_section], spacing=6)
         scrolled.native.layout().addStretch()
         self._scrolled = scrolled
         area = QScrollArea()
@@ -188,6 +188,8 @@ class TaskWidget(Container):
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
         self.native_parent_changed.connect(self._on_docked)
+        control = self.control  # the lambda keeps it until then, without keeping the dock
+        self.native.destroyed.connect(lambda *_: control.let_go())
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             shortcut = QShortcut(QKeySequence(keys), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
