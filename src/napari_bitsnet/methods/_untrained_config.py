@@ -14,7 +14,7 @@ from napari_bitsnet.methods._starts import StartName
 class UntrainedConfig(BaseConfig):
     """Settings of generators that are fitted to one problem."""
 
-    iterations: int = setting(1000, "Steps of Adam.", ge=1, le=100_000, step=100)
+    iterations: int = setting(150, "Steps of Adam.", ge=1, le=100_000, step=100)
     learning_rate: float = setting(0.008, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
     start: StartName = setting(
         "auto", "What goes first, for the generators to refine: a closed form, trained weights, or nothing."
@@ -36,7 +36,7 @@ class UntrainedConfig(BaseConfig):
         True, "Shares add up to the mixture exactly and stay within their possible range (linear mixing)."
     )
     alpha_exclusion: float = setting(
-        0.01, "Weight of the exclusion loss between sources (alpha 1).", ge=0, le=10, step=0.001
+        1.0, "Weight of the exclusion loss between sources (alpha 1).", ge=0, le=10, step=0.001
     )
     balanced_exclusion: bool = setting(
         False, "Scale gradients to the same mean before excluding, as Zhang et al. do."
@@ -67,9 +67,9 @@ class UntrainedConfig(BaseConfig):
     early_stopping: bool = setting(
         True, "Stop once the answers' running variance has passed its lowest value."
     )
-    window: int = setting(100, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
+    window: int = setting(50, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
     patience: int = setting(
-        300, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
+        100, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
     )
     features: bool = setting(False, "Return the generators' second-to-last feature maps as well.")
 

@@ -106,9 +106,9 @@ class BitsNet(UntrainedMethod):
     summary: ClassVar[str] = "Untrained networks refine the best start there is; blind, guided or with hints."
     Config: ClassVar[type[BaseConfig]] = BitsNetConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
-        "quick": BitsNetConfig(iterations=150),
+        "quick": BitsNetConfig(iterations=50),
         "balanced": BitsNetConfig(),
-        "best": BitsNetConfig(iterations=4000),
+        "best": BitsNetConfig(iterations=600),
         "paper": _PAPER,
         "official": _PAPER.updated(_OFFICIAL),
     }

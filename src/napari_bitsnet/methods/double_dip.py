@@ -35,9 +35,9 @@ class DoubleDip(UntrainedMethod):
     )
     Config: ClassVar[type[BaseConfig]] = DoubleDipConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
-        "quick": DoubleDipConfig(iterations=150),
+        "quick": DoubleDipConfig(iterations=50),
         "balanced": DoubleDipConfig(),
-        "best": DoubleDipConfig(iterations=4000),
+        "best": DoubleDipConfig(iterations=600),
         "official": DoubleDipConfig(
             iterations=8000,
             learning_rate=5e-4,
