@@ -214,3 +214,14 @@ def test_a_full_memory_says_what_would_fit(mixture, monkeypatch):
 def test_tasks_and_methods_are_listed_with_what_they_are_for():
     assert "Takes one image apart" in api.list_tasks()["separate"]
     assert "half" in api.list_methods("separate")
+
+
+def test_warnings_point_at_the_line_that_called(mixture):
+    for call in (
+        lambda: api.separate(mixture, **arguments),
+        lambda: api.run("separate", mixture, **arguments),
+    ):
+        arguments = {"method": "half", "settings": {"amplitude": 1e-3}}
+        with pytest.warns(NotSeparatedWarning) as caught:
+            call()
+        assert caught[0].filename == __file__
