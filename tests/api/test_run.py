@@ -216,12 +216,8 @@ def test_tasks_and_methods_are_listed_with_what_they_are_for():
     assert "half" in api.list_methods("separate")
 
 
-def test_warnings_point_at_the_line_that_called(mixture):
-    for call in (
-        lambda: api.separate(mixture, **arguments),
-        lambda: api.run("separate", mixture, **arguments),
-    ):
-        arguments = {"method": "half", "settings": {"amplitude": 1e-3}}
-        with pytest.warns(NotSeparatedWarning) as caught:
-            call()
-        assert caught[0].filename == __file__
+@pytest.mark.parametrize("call", [api.separate, lambda *a, **k: api.run("separate", *a, **k)])
+def test_warnings_point_at_the_line_that_called(mixture, call):
+    with pytest.warns(NotSeparatedWarning) as caught:
+        call(mixture, method="half", settings={"amplitude": 1e-3})
+    assert caught[0].filename == __file__
