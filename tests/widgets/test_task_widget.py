@@ -197,6 +197,21 @@ def test_closing_the_viewer_ends_the_run(dock, fake_run):
     # the viewer is closed by its fixture; the run has to be over afterwards, without an error (see conftest)
 
 
+def test_a_worker_that_napari_quits_leaves_the_dock_ready(undocked, fake_run):
+    fake_run.hold_at = 2
+    run = undocked.widget.run()
+    undocked.wait(lambda: run.states.current is RunState.RUNNING)
+    abandoned = run._worker  # still referred to, as it is by napari
+    abandoned.quit()
+    undocked.wait_idle()
+    assert undocked.widget.bar.line == "Discarded."
+    fake_run.hold_at = None
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.bar.line.startswith("Done")
+    assert abandoned.abort_requested
+
+
 def test_a_second_run_while_busy_is_refused(dock, fake_run):
     fake_run.hold_at = 1
     run = dock.widget.run()

@@ -138,11 +138,20 @@ def test_a_second_run_waits_for_the_device_and_can_be_stopped_meanwhile():
 
 
 def test_a_run_that_is_dropped_frees_the_device():
-    run = separate_layers(steps(100), "cpu", Controls())
+    controls = Controls()
+    run = separate_layers(steps(100), "cpu", controls)
     while next(run).note != "Preparing…":
         pass
-    run.close()
+    controls.turn.give_back()  # as its `Separation` does when the worker has finished without closing it
     assert drain(separate_layers(steps(3), "cpu", Controls()))[1] == "result"
+    other = separate_layers(steps(3), "cpu", Controls())
+    while next(other).note != "Preparing…":
+        pass
+    run.close()  # when it is collected later, that does not take the device from another run
+    third = separate_layers(steps(3), "cpu", Controls())
+    assert [next(third).note, next(third).note][1].startswith("Waiting")
+    assert drain(other)[1] == "result"
+    assert drain(third)[1] == "result"
 
 
 def test_time_left_is_that_of_the_pace(monkeypatch):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from napari.utils.notifications import show_error
 from psygnal import Signal
+from qtpy.compat import isalive
 
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import Preferences
@@ -78,9 +80,10 @@ class RunControl:
             preview_every=1 / self._preferences.per_second,
         )
         self.separation = separation
-        separation.states.changed.connect(self._bar.show_state)
-        separation.progressed.connect(self._bar.show_progress)
-        separation.ended.connect(self._on_ended)
+        # lambdas, so that the run keeps what follows it, which has to see when the widgets are gone
+        separation.states.changed.connect(lambda state: self._tell(self._bar.show_state, state))
+        separation.progressed.connect(lambda message: self._tell(self._bar.show_progress, message))
+        separation.ended.connect(lambda outcome: self._tell(self._on_ended, outcome))
         separation.start()
         return separation
 
@@ -127,18 +130,17 @@ class RunControl:
             self.separation.result.drop_state()
         self._bar.offer_continue(False)
 
-    def let_go(self) -> None:
-        """End the run without telling the form: its widgets are gone, with the dock or with the viewer."""
-        if self.separation is not None and self.busy:
-            self.separation.states.changed.disconnect()
-            self.separation.progressed.disconnect()
-            self.separation.ended.disconnect()
-            self.separation.stop_and_keep()
-
     def complain(self, text: str) -> None:
         """Say what went wrong in the dock and as a notification."""
         self._notice.say("error", text)
         show_error(text)
+
+    def _tell(self, show: Callable[[Any], None], what: Any) -> None:
+        """Pass on what the run says; once the widgets are gone with the viewer, end the run instead."""
+        if isalive(self._bar.native):
+            show(what)
+        else:
+            self.stop_and_keep()
 
     def _set_live(self, live: bool) -> None:
         if self.separation is not None:

@@ -216,6 +216,8 @@ class Separation:
         """Clean up, whatever happened; without an outcome napari made the worker quit."""
         if self._activity is not None:
             self._activity.close()
+        if self._controls.turn is not None:
+            self._controls.turn.give_back()
         self._activity, self._worker, self._pending = None, None, None
         _under_way.discard(self)
         outcome, self._outcome = self._outcome or Outcome("discarded"), None

@@ -188,8 +188,6 @@ class TaskWidget(Container):
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
         self.native_parent_changed.connect(self._on_docked)
-        control = self.control  # the lambda keeps it until then, without keeping the dock
-        self.native.destroyed.connect(lambda *_: control.let_go())
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             shortcut = QShortcut(QKeySequence(keys), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

@@ -84,6 +84,33 @@ class Message:
     outputs: Mapping[str, NDArray] | None = None
 
 
+class Turn:
+    """The right to compute on a device; given back once, by whoever is first to see that the run is over.
+
+    After ``worker.quit()`` that is not the generator, which lives on until it is collected as garbage.
+
+    Parameters
+    ----------
+    device : str
+        Resolved name.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._lock = _LOCKS.setdefault(device, threading.Lock())
+        self._taken = False
+
+    def take(self, timeout: float) -> bool:
+        """Wait for the device for some seconds; return whether it is ours."""
+        self._taken = self._lock.acquire(timeout=timeout)
+        return self._taken
+
+    def give_back(self) -> None:
+        """Let others compute; does nothing if it is not ours any more."""
+        if self._taken:
+            self._taken = False
+            self._lock.release()
+
+
 @dataclass
 class Controls:
     """What the viewer tells the worker; safe to change from any thread."""
@@ -91,6 +118,7 @@ class Controls:
     stop: threading.Event = field(default_factory=threading.Event)
     live: threading.Event = field(default_factory=threading.Event)
     preview_every: float = 0.25
+    turn: Turn | None = None
 
 
 Messages = Generator[Message, None, "Result | None"]
@@ -150,8 +178,8 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
     yield Message("Loading PyTorch…")
     from napari_bitsnet.core.device import resolve_device
 
-    lock = _LOCKS.setdefault(resolve_device(device), threading.Lock())
-    while not lock.acquire(timeout=0.2):
+    controls.turn = Turn(resolve_device(device))
+    while not controls.turn.take(timeout=0.2):
         yield Message("Waiting for another run on this device…")
         if controls.stop.is_set():
             return None
@@ -161,7 +189,7 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
         free_device_memory()
         return result
     finally:
-        lock.release()
+        controls.turn.give_back()
 
 
 def _loop(run: Generator[Iteration, None, Result], controls: Controls) -> Messages:
