@@ -42,7 +42,7 @@ class ColourBasis:
         return torch.cat([self.memberships(colours), colours])
 
 
-def fit_centres(image: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def fit_centres(image: Tensor, count: int, *, seed: int) -> Tensor:
     """Find colour centres by k-means.
 
     Parameters
@@ -51,13 +51,14 @@ def fit_centres(image: Tensor, count: int, generator: torch.Generator) -> Tensor
         In [0, 1].
     count : int
         N, how many; fewer come back where there are fewer different colours.
-    generator : Generator
-        On the CPU; draws the pixels that are looked at.
+    seed : int
+        Chooses the pixels that are looked at, and the first centres.
 
     Returns
     -------
     Tensor of shape (N, C)
     """
+    generator = torch.Generator().manual_seed(seed)
     height, width = image.shape[-2:]
     picked = torch.randint(height * width, (SAMPLE,), generator=generator).to(image.device)
     colours = image[0].flatten(1)[:, picked].T  # (S, C)

@@ -97,11 +97,12 @@ def fit_gradients(
     accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
     first = next(iter(pieces))
-    solution = first.target.new_zeros((len(precision), len(first.target))) if prior is None else prior
+    solution = first.target.new_zeros((len(precision), len(first.target)))
+    precision = precision.double().cpu()
+    pull = precision[:, None] * (0 * solution if prior is None else prior).double().cpu()  # P p
     misfits = _misfits(pieces, solution, scales)
     for turn in range(rounds):
-        gram, cross = torch.diag(precision.double()).cpu(), precision.double().cpu()[:, None]
-        cross = cross * (torch.zeros_like(solution) if prior is None else prior).double().cpu()
+        gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
         for scale, features, target in _rows(pieces, scales):
             size = (target - features @ solution).square().mean(dim=1).sqrt()

@@ -44,12 +44,12 @@ def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
     for window in model.strips():
         for term in model.terms:
             window.crop(explained)[term.source] += model.explain(term, window)
-    explained -= _mean(explained, problem.valid)
+    guided = sorted({term.source for term in model.terms})
+    explained[guided] -= _mean(explained[guided], problem.valid)
     unexplained = observation - explained.sum(dim=0, keepdim=True)
     level = _mean(unexplained, problem.valid)
     unexplained -= level
 
-    guided = {term.source for term in model.terms}
     takers = [s for s in range(k) if s not in guided] or list(range(k))
     sources = explained.clone()
     sources[takers] += unexplained / len(takers)

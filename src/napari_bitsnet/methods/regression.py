@@ -13,25 +13,26 @@ from napari_bitsnet.methods import METHODS
 from napari_bitsnet.methods._guided_shares import explained_shares
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from napari_bitsnet.core.solvers.stopping import StoppingRule
     from napari_bitsnet.methods._guided_model import GuidedModel
 
-COARSE = 12
+COARSE = 24
 """Colour centres for the search of shifts and for drifting weights."""
+REGISTRATION_CENTRES, REGISTRATION_WIDTH = 32, 0.09
+"""Colour clusters while the guides are registered: fewer and wider than at the end, for speed."""
 DISPLACEMENT_SPREAD = 0.3
 """Standard deviation expected of the displacement's modes, in pixels."""
-WHOLE_PIXEL = 0.12
-"""Width of the coarse colour clusters."""
+COARSE_WIDTH = 0.1
+"""Width of these clusters, on the guide's [0, 1] scale."""
 
 
 class RegressionConfig(BaseConfig):
     """Settings of the method."""
 
     centres: int = setting(
-        64, "Colours of each guide that may have a density of their own.", ge=4, le=256, step=4
+        96, "Colours of each guide that may have a density of their own.", ge=4, le=256, step=4
     )
     width: float = setting(
         0.06, "Width of the colour clusters, on the guide's [0, 1] scale.", ge=0.01, le=0.5, step=0.01
@@ -69,7 +70,7 @@ class RegressionConfig(BaseConfig):
 class RegressionState(State):
     """The fitted model and the answer, once they are there."""
 
-    generator: torch.Generator | None = None
+    seed: int = 0
     model: GuidedModel | None = None
     result: dict[str, Tensor] | None = None
 
@@ -113,10 +114,9 @@ class Regression:
 
     def start(self, problem: Problem, *, device: str, seed: int) -> RegressionState:
         """See `Method.start`; the seed chooses the pixels from which colour centres are found."""
-        import torch
 
         device = "cpu" if device == "mps" else device  # bicubic sampling is missing there
-        return RegressionState(problem.to(device), generator=torch.Generator().manual_seed(seed))
+        return RegressionState(problem.to(device), seed=seed)
 
     def advance(self, state: RegressionState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained."""
@@ -143,16 +143,15 @@ class Regression:
         size = (observation.shape[-2], observation.shape[-1])
         modes = Modes(size, config.bending if config.registration == "smooth" else 1)
         model = GuidedModel(modes, Modes(size, 1))
-        assert state.generator is not None
         for source, guide in enumerate(problem.guides):
             if guide is not None:
-                coarse = ColourBasis(fit_centres(guide, COARSE, state.generator), WHOLE_PIXEL)
-                fine = fit_centres(guide, min(32, config.centres), state.generator)
+                coarse = ColourBasis(fit_centres(guide, COARSE, seed=state.seed), COARSE_WIDTH)
+                fine = fit_centres(guide, min(REGISTRATION_CENTRES, config.centres), seed=state.seed)
                 model.terms.append(
                     GuideTerm(
                         guide,
                         source,
-                        ColourBasis(fine, 0.09),
+                        ColourBasis(fine, REGISTRATION_WIDTH),
                         coarse,
                         observation.new_zeros((2, len(modes))),
                         observation.new_zeros((len(coarse), observation.shape[1])),
@@ -171,7 +170,7 @@ class Regression:
                 ),
             )
         for term in model.terms:
-            centres = fit_centres(term.image, config.centres, state.generator)
+            centres = fit_centres(term.image, config.centres, seed=state.seed)
             term.basis = ColourBasis(centres, config.width)
         model.drift = Modes(size, config.drift)
         fit = fit_weights(

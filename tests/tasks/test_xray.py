@@ -1,0 +1,108 @@
+"""The task with guides: which goes to which source, sizes, names, units, errors."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.methods.regression import Regression
+from napari_bitsnet.tasks import Inputs
+from napari_bitsnet.tasks.xray import Xray, XrayConfig, fit_guide
+
+PANEL = simulate_panel(0, 48)
+
+
+def outputs(inputs: Inputs, config: XrayConfig | None = None) -> dict[str, np.ndarray]:
+    task, method = Xray(config), Regression(Regression.presets["quick"])
+    problem = task.build(inputs)
+    state = method.start(problem, device="cpu", seed=0)
+    for _ in method.advance(state):
+        pass
+    return task.outputs(problem, method.answer(state), inputs)
+
+
+def test_two_guides():
+    found = outputs(Inputs(PANEL.mixture, guides=PANEL.guides))
+    assert list(found) == ["source_1", "source_2", "explained_1", "explained_2", "unexplained", "residual"]
+    span = float(np.ptp(PANEL.mixture.astype(float)))
+    total = found["explained_1"].astype(float) + found["explained_2"] + found["unexplained"]
+    np.testing.assert_allclose(total, PANEL.mixture, atol=1e-5 * span)
+    assert np.abs(found["residual"]).max() < 1e-5 * span
+    assert abs(found["unexplained"].mean()) < 1e-4 * span
+
+
+@pytest.mark.parametrize("guides", [[PANEL.guides[0]], [PANEL.guides[0], None]])
+def test_one_guide_for_the_first_source(guides: list):
+    found = outputs(Inputs(PANEL.mixture, guides=guides))
+    assert "explained_1" in found
+    assert "explained_2" not in found
+    np.testing.assert_allclose(found["source_1"], found["explained_1"], rtol=1e-5)
+
+
+def test_one_guide_for_the_second_source():
+    found = outputs(Inputs(PANEL.mixture, guides=[None, PANEL.guides[1]]))
+    assert "explained_2" in found
+    assert "explained_1" not in found
+
+
+def test_masked_pixels_come_back_missing():
+    mask = np.zeros((48, 48), bool)
+    mask[:5, :7] = True
+    found = outputs(Inputs(PANEL.mixture, guides=PANEL.guides, mask=mask))
+    for name, image in found.items():
+        assert np.isnan(image[mask]).all(), name
+        assert np.isfinite(image[~mask]).all(), name
+
+
+def test_attenuation_adds_densities_and_multiplies_intensities():
+    panel = simulate_panel(0, 48, attenuation=True)
+    inputs = Inputs(panel.mixture, guides=panel.guides)
+    config = XrayConfig(mixing="attenuation", blank=panel.blank)
+    density = outputs(inputs, config)
+    observed = np.log(panel.blank) - np.log(panel.mixture.astype(float))
+    total = density["explained_1"] + density["explained_2"] + density["unexplained"]
+    np.testing.assert_allclose(total, observed, atol=1e-4)
+    intensity = outputs(inputs, config.updated({"output": "intensity"}))
+    np.testing.assert_allclose(
+        intensity["explained_1"], panel.blank * np.exp(-density["explained_1"]), rtol=1e-4
+    )
+    np.testing.assert_allclose(intensity["unexplained"], density["unexplained"])
+
+
+def test_a_guide_of_another_pixel_size_is_resampled_with_a_warning():
+    y, x = np.mgrid[:96, :120]
+    fine = np.stack([x, y, x + y], -1).astype(np.uint16)
+    with pytest.warns(UserWarning, match="Resampled guide 2 of 96 x 120 pixels for a mixture of 48 x 60"):
+        coarse = fit_guide(fine, (48, 60), 2)
+    assert coarse.shape == (48, 60, 3)
+    inner = fine.reshape(48, 2, 60, 2, 3).mean((1, 3))[4:-4, 4:-4]
+    assert np.abs(coarse[4:-4, 4:-4] - inner).max() < 0.1
+
+
+def test_a_guide_of_the_same_size_is_left_alone():
+    assert fit_guide(PANEL.guides[0], (48, 48), 1) is PANEL.guides[0]
+
+
+@pytest.mark.parametrize(
+    ("guides", "message"),
+    [
+        ([], "Expected a guide for at least one source, got none"),
+        ([None, None], "Expected a guide for at least one source, got none"),
+        ([PANEL.guides[0]] * 3, r"at most one guide for each of the 2 sources, got 3: .*n_sources=3"),
+        ([PANEL.guides[0][:40]], r"guide 1 of 40 x 48 pixels for a mixture of 48 x 48: crop or register"),
+        ([np.zeros((48, 48, 3))], "contrast, got the same value .* in guide 1"),
+        ([None, np.zeros((48, 48), bool)], "got booleans for guide 2"),
+        ([np.zeros((2, 48, 48, 3))], r"got shape \(2, 48, 48, 3\) for guide 1"),
+    ],
+)
+def test_errors(guides: list, message: str):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Xray().build(Inputs(PANEL.mixture, guides=guides))
+
+
+def test_answers_of_methods_that_explain_nothing():
+    inputs = Inputs(PANEL.mixture, guides=PANEL.guides)
+    task = Xray()
+    problem = task.build(inputs)
+    half = torch.cat([problem.observations, problem.observations]) / 2
+    assert list(task.outputs(problem, {"sources": half}, inputs)) == ["source_1", "source_2", "residual"]
