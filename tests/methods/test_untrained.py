@@ -12,6 +12,7 @@ from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.methods import METHODS, _starts
 from napari_bitsnet.methods._starts import choose_start
 from napari_bitsnet.methods._untrained import UntrainedMethod, UntrainedState
+from napari_bitsnet.methods._weights import FittedWeights
 from napari_bitsnet.methods.bitsnet import BitsNet, BitsNetConfig
 from napari_bitsnet.methods.double_dip import DoubleDip, DoubleDipConfig
 
@@ -213,6 +214,13 @@ def test_unknown_weights_are_fitted_under_their_rule(rule: str) -> None:
     assert float(losses[-1]["reconstruction"]) < 0.5 * float(losses[0]["reconstruction"])
     if rule == "sum-to-one":
         torch.testing.assert_close(weights.sum(1), torch.ones(2))
+
+
+def test_weights_do_not_fall_below_zero_or_where_they_started() -> None:
+    first = torch.tensor([[0.5, -0.2], [0.3, 0.7]])
+    weights = FittedWeights(first, torch.full((2, 2), -0.4), "free")
+    torch.testing.assert_close(weights.current, torch.tensor([[0.1, -0.2], [0.0, 0.3]]))
+    assert torch.equal(FittedWeights(first, None, "given").current, first)
 
 
 class Half:

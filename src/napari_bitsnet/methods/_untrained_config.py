@@ -30,7 +30,7 @@ class UntrainedConfig(BaseConfig):
         0.1, "Weight that keeps sources near the start, as a mean square.", ge=0, le=1000, step=0.1
     )
     anchor_informed: float = setting(
-        10.0, "The same where the start knew guides or several mixtures.", ge=0, le=1000, step=1.0
+        100.0, "The same where the start knew guides or several mixtures.", ge=0, le=1000, step=10.0
     )
     exact: bool = setting(
         True, "Shares add up to the mixture exactly and stay within their possible range (linear mixing)."
