@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.hints import hint_maps
 from napari_bitsnet.core.images import check_image, normalise, restore
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.tasks import Inputs
@@ -55,32 +56,18 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     TypeError, ValueError
         If an input cannot be worked on; see `normalise`.
     """
-    import torch
-
     image, blank = inputs.mixture, None
     low, high = config.low, config.high
     if config.mixing == "attenuation":
         image, blank = intensity_to_density(image, config.blank)
         low, high = config.density_range(image)
     mixture = normalise(image, lo=low, hi=high, mask=inputs.mask, what="the mixture")
-    size = tuple(mixture.tensor.shape[-2:])
+    size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
 
     guides = tuple(
         None if g is None else normalise(g, what=f"guide {k + 1}").tensor for k, g in enumerate(inputs.guides)
     )
-    hints = None
-    if inputs.hints is not None:
-        labels = np.asarray(inputs.hints)
-        if labels.shape != size:
-            raise ValueError(f"Expected hints of shape {size}, got {labels.shape}.")
-        if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() > n_sources:
-            raise ValueError(
-                f"Expected hints as integers, 0 for unknown and 1 to {n_sources} for the sources, got "
-                f"{labels.dtype} from {labels.min()} to {labels.max()}."
-            )
-        if labels.any():
-            planes = np.stack([labels == k + 1 for k in range(n_sources)])
-            hints = torch.from_numpy(planes[:, None].astype(np.float32))
+    hints = None if inputs.hints is None else hint_maps(inputs.hints, n_sources, shape=size)
     return Problem(
         mixture.tensor,
         n_sources,
