@@ -146,3 +146,24 @@ def test_choices_are_hidden_where_there_are_none(undocked):
     stack = undocked.viewer.add_image(RNG.random((3, 20, 24)), name="stack")
     undocked.widget.inputs.choose("mixture", [stack])
     assert not rows["slices"].native.isHidden()
+
+
+def test_shapes_say_where_pixels_are_left_out(undocked, image):
+    layer = undocked.viewer.layers["painting"]
+    layer.rotate, layer.translate = 20, (3, 4)
+    corners = np.array([layer.data_to_world(c) for c in ((3.5, 4.5), (3.5, 10.5), (9.5, 10.5), (9.5, 4.5))])
+    shapes = undocked.viewer.add_shapes([corners], shape_type="polygon", name="cracks")
+    shapes.add_ellipses(np.array([layer.data_to_world(c) for c in ((12, 14), (12, 26), (22, 26), (22, 14))]))
+    undocked.widget.inputs.choose("mask", [shapes])
+    undocked.widget.settings = undocked.widget.settings.updated(FAST)
+    run = undocked.widget.run()
+    undocked.wait_idle()
+    missing = np.isnan(run.layers[0].data)
+    rectangle = np.zeros_like(missing)
+    rectangle[4:10, 5:11] = True
+    y, x = np.mgrid[:24, :32]
+    radius = np.hypot((y - 17) / 5, (x - 20) / 6)
+    np.testing.assert_array_equal(missing[:11], rectangle[:11])
+    assert missing[11:][radius[11:] < 0.9].all()
+    assert not missing[11:][radius[11:] > 1.1].any()
+    assert run.layers[0].metadata["napari-bitsnet"]["layers"]["mask"]["name"] == "cracks"

@@ -56,15 +56,15 @@ def plane_shape(part: Part) -> tuple[int, int]:
 
 def is_placed(part: Part) -> bool:
     """Whether someone, or the file, has said where the layer lies."""
-    matrix, offset = _to_world(part)
+    matrix, offset = to_world(part)
     return not (np.allclose(matrix, np.eye(2)) and np.allclose(offset, 0))
 
 
 def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
     """Matrix and offset that take the mixture's pixels (y, x) to the part's."""
     if is_placed(part):
-        mine, mine_offset = _to_world(part)
-        other, other_offset = _to_world(mixture)
+        mine, mine_offset = to_world(part)
+        other, other_offset = to_world(mixture)
         return np.linalg.solve(mine, other), np.linalg.solve(mine, other_offset - mine_offset)
     whole = np.array(mixture.record["shape"][-3:-1] if mixture.rgb else mixture.record["shape"][-2:], float)
     corner = np.array([start for start, _ in mixture.record["box"] or [[0, 0], [0, 0]]], float)
@@ -78,7 +78,7 @@ def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
     return np.diag(ratio), (corner + 0.5) * ratio - 0.5
 
 
-def _to_world(part: Part) -> tuple[NDArray, NDArray]:
+def to_world(part: Part) -> tuple[NDArray, NDArray]:
     """Matrix and offset that take pixels (y, x) to the last two axes of the world."""
     geometry = part.geometry
     own = CompositeAffine(

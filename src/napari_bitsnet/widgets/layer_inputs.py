@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.tasks import Input
@@ -19,8 +19,13 @@ from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled
 MOST_MIXTURES = 8
 """Most layers that a task of several mixtures takes."""
 
-KINDS: dict[str, type[Layer]] = {"mixture": Image, "guides": Image, "hints": Labels, "mask": Labels}
-"""Which kind of layer each input takes."""
+KINDS: dict[str, tuple[type[Layer], ...]] = {
+    "mixture": (Image,),
+    "guides": (Image,),
+    "hints": (Labels,),
+    "mask": (Labels, Shapes),
+}
+"""Which kinds of layer each input takes."""
 
 
 class LayerPicker(Container):
@@ -30,8 +35,8 @@ class LayerPicker(Container):
     ----------
     label, description : str
         As shown to people.
-    kind : type
-        Class of layers to offer.
+    kinds : tuple of type
+        Classes of layers to offer.
     viewer : napari.Viewer
         Whose layers.
     optional : bool
@@ -39,10 +44,17 @@ class LayerPicker(Container):
     """
 
     def __init__(
-        self, label: str, description: str, kind: type[Layer], viewer: Any, *, optional: bool, name: str = ""
+        self,
+        label: str,
+        description: str,
+        kinds: tuple[type[Layer], ...],
+        viewer: Any,
+        *,
+        optional: bool,
+        name: str = "",
     ) -> None:
         self._combo = ComboBox(
-            choices=lambda _: [layer for layer in viewer.layers if isinstance(layer, kind)],
+            choices=lambda _: [layer for layer in viewer.layers if isinstance(layer, kinds)],
             nullable=optional,
             tooltip=tooltip(description),
         )

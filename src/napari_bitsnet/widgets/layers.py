@@ -130,6 +130,8 @@ def layer_part(
 
 def describe(layer: Layer) -> str:
     """One line for people: ``"1024 × 768 RGB uint8, 0.05 mm/px"``; width first, as painters say it."""
+    if hasattr(layer, "nshapes"):
+        return f"{layer.nshapes} shape{'' if layer.nshapes == 1 else 's'}"
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     height, width = data.shape[layer.ndim - 2 : layer.ndim]
     stack = data.shape[: layer.ndim - 2]

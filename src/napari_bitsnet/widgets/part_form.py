@@ -14,6 +14,7 @@ from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import Part, layer_part
 from napari_bitsnet.widgets.menu import Entry, Menu
 from napari_bitsnet.widgets.rows import labelled
+from napari_bitsnet.widgets.shapes import shapes_part
 
 CURRENT, ALL = "current", "all"
 WHOLE, IN_VIEW, RECTANGLE = "whole", "view", "rectangle"
@@ -77,6 +78,8 @@ class PartForm(Container):
 
     def take_beside(self, layer: Any, mixture: Any, taken: Part) -> Part:
         """Take another input on the pixels of the mixture's part: the same slices if it is such a stack."""
+        if isinstance(layer, Shapes):
+            return shapes_part(layer, taken)
         position = None
         if layer.ndim > 2 and (taken.record["position"] is not None or mixture.ndim == 2):
             same_stack = _shape(layer)[:-2] == _shape(mixture)[:-2]
