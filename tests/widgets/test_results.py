@@ -189,6 +189,21 @@ def test_saved_pixels_keep_their_size(undocked, fake_run, tmp_path):
     assert json.loads(files[-1].read_text())["inputs"] == {}
 
 
+def test_every_result_is_written_to_the_folder_of_the_preferences(undocked, fake_run, tmp_path):
+    undocked.widget._folder = str(tmp_path / "kept")
+    undocked.widget.run()
+    undocked.wait(lambda: (tmp_path / "kept/painting_run.json").exists())
+    assert (tmp_path / "kept/painting_source_2.tif").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(undocked, fake_run, tmp_path):
+    (tmp_path / "file").touch()
+    undocked.widget._folder = str(tmp_path / "file")
+    undocked.widget.run()
+    undocked.wait(lambda: "could not be written" in undocked.widget.notice.text)
+    assert "Expected a folder that can be written to" in undocked.widget.notice.text
+
+
 def test_layer_names_as_file_names():
     assert file_stem("Front / détail: 1") == "Front_détail_1"
     assert file_stem("…") == "mixture"

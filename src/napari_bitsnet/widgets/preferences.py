@@ -16,6 +16,7 @@ class Preferences:
     size_limit: int = 512
     live: bool = True
     per_second: float = 4.0
+    folder: str = ""
 
 
 def preferences() -> Preferences:
@@ -34,4 +35,5 @@ def preferences() -> Preferences:
         size_limit=stored.defaults.size_limit,
         live=stored.preview.live,
         per_second=stored.preview.per_second,
+        folder=stored.saving.folder,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import Container
+from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -63,6 +64,7 @@ class TaskWidget(Container):
         self.form = ProblemForm(napari_viewer, chosen)
         self.task, self.inputs, self.part = self.form.task, self.form.inputs, self.form.part
         self.method, self.device, self.run_options = self.form.method, self.form.device, self.form.run_options
+        self._folder = chosen.folder
         self.notice = Notice()
         self.view = ViewBar(napari_viewer)
         self.bar = RunBar()
@@ -207,6 +209,20 @@ class TaskWidget(Container):
         self.brightness.follow(outcome.layers if outcome.result is not None else [])
         self._brightness_section.visible = bool(self.brightness.sliders)
         show_ending(self, outcome)
+        if outcome.result is not None and self._folder:
+            self._save_aside()
+
+    def _save_aside(self) -> None:
+        """Write the result to the folder of the preferences, on another thread."""
+        create_worker(
+            save_separation,
+            self.separation,
+            self._folder,
+            _connect={
+                "returned": lambda files: show_info(f"{len(files)} files written to {self._folder}."),
+                "errored": lambda error: self.control.complain(f"The result could not be written: {error}"),
+            },
+        )
 
     def _ask_where_to_save(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Folder for the results")
