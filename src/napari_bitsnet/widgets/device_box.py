@@ -93,7 +93,9 @@ class DeviceBox(Container):
         text = self._descriptions.get(self.value, "")
         slow = text.lower().startswith("cpu")
         self._line.value = f"⚠ {text}. {SLOW}" if slow else text
-        self._line.native.setStyleSheet(f"color: {AMBER};" if slow else "")
+        # a coloured edge: amber letters are hard to read in the light theme
+        edge = f"border-left: 4px solid {AMBER}; padding-left: 4px;" if slow else ""
+        self._line.native.setStyleSheet(edge)
 
 
 def find_devices() -> dict[str, str]:
