@@ -116,6 +116,7 @@ class LayerInputs(Container):
         self._inputs: tuple[Input, ...] = ()
         self._n_sources = 2
         self._touched = self._proposing = False
+        self._kept: Any = None
         self._pickers: dict[str, list[LayerPicker]] = {}
         super().__init__(widgets=[], labels=False)
         self.margins = (0, 0, 0, 0)
@@ -194,7 +195,7 @@ class LayerInputs(Container):
             each.description,
             KINDS[each.name],
             self._viewer,
-            optional=not each.required or (each.many and (each.name == "guides" or k > 1)),
+            optional=not each.required or each.name == "guides" or k > 0,
             name=f"{singular}_{k + 1}" if each.many else each.name,
         )
         picker.changed.connect(self._on_chosen)
@@ -211,16 +212,22 @@ class LayerInputs(Container):
             self.insert(len(pickers) - 1, labelled(pickers[-1]))
 
     def _propose(self) -> None:
-        """Choose what is likely, until someone has chosen: the active image, others beside it, photographs."""
+        """Choose what is likely, until someone has chosen: the active image, others beside it, photographs.
+
+        A mixture that is chosen stays, unless a sample is opened.
+        """
         if self._touched:
             return
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         own = [layer for layer in images if METADATA_KEY not in layer.metadata and role(layer) != "truth"]
-        active = self._viewer.layers.selection.active
         mixtures = [layer for layer in own if role(layer) != "guide"]
-        first = active if active in mixtures else next(iter(mixtures or own or images), None)
+        samples = [layer for layer in mixtures if role(layer) == "mixture"]
+        active = self._viewer.layers.selection.active
+        wanted = [*samples[:1], *([self._kept] if self._kept in own else []), active]
+        first = next((layer for layer in [*wanted, *mixtures, *own, *images] if layer in images), None)
         if first is None:
             return
+        self._kept = first
         same = [layer for layer in own if layer != first and layer.data.shape[:2] == first.data.shape[:2]]
         likely = {"mixture": [first, *same], "guides": [layer for layer in same if layer.rgb]}
         with self._proposals():

@@ -67,6 +67,11 @@ class MethodForm(Container):
         return self._default if self.method.value == AUTO else str(self.method.value)
 
     @property
+    def form(self) -> ConfigForm:
+        """Fields of the settings of the chosen method."""
+        return self._shown_form()
+
+    @property
     def config(self) -> Config:
         """The method's settings as shown.
 
