@@ -88,7 +88,7 @@ class SparseGradients:
     presets: ClassVar[dict[str, BaseConfig]] = {
         "quick": SparseGradientsConfig(rounds=0),
         "balanced": SparseGradientsConfig(),
-        "best": SparseGradientsConfig(size=128),
+        "best": SparseGradientsConfig(rounds=4),
     }
     full_resolution: ClassVar[bool] = False
 

@@ -73,3 +73,11 @@ def test_grey_images_and_reduced_ones_work_and_marks_are_limited():
     assert part.shape == (2, 1, 80, 80)
     assert float(part[0, 0, 5:15].mean()) > 0.6
     assert float(part[1, 0, 65:75].mean()) > 0.6
+
+
+def test_taking_few_rows_at_a_time_changes_nothing(monkeypatch):
+    hints = torch.zeros(2, 1, 64, 64)
+    hints[0, 0, 4:8], hints[1, 0, :, 40:44] = 1, 1
+    whole = propagate(stripes(), hints)
+    monkeypatch.setattr("napari_bitsnet.core.solvers.propagation.ROWS", 1000)
+    assert torch.allclose(propagate(stripes(), hints), whole, atol=1e-5)

@@ -26,6 +26,8 @@ SHARES = (0.39, 0.49)
 """Variances of the two kernels."""
 DOUBT = 0.47
 """Variance of what a mark says: marked pixels carry some of the other sources' gradients too."""
+ROWS = 16384
+"""Pixels compared with the marked ones at a time: bounds the memory."""
 OPPONENT = torch.tensor(
     [[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, -(2**-0.5), 0.0], [6**-0.5, 6**-0.5, -2 * 6**-0.5]]
 )
@@ -80,7 +82,7 @@ def edge_features(image: Tensor) -> dict[str, Tensor]:
     return {name: values.flatten(1).T for name, values in features.items()}
 
 
-def propagate(image: Tensor, hints: Tensor, *, size: int = FAMILIAR_SIZE, marks: int = 400) -> Tensor:
+def propagate(image: Tensor, hints: Tensor, *, size: int = FAMILIAR_SIZE, marks: int = 1600) -> Tensor:
     """Estimate what part of each gradient belongs to each source.
 
     Parameters
@@ -124,7 +126,11 @@ def propagate(image: Tensor, hints: Tensor, *, size: int = FAMILIAR_SIZE, marks:
     gram = _likeness(known, known).double()
     gram.diagonal().add_(DOUBT)
     coefficients = torch.linalg.solve(gram, target.double()).to(image)
-    part = (_likeness(features, known) @ coefficients).T.reshape(sources, 1, *small) + 1 / sources
+    rows = (
+        _likeness({name: values[at : at + ROWS] for name, values in features.items()}, known) @ coefficients
+        for at in range(0, small[0] * small[1], ROWS)
+    )
+    part = torch.cat(list(rows)).T.reshape(sources, 1, *small) + 1 / sources
     part = part.clamp(0, 1)
     part = part / part.sum(dim=0, keepdim=True).clamp_min(1e-6)
     return F.interpolate(part, size=(height, width), mode="bilinear", align_corners=False)
