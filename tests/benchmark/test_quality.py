@@ -116,7 +116,7 @@ def test_a_folder_of_images_becomes_cases(tmp_path):
     for k in range(2):
         imsave(tmp_path / "xray" / f"chest{k}.png", image(k)[..., 0], check_contrast=False)
 
-    cases = list(folder_cases(tmp_path, size=32, n=2))
+    cases = [make() for _, make in folder_cases(tmp_path, size=32, n=2)]
     groups = {case.group for case in cases}
     assert {"reflections", "textures", "blind, Set5 + Set14", "blind, Set5 + Set14, grey"} < groups
     assert not any("reserved" in group for group in groups)

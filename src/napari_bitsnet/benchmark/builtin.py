@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_bitsnet.benchmark.case import Case, half_and_half, two_mixtures
+from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
 from napari_bitsnet.data.photographs import bundled_photograph
 
 WEIGHTS = {
@@ -14,6 +16,9 @@ WEIGHTS = {
     "hard": np.array([[0.6, 0.4], [0.5, 0.5]]),
 }
 """Weights of two mixtures, rows add to one; condition numbers 3.7 and 10."""
+
+NOISE = {"": 0.0, ", noise 2 %": 0.02}
+"""Standard deviation added to mixtures, on the [0, 1] scale."""
 
 PAIRS = [("astronaut", "coffee"), ("chelsea", "rocket"), ("coffee", "chelsea"), ("astronaut", "retina")]
 """Photographs of `skimage.data` that are superimposed."""
@@ -36,7 +41,12 @@ def panel_case(seed: int, size: int, n_guides: int, group: str, **arguments: flo
     )
 
 
-def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Case]:
+def photograph_pair(first: str, second: str, size: int) -> list[NDArray]:
+    """Return two photographs of scikit-image, (size, size, 3) in [0, 1]."""
+    return [bundled_photograph(first, size), bundled_photograph(second, size)]
+
+
+def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
     """Yield every case that needs no download.
 
     Parameters
@@ -46,18 +56,23 @@ def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Case]:
     n : int
         Panels a group.
     """
+    strata = {"": {}, ", aligned": {"misregistration": 0.0}, ", noise 2 %": {"noise": 0.02}}
     for n_guides, words in ((2, "two guides"), (1, "one guide")):
-        for seed in range(n):
-            yield panel_case(seed, size, n_guides, f"panel, {words}")
-        for seed in range(n):
-            yield panel_case(seed, size, n_guides, f"panel, {words}, aligned", misregistration=0.0)
-        for seed in range(n):
-            yield panel_case(seed, size, n_guides, f"panel, {words}, noise 2 %", noise=0.02)
+        for stratum, arguments in strata.items():
+            group = f"panel, {words}{stratum}"
+            for seed in range(n):
+                yield group, partial(panel_case, seed, size, n_guides, group, **arguments)
     for first, second in PAIRS:
-        pair = [bundled_photograph(first, size), bundled_photograph(second, size)]
+        name = f"{first} + {second}"
+
+        def mixtures(group: str, weights: NDArray, noise: float, of: tuple[str, str], name: str) -> Case:
+            return two_mixtures(name, group, photograph_pair(*of, size), weights, noise=noise)
+
+        def blind(group: str, of: tuple[str, str], name: str) -> Case:
+            return half_and_half(name, group, *photograph_pair(*of, size))
+
         for words, weights in WEIGHTS.items():
-            yield two_mixtures(f"{first} + {second}", f"two mixtures, {words} weights", pair, weights)
-            yield two_mixtures(
-                f"{first} + {second}", f"two mixtures, {words} weights, noise 2 %", pair, weights, noise=0.02
-            )
-        yield half_and_half(f"{first} + {second}", "blind, bundled", *pair)
+            for stratum, noise in NOISE.items():
+                group = f"two mixtures, {words} weights{stratum}"
+                yield group, partial(mixtures, group, weights, noise, (first, second), name)
+        yield "blind, bundled", partial(blind, "blind, bundled", (first, second), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,10 @@ class Case:
             return self.scored_mixture
         several = self.mixture.ndim == self.truths.ndim
         return self.mixture.mean(axis=0) if several else self.mixture
+
+
+Maker = tuple[str, Callable[[], Case]]
+"""A case's group, and what makes the case: groups that are not wanted cost nothing."""
 
 
 def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Case:

@@ -6,15 +6,16 @@ photographs that are not on the reserved list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.benchmark.builtin import WEIGHTS
-from napari_bitsnet.benchmark.case import Case, half_and_half, two_mixtures
+from napari_bitsnet.benchmark.builtin import NOISE, WEIGHTS
+from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
 from napari_bitsnet.data.photographs import fit
 
 SET_PAIRS = [
@@ -32,7 +33,7 @@ SET_PAIRS = [
 """The fixed list: ten pairs of Set5 and Set14, the BITS-Net paper's sets; ``set14/face`` is ``set5/head``."""
 
 
-def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Case]:
+def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
     """Yield the cases whose images are there.
 
     Parameters
@@ -58,8 +59,8 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Case]:
     if (data / "reflection").is_dir():
         yield from _reflections(data / "reflection", n)
     if (data / "double_dip" / "texture12.png").is_file():
-        first, second = (read(data / "double_dip" / f"texture{k}.png", size) for k in (12, 16))
-        yield half_and_half("texture12 + texture16", "textures", first, second)
+        paths = [data / "double_dip" / f"texture{k}.png" for k in (12, 16)]
+        yield "textures", partial(_pair, "textures", paths, size)
     if (data / "mri").is_dir():
         yield from _slices(data / "mri" / "mni_t1.tif", size)
     if (data / "xray").is_dir():
@@ -75,17 +76,34 @@ def read(path: Path, size: int) -> NDArray:
     return fit(gray2rgb(image) if image.ndim == 2 else image[..., :3], size)
 
 
-def _sets(data: Path, size: int) -> Iterator[Case]:
-    for first, second in SET_PAIRS:
-        pair = [read(data / f"{name}.png", size) for name in (first, second)]
-        name = f"{Path(first).name} + {Path(second).name}"
-        yield half_and_half(name, "blind, Set5 + Set14", *pair)
-        grey = [image.mean(axis=-1) for image in pair]
-        yield half_and_half(name, "blind, Set5 + Set14, grey", *grey)
+def _pair(group: str, paths: Sequence[Path], size: int, *, grey: bool = False, shares: float = 0.5) -> Case:
+    """Superimpose two photographs; `shares` is the first one's weight."""
+    pair = [read(path, size) for path in paths]
+    if grey:
+        pair = [image.mean(axis=-1) for image in pair]
+    case = half_and_half(f"{paths[0].stem} + {paths[1].stem}", group, *pair)
+    if shares == 0.5:
+        return case
+    factors = 2 * np.array([shares, 1 - shares], np.float32).reshape(2, *[1] * pair[0].ndim)
+    truths = case.truths * factors
+    return replace(case, truths=truths, mixture=truths.sum(axis=0))
+
+
+def _mixtures(group: str, paths: Sequence[Path], size: int, weights: NDArray, noise: float) -> Case:
+    pair = [read(path, size) for path in paths]
+    return two_mixtures(f"{paths[0].stem} + {paths[1].stem}", group, pair, weights, noise=noise)
+
+
+def _sets(data: Path, size: int) -> Iterator[Maker]:
+    for names in SET_PAIRS:
+        paths = [data / f"{name}.png" for name in names]
+        yield "blind, Set5 + Set14", partial(_pair, "blind, Set5 + Set14", paths, size)
+        group = "blind, Set5 + Set14, grey"
+        yield group, partial(_pair, group, paths, size, grey=True)
         for words, weights in WEIGHTS.items():
-            yield two_mixtures(name, f"two mixtures, Set5 + Set14, {words} weights", pair, weights)
-            noisy = f"two mixtures, Set5 + Set14, {words} weights, noise 2 %"
-            yield two_mixtures(name, noisy, pair, weights, noise=0.02)
+            for stratum, noise in NOISE.items():
+                group = f"two mixtures, Set5 + Set14, {words} weights{stratum}"
+                yield group, partial(_mixtures, group, paths, size, weights, noise)
 
 
 def reserved_photographs(folder: Path) -> list[Path]:
@@ -97,54 +115,61 @@ def reserved_photographs(folder: Path) -> list[Path]:
     return [folder / name for name in names if (folder / name).is_file()]
 
 
-def _reserved(folder: Path, size: int, n: int) -> Iterator[Case]:
+def _reserved(folder: Path, size: int, n: int) -> Iterator[Maker]:
     paths = reserved_photographs(folder)
     order = np.random.default_rng(0).permutation(len(paths))
+    group, unequal = "blind, reserved photographs", "blind, reserved photographs, weights .65/.35"
     for i in range(min(n, len(paths) // 2)):
-        first, second = paths[order[2 * i]], paths[order[2 * i + 1]]
-        pair = [read(path, size) for path in (first, second)]
-        yield half_and_half(f"{first.stem} + {second.stem}", "blind, reserved photographs", *pair)
+        pair = [paths[order[2 * i]], paths[order[2 * i + 1]]]
+        yield group, partial(_pair, group, pair, size)
         if i < n // 2:
-            case = half_and_half(
-                f"{first.stem} + {second.stem}", "blind, reserved photographs, weights .65/.35", *pair
-            )
-            truths = case.truths * np.array([1.3, 0.7], np.float32).reshape(2, 1, 1, 1)
-            yield replace(case, truths=truths, mixture=truths.sum(axis=0))
+            yield unequal, partial(_pair, unequal, pair, size, shares=0.65)
 
 
-def _reflections(folder: Path, n: int) -> Iterator[Case]:
+def _reflections(folder: Path, n: int) -> Iterator[Maker]:
+    for path in sorted(folder.glob("*_mixture.png"))[:n]:
+        yield "reflections", partial(_reflection, path)
+
+
+def _reflection(path: Path) -> Case:
     from skimage.io import imread
 
-    for path in sorted(folder.glob("*_mixture.png"))[:n]:
-        stem = path.name.removesuffix("_mixture.png")
-        images = [imread(folder / f"{stem}_{kind}.png") for kind in ("mixture", "transmission", "reflection")]
-        mixture, *truths = (image.astype(np.float32)[..., :3] for image in images)
-        yield Case(stem, "reflections", "separate", mixture, np.stack(truths), lo=0.0, hi=255.0)
+    stem = path.name.removesuffix("_mixture.png")
+    kinds = ("mixture", "transmission", "reflection")
+    images = [imread(path.with_name(f"{stem}_{kind}.png")).astype(np.float32)[..., :3] for kind in kinds]
+    mixture, *truths = images
+    return Case(stem, "reflections", "separate", mixture, np.stack(truths), lo=0.0, hi=255.0)
 
 
-def _slices(path: Path, size: int) -> Iterator[Case]:
+def _slices(path: Path, size: int) -> Iterator[Maker]:
+    for z in (20, 28, 36, 44):
+        yield "MRI slices", partial(_slice_pair, path, z, z + 14, size)
+
+
+def _slice_pair(path: Path, first: int, second: int, size: int) -> Case:
     from tifffile import imread
 
     volume = imread(path).astype(np.float32)
-    for z in (20, 28, 36, 44):
-        first, second = (fit(volume[k] / volume.max(), size) for k in (z, z + 14))
-        yield half_and_half(f"slices {z} + {z + 14}", "MRI slices", first, second)
+    pair = [fit(volume[z] / volume.max(), size) for z in (first, second)]
+    return half_and_half(f"slices {first} + {second}", "MRI slices", *pair)
 
 
-def _chests(folder: Path, size: int) -> Iterator[Case]:
+def _chests(folder: Path, size: int) -> Iterator[Maker]:
     paths = sorted(folder.glob("*.png"))
-    for first, second in zip(paths[::2], paths[1::2], strict=False):
-        # a toy: displayed grey levels are taken as transmitted intensities, which they are not
-        truths = np.stack(
-            [-np.log((1 + 254 * read(p, size).mean(axis=-1)) / 255) / 2 for p in (first, second)]
-        )
-        density = truths.sum(axis=0)
-        yield Case(
-            f"{first.stem} + {second.stem}",
-            "chest X-rays in optical density (toy)",
-            "separate",
-            np.exp(-density).astype(np.float32),
-            truths.astype(np.float32),
-            options={"mixing": "attenuation", "blank": 1.0},
-            scored_mixture=density.astype(np.float32),
-        )
+    for pair in zip(paths[::2], paths[1::2], strict=False):
+        yield "chest X-rays in optical density (toy)", partial(_chest_pair, pair, size)
+
+
+def _chest_pair(paths: Sequence[Path], size: int) -> Case:
+    """A toy: displayed grey levels are taken as transmitted intensities, which they are not."""
+    truths = np.stack([-np.log((1 + 254 * read(p, size).mean(axis=-1)) / 255) / 2 for p in paths])
+    density = truths.sum(axis=0).astype(np.float32)
+    return Case(
+        f"{paths[0].stem} + {paths[1].stem}",
+        "chest X-rays in optical density (toy)",
+        "separate",
+        np.exp(-density),
+        truths.astype(np.float32),
+        options={"mixing": "attenuation", "blank": 1.0},
+        scored_mixture=density,
+    )

@@ -51,15 +51,15 @@ class Plan:
         if self.data is not None:
             sources.append(folder_cases(self.data, self.size, self.n))
         for source in sources:
-            for case in source:
-                if not self.groups or any(part in case.group for part in self.groups):
-                    yield case
+            for group, make in source:
+                if not self.groups or any(part in group for part in self.groups):
+                    yield make()
 
     def command(self) -> str:
         """The command line that measures this."""
         parts = [f"napari-bitsnet benchmark --methods {','.join(self.contenders)}"]
         parts.append(f"--size {self.size} --n {self.n} --seeds {self.seeds}")
-        parts += [f'--groups "{",".join(self.groups)}"'] if self.groups else []
+        parts += [f'--group "{group}"' for group in self.groups]
         parts += ["--data DIR"] if self.data else []
         return " ".join(parts)
 

@@ -20,9 +20,10 @@ def benchmark(
     methods: Annotated[
         str, typer.Option(help="Contenders, comma-separated: method or method:preset; or auto.")
     ] = CONTENDERS,
-    groups: Annotated[
-        str, typer.Option(help="Only groups of cases whose name contains one of these, comma-separated.")
-    ] = "",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Only groups of cases whose name contains this; may be given several times."),
+    ] = None,
     size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the images in pixels.")] = 256,
     n: Annotated[int, typer.Option(min=1, max=100, help="Panels, random pairs and triplets a group.")] = 4,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each, with seeds 0, 1, …")] = 1,
@@ -34,10 +35,8 @@ def benchmark(
 
     from napari_bitsnet.benchmark.run import Plan, run_benchmark
 
-    def split(text: str) -> list[str]:
-        return [part.strip() for part in text.split(",") if part.strip()]
-
-    plan = Plan(split(methods), data, split(groups), size, n, seeds, device)
+    contenders = [part.strip() for part in methods.split(",") if part.strip()]
+    plan = Plan(contenders, data, group or [], size, n, seeds, device)
     with tqdm(unit="row") as progress:
 
         def show(row: dict) -> None:
