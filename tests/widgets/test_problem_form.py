@@ -178,3 +178,23 @@ def test_a_new_parent_does_not_bring_back_old_entries(qtbot):
     home = Container(widgets=[menu])
     qtbot.addWidget(home.native)
     assert menu.choices == ("b",)
+
+
+def test_choosing_fewer_layers_empties_the_other_pickers(form, add):
+    layers = [add(f"image {k}") for k in range(4)]
+    form.task.apply("multi_mixture", {})
+    form.inputs.choose("mixture", layers)
+    form.inputs.choose("mixture", layers[2:])
+    assert [layer for layer in form.inputs.chosen("mixture") if layer is not None] == layers[2:]
+    form.task.apply("xray", {})
+    form.inputs.choose("mixture", layers[:1])
+    form.task.apply("multi_mixture", {})
+    assert form.inputs.chosen("mixture")[:2] == [layers[0], None]
+
+
+def test_of_several_mixtures_no_more_than_two_of_one_kind_are_proposed(form, add, image):
+    for k in range(3):
+        add(f"photograph {k}", (np.stack([image] * 3, axis=-1) * 255).astype(np.uint8), rgb=True)
+        add(f"image {k}")
+    form.task.apply("multi_mixture", {})
+    assert [layer and layer.name for layer in form.inputs.chosen("mixture")] == ["painting", "image 0", None]

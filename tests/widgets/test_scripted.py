@@ -7,6 +7,8 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_bitsnet as nb
+from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.data.synthetic import photograph_mixtures
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 
@@ -58,3 +60,30 @@ def test_unknown_options_are_refused_before_any_work(viewer):
     with pytest.raises(ValueError, match="Unknown setting 'colour'"):
         nb.separate_layer(viewer, viewer.layers[0], colour=True)
     assert len(viewer.layers) == 1
+
+
+def test_guides_and_several_mixtures_give_the_numbers_of_python_too(undocked):
+    made = simulate_panel(0, (48, 56))
+    viewer, widget = undocked.viewer, undocked.widget
+    viewer.layers.clear()
+    xray = viewer.add_image(made.mixture, name="x-ray")
+    guides = [viewer.add_image(g, name=f"guide {k}", rgb=True) for k, g in enumerate(made.guides)]
+    widget.task.apply("xray", {})
+    widget.inputs.choose("mixture", [xray])
+    widget.inputs.choose("guides", guides)
+    widget.method.preset.choose("quick")
+    run = widget.run()
+    undocked.wait_idle()
+    expected = nb.run("xray", made.mixture, guides=made.guides, preset="quick")
+    assert {layer.metadata["napari-bitsnet"]["output"] for layer in run.layers} == set(expected.outputs)
+    np.testing.assert_array_equal(run.layers[0].data, expected.outputs["source_1"])
+
+    pair = photograph_mixtures(0, (48, 56)).mixtures
+    layers = [viewer.add_image(m, name=f"mixture {k}", rgb=True) for k, m in enumerate(pair)]
+    widget.task.apply("multi_mixture", {})
+    widget.inputs.choose("mixture", layers)
+    run = widget.run()
+    undocked.wait_idle()
+    expected = nb.run("multi_mixture", list(pair), preset="quick")
+    np.testing.assert_array_equal(run.layers[0].data, expected.outputs["source_1"] / np.float32(255))
+    assert [layer.metadata["napari-bitsnet"]["output"] for layer in run.layers] == ["source_1", "source_2"]

@@ -53,6 +53,7 @@ class LayerPicker(Container):
         optional: bool,
         name: str = "",
     ) -> None:
+        self.optional = optional
         self._combo = ComboBox(
             choices=lambda _: [layer for layer in viewer.layers if isinstance(layer, kinds)],
             nullable=optional,
@@ -140,7 +141,7 @@ class LayerInputs(Container):
         return [picker.value for picker in self._pickers.get(name, [])]
 
     def choose(self, name: str, layers: Sequence[Any]) -> None:
-        """Choose the layers of an input.
+        """Choose the layers of an input; further pickers of it are emptied.
 
         Raises
         ------
@@ -149,12 +150,15 @@ class LayerInputs(Container):
         """
         if name not in self._pickers:
             raise ValueError(f"This task has no input {name!r}. It has: {', '.join(self._pickers)}.")
+        self._touched = True
+        pickers = self._pickers[name]
         for k, layer in enumerate(layers):
-            if k >= len(self._pickers[name]):
-                raise ValueError(
-                    f"Expected at most {len(self._pickers[name])} layers for {name}, got {len(layers)}."
-                )
-            self._pickers[name][k].value = layer
+            if k >= len(pickers):
+                raise ValueError(f"Expected at most {len(pickers)} layers for {name}, got {len(layers)}.")
+            pickers[k].value = layer
+        for picker in pickers[len(layers) :]:
+            if picker.optional:
+                picker.value = None
 
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew."""
@@ -229,11 +233,13 @@ class LayerInputs(Container):
             return
         self._kept = first
         same = [layer for layer in own if layer != first and layer.data.shape[:2] == first.data.shape[:2]]
-        likely = {"mixture": [first, *same], "guides": [layer for layer in same if layer.rgb]}
+        like = [layer for layer in same if layer in mixtures and layer.rgb == first.rgb]
+        others = [layer for layer in like if layer in samples] if samples else like[:1]
+        likely = {"mixture": [first, *others], "guides": [layer for layer in same if layer.rgb]}
         with self._proposals():
             for each in self._inputs:
                 if each.name == "mixture" or (each.required and each.name in likely):
-                    for picker, layer in zip(self._pickers[each.name], likely[each.name], strict=False):
+                    for picker, layer in zip(list(self._pickers[each.name]), likely[each.name], strict=False):
                         picker.value = layer
 
     @contextmanager
