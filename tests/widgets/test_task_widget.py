@@ -313,7 +313,13 @@ def test_a_changed_form_gives_the_memory_back(undocked, fake_run):
 
 def test_settings_come_back_as_they_were_given(undocked):
     changed = undocked.widget.settings.updated(
-        {"preset": "quick", "settings": {"iterations": 7}, "seed": 3, "options": {"n_sources": 3}}
+        {
+            "method": "bitsnet",
+            "preset": "quick",
+            "settings": {"iterations": 7},
+            "seed": 3,
+            "options": {"n_sources": 3},
+        }
     )
     undocked.widget.settings = changed
     assert undocked.widget.settings == changed
