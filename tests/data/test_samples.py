@@ -37,7 +37,9 @@ def test_colours_are_as_napari_shows_them(layers):
 def test_truths_are_hidden_and_explain_the_mixture(layers):
     truths = part(layers, "truth")
     assert len(truths) == 2
-    assert all(not look["visible"] for _, look, _ in layers if look["metadata"][SAMPLE_KEY]["role"] == "truth")
+    assert all(
+        not look["visible"] for _, look, _ in layers if look["metadata"][SAMPLE_KEY]["role"] == "truth"
+    )
     for mixture in part(layers, "mixture"):
         columns = np.stack([truth.ravel() for truth in truths], axis=1).astype(float)
         observed = mixture.ravel().astype(float)
