@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 import torch
 
+from napari_bitsnet.core.metrics import score
 from napari_bitsnet.core.networks.cascade import Cascade
 from napari_bitsnet.core.networks.weights import save_tensors
 from napari_bitsnet.core.problem import Problem, Traits
@@ -180,3 +182,26 @@ def test_files_that_are_no_weights(tmp_path: Path):
         ValueError, match=r"Expected weights written by napari-bitsnet, got .* without its record"
     ):
         load_network(path)
+
+
+def _bundled_photographs() -> torch.Tensor:
+    """The centres of four photographs that come with scikit-image, (4, 3, 128, 128) in [0, 1]."""
+    from napari_bitsnet.data.photographs import bundled_photograph
+
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    photographs = [torch.from_numpy(bundled_photograph(name, 128)) for name in names]
+    return torch.stack(photographs).permute(0, 3, 1, 2).float()
+
+
+def test_the_shipped_weights_separate_photographs():
+    """Better than the mixture, on average over six pairs that were not trained on; and small enough to ship."""
+    assert feedforward.shipped_weights().stat().st_size < 20e6
+    gains = []
+    for truths in combinations(_bundled_photographs() / 2, 2):
+        shares = torch.stack(truths)
+        method = Feedforward()
+        state = method.start(Problem(shares.sum(dim=0, keepdim=True)), device="cpu", seed=0)
+        list(method.advance(state))
+        found, true = (x.permute(0, 2, 3, 1).numpy() for x in (method.answer(state)["sources"], shares))
+        gains.append(score(found, true, true.sum(axis=0), lo=0, hi=1)["mean_gain_offset_free"])
+    assert sum(gains) / len(gains) > 0.5
