@@ -85,3 +85,15 @@ def test_only_the_plane_asked_for_is_read():
 def test_doubtful_axes_are_refused(shape, axes, message):
     with pytest.raises(ValueError, match=message):
         Planes(np.zeros(shape), axes)
+
+
+def test_colour_taken_for_a_stack_is_refused():
+    with pytest.raises(ValueError, match="got 3 pixels along X with axes='ZYX'.*colour channels are C"):
+        Planes(np.zeros((64, 64, 3)), "ZYX")
+
+
+def test_file_names_are_no_images():
+    with pytest.raises(TypeError, match=r"got a file name: read it first, for example tifffile.imread"):
+        Planes("scan.tif")
+    with pytest.raises(TypeError, match="array for guide 1, got a file name"):
+        Planes(np.zeros((5, 7))).match("front.tif", "guide 1")

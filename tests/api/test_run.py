@@ -192,7 +192,7 @@ def test_bad_settings_are_refused_before_any_work(mixture, arguments, message):
 
 
 def test_unknown_tasks_list_the_known_ones(mixture):
-    with pytest.raises(ValueError, match=r"Unknown task 'x-ray'. Known: .*separate"):
+    with pytest.raises(ValueError, match=r"Unknown task 'x_ray'. Known: .*separate"):
         api.run("x-ray", mixture)
 
 
@@ -221,3 +221,20 @@ def test_warnings_point_at_the_line_that_called(mixture, call):
     with pytest.warns(NotSeparatedWarning) as caught:
         call(mixture, method="half", settings={"amplitude": 1e-3})
     assert caught[0].filename == __file__
+
+
+def test_guides_are_a_list(mixture):
+    with pytest.raises(TypeError, match="Expected a list of guides"):
+        api.run("xray", mixture, guides=mixture)
+
+
+def test_tasks_may_be_spelt_as_on_the_command_line():
+    with pytest.raises(ValueError, match="several mixtures"):
+        api.run("multi-mixture", np.zeros((16, 16)))
+
+
+def test_a_result_prints_as_a_summary(mixture):
+    text = repr(api.separate(mixture, method="half", preset="quick"))
+    assert text.startswith("Result of separate by half (quick), 2 iterations")
+    assert "source_1: float32 (16, 18)" in text
+    assert len(text.splitlines()) == 4

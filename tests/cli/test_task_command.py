@@ -163,9 +163,25 @@ def test_finished_inputs_are_skipped_unless_told(toy, call, scan, tmp_path):
     arguments = ("separate", scan, "-o", tmp_path, *TOY)
     call(*arguments)
     before = sources(tmp_path)
-    code, text = call(*arguments, "--seed", 5)
+    code, text = call(*arguments)
     assert code == SUCCESS
     assert "scan: finished before, skipped" in text
+    np.testing.assert_array_equal(sources(tmp_path), before)
+
+
+def test_another_run_is_not_taken_for_this_one(toy, call, scan, tmp_path):
+    arguments = ("separate", scan, "-o", tmp_path, *TOY)
+    call(*arguments)
+    before = sources(tmp_path)
+    code, text = call(*arguments, "--seed", 5)
+    assert code == FAILURE
+    assert "holds another run of that name, with other seed: choose another folder" in text
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b/scan.tif"
+    tifffile.imwrite(other, tifffile.imread(scan))
+    code, text = call("separate", other, "-o", tmp_path, *TOY)
+    assert code == FAILURE
+    assert "with other input files" in text
     np.testing.assert_array_equal(sources(tmp_path), before)
     call(*arguments, "--seed", 5, "--overwrite")
     assert (sources(tmp_path) != before).any()
@@ -271,7 +287,7 @@ def test_ctrl_c_is_handed_back(toy, call, scan, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
 def test_ctrl_c_in_a_terminal(scan, tmp_path):
     command = [sys.executable, "-m", "napari_bitsnet", "separate", scan, "-o", tmp_path / "out"]
-    command += ["--preset", "quick", "--iterations", "100000", "--device", "cpu"]
+    command += ["--method", "bitsnet", "--preset", "quick", "--iterations", "100000", "--device", "cpu"]
     run = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         said = ""

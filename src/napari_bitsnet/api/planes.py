@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ class Planes:
     """
 
     def __init__(self, array: Any, axes: str | None = None, *, several: bool = False) -> None:
+        if isinstance(array, str | Path):
+            raise TypeError(
+                f"Expected an array, got a file name: read it first, for example tifffile.imread({str(array)!r})."
+            )
         if isinstance(array, Sequence):
             shapes = {np.shape(a) for a in array}
             if len(shapes) > 1:
@@ -46,6 +51,12 @@ class Planes:
             self.axes = "M" + plane_axes(shape[1:], axes)
         else:
             self.axes = plane_axes(shape, axes)
+        thin = [a for a in "YX" if shape[self.axes.index(a)] in (3, 4) and len(shape) > 2]
+        if thin:
+            raise ValueError(
+                f"Expected images, got {shape[self.axes.index(thin[0])]} pixels along {thin[0]} with axes={self.axes!r} for "
+                f"shape {shape}: colour channels are C, for example axes='YXC'."
+            )
         self._plane_axes = [a for a in "MYXC" if a in self.axes]
         self.stack_axes = [a for a in self.axes if a not in self._plane_axes]
         self.stack_shape = tuple(shape[self.axes.index(a)] for a in self.stack_axes)
@@ -64,6 +75,8 @@ class Planes:
         """Return `other` as planes over the same stack: it has the same stack axes, or is one plane for all."""
         if other is None:
             return None
+        if isinstance(other, str | Path):
+            raise TypeError(f"Expected an array for {what}, got a file name: read it first.")
         other = other if hasattr(other, "shape") else np.asarray(other)
         shape, own = tuple(other.shape), tuple(self.array.shape)
         spatial = tuple(a for a in self.axes if a in "YX" or a in self.stack_axes)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.api.runner import Session
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """Named outputs, what they mean, and how to get them again.
 
@@ -34,6 +34,16 @@ class Result:
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
     state: Session | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        made = self.provenance
+        lines = [
+            f"Result of {made['task']} by {made['method']} ({made['preset']}), "
+            f"{made['iterations']} iterations, {made['seconds']} s",
+            *(f"  {name}: {value.dtype} {value.shape}" for name, value in self.outputs.items()),
+            *(f"  warning: {text}" for text in self.warnings),
+        ]
+        return "\n".join(lines)
 
     @property
     def sources(self) -> NDArray:

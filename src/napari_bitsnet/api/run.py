@@ -32,7 +32,7 @@ def make_task(settings: RunSettings) -> Task:
     ValueError
         If the task or an option is unknown, or an option is out of range.
     """
-    task = TASKS.get(settings.task)
+    task = TASKS.get(settings.task.replace("-", "_"))  # as the command line spells it
     return task(task.Config().updated(settings.options))
 
 
@@ -131,6 +131,10 @@ def _run_planes(
     stop: Stop | None,
 ) -> Run:
     """Run every plane of a stack and put the outputs together."""
+    if hasattr(guides, "shape") or isinstance(guides, str):
+        raise TypeError(
+            "Expected a list of guides, one image or None a source, got a single one: guides=[image, None]."
+        )
     guide_planes = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
     hint_planes, mask_planes = planes.match(hints, "hints"), planes.match(mask, "the mask")
 

@@ -14,7 +14,8 @@ import typer
 
 from napari_bitsnet.api import RunSettings, iter_run
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.saving import is_finished, save_result
+from napari_bitsnet.api.records import read_record
+from napari_bitsnet.api.saving import is_finished, record_path, save_result
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
@@ -62,10 +63,10 @@ class Batch:
         failed = 0
         with Interrupt() as interrupt:
             for job in jobs:
-                if not self.overwrite and is_finished(self.folder, job.stem):
-                    typer.echo(f"{job.stem}: finished before, skipped (--overwrite does it again)")
-                    continue
                 try:
+                    if not self.overwrite and self._finished(job):
+                        typer.echo(f"{job.stem}: finished before, skipped (--overwrite does it again)")
+                        continue
                     with warning_lines(job.stem):
                         self._do(job, interrupt)
                 except (TypeError, ValueError, OSError, MemoryError) as error:
@@ -79,6 +80,30 @@ class Batch:
         if failed and len(jobs) > 1:
             typer.echo(f"error: {failed} of {len(jobs)} inputs failed", err=True)
         return FAILURE if failed else SUCCESS
+
+    def _finished(self, job: Job) -> bool:
+        """Whether this very run, with these inputs and settings, was written in full.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds another run under the same name, which must not be taken for this one.
+        """
+        if not is_finished(self.folder, job.stem):
+            return False
+        record = read_record(record_path(self.folder, job.stem))
+        before, now = dict(record["settings"]), self.settings.model_dump(mode="json")
+        if self.settings.axes is None:  # then they are the file's
+            before["axes"] = None
+        differing = sorted(name for name in now if before.get(name) != now[name])
+        if record.get("inputs") != job.record:
+            differing.append("input files")
+        if differing:
+            raise ValueError(
+                f"{self.folder} holds another run of that name, with other {', '.join(differing)}: choose another "
+                "folder with --out, or replace it with --overwrite."
+            )
+        return True
 
     def _do(self, job: Job, interrupt: Interrupt) -> None:
         images = job.read()
