@@ -88,7 +88,7 @@ def test_doubtful_axes_are_refused(shape, axes, message):
 
 
 def test_colour_taken_for_a_stack_is_refused():
-    with pytest.raises(ValueError, match="got 3 pixels along X with axes='ZYX'.*colour channels are C"):
+    with pytest.raises(ValueError, match=r"got 3 pixels along X with axes='ZYX'.*colour channels are C"):
         Planes(np.zeros((64, 64, 3)), "ZYX")
 
 

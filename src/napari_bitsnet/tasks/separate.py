@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Input, Inputs
 from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
 
@@ -44,12 +43,8 @@ class Separate:
         return Traits(n_sources=self.config.n_sources, has_hints=has_hints)
 
     def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`: what scored highest in paired tests (docs, benchmark)."""
-        for name in ("sparse_gradients", "feedforward") if traits.has_hints else ("feedforward",):
-            method = METHODS.get(name)
-            if method(method.presets["balanced"]).supports(traits) is None:
-                return name
-        return "bitsnet"
+        """See `Task.default_method`: the closed form where there are hints, which networks do not beat."""
+        return "sparse_gradients" if traits.has_hints else "bitsnet"
 
     def build(self, inputs: Inputs) -> Problem:
         """See `Task.build`."""
