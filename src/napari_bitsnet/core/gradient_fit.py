@@ -71,7 +71,8 @@ def fit_gradients(
     Parameters
     ----------
     pieces : iterable of Piece
-        Read ``rounds + 2`` times: a list, or an iterable that makes its pieces anew each time.
+        A list, whose difference rows are kept between rounds, or an iterable that makes its pieces anew each
+        time and is read ``rounds + 2`` times.
     precision : Tensor of shape (N,)
         P, the diagonal: one over the variance expected of each coefficient.
     scales : int
@@ -100,11 +101,16 @@ def fit_gradients(
     solution = first.target.new_zeros((len(precision), len(first.target)))
     precision = precision.double().cpu()
     pull = precision[:, None] * (0 * solution if prior is None else prior).double().cpu()  # P p
-    misfits = _misfits(pieces, solution, scales)
+    kept = list(_rows(pieces, scales)) if isinstance(pieces, list) else None
+
+    def rows() -> Iterable[Rows]:
+        return _rows(pieces, scales) if kept is None else kept
+
+    misfits = _misfits(rows(), solution, scales)
     for turn in range(rounds):
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
-        for scale, features, target in _rows(pieces, scales):
+        for scale, features, target in rows():
             size = (target - features @ solution).square().mean(dim=1).sqrt()
             m = misfits[scale]
             weight = (
@@ -117,13 +123,17 @@ def fit_gradients(
             counts[scale] += len(size)
         solution = torch.linalg.solve(gram, cross).to(solution)
         misfits = [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
-    return GradientFit(solution, _misfits(pieces, solution, scales))
+    return GradientFit(solution, _misfits(rows(), solution, scales))
 
 
-def _misfits(pieces: Iterable[Piece], solution: Tensor, scales: int) -> list[float]:
+Rows = tuple[int, Tensor, Tensor]
+"""Scale, and difference rows of features (R, N) and target (R, C)."""
+
+
+def _misfits(rows: Iterable[Rows], solution: Tensor, scales: int) -> list[float]:
     """Mean absolute residual of each scale, at least `LEAST`."""
     totals, counts = [0.0] * scales, [0] * scales
-    for scale, features, target in _rows(pieces, scales):
+    for scale, features, target in rows:
         totals[scale] += float((target - features @ solution).square().mean(dim=1).sqrt().sum())
         counts[scale] += len(target)
     if not counts[0]:
@@ -131,7 +141,7 @@ def _misfits(pieces: Iterable[Piece], solution: Tensor, scales: int) -> list[flo
     return [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
 
 
-def _rows(pieces: Iterable[Piece], scales: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+def _rows(pieces: Iterable[Piece], scales: int) -> Iterator[Rows]:
     """Difference rows of every piece at every scale that it is large enough for."""
     for piece in pieces:
         for scale in range(scales):

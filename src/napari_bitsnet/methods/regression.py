@@ -45,7 +45,7 @@ class RegressionConfig(BaseConfig):
     bending: int = setting(
         6, "Half waves of the displacement along each side; 1 is a sub-pixel shift.", ge=1, le=12, step=1
     )
-    steps: int = setting(8, "Largest number of registration steps.", ge=1, le=30, step=1)
+    steps: int = setting(5, "Largest number of registration steps.", ge=1, le=30, step=1)
     drift: int = setting(
         3, "Half waves, and one, along which a colour's density may drift; 1 is no drift.", ge=1, le=6, step=1
     )
@@ -56,7 +56,7 @@ class RegressionConfig(BaseConfig):
         0.03, "Standard deviation expected of a density's drift (ridge).", ge=0.001, le=10, step=0.01
     )
     scales: int = setting(4, "Scales at which gradients are compared.", ge=1, le=8, step=1)
-    rounds: int = setting(6, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
+    rounds: int = setting(4, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
     pixels: int = setting(
         2**19,
         "Pixels that are fitted to; of larger images, evenly spaced squares.",
@@ -92,7 +92,7 @@ class Regression:
     presets: ClassVar[dict[str, BaseConfig]] = {
         "quick": RegressionConfig(centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4),
         "balanced": RegressionConfig(),
-        "best": RegressionConfig(centres=128, width=0.05, drift=4, steps=12, pixels=2**20),
+        "best": RegressionConfig(centres=128, width=0.05, drift=4, steps=12, rounds=6, pixels=2**20),
     }
     full_resolution: ClassVar[bool] = True
 
