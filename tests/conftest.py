@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+# small images: a second thread costs more than it brings, most of all where another process runs
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 HEADLESS = sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)
 if HEADLESS:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

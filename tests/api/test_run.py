@@ -238,3 +238,12 @@ def test_a_result_prints_as_a_summary(mixture):
     assert text.startswith("Result of separate by half (quick), 2 iterations")
     assert "source_1: float32 (16, 18)" in text
     assert len(text.splitlines()) == 4
+
+
+def test_feature_maps_come_along_on_request(mixture):
+    settings = {"features": True, "start": "none"}
+    result = api.separate(mixture, method="bitsnet", preset="quick", settings=settings, iterations=2)
+    assert result.outputs["features_1"].shape == result.outputs["features_2"].shape
+    assert result.outputs["features_1"].shape[1:] == mixture.shape
+    assert not np.array_equal(result.outputs["features_1"], result.outputs["features_2"])
+    assert len(result.sources) == 2

@@ -412,3 +412,12 @@ def test_list_settings_of_a_method(toy, call):
     code, text = call("list", "toy", "--preset", "no")
     assert code == BAD_USAGE
     assert "Unknown preset 'no'. Known: quick, balanced, best" in text
+
+
+def test_feature_maps_are_written_when_asked_for(call, scan, tmp_path):
+    arguments = ["--method", "bitsnet", "--preset", "quick", "--set", "start=none", "--set", "features=true"]
+    code, _ = call("separate", scan, "-o", tmp_path / "out", *arguments, "--iterations", 2)
+    assert code == SUCCESS
+    maps = tifffile.imread(tmp_path / "out/scan_features_1.tif")
+    assert maps.ndim == 3
+    assert maps.shape[1:] == tifffile.imread(tmp_path / "out/scan_source_1.tif").shape

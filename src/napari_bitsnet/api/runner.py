@@ -42,8 +42,12 @@ class Session:
     losses: dict[str, Any] | None = None
 
     def outputs(self) -> dict[str, NDArray]:
-        """The named outputs so far, on the host, in the mixture's units."""
-        return self.task.outputs(self.problem, self.method.answer(self.state), self.inputs)
+        """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
+        answer = self.method.answer(self.state)
+        outputs = self.task.outputs(self.problem, answer, self.inputs)
+        for k, maps in enumerate(answer.get("features", ())):  # (K, C_f, H, W), on request
+            outputs[f"features_{k + 1}"] = maps.cpu().numpy()
+        return outputs
 
     def advance(
         self,

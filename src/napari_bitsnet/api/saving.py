@@ -116,6 +116,9 @@ def save_result(
     folder, record = Path(folder), record_path(folder, stem)
     planes = Planes(mixture, result.provenance["settings"]["axes"], several=_several(result))
     axes = {name: image_axes(output, planes) for name, output in result.outputs.items()}
+    shown = dict(axes)
+    for name in (name for name in axes if name.startswith("features_")):
+        axes[name], shown[name] = "".join(planes.stack_axes) + "CYX", None  # many channels: no picture
     files = {name: f"{stem}_{name}.tif" for name in result.outputs if axes[name]}
     files["preview"] = f"{stem}_preview.png"
     earlier = _files_of(record)
@@ -126,7 +129,7 @@ def save_result(
             with atomically(folder / files[name]) as path:
                 write_tiff(path, result.outputs[name], letters, calibration)
     with atomically(folder / files["preview"]) as path:
-        _write_png(path, draw_preview(result, planes, axes))
+        _write_png(path, draw_preview(result, planes, shown))
     for name in earlier - set(files.values()):
         (folder / name).unlink(missing_ok=True)
 
