@@ -80,7 +80,7 @@ _PAPER = BitsNetConfig(
     keep="last",
     early_stopping=False,
 )
-# ALGORITHMS: what the released code does where it departs from the paper
+# what the released code does where it departs from the paper
 _OFFICIAL = {
     "feature_channels": 3,
     "squash_features": True,
