@@ -27,6 +27,8 @@ class Plan:
         Folder of measuring images; without it, built-in cases only.
     groups : sequence of str
         Only groups whose name contains one of these; empty for all.
+    names : sequence of str
+        Only cases whose name contains one of these; empty for all.
     size : int
         Side of the images in pixels.
     n : int
@@ -40,6 +42,7 @@ class Plan:
     contenders: Sequence[str]
     data: Path | None = None
     groups: Sequence[str] = ()
+    names: Sequence[str] = ()
     size: int = 256
     n: int = 4
     seeds: int = 1
@@ -52,14 +55,18 @@ class Plan:
             sources.append(folder_cases(self.data, self.size, self.n))
         for source in sources:
             for group, make in source:
-                if not self.groups or any(part in group for part in self.groups):
-                    yield make()
+                if self.groups and not any(part in group for part in self.groups):
+                    continue
+                case = make()
+                if not self.names or any(part in case.name for part in self.names):
+                    yield case
 
     def command(self) -> str:
         """The command line that measures this."""
         parts = [f"napari-bitsnet benchmark --methods {','.join(self.contenders)}"]
         parts.append(f"--size {self.size} --n {self.n} --seeds {self.seeds}")
         parts += [f'--group "{group}"' for group in self.groups]
+        parts += [f'--case "{name}"' for name in self.names]
         parts += ["--data DIR"] if self.data else []
         return " ".join(parts)
 

@@ -24,6 +24,10 @@ def benchmark(
         list[str] | None,
         typer.Option(help="Only groups of cases whose name contains this; may be given several times."),
     ] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(help="Only cases whose name contains this; may be given several times."),
+    ] = None,
     size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the images in pixels.")] = 256,
     n: Annotated[int, typer.Option(min=1, max=100, help="Panels, random pairs and triplets a group.")] = 4,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each, with seeds 0, 1, …")] = 1,
@@ -36,7 +40,7 @@ def benchmark(
     from napari_bitsnet.benchmark.run import Plan, run_benchmark
 
     contenders = [part.strip() for part in methods.split(",") if part.strip()]
-    plan = Plan(contenders, data, group or [], size, n, seeds, device)
+    plan = Plan(contenders, data, group or [], case or [], size, n, seeds, device)
     with tqdm(unit="row") as progress:
 
         def show(row: dict) -> None:
