@@ -16,7 +16,7 @@ def ones(*shape: int) -> torch.Tensor:
     ("arguments", "text"),
     [
         ({"observations": ones(3, 8, 9)}, r"Expected observations \(M, C, H, W\), got shape \(3, 8, 9\)"),
-        ({"n_sources": 1}, "Expected at least 2 sources, got 1"),
+        ({"n_sources": 0}, "Expected at least 1 source, got 0"),
         ({"guides": (None,)}, "one guide .* for each of the 2 sources, got 1"),
         ({"guides": (None, ones(1, 3, 8, 8))}, r"Expected guide 2 of \(8, 9\) pixels \(Y, X\), got \(8, 8\)"),
         ({"hints": ones(2, 1, 4, 9)}, r"Expected hints of \(8, 9\) pixels \(Y, X\), got \(4, 9\)"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari_bitsnet.api import Result
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Case:
         What the method sees.
     truths : ndarray of shape (K, Y, X[, C])
         Shares of the mixture, or whole images if `shares` is False.
-    guides, hints, options
+    guides, hints, mask, options
         As in `napari_bitsnet.run`.
     shares : bool
         Whether truths add up to the mixture.
@@ -36,6 +39,10 @@ class Case:
     ceiling : ndarray, optional
         The best answer of this kind if what can be known were known exactly; None where it cannot be
         computed.
+    scored : tuple of str
+        Names of the outputs that are compared with the truths; empty for the sources.
+    baselines : mapping of str to callable
+        What other software answers, (K, Y, X[, C]) each; computed when a table is made.
     """
 
     name: str
@@ -45,12 +52,15 @@ class Case:
     truths: NDArray
     guides: Sequence[NDArray | None] = ()
     hints: NDArray | None = None
+    mask: NDArray | None = None
     options: dict[str, Any] = field(default_factory=dict)
     shares: bool = True
     scored_mixture: NDArray | None = None
     lo: float | None = None
     hi: float | None = None
     ceiling: NDArray | None = None
+    scored: tuple[str, ...] = ()
+    baselines: Mapping[str, Callable[[], NDArray]] = field(default_factory=dict)
 
     @property
     def null(self) -> NDArray:
@@ -59,6 +69,10 @@ class Case:
             return self.scored_mixture
         several = self.mixture.ndim == self.truths.ndim
         return self.mixture.mean(axis=0) if several else self.mixture
+
+    def answer(self, result: Result) -> NDArray:
+        """The outputs that are compared with the truths, (K, Y, X[, C])."""
+        return np.stack([result.outputs[name] for name in self.scored]) if self.scored else result.sources
 
 
 Maker = tuple[str, Callable[[], Case]]

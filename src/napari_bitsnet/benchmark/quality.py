@@ -63,6 +63,12 @@ def measure(
             if _key(row) not in known:
                 _append(rows_file, row)
             yield row, case, None
+        for name, compute in case.baselines.items():
+            row = {"group": case.group, "case": case.name, "contender": name, "seed": None}
+            if _key(row) not in known:
+                row |= score_row(case, compute())
+                _append(rows_file, row)
+            yield known.get(_key(row), row), case, None
         for contender in contenders:
             for seed in seeds:
                 row = {"group": case.group, "case": case.name, "contender": contender, "seed": seed}
@@ -73,7 +79,7 @@ def measure(
                 if outcome is None:
                     continue
                 result, seconds, mib = outcome
-                row |= score_row(case, result.sources)
+                row |= score_row(case, case.answer(result))
                 row |= {"seconds": seconds, "peak_mib": mib, "warned": bool(result.warnings)}
                 _append(rows_file, row)
                 yield row, case, result
@@ -135,6 +141,7 @@ def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, fl
                 case.mixture,
                 guides=case.guides,
                 hints=case.hints,
+                mask=case.mask,
                 method=method,
                 preset=preset,
                 seed=seed,

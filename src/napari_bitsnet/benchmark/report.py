@@ -76,10 +76,11 @@ def draw_case(case: Case, results: Sequence[tuple[str, Result]]) -> np.ndarray:
         ]
     ]
     for contender, result in results:
-        scores = score(result.sources, case.truths, case.null, shares=case.shares, lo=case.lo, hi=case.hi)
+        answer = case.answer(result)
+        scores = score(answer, case.truths, case.null, shares=case.shares, lo=case.lo, hi=case.hi)
         order = scores["assignment"]
         sources = [
-            to_display(result.sources[k], float(truth.min()), float(truth.max()))
+            to_display(answer[k], float(truth.min()), float(truth.max()))
             for k, truth in zip(order, case.truths, strict=True)
         ]
         span = float(np.ptp(case.null))

@@ -62,6 +62,56 @@ class Weighted:
         return torch.einsum("mk,kchw->mchw", self.weights.to(sources), sources)
 
 
+@dataclass(frozen=True)
+class Noisy:
+    """One observation, one image, and noise of mean zero: ``I = J + n``, ``n ~ N(0, sigma**2)``.
+
+    Parameters
+    ----------
+    sigma : float, optional
+        Standard deviation on the observation's [0, 1] scale; None while it is unknown.
+    """
+
+    sigma: float | None = None
+    name: str = "noisy"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        return sources
+
+
+@dataclass(frozen=True)
+class Masked:
+    """One observation that shows part of one image: ``I = J`` wherever the problem's pixels are valid."""
+
+    name: str = "masked"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        return sources
+
+
+@dataclass(frozen=True)
+class Haze:
+    """One observation of a scene J behind haze of colour A: ``I = t J + (1 - t) A`` (Koschmieder).
+
+    Parameters
+    ----------
+    airlight : tuple of float, optional
+        A, one value a channel, on the observation's [0, 1] scale; None while it is unknown.
+    transmission : Tensor of shape (1, 1, H, W), optional
+        t in (0, 1]; None while it is unknown.
+    """
+
+    airlight: tuple[float, ...] | None = None
+    transmission: Tensor | None = None
+    name: str = "haze"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        if self.airlight is None or self.transmission is None:
+            raise ValueError("Expected a known airlight and transmission, got none: estimate them first.")
+        airlight = sources.new_tensor(self.airlight)[:, None, None]
+        return self.transmission * sources + (1 - self.transmission) * airlight
+
+
 def optical_density(intensity: Tensor, blank: float | Tensor) -> Tensor:
     """Beer–Lambert: ``D = -log(I / I0)``, where attenuation adds.
 

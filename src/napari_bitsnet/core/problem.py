@@ -34,7 +34,7 @@ class Problem:
     observations : Tensor of shape (M, C, H, W)
         float32 in [0, 1]; missing pixels are filled with their nearest valid neighbour's values.
     n_sources : int
-        K >= 2.
+        K >= 1; one source where what is unknown beside it is noise, missing pixels or haze.
     mixing : Mixing
         The forward model. Under `Linear` sources are shares (they add up to the observation), under
         `Weighted` whole images.
@@ -64,8 +64,8 @@ class Problem:
             raise ValueError(
                 f"Expected observations (M, C, H, W), got shape {tuple(self.observations.shape)}."
             )
-        if self.n_sources < 2:
-            raise ValueError(f"Expected at least 2 sources, got {self.n_sources}.")
+        if self.n_sources < 1:
+            raise ValueError(f"Expected at least 1 source, got {self.n_sources}.")
         size = tuple(self.observations.shape[-2:])
         if self.guides and len(self.guides) != self.n_sources:
             raise ValueError(
