@@ -316,6 +316,7 @@ def test_ctrl_c_in_a_terminal(scan, tmp_path):
         (["--set", "strength"], "Expected name=value, got 'strength'"),
         (["--set", "strength=9"], "strength: Input should be less than or equal to 1"),
         (["--set", "no=9"], "Unknown setting 'no'. Known: fail, interrupt_at, strength"),
+        (["--set", "n_sources=3"], "'n_sources' is an option of the task separate"),
         (["--n-sources", "9"], "n_sources: Input should be less than or equal to 4"),
         (["--n-sources", "3"], "Toy cannot solve this: it takes two sources."),
         (["--device", "abacus"], "Expected a device of this machine"),

@@ -9,14 +9,17 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.misplaced import place_of_options, place_of_settings
 from napari_bitsnet.api.notices import NotSeparatedWarning, not_separated
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
 from napari_bitsnet.core.problem import Iteration, Traits
+from napari_bitsnet.core.spelling import suggestion
 from napari_bitsnet.methods import METHODS, Method
 from napari_bitsnet.tasks import TASKS, Inputs, Task
 
@@ -33,7 +36,10 @@ def make_task(settings: RunSettings) -> Task:
         If the task or an option is unknown, or an option is out of range.
     """
     task = TASKS.get(settings.task.replace("-", "_"))  # as the command line spells it
-    return task(task.Config().updated(settings.options))
+    try:
+        return task(task.Config().updated(settings.options))
+    except UnknownSetting as error:
+        raise ValueError(f"{error}{place_of_options(error.names, settings)}") from None
 
 
 def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
@@ -47,8 +53,14 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
     name = task.default_method(traits) if settings.method == "auto" else settings.method
     method = METHODS.get(name)
     if settings.preset not in method.presets:
-        raise ValueError(f"Unknown preset {settings.preset!r} of {name}. Known: {', '.join(method.presets)}.")
-    made = method(method.presets[settings.preset].updated(settings.settings))
+        guess = suggestion(settings.preset, method.presets)
+        raise ValueError(
+            f"Unknown preset {settings.preset!r} of {name}. Known: {', '.join(method.presets)}.{guess}"
+        )
+    try:
+        made = method(method.presets[settings.preset].updated(settings.settings))
+    except UnknownSetting as error:
+        raise ValueError(f"{error}{place_of_settings(error.names, settings)}") from None
     reason = made.supports(traits)
     if reason is not None:
         fitting = [n for n in METHODS if METHODS.get(n)(METHODS.get(n).Config()).supports(traits) is None]

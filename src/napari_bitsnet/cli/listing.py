@@ -8,6 +8,7 @@ import typer
 
 from napari_bitsnet.api import list_methods, list_tasks
 from napari_bitsnet.cli.options import describe_setting
+from napari_bitsnet.core.spelling import unknown
 from napari_bitsnet.methods import METHODS
 
 
@@ -33,7 +34,7 @@ def list_entries(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if preset not in entry.presets:
-        raise typer.BadParameter(f"Unknown preset {preset!r}. Known: {', '.join(entry.presets)}.")
+        raise typer.BadParameter(unknown("preset", preset, entry.presets))
     typer.echo(f"{entry.title}: {entry.summary}\nSettings of the preset {preset}:")
     config = entry.presets[preset]
     for name, field in entry.Config.model_fields.items():

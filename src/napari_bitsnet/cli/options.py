@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.config import Config, UnknownSetting
 
 _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "true|false"}
 
@@ -119,8 +119,10 @@ def read_assignments(assignments: Iterable[str], config: type[Config]) -> dict[s
 
     Raises
     ------
+    UnknownSetting
+        If a name is unknown.
     ValueError
-        If a string has no ``=``, a name is unknown or a value is out of range.
+        If a string has no ``=`` or a value is out of range.
     """
     settings: dict[str, Any] = {}
     for assignment in assignments:
@@ -128,7 +130,7 @@ def read_assignments(assignments: Iterable[str], config: type[Config]) -> dict[s
         if not separator or not name:
             raise ValueError(f"Expected name=value, got {assignment!r}.")
         if name not in config.model_fields:
-            raise ValueError(f"Unknown setting {name!r}. Known: {', '.join(sorted(config.model_fields))}.")
+            raise UnknownSetting([name], sorted(config.model_fields))
         settings[name] = read_value(text, name, config.model_fields[name])
     return settings
 

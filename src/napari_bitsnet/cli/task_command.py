@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_bitsnet.api.misplaced import place_of_settings
 from napari_bitsnet.api.records import read_record, recorded_settings
 from napari_bitsnet.api.run import make_method, make_task
 from napari_bitsnet.api.saving import check_writable
@@ -16,6 +17,7 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
+from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Input, Task
 
@@ -132,7 +134,10 @@ def _checked(settings: RunSettings, changes: Sequence[str], job: Job) -> RunSett
         has_hints=job.hints is not None,
     )
     method = task.default_method(traits) if settings.method == "auto" else settings.method
-    given = read_assignments(changes, METHODS.get(method).Config)
+    try:
+        given = read_assignments(changes, METHODS.get(method).Config)
+    except UnknownSetting as error:
+        raise ValueError(f"{error}{place_of_settings(error.names, settings)}") from None
     settings = settings.updated({"settings": {**settings.settings, **given}})
     make_method(settings, task, traits)
     resolve_device(settings.device)

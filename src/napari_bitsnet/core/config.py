@@ -12,8 +12,29 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_bitsnet.core.spelling import suggestion
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+
+class UnknownSetting(ValueError):
+    """Settings were named that there are not.
+
+    Parameters
+    ----------
+    names : list of str
+        The unknown ones.
+    known : list of str
+        Those there are.
+    """
+
+    def __init__(self, names: list[str], known: list[str]) -> None:
+        self.names, self.known = names, known
+        guesses = "".join(suggestion(name, known) for name in names)
+        super().__init__(
+            f"Unknown setting {', '.join(map(repr, names))}. Known: {', '.join(known)}.{guesses}"
+        )
 
 
 class Config(BaseModel):
@@ -31,15 +52,15 @@ class Config(BaseModel):
 
         Raises
         ------
+        UnknownSetting
+            If a name is unknown (the known ones are listed).
         ValueError
-            If a name is unknown (the known ones are listed) or a value is out of its range.
+            If a value is out of its range.
         """
         known = type(self).model_fields
         unknown = sorted(set(changes) - set(known))
         if unknown:
-            raise ValueError(
-                f"Unknown setting {', '.join(map(repr, unknown))}. Known: {', '.join(sorted(known))}."
-            )
+            raise UnknownSetting(unknown, sorted(known))
         try:
             return type(self).model_validate({**self.model_dump(), **changes})
         except ValidationError as error:

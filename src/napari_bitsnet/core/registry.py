@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
+
+from napari_bitsnet.core.spelling import unknown
 
 T = TypeVar("T")
 
@@ -32,6 +34,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, package: str, group: str) -> None:
         self.kind, self.package, self.group = kind, package, group
         self._entries: dict[str, T] = {}
+        self._external: dict[str, EntryPoint] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorate a class or function with the name under which it is found."""
@@ -46,8 +49,7 @@ class Registry(Generic[T]):
         """Every known name, sorted, without importing the entries."""
         path = importlib.import_module(self.package).__path__
         found = {m.name for m in pkgutil.iter_modules(path) if not m.ispkg and m.name[0] != "_"}
-        external = {point.name for point in entry_points(group=self.group)}
-        return sorted(found | external | set(self._entries))
+        return sorted(found | set(self._points()) | set(self._entries))
 
     def get(self, name: str) -> T:
         """Return the entry called `name`, importing it if needed.
@@ -58,14 +60,20 @@ class Registry(Generic[T]):
             If the name is unknown; the message lists the known ones.
         """
         if name not in self.names():
-            raise ValueError(f"Unknown {self.kind} {name!r}. Known: {', '.join(self.names())}.")
+            raise ValueError(unknown(self.kind, name, self.names()))
         if name not in self._entries:
-            external = {point.name: point for point in entry_points(group=self.group)}
-            if name in external:
-                self._entries[name] = external[name].load()
+            point = self._points().get(name)
+            if point is not None:
+                self._entries[name] = point.load()
             else:
                 importlib.import_module(f"{self.package}.{name}")
         return self._entries[name]
+
+    def _points(self) -> dict[str, EntryPoint]:
+        """Entry points of other packages; read once, since that reads the records of all installed packages."""
+        if self._external is None:
+            self._external = {point.name: point for point in entry_points(group=self.group)}
+        return self._external
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

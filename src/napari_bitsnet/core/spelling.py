@@ -1,0 +1,37 @@
+"""Names that were mistyped: which known one was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+ALIKE = 0.6
+"""Least ratio of agreement, 0 to 1, at which a known name is suggested."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, which ones are known, and which was probably meant.
+
+    Parameters
+    ----------
+    kind : str
+        What it names: ``"method"``.
+    name : str
+        As it was given.
+    known : iterable of str
+        In the order in which they are to be listed.
+
+    Returns
+    -------
+    str
+        ``"Unknown task 'xrays'. Known: separate, xray. Did you mean 'xray'?"``; without the question where none is alike.
+    """
+    names = list(known)
+    return f"Unknown {kind} {name!r}. Known: {', '.join(names)}.{suggestion(name, names)}"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'xray'?"``, or nothing where no known name is alike."""
+    plain = {each.lower().replace("-", "_"): each for each in known}
+    alike = get_close_matches(name.lower().replace("-", "_"), plain, n=1, cutoff=ALIKE)
+    return f" Did you mean {plain[alike[0]]!r}?" if alike else ""
