@@ -12,13 +12,24 @@ from typing import TYPE_CHECKING, Any
 from napari_bitsnet._version import __version__
 
 if TYPE_CHECKING:
-    from napari_bitsnet.api import Result, iter_separate, list_methods, list_tasks, resume, run, separate
+    from napari_bitsnet.api import (
+        Result,
+        check,
+        iter_separate,
+        list_methods,
+        list_tasks,
+        resume,
+        run,
+        separate,
+        spike_in,
+    )
     from napari_bitsnet.core import metrics
     from napari_bitsnet.widgets import separate_layer
 
 __all__ = [
     "Result",
     "__version__",
+    "check",
     "iter_separate",
     "list_methods",
     "list_tasks",
@@ -27,10 +38,12 @@ __all__ = [
     "run",
     "separate",
     "separate_layer",
+    "spike_in",
 ]
 
 _HOMES = {
     "Result": "napari_bitsnet.api",
+    "check": "napari_bitsnet.api",
     "iter_separate": "napari_bitsnet.api",
     "list_methods": "napari_bitsnet.api",
     "list_tasks": "napari_bitsnet.api",
@@ -38,6 +51,7 @@ _HOMES = {
     "run": "napari_bitsnet.api",
     "separate": "napari_bitsnet.api",
     "separate_layer": "napari_bitsnet.widgets",
+    "spike_in": "napari_bitsnet.api",
 }
 
 

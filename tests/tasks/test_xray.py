@@ -23,12 +23,32 @@ def outputs(inputs: Inputs, config: XrayConfig | None = None) -> dict[str, np.nd
 
 def test_two_guides():
     found = outputs(Inputs(PANEL.mixture, guides=PANEL.guides))
-    assert list(found) == ["source_1", "source_2", "explained_1", "explained_2", "unexplained", "residual"]
+    parts = ["source_1", "source_2", "explained_1", "explained_2", "unexplained"]
+    assert list(found) == [*parts, "uncertainty", "phantoms", "residual"]
+    assert found["uncertainty"].min() > 0
+    assert found["phantoms"].min() >= 0
+    without = outputs(Inputs(PANEL.mixture, guides=PANEL.guides), XrayConfig(maps=False))
+    assert list(without) == [*parts, "residual"]
     span = float(np.ptp(PANEL.mixture.astype(float)))
     total = found["explained_1"].astype(float) + found["explained_2"] + found["unexplained"]
     np.testing.assert_allclose(total, PANEL.mixture, atol=1e-5 * span)
     assert np.abs(found["residual"]).max() < 1e-5 * span
     assert abs(found["unexplained"].mean()) < 1e-4 * span
+
+
+def test_what_no_guide_explains_can_be_kept_apart():
+    inputs = Inputs(PANEL.mixture, guides=PANEL.guides)
+    divided, apart = outputs(inputs), outputs(inputs, XrayConfig(unexplained="apart"))
+    span = float(np.ptp(PANEL.mixture.astype(float)))
+    np.testing.assert_allclose(apart["source_1"], divided["explained_1"], atol=1e-5 * span)
+    np.testing.assert_allclose(apart["residual"], divided["unexplained"], atol=1e-4 * span)
+    for k in (1, 2):  # the default gives each half
+        half = divided[f"source_{k}"] - divided[f"explained_{k}"]
+        np.testing.assert_allclose(half, divided["unexplained"] / 2, atol=1e-4 * span)
+    one = Inputs(PANEL.mixture, guides=PANEL.guides[:1])  # the source without a guide takes it anyway
+    np.testing.assert_array_equal(
+        outputs(one, XrayConfig(unexplained="apart"))["source_2"], outputs(one)["source_2"]
+    )
 
 
 @pytest.mark.parametrize("guides", [[PANEL.guides[0]], [PANEL.guides[0], None]])
@@ -105,4 +125,5 @@ def test_answers_of_methods_that_explain_nothing():
     task = Xray()
     problem = task.build(inputs)
     half = torch.cat([problem.observations, problem.observations]) / 2
-    assert list(task.outputs(problem, {"sources": half}, inputs)) == ["source_1", "source_2", "residual"]
+    names = ["source_1", "source_2", "residual", "phantoms"]
+    assert list(task.outputs(problem, {"sources": half}, inputs)) == names

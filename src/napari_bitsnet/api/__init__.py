@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from napari_bitsnet.api.checks import check
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run import Run, Stop, finish, iter_resume, iter_run
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.api.spike import SpikeIn, spike_in
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
 
 __all__ = [
     "Result",
     "RunSettings",
+    "SpikeIn",
+    "check",
     "iter_resume",
     "iter_run",
     "iter_separate",
@@ -22,6 +26,7 @@ __all__ = [
     "resume",
     "run",
     "separate",
+    "spike_in",
 ]
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.metrics import copy_fraction
 from napari_bitsnet.core.problem import Traits
+
+PACKAGE = str(Path(__file__).parents[1])
+UNEXPLAINED_LIMIT = 0.1
+"""Contrast of what no guide explains, relative to the mixture's, above which it is said where it went."""
 
 COPY_LIMIT = 0.9
 """Squared correlation of gradients above which a source counts as the mixture again."""
@@ -47,4 +56,41 @@ def not_separated(sources: NDArray, mixture: NDArray, traits: Traits) -> str | N
     return (
         f"Not separable{alone}: the sources are little more than shifted or scaled copies of the mixture "
         f"(gradient correlation {fraction**0.5:.2f}). {WAYS_OUT}"
+    )
+
+
+@contextmanager
+def collected(notices: list[str]) -> Iterator[None]:
+    """Add to `notices` what this package warns of inside; warnings of other packages pass."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for entry in caught:
+        if issubclass(entry.category, UserWarning) and entry.filename.startswith(PACKAGE):
+            notices.append(str(entry.message))
+        else:
+            warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)
+
+
+def divided_unexplained(outputs: Mapping[str, NDArray], guides: int) -> str | None:
+    """Return a notice if much of the mixture is explained by no guide and was divided between the sources.
+
+    Parameters
+    ----------
+    outputs : mapping of str to ndarray
+        Of a task with guides.
+    guides : int
+        How many there were.
+    """
+    sources = [image for name, image in outputs.items() if name.startswith("source_")]
+    if "unexplained" not in outputs or guides < len(sources):
+        return None
+    mixed = np.sum(sources, axis=0, dtype=np.float64)
+    part = float(np.nanstd(outputs["unexplained"]) / max(float(np.nanstd(mixed)), 1e-30))
+    if part < UNEXPLAINED_LIMIT:
+        return None
+    return (
+        f"What no guide explains ({part:.0%} of the mixture's contrast) is divided evenly between the sources, so that a "
+        'hidden design stands in each of them, weakened: see the output "unexplained", or keep it out of the sources '
+        'with unexplained="apart".'
     )

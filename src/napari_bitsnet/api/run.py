@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.misplaced import place_of_options, place_of_settings
-from napari_bitsnet.api.notices import NotSeparatedWarning, not_separated
+from napari_bitsnet.api.notices import (
+    NotSeparatedWarning,
+    collected,
+    divided_unexplained,
+    not_separated,
+)
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
@@ -70,7 +75,9 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
 
 def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str) -> Session:
     """Check one plane's images, choose the method and make it ready."""
-    problem = task.build(inputs)
+    notices: list[str] = []
+    with collected(notices):
+        problem = task.build(inputs)
     method = make_method(settings, task, problem.traits)
     if not method.full_resolution:
         from napari_bitsnet.methods.wrappers.working_size import WorkingSize
@@ -78,7 +85,7 @@ def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str
         # a wrapper has on the instance what a method has on the class
         method = cast("Method[Any]", WorkingSize(method, settings.size_limit))
     state = method.start(problem.to(device), device=device, seed=settings.seed)
-    return Session(task, inputs, problem, method, state)
+    return Session(task, inputs, problem, method, state, notices=tuple(notices))
 
 
 def iter_run(
@@ -263,13 +270,14 @@ def finish(run: Run) -> Result:
 
 
 def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | None) -> list[str]:
-    """Warnings of one plane's outcome."""
-    if outputs is None or "residual" not in outputs or session.problem.mixing.name != "linear":
-        return []
-    if session.problem.density_of is not None:
-        return []
-    sources = np.stack([o for name, o in outputs.items() if name.startswith("source_")])
-    text = not_separated(sources, session.inputs.mixture, session.problem.traits)
-    if text is None:
-        return []
-    return [text if index is None else f"{text} (slice {index})"]
+    """Warnings of one plane: of the task, of the method, and of the outcome."""
+    found = [*session.notices, *session.state.notices]
+    problem = session.problem
+    if outputs is not None and "residual" in outputs and problem.mixing.name == "linear":
+        if problem.density_of is None:
+            sources = np.stack([o for name, o in outputs.items() if name.startswith("source_")])
+            found.append(not_separated(sources, session.inputs.mixture, problem.traits) or "")
+        if getattr(session.task.config, "unexplained", "") == "divided":
+            found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")
+    texts = list(dict.fromkeys(text for text in found if text))
+    return texts if index is None else [f"{text} (slice {index})" for text in texts]

@@ -30,6 +30,8 @@ class Session:
         (a closed form).
     losses : dict
         Loss terms of the last iteration.
+    notices : tuple of str
+        What was said while the problem was stated.
     """
 
     task: Task
@@ -40,6 +42,7 @@ class Session:
     seconds: float = 0.0
     stop_reason: str = ""
     losses: dict[str, Any] | None = None
+    notices: tuple[str, ...] = ()
 
     def outputs(self) -> dict[str, NDArray]:
         """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""

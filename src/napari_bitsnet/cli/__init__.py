@@ -15,8 +15,10 @@ from napari_bitsnet._version import __version__
 def build_app() -> typer.Typer:
     """Return the application with all its commands."""
     from napari_bitsnet.cli.benchmark import benchmark
+    from napari_bitsnet.cli.check import check_command
     from napari_bitsnet.cli.demo import demo
     from napari_bitsnet.cli.listing import list_entries
+    from napari_bitsnet.cli.spike_in import spike_in_command
     from napari_bitsnet.cli.task_command import task_command
     from napari_bitsnet.cli.train import train_app
     from napari_bitsnet.tasks import TASKS
@@ -30,6 +32,8 @@ def build_app() -> typer.Typer:
     app.callback()(_options)
     app.command("demo")(demo)
     app.command("benchmark")(benchmark)
+    app.command("check")(check_command)
+    app.command("spike-in")(spike_in_command)
     app.command("list")(list_entries)
     app.add_typer(train_app, name="train")
     for name in TASKS:

@@ -126,11 +126,14 @@ class State:
     has_start : bool
         Whether `Method.answer` has something to show before the first iteration: the closed form that
         networks refine from.
+    notices : list of str
+        What the user should know before trusting the answer: they become warnings of the result.
     """
 
     problem: Problem
     step: int = 0
     has_start: bool = False
+    notices: list[str] = field(default_factory=list)
 
 
 class Iteration:

@@ -61,7 +61,8 @@ class Method(Protocol[S]):
 
         ``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. More by the
         method: ``"explained"`` (K, C, H, W) and ``"unexplained"`` (1, C, H, W) for guided ones,
-        ``"weights"`` (M, K) where they were estimated.
+        ``"weights"`` (M, K) where they were estimated; ``"uncertainty"`` (1, C, H, W), the half width of the sources' 90 %
+        interval, where it is known.
         """
 
     def stopping(self) -> StoppingRule | None:

@@ -77,7 +77,16 @@ def fit_weights(
 
 
 def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
-    """Return the whole-pixel shift (dy, dx) of a guide, up to `radius`, that explains most gradient energy.
+    """Return the whole-pixel shift (dy, dx) of a guide, up to `radius`, that explains most gradient energy."""
+    shifts = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
+    energies = shift_energies(term, data, shifts)
+    return max(energies, key=lambda s: (energies[s], -abs(s[0]) - abs(s[1]))) if energies else (0, 0)
+
+
+def shift_energies(
+    term: GuideTerm, data: Data, shifts: list[tuple[int, int]]
+) -> dict[tuple[int, int], float]:
+    """Gradient energy that a guide explains at each whole-pixel shift (dy, dx); empty if no window is large enough.
 
     Only windows' interiors are compared, so that every shift sees the same pixels of the observation.
     """
@@ -86,8 +95,7 @@ def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
     from napari_bitsnet.core.displacement import Window
     from napari_bitsnet.core.gradient_fit import Piece, difference_rows
 
-    energies: dict[tuple[int, int], float] = {}
-    shifts = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
+    radius = max(abs(d) for shift in shifts for d in shift)
     count = len(term.coarse)
     grams = {shift: 1e-3 * torch.eye(count) for shift in shifts}
     crosses: dict[tuple[int, int], Tensor] = {}
@@ -105,9 +113,10 @@ def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
             grams[dy, dx] = grams[dy, dx] + (rows.T @ rows).cpu()
             cross = (rows.T @ steps).cpu()
             crosses[dy, dx] = crosses[dy, dx] + cross if (dy, dx) in crosses else cross
-    for shift, cross in crosses.items():
-        energies[shift] = float((cross * torch.linalg.solve(grams[shift], cross)).sum())
-    return max(energies, key=lambda s: (energies[s], -abs(s[0]) - abs(s[1]))) if energies else (0, 0)
+    return {
+        shift: float((cross * torch.linalg.solve(grams[shift], cross)).sum())
+        for shift, cross in crosses.items()
+    }
 
 
 def refine_displacement(model: GuidedModel, data: Data, *, spread: float) -> float:

@@ -15,8 +15,11 @@ from napari_bitsnet.methods._guided_shares import explained_shares
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_bitsnet.core.gradient_fit import GradientFit
     from napari_bitsnet.core.solvers.stopping import StoppingRule
+    from napari_bitsnet.methods._guided_fit import Data
     from napari_bitsnet.methods._guided_model import GuidedModel
+    from napari_bitsnet.methods._guided_trust import Trust
 
 COARSE = 24
 """Colour centres for the search of shifts and for drifting weights."""
@@ -64,6 +67,10 @@ class RegressionConfig(BaseConfig):
         le=2**24,
         step=2**12,
     )
+    trust: bool = setting(
+        True,
+        "Judge the fit: the 90 % interval as a map, and how much holds in parts that were not fitted to.",
+    )
 
 
 @dataclass
@@ -72,6 +79,7 @@ class RegressionState(State):
 
     seed: int = 0
     model: GuidedModel | None = None
+    trust: Trust | None = None
     result: dict[str, Tensor] | None = None
 
 
@@ -119,20 +127,55 @@ class Regression:
         return RegressionState(problem.to(device), seed=seed)
 
     def advance(self, state: RegressionState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained."""
+        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained and, if the
+        fit is judged, `Trust`'s figures.
+        """
         import torch
 
         if state.step:
             return
 
         with torch.no_grad():
-            state.model, unexplained = self._fit(state)
+            state.model, data, fit = self._fit(state)
             state.result = explained_shares(state.problem, state.model)
+            losses = {"unexplained": state.problem.observations.new_tensor(fit.misfits[0])}
+            if self.config.trust:
+                losses |= self._judge(state, state.model, data, fit)
         state.step = 1
-        yield {"unexplained": state.problem.observations.new_tensor(unexplained)}
+        yield losses
 
-    def _fit(self, state: RegressionState) -> tuple[GuidedModel, float]:
-        """Register and fit; return the model and the mean absolute residual of the gradients."""
+    def _judge(
+        self, state: RegressionState, model: GuidedModel, data: Data, fit: GradientFit
+    ) -> dict[str, Tensor]:
+        """Say how far the fit can be trusted: a map in the answer, figures as losses, notices in words."""
+        import torch
+
+        from napari_bitsnet.methods._guided_checks import fit_notices, registration_notices
+        from napari_bitsnet.methods._guided_trust import judge
+
+        config, result = self.config, state.result or {}
+        precision = [model.precision(term, config.spread, config.drift_spread) for term in model.terms]
+        state.trust = judge(
+            model,
+            data,
+            fit,
+            torch.cat(precision),
+            result["unexplained"],
+            n_sources=state.problem.n_sources,
+            scales=config.scales,
+            seed=state.seed,
+        )
+        result["uncertainty"] = state.trust.half_width
+        state.notices += fit_notices(model, state.trust, search=config.search, registered=config.registration)
+        state.notices += registration_notices(state.problem, seed=state.seed)
+        figures = {
+            "explained_energy": state.trust.explained_energy,
+            "extrapolated": state.trust.extrapolated,
+        }
+        return {name: result["unexplained"].new_tensor(value) for name, value in figures.items()}
+
+    def _fit(self, state: RegressionState) -> tuple[GuidedModel, Data, GradientFit]:
+        """Register and fit."""
         from napari_bitsnet.core.colours import ColourBasis, fit_centres
         from napari_bitsnet.core.displacement import Modes
         from napari_bitsnet.methods._guided_fit import Data, fit_weights, register
@@ -181,10 +224,12 @@ class Regression:
             scales=config.scales,
             rounds=config.rounds,
         )
-        return model, fit.misfits[0]
+        return model, data, fit
 
     def answer(self, state: RegressionState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"``, ``"explained"`` and ``"unexplained"``; even shares before the fit."""
+        """See `Method.answer`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request, ``"uncertainty"``; even
+        shares before the fit.
+        """
         if state.result is None:
             observation, k = state.problem.observations, state.problem.n_sources
             even = (observation / k).repeat(k, 1, 1, 1)

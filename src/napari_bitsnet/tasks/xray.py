@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,11 @@ class XrayConfig(SharesConfig):
     """Settings of the task."""
 
     n_sources: int = setting(2, "Number of superimposed sources.", ge=2, le=4, step=1)
+    unexplained: Literal["divided", "apart"] = setting(
+        "divided",
+        "Where what no guide explains goes if every source has one: evenly to all (divided), or to none of them (apart).",
+    )
+    maps: bool = setting(True, "Add maps: the sources' 90 % interval, and structure that they may invent.")
 
 
 @TASKS.register("xray")
@@ -100,11 +105,17 @@ class Xray:
     def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
         """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
         guide (in the units of the sources; a constant may be wrong) and ``unexplained`` (a difference, in the
-        mixture's units, or in density under attenuation).
+        mixture's units, or in density under attenuation). Maps: ``uncertainty``, the half width of the sources' 90 %
+        interval but for a constant (units as ``unexplained``), and ``phantoms`` (see `phantom_map`).
         """
-        named = shares_outputs(problem, answer["sources"], inputs, self.config)
+        shares = answer["sources"]
+        apart = self.config.unexplained == "apart" and all(g is not None for g in problem.guides)
+        if "explained" in answer and apart:
+            shares = answer["explained"]
+        named = shares_outputs(problem, shares, inputs, self.config)
+        maps = self._maps(problem, answer) if self.config.maps else {}
         if "explained" not in answer:
-            return named
+            return named | maps
         explained = restore(
             answer["explained"], problem.scaling, share_of=problem.n_sources, valid=problem.valid
         )
@@ -112,10 +123,25 @@ class Xray:
             explained = (problem.density_of * np.exp(-explained.astype(np.float64))).astype(np.float32)
         guided = {f"explained_{k + 1}" for k, guide in enumerate(problem.guides) if guide is not None}
         parts = {n: part for n, part in name_sources(explained, "explained").items() if n in guided}
-        difference = Scaling(0.0, problem.scaling.span, problem.scaling.has_channels)
-        rest = restore(answer["unexplained"], difference, valid=problem.valid)[0]
+        rest = restore(answer["unexplained"], _difference(problem), valid=problem.valid)[0]
         residual = named.pop("residual")
-        return {**named, **parts, "unexplained": rest, "residual": residual}
+        return {**named, **parts, "unexplained": rest, **maps, "residual": residual}
+
+    def _maps(self, problem: Problem, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+        """``uncertainty`` where the method knows it, and ``phantoms``."""
+        from napari_bitsnet.core.phantoms import phantom_map
+
+        maps = {}
+        if "uncertainty" in answer:
+            maps["uncertainty"] = restore(answer["uncertainty"], _difference(problem), valid=problem.valid)[0]
+        phantoms = phantom_map(answer["sources"], problem.observations, problem.valid)
+        maps["phantoms"] = restore(phantoms, Scaling(), valid=problem.valid)[0]
+        return maps
+
+
+def _difference(problem: Problem) -> Scaling:
+    """Scaling of differences, which have no offset, to the mixture's units."""
+    return Scaling(0.0, problem.scaling.span, problem.scaling.has_channels)
 
 
 def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:

@@ -78,7 +78,9 @@ class WorkingSize:
             size = (max(2, round(height * factor)), max(2, round(width * factor)))
             small = problem.map_images(lambda images: _resize(images, size))
         inner = self.method.start(small, device=device, seed=seed)
-        return WorkingState(problem=problem, step=inner.step, has_start=inner.has_start, inner=inner)
+        return WorkingState(
+            problem=problem, step=inner.step, has_start=inner.has_start, notices=inner.notices, inner=inner
+        )
 
     def advance(self, state: WorkingState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends when the wrapped method's stopping rule says so."""

@@ -1,0 +1,217 @@
+"""Spike-in: a faint shape that is known, added to one's own images, and what the separation makes of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.result import Result
+
+PARTS = ("source_", "explained_", "unexplained")
+"""Beginnings of the names of outputs in which the shape is looked for."""
+
+
+@dataclass(frozen=True)
+class SpikeIn:
+    """What became of a shape.
+
+    Parameters
+    ----------
+    where : str
+        As it was asked for.
+    amplitude : float
+        Height of the shape in the mixture, in its units (density under attenuation); if only a guide got it, in the
+        mixture's units the height that would have been added with it.
+    transfer : dict of str to float
+        For each output the part of that height that arrived in it: 1 is all, 0 nothing, negative upside down.
+    expected : dict of str to float
+        What a perfect separation would transfer.
+    elsewhere : float
+        Root mean square change of the sources outside the shape, relative to its height: what else the shape disturbed.
+    shape : ndarray of shape (Y, X)
+        From 0 to 1.
+    """
+
+    where: str
+    amplitude: float
+    transfer: dict[str, float]
+    expected: dict[str, float]
+    elsewhere: float
+    shape: NDArray
+
+    @property
+    def crosstalk(self) -> float:
+        """Largest difference between what arrived in a source and what should have; 0 is perfect."""
+        return max(abs(self.transfer[n] - self.expected[n]) for n in self.transfer if n.startswith("source_"))
+
+    def __str__(self) -> str:
+        lines = [f"shape added to {self.where}, height {self.amplitude:.4g}:"]
+        for name, value in self.transfer.items():
+            lines.append(f"  {name:12} {value:+.2f}   (perfect {self.expected[name]:+.2f})")
+        lines.append(f"  elsewhere    {self.elsewhere:.2f}   (perfect  0.00)")
+        return "\n".join(lines)
+
+
+def spike_in(
+    mixture: Any,
+    guides: Sequence[Any],
+    where: str = "mixture",
+    *,
+    strength: float = 0.15,
+    centre: tuple[float, float] = (0.5, 0.5),
+    extent: float = 0.15,
+    **arguments: Any,
+) -> SpikeIn:
+    """Add a faint shape to one's own images, separate with and without, and report where it went.
+
+    Parameters
+    ----------
+    mixture : array of shape (Y, X)
+        The superimposed image.
+    guides : sequence of array or None
+        As in `run`.
+    where : str
+        ``"mixture"``: only the mixture gets the shape, as a design would that no photograph shows; it should be
+        unexplained. ``"guide_1"`` …: only that photograph gets it, as lighter or darker paint that X-rays pass; it should
+        appear nowhere. ``"source_1"`` …: photograph and mixture get it, as paint that both see; it should all be in that
+        source. The density that goes with the paint is what the fit without the shape gives lighter colours.
+    strength : float
+        Height of the shape: in the mixture in standard deviations of it, in a guide as a part of its range.
+    centre : (float, float)
+        (y, x) from 0 to 1 of the image's sides.
+    extent : float
+        Radius as a part of the shorter side.
+    **arguments
+        As in `run`: ``method``, ``preset``, ``settings``, ``mask``, the task's options.
+
+    Returns
+    -------
+    SpikeIn
+
+    Raises
+    ------
+    ValueError
+        If `where` names nothing that is there, the mixture is no single grey plane, or the shape lies outside it.
+
+    Notes
+    -----
+    ``transfer = <Δ, s - mean s> / (a <s, s - mean s>)`` with Δ the output with the shape less the output without, s the
+    shape, a its height. The rest of the run (registration, colour clusters, weights) is done anew with the shape, so that
+    what it disturbs counts.
+    """
+    from napari_bitsnet.api import run
+
+    image = Planes(mixture, arguments.get("axes")).array
+    image = np.asarray(image)
+    if image.ndim != 2:
+        raise ValueError(
+            f"Expected a mixture (Y, X) in grey, got shape {image.shape}: take one slice or channel."
+        )
+    guides = [None if g is None else np.asarray(g) for g in guides]
+    shape = ring_and_bar(image.shape, centre, extent)
+    number = _number(where, guides)
+    attenuating = arguments.get("mixing") == "attenuation"
+    arguments["maps"] = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they are about the run, which is not what is asked for
+        before = run("xray", image, guides=guides, **arguments)
+        spread = float(np.nanstd(np.sum(before.sources, axis=0, dtype=np.float64)))
+        height, spiked_guides = strength * spread, list(guides)
+        if number is not None:
+            lightness = room(guides[number], shape) * strength
+            spiked_guides[number] = lightened(guides[number], lightness * shape)
+            height = lightness * _density_of_lightness(before, guides[number], number)
+        spiked = image if where.startswith("guide") else denser(image, height * shape, attenuating)
+        after = run("xray", spiked, guides=spiked_guides, **arguments)
+    return _report(where, number, height, shape, before, after)
+
+
+def ring_and_bar(size: tuple[int, ...], centre: tuple[float, float], extent: float) -> NDArray:
+    """A ring with a bar across, from 0 to 1, with soft edges: a shape that no painting has.
+
+    Raises
+    ------
+    ValueError
+        If it does not lie within the image.
+    """
+    radius = extent * min(size[:2])
+    y = np.arange(size[0])[:, None] - centre[0] * (size[0] - 1)
+    x = np.arange(size[1])[None] - centre[1] * (size[1] - 1)
+    if radius < 4 or any(
+        not radius <= c * (n - 1) <= n - 1 - radius for c, n in zip(centre, size, strict=False)
+    ):
+        raise ValueError(
+            f"Expected a shape of at least 4 px radius within the image, got {radius:.1f} px around {centre}: "
+            "move centre, or change extent."
+        )
+    ring = np.clip(0.25 * radius - np.abs(np.hypot(y, x) - 0.75 * radius) + 0.5, 0, 1)
+    bar = np.clip(0.15 * radius - np.abs(x + y) / 2**0.5 + 0.5, 0, 1) * (np.hypot(y, x) < radius)
+    return np.maximum(ring, bar)
+
+
+def room(guide: NDArray, shape: NDArray) -> int:
+    """1 if there is more room for lighter colours than for darker ones where the shape is, else -1."""
+    middle = (float(np.nanmax(guide)) + float(np.nanmin(guide))) / 2
+    return 1 if float(np.nanmean(guide[shape > 0])) <= middle else -1
+
+
+def lightened(guide: NDArray, amount: NDArray) -> NDArray:
+    """Return a guide (Y, X) or (Y, X, C) made lighter by a part of its range (Y, X), within that range; float32."""
+    low, high = float(np.nanmin(guide)), float(np.nanmax(guide))
+    change = (high - low) * (amount[..., None] if guide.ndim == 3 else amount)
+    return np.clip(guide.astype(np.float32) + change, low, high).astype(np.float32)
+
+
+def denser(image: NDArray, density: NDArray, attenuating: bool) -> NDArray:
+    """Add to a mixture, or under attenuation to its density; float, so that faint shapes are not rounded away."""
+    image = image.astype(np.float64)
+    return image * np.exp(-density) if attenuating else image + density
+
+
+def _number(where: str, guides: Sequence[NDArray | None]) -> int | None:
+    """Index of the source that `where` names, None for the mixture."""
+    shown = [k for k, guide in enumerate(guides) if guide is not None]
+    known = ["mixture", *(f"{kind}_{k + 1}" for kind in ("guide", "source") for k in shown)]
+    if where not in known:
+        raise ValueError(f"Expected where to be one of {', '.join(known)}, got {where!r}.")
+    return None if where == "mixture" else int(where.rpartition("_")[2]) - 1
+
+
+def _density_of_lightness(result: Result, guide: NDArray, number: int) -> float:
+    """Change of the explained part with the guide's lightness, from dark to light; signed, not nearly zero."""
+    explained = result.outputs[f"explained_{number + 1}"]
+    light = (guide[..., :3].mean(axis=-1) if guide.ndim == 3 else guide).astype(np.float64)
+    seen = np.isfinite(explained)
+    light = light[seen] - light[seen].mean()
+    span = np.nanmax(guide) - np.nanmin(guide)
+    slope = float((light * explained[seen]).sum() / (light**2).sum()) * float(span)
+    least = float(np.std(explained[seen]))
+    return slope if abs(slope) > least else float(np.copysign(least, slope))
+
+
+def _report(
+    where: str, number: int | None, height: float, shape: NDArray, before: Result, after: Result
+) -> SpikeIn:
+    names = [name for name in before.outputs if name.startswith(PARTS)]
+    changes = {n: after.outputs[n].astype(np.float64) - before.outputs[n] for n in names}
+    seen = np.isfinite(changes[names[0]])
+    centred = np.where(seen, shape - shape[seen].mean(), 0)
+    norm = height * float((centred * shape)[seen].sum())
+    transfer = {n: float((centred * np.where(seen, c, 0)).sum()) / norm for n, c in changes.items()}
+    outside = seen & (shape == 0)
+    left = [changes[n][outside] - changes[n][outside].mean() for n in names if n.startswith("source_")]
+    elsewhere = float(np.sqrt(np.mean(np.square(left)))) / abs(height)
+    perfect = dict.fromkeys(names, 0.0)
+    sources = [n for n in names if n.startswith("source_")]
+    if where.startswith("source"):
+        perfect |= {where: 1.0, where.replace("source", "explained"): 1.0}
+    elif where == "mixture":
+        unguided = [s for s in sources if s.replace("source", "explained") not in names] or sources
+        perfect |= {n: 1.0 / len(unguided) for n in unguided} | {"unexplained": 1.0}
+    return SpikeIn(where, height, transfer, perfect, elsewhere, shape)

@@ -1,0 +1,53 @@
+"""``napari-bitsnet spike-in``: a known faint shape added to one's own images, and where it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_bitsnet.cli.batch import BAD_USAGE
+from napari_bitsnet.cli.check import AXES, GUIDE, read_inputs
+
+WHERE = "mixture (as a hidden design), guide_K (paint that X-rays pass) or source_K (both); may be given several times."
+
+
+def spike_in_command(
+    mixture: Annotated[Path, typer.Argument(metavar="IN", help="The superimposed image.")],
+    guide: Annotated[list[str], typer.Option("--guide", metavar="FILE|none", help=GUIDE, show_default=False)],
+    where: Annotated[list[str] | None, typer.Option(help=WHERE, show_default="mixture")] = None,
+    strength: Annotated[
+        float,
+        typer.Option(min=0.001, max=1, help="Height: in standard deviations of IN, or range of a guide."),
+    ] = 0.15,
+    y: Annotated[float, typer.Option(min=0, max=1, help="Place of the shape, from top to bottom.")] = 0.5,
+    x: Annotated[float, typer.Option(min=0, max=1, help="Place of the shape, from left to right.")] = 0.5,
+    extent: Annotated[float, typer.Option(min=0.01, max=0.5, help="Radius, of the shorter side.")] = 0.15,
+    preset: Annotated[str, typer.Option(help="Of the method.")] = "balanced",
+    mixing: Annotated[str, typer.Option(help="linear or attenuation.")] = "linear",
+    mask: Annotated[Path | None, typer.Option(help="Mask: where pixels are to be left out.")] = None,
+    axes: Annotated[str | None, typer.Option(help=AXES)] = None,
+) -> None:
+    """Add a faint ring with a bar to an X-ray or its photographs, separate with and without, report where it went."""
+    from napari_bitsnet.api import spike_in
+
+    try:
+        images = read_inputs(mixture, guide, mask)
+        for place in where or ["mixture"]:
+            report = spike_in(
+                images.mixture,
+                images.guides,
+                place,
+                strength=strength,
+                centre=(y, x),
+                extent=extent,
+                preset=preset,
+                mixing=mixing,
+                mask=images.mask,
+                axes=axes or images.axes,
+            )
+            typer.echo(str(report))
+    except (TypeError, ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(BAD_USAGE) from None

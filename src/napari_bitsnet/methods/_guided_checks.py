@@ -1,0 +1,128 @@
+"""What a user should know about guides, in plain words with what to do, before a run or after a fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_bitsnet.methods._guided_fit import Data, shift_energies
+from napari_bitsnet.methods._guided_model import GuidedModel
+
+if TYPE_CHECKING:
+    from napari_bitsnet.core.problem import Problem
+    from napari_bitsnet.methods._guided_trust import Trust
+
+LEAST_ENERGY = 0.15
+"""Explained energy, out of block, below which guides count as telling next to nothing."""
+MOST_EXTRAPOLATED = 0.1
+"""Part of the pixels with colours that the fit says little about, above which it is worth saying."""
+LEAST_SCORE = 4.0
+"""Registration score below which no shift stands out."""
+REACH, STEP = 8, 2
+"""Largest shift that is tried to score a registration, and the spacing, in pixels of the reduced image."""
+CHECK_SIZE, LEAST_SIZE = 160, 64
+"""Longer side of that image, and the shorter one below which nothing is said."""
+
+
+def fit_notices(model: GuidedModel, trust: Trust, *, search: int, registered: str) -> list[str]:
+    """Say what a fit shows about the guides.
+
+    Parameters
+    ----------
+    model : GuidedModel
+        Fitted.
+    trust : Trust
+        How far it can be trusted.
+    search : int
+        Largest shift that was tried, in pixels.
+    registered : str
+        Setting of the registration; ``"none"`` tried none.
+    """
+    notices = []
+    which = "The guide explains" if len(model.terms) == 1 else "The guides explain"
+    if trust.explained_energy < LEAST_ENERGY:
+        notices.append(
+            f"{which} only {max(0.0, trust.explained_energy):.0%} of the mixture's edges in places that were not fitted to: "
+            "they may lie elsewhere, be mirrored, or show another object. Register them first, flip a view from the "
+            "back, and see whether paint and X-ray share outlines at all."
+        )
+    if trust.extrapolated > MOST_EXTRAPOLATED:
+        notices.append(
+            f"{trust.extrapolated:.0%} of the pixels have colours whose density the fit could hardly learn: nothing beside "
+            "them tells it. See the uncertainty map; fewer colours (centres) or a larger crop help."
+        )
+    for term in model.terms:
+        shift = term.displacement[:, 0].round().int().tolist()
+        if registered != "none" and search and max(map(abs, shift)) >= search:
+            notices.append(
+                f"Guide {term.source + 1} fits best {shift[0]:+d} px down and {shift[1]:+d} px right, at the border of "
+                f"what was tried: it may lie further off. Register it first, or set search above {search}."
+            )
+    return notices
+
+
+def registration_scores(problem: Problem, *, seed: int = 0) -> dict[int, tuple[float, tuple[int, int]]]:
+    """How far one place of each guide stands out among others nearby.
+
+    Parameters
+    ----------
+    problem : Problem
+        With guides, at any size; it is looked at with at most `CHECK_SIZE` pixels a side.
+    seed : int
+        Of the colour clusters.
+
+    Returns
+    -------
+    dict
+        For each source with a guide the score, explained gradient energy at the best shift over the median of all
+        shifts, and that shift (dy, dx) in pixels of `problem`; empty for images too small to tell.
+
+    Notes
+    -----
+    On simulated panels guides in their place score 15 and more, mirrored ones and those of other panels 1.8 to 2.7.
+    """
+    from torch.nn import functional as F
+
+    from napari_bitsnet.core.colours import ColourBasis, fit_centres
+    from napari_bitsnet.core.displacement import Window
+    from napari_bitsnet.methods._guided_model import GuideTerm
+
+    height, width = problem.observations.shape[-2:]
+    factor = min(1.0, CHECK_SIZE / max(height, width))
+    size = (max(2, round(height * factor)), max(2, round(width * factor)))
+    small = problem if factor == 1 else problem.map_images(lambda t: F.interpolate(t, size, mode="area"))
+    if min(size) < LEAST_SIZE:
+        return {}
+    data = Data(small.observations, small.valid, [Window(0, 0, *size)])
+    spaced = range(-REACH, REACH + 1, STEP)
+    scores = {}
+    for source, guide in enumerate(small.guides):
+        if guide is None:
+            continue
+        basis = ColourBasis(fit_centres(guide, 16, seed=seed), 0.1)
+        nothing = guide.new_zeros((0, 0))
+        term = GuideTerm(guide, source, basis, basis, nothing, nothing)
+        energies = shift_energies(term, data, [(dy, dx) for dy in spaced for dx in spaced])
+        best = max(energies, key=lambda shift: energies[shift])
+        middle = sorted(energies.values())[len(energies) // 2]
+        place = (round(best[0] / factor), round(best[1] / factor))
+        scores[source] = (energies[best] / max(middle, 1e-12), place)
+    return scores
+
+
+def registration_notices(problem: Problem, *, seed: int = 0) -> list[str]:
+    """Say which guides do not seem to lie on the mixture."""
+    notices = []
+    longest = max(problem.observations.shape[-2:])
+    reach = round(REACH * max(1.0, longest / CHECK_SIZE))
+    for source, (score, (dy, dx)) in registration_scores(problem, seed=seed).items():
+        if score < LEAST_SCORE:
+            notices.append(
+                f"Guide {source + 1} fits no place within {reach} px better than the others (score {score:.2f}, below "
+                f"{LEAST_SCORE:g}): register it first, and see whether it must be mirrored."
+            )
+        elif max(abs(dy), abs(dx)) > 1.5 * STEP * max(1.0, longest / CHECK_SIZE):
+            notices.append(
+                f"Guide {source + 1} seems to lie about {dy:+d} px down and {dx:+d} px right of its place (score "
+                f"{score:.2f}): register it first, the fit itself only follows a few pixels."
+            )
+    return notices

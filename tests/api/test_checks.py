@@ -1,0 +1,62 @@
+"""Looking at inputs before a run; warnings of tasks and methods reach the result."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from napari_bitsnet import api
+from napari_bitsnet.api.checks import check
+from napari_bitsnet.api.notices import collected
+from napari_bitsnet.data.panel import simulate_panel
+
+PANEL = simulate_panel(5, 96)
+
+
+def test_good_inputs_have_nothing_to_say():
+    assert check("xray", PANEL.mixture, guides=PANEL.guides) == []
+    assert check("separate", PANEL.mixture) == []
+
+
+def test_a_stack_is_looked_at_in_its_middle():
+    stack = np.stack([np.zeros_like(PANEL.mixture), PANEL.mixture, np.zeros_like(PANEL.mixture)])
+    assert check("xray", stack, guides=PANEL.guides, axes="ZYX") == []
+
+
+def test_findings_are_in_words():
+    mirrored = [PANEL.guides[0], PANEL.guides[1][::-1].repeat(2, 0).repeat(2, 1)]
+    found = check("xray", PANEL.mixture, guides=mirrored)
+    assert found[0].startswith("Resampled guide 2 of 192 x 192 pixels")
+    assert any(text.startswith("Guide 2 fits no place") for text in found)
+
+
+def test_inputs_that_cannot_be_worked_on_are_refused():
+    with pytest.raises(ValueError, match="crop or register it first"):
+        check("xray", PANEL.mixture, guides=[PANEL.guides[0][:60]])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_a_task_warns_of_and_where_the_unexplained_went_reach_the_result():
+    double = PANEL.guides[1].repeat(2, 0).repeat(2, 1)
+    result = api.run("xray", PANEL.mixture, guides=[PANEL.guides[0], double], preset="quick")
+    resampled, divided = result.warnings
+    assert resampled.startswith("Resampled guide 2")
+    assert "divided evenly between the sources" in divided
+    assert result.provenance["warnings"] == list(result.warnings)
+    assert result.provenance["losses"]["explained_energy"] > 0.3
+    apart = api.run("xray", PANEL.mixture, guides=PANEL.guides, preset="quick", unexplained="apart")
+    assert apart.warnings == ()
+
+
+def warn_of_both(notices: list[str]) -> None:
+    with collected(notices):
+        warnings.warn("another one", UserWarning, stacklevel=1)
+        warnings.warn_explicit("ours", UserWarning, api.__file__, 1)
+
+
+def test_only_this_package_s_warnings_are_collected():
+    notices: list[str] = []
+    with pytest.warns(UserWarning, match="another one") as passed:
+        warn_of_both(notices)
+    assert notices == ["ours"]
+    assert len(passed) == 1

@@ -1,0 +1,41 @@
+"""Check and spike-in from files: what they print and their exit codes."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from napari_bitsnet.data.panel import simulate_panel
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    panel, folder = simulate_panel(5, 96), tmp_path_factory.mktemp("panel")
+    Image.fromarray(panel.mixture).save(folder / "xray.png")
+    for name, guide in zip(("front", "back"), panel.guides, strict=True):
+        Image.fromarray(guide).save(folder / f"{name}.png")
+    Image.fromarray(np.ascontiguousarray(panel.guides[1][::-1])).save(folder / "flipped.png")
+    return folder
+
+
+def test_check(call, folder):
+    front = ("--guide", folder / "front.png")
+    code, text = call("check", folder / "xray.png", *front, "--guide", "none")
+    assert (code, "Nothing to mend" in text) == (SUCCESS, True), text
+    code, text = call("check", folder / "xray.png", *front, "--guide", folder / "flipped.png")
+    assert code == FAILURE, text
+    assert "- Guide 2 fits no place" in text
+    code, text = call("check", folder / "xray.png", "--guide", folder / "absent.png")
+    assert code == BAD_USAGE
+    assert "does not exist" in text
+
+
+def test_spike_in(call, folder):
+    guides = ("--guide", folder / "front.png", "--guide", "none", "--preset", "quick")
+    code, text = call("spike-in", folder / "xray.png", *guides, "--extent", 0.2)
+    assert code == SUCCESS, text
+    assert "shape added to mixture" in text
+    assert "source_2" in text
+    code, text = call("spike-in", folder / "xray.png", *guides, "--where", "guide_2")
+    assert code == BAD_USAGE
+    assert "where to be one of mixture, guide_1, source_1" in text
