@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from napari_bitsnet.core.losses.exclusion import exclusion_loss
-from napari_bitsnet.core.losses.features import feature_exclusion_loss
+from napari_bitsnet.core.losses.features import draw_channels, feature_exclusion_loss
 
 
 def maps(n_sources: int, seed: int = 0) -> list[list[Tensor]]:
@@ -43,7 +43,7 @@ def test_channels_are_drawn_from_the_seed_independently_in_each_map() -> None:
 
     def drawn(seed: int) -> float:
         rng = torch.Generator().manual_seed(seed)
-        return float(feature_exclusion_loss(features, n_channels=2, rng=rng))
+        return float(feature_exclusion_loss(features, channels=draw_channels([4], 2, 2, rng)))
 
     possible = {
         round(float(exclusion_loss(features[0][0][:, list(p)], features[1][0][:, list(q)])), 5)
@@ -56,6 +56,12 @@ def test_channels_are_drawn_from_the_seed_independently_in_each_map() -> None:
     assert drawn(3) == drawn(3)
 
 
+def test_channels_are_drawn_for_each_layer() -> None:
+    drawn = draw_channels([4, 6], 3, 5, torch.Generator().manual_seed(0))
+    assert [[len(c) for c in layer] for layer in drawn] == [[4] * 3, [5] * 3]
+    assert all(len(set(c.tolist())) == len(c) for layer in drawn for c in layer)
+
+
 def test_tiny_maps_have_no_edges() -> None:
     tiny = [[torch.rand(1, 2, 1, 1)], [torch.rand(1, 2, 1, 1)]]
     assert float(feature_exclusion_loss(tiny)) == 0
@@ -64,5 +70,3 @@ def test_tiny_maps_have_no_edges() -> None:
 def test_wrong_use_is_named() -> None:
     with pytest.raises(ValueError, match=r"layers from 0 to 1 in kappa, got \[2\]"):
         feature_exclusion_loss(maps(2), kappa=(0, 2))
-    with pytest.raises(ValueError, match="pass rng"):
-        feature_exclusion_loss(maps(2), n_channels=3)

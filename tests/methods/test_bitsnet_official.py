@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from napari_bitsnet.core.denoisers import DENOISERS
 from napari_bitsnet.core.losses.exclusion import exclusion_loss
-from napari_bitsnet.core.losses.features import feature_exclusion_loss
+from napari_bitsnet.core.losses.features import draw_channels, feature_exclusion_loss
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.core.solvers.schedules import jitter_at, orientation_at
 from napari_bitsnet.methods._untrained import UntrainedState
@@ -101,7 +101,10 @@ def test_row_4_and_7_terms_are_means_with_the_released_weights(
             "coupling": 0.5 * (images**2).mean(),
         }
         chosen = feature_exclusion_loss(
-            features, kappa=(0,), squash=True, n_channels=3, rng=torch.Generator().manual_seed(0)
+            features,
+            kappa=(0,),
+            squash=True,
+            channels=draw_channels([8], 2, 3, torch.Generator().manual_seed(0)),
         )
     losses = next(BitsNet(OFFICIAL).advance(state))
     assert {name: float(losses[name]) for name in expected} == pytest.approx(
@@ -153,13 +156,13 @@ def test_row_13_and_14_schedules_reach_the_generators(
 ) -> None:
     method = BitsNet(OFFICIAL.updated({"iterations": 6, "lam": 0, "alpha_features": 0, "alpha_exclusion": 0}))
     state, seen = method.start(problem, device="cpu", seed=0), []
-    generate = state.fit.generate
+    look = state.fit.look
 
-    def spy(*, orientation: int, jitter: float) -> tuple[Tensor, list[list[Tensor]]]:
+    def spy(*, orientation: int, jitter: float) -> None:
         seen.append((orientation, jitter))
-        return generate()
+        look(orientation=orientation, jitter=jitter)
 
-    monkeypatch.setattr(state.fit, "generate", spy)
+    monkeypatch.setattr(state.fit, "look", spy)
     state.step = 0
     for _, _ in zip(range(6), method.advance(state), strict=False):
         pass

@@ -33,8 +33,26 @@ def benchmark(
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Runs of each, with seeds 0, 1, …")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     sheets: Annotated[bool, typer.Option(help="Draw a picture of every case.")] = True,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="Time iterations and their parts instead; --size is the side.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=86400, help="With --speed: what is left then is skipped.")
+    ] = 140.0,
+    sizes: Annotated[
+        str, typer.Option(help="With --speed: sides of the table of sizes, comma-separated.")
+    ] = "128,256,384,512,1024,2048",
+    tables: Annotated[
+        str, typer.Option(help="With --speed: tables, comma-separated.")
+    ] = "same,variants,parts,sizes,runs,compiled",
 ) -> None:
     """Score methods on cases with known truth, beside nulls and ceilings. A stopped run resumes."""
+    if speed:
+        from napari_bitsnet.benchmark.speed import run_speed
+
+        sides, chosen = tuple(int(s) for s in sizes.split(",")), tuple(tables.split(","))
+        run_speed(out, device=device, size=size, seconds=seconds, sizes=sides, tables=chosen, show=typer.echo)
+        return
     from tqdm import tqdm
 
     from napari_bitsnet.benchmark.run import Plan, run_benchmark

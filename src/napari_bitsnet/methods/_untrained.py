@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.solvers.adam import DipFit
     from napari_bitsnet.core.solvers.admm import RedAdmm
+    from napari_bitsnet.core.solvers.capture import CapturedCalls
     from napari_bitsnet.core.solvers.keeping import BestRemix, RunningAverage
     from napari_bitsnet.core.solvers.stopping import StoppingRule
 
@@ -47,6 +49,10 @@ class UntrainedState(State):
         The answer so far.
     feature_maps : Tensor of shape (K, C_f, H, W), optional
         Second-to-last feature maps of the last upright step.
+    channels : list
+        Feature channels that this step compares, where not all; see `draw_channels`.
+    calls : CapturedCalls, optional
+        Records and replays the steps on CUDA.
     """
 
     first: Tensor
@@ -56,6 +62,17 @@ class UntrainedState(State):
     admm: RedAdmm | None = None
     weights: FittedWeights | None = None
     feature_maps: Tensor | None = None
+    channels: list[list[Tensor]] = field(default_factory=list)
+    calls: CapturedCalls[Descent] | None = None
+
+
+class Descent(NamedTuple):
+    """What one step of Adam saw: loss terms with their total, sources, remix, each generator's finest features."""
+
+    terms: dict[str, Tensor]
+    sources: Tensor
+    remix: Tensor
+    features: list[Tensor]
 
 
 class UntrainedMethod(ABC):
@@ -107,6 +124,7 @@ class UntrainedMethod(ABC):
             fit=self._generators(problem, unknowns, rng, seed, refining=bool(answer)),
             kept=BestRemix() if config.keep == "best" else RunningAverage(_decay(config)),
             weights=weights,
+            calls=_recorder(device),
         )
 
     def advance(self, state: UntrainedState) -> Iterator[dict[str, Tensor]]:
@@ -127,6 +145,9 @@ class UntrainedMethod(ABC):
     def split_variables(self, first: Tensor) -> RedAdmm | None:
         """The variables of ADMM for a run from the sources `first`, where the method has a denoiser."""
         return None
+
+    def before_step(self, state: UntrainedState, orientation: int) -> None:  # noqa: B027
+        """What goes before the generators' step: drawing, denoising."""
 
     def own_terms(
         self, state: UntrainedState, sources: Tensor, features: list[list[Tensor]], orientation: int
@@ -171,23 +192,44 @@ class UntrainedMethod(ABC):
         return DipFit(networks, inputs, learning_rate=config.learning_rate, rng=noise, unknowns=unknowns)
 
     def _step(self, state: UntrainedState) -> dict[str, Tensor]:
-        """One step of Adam; everything but the generators' view is upright."""
+        """One step of Adam and what belongs to it; everything but the generators' view is upright."""
         import torch
 
-        from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
-        from napari_bitsnet.core.losses.hint import hint_loss
-        from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
         from napari_bitsnet.core.solvers.keeping import BestRemix
         from napari_bitsnet.core.solvers.schedules import jitter_at, orientation_at
 
         config, problem = self.config, state.problem
         last = state.step == config.iterations - 1
         orientation = orientation_at(state.step, last=last) if config.orientations else 0
-        jitter = jitter_at(state.step, last=last) if config.jitter else 0.0
-        images, features = state.fit.generate(orientation=orientation, jitter=jitter)
+        state.fit.look(
+            orientation=orientation, jitter=jitter_at(state.step, last=last) if config.jitter else 0.0
+        )
+        self.before_step(state, orientation)
+        work = partial(self._descend, state, orientation)
+        seen = work() if state.calls is None else state.calls(orientation, work)
+        self.after_step(state, seen.sources, orientation)
+        if orientation == 0:
+            if isinstance(state.kept, BestRemix):
+                state.kept.update(seen.sources, seen.remix, problem.observations, problem.valid)
+            else:
+                state.kept.update(seen.sources)
+            if config.features:
+                state.feature_maps = torch.cat(seen.features)
+        state.step += 1
+        return seen.terms
+
+    def _descend(self, state: UntrainedState, orientation: int) -> Descent:
+        """Forward, losses, backward, Adam; on CUDA recorded and replayed, so nothing in it waits or draws."""
+        import torch
+
+        from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
+        from napari_bitsnet.core.losses.hint import hint_loss
+        from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
+
+        config, problem = self.config, state.problem
+        images, features = state.fit.draw(orientation=orientation)
         sources = self._sources(state, images)
         remix = problem.mixing(sources) if state.weights is None else state.weights.mix(sources)
-
         terms = {"reconstruction": l1_loss(remix, problem.observations, problem.valid)}
         if config.alpha_exclusion:
             terms["exclusion"] = config.alpha_exclusion * pairwise_exclusion(
@@ -200,17 +242,8 @@ class UntrainedMethod(ABC):
         terms |= self.own_terms(state, sources, features, orientation)
         total = torch.stack(list(terms.values())).sum()
         state.fit.descend(total)
-
-        self.after_step(state, sources.detach(), orientation)
-        if orientation == 0:
-            if isinstance(state.kept, BestRemix):
-                state.kept.update(sources, remix, problem.observations, problem.valid)
-            else:
-                state.kept.update(sources)
-            if config.features:
-                state.feature_maps = torch.cat([maps[0].detach() for maps in features])
-        state.step += 1
-        return {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
+        terms = {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
+        return Descent(terms, sources.detach(), remix.detach(), [maps[0].detach() for maps in features])
 
     def _anchor(self, state: UntrainedState) -> float:
         """How much sources are kept near the start: more where it knew more than the mixture."""
@@ -242,6 +275,15 @@ def _even_split(problem: Problem) -> Tensor:
     image = problem.observations.mean(dim=0, keepdim=True)
     share = image / problem.n_sources if problem.mixing.name == "linear" else image
     return share.repeat(problem.n_sources, 1, 1, 1)
+
+
+def _recorder(device: str) -> CapturedCalls[Descent] | None:
+    """Recording steps is for CUDA alone."""
+    import torch
+
+    from napari_bitsnet.core.solvers.capture import CapturedCalls
+
+    return CapturedCalls(torch.device(device)) if device.startswith("cuda") else None
 
 
 def _decay(config: UntrainedConfig) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -139,6 +140,20 @@ class BitsNet(UntrainedMethod):
             n_copies=8 if config.copy_per_orientation else 1,
         )
 
+    def before_step(self, state: UntrainedState, orientation: int) -> None:
+        """Draw the feature channels to compare, and denoise what has to be."""
+        from napari_bitsnet.core.losses.features import draw_channels
+
+        config, fit = self.config, state.fit
+        if config.alpha_features and config.feature_channels:
+            widths = [int(config.channels[int(k) - 1]) for k in config.kappa]
+            drawn = draw_channels(widths, state.problem.n_sources, config.feature_channels, fit.rng)
+            state.channels = state.channels or drawn
+            for held, new in zip(chain(*state.channels), chain(*drawn), strict=True):
+                held.copy_(new)  # in place, as recorded steps need
+        if state.admm is not None:
+            state.admm.refresh(state.step, orientation if config.copy_per_orientation else 0)
+
     def own_terms(
         self, state: UntrainedState, sources: Tensor, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
@@ -151,8 +166,7 @@ class BitsNet(UntrainedMethod):
                 features,
                 kappa=[int(k) - 1 for k in config.kappa],
                 squash=config.squash_features,
-                n_channels=config.feature_channels or None,
-                rng=state.fit.rng,
+                channels=state.channels,
             )
         if state.admm is not None:
             copy = orientation if config.copy_per_orientation else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch import Tensor
 from napari_bitsnet.core.denoisers import DENOISERS
 from napari_bitsnet.core.denoisers._padding import pad_by_reflection
 
+LOG = logging.getLogger(__name__)
 FURTHEST = 5.0  # squared patch distance, in units of h, beyond which a weight counts as zero
 BLOCK = 2**18  # pixels worked on together on a CPU, so that the intermediate images stay in its cache
 
@@ -98,6 +101,18 @@ def _denoise(planes: Tensor, sigma: float, h: float, patch_size: int, patch_dist
     height, width = planes.shape[-2:]
     padded = pad_by_reflection(planes / unit, margin)
     expected = 2 * side**2 * (sigma / unit) ** 2  # what the noise alone adds to a patch's sum
+    if planes.is_cuda and planes.dtype == torch.float32 and has_fused_kernel(planes.device):
+        from napari_bitsnet.core.denoisers._nlm_kernel import weighted_means
+
+        means = weighted_means(
+            padded.contiguous(),
+            (height, width),
+            side=side,
+            distance=patch_distance,
+            expected=expected,
+            least=math.exp(-FURTHEST),
+        )
+        return means.mul_(unit)
 
     def window(top: int, bottom: int, left: int, right: int) -> Tensor:
         return padded[:, margin + top : margin + bottom, margin + left : margin + right]
@@ -123,6 +138,20 @@ def _denoise(planes: Tensor, sigma: float, h: float, patch_size: int, patch_dist
             answer.addcmul_(forth, window(down, height + down, right, width + right))
             answer.addcmul_(back, window(-down, height - down, -right, width - right))
     return answer.div_(total).mul_(unit)
+
+
+@cache
+def has_fused_kernel(device: torch.device) -> bool:
+    """Whether the one-kernel version can be built here: that takes Triton and a C compiler."""
+    try:
+        from napari_bitsnet.core.denoisers._nlm_kernel import weighted_means
+
+        flat = torch.zeros(1, 10, 10, device=device)
+        weighted_means(flat, (2, 2), side=2, distance=2, expected=0.0, least=0.0)
+    except Exception as error:
+        LOG.warning("Non-local means without its fused kernel: %s", f"{error}".splitlines()[:1])
+        return False
+    return True
 
 
 def _box_sums(image: Tensor, side: int) -> Tensor:

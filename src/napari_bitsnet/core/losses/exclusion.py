@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,25 +69,29 @@ def exclusion_loss(
             f"Expected an image that can be halved {n_scales - 1} times and keep 2 pixels a side, got "
             f"{a.shape[-2]} x {a.shape[-1]}: use n_scales={fitting}."
         )
+    images, channels = torch.cat([a, b], dim=1), a.shape[1]  # worked on together
     terms = []
     weight = None if valid is None else valid.to(a)
     for scale in range(n_scales):
         if scale:
-            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+            images = F.avg_pool2d(images, 2)
             # a coarse pixel is valid if all four below it are
             weight = None if weight is None else -F.max_pool2d(-weight, 2)
         for axis in (-1, -2):
-            da, db = a.diff(dim=axis), b.diff(dim=axis)
+            edges = images.diff(dim=axis)
             if balanced:
-                db = db * (2 * da.abs().mean() / db.abs().mean().clamp(min=epsilon))
-            squares_a, squares_b = torch.tanh(da / 2) ** 2, torch.tanh(db / 2) ** 2
+                da, db = edges[:, :channels], edges[:, channels:]
+                edges = torch.cat(
+                    [da, db * (2 * da.abs().mean() / db.abs().mean().clamp(min=epsilon))], dim=1
+                )
+            squares = _SquashedSquares.apply(edges)
+            squares_a, squares_b = squares[:, :channels], squares[:, channels:]
             if weight is None:
-                count: Tensor | int = max(da.shape[-2] * da.shape[-1], 1)
+                count: Tensor | int = max(edges.shape[-2] * edges.shape[-1], 1)
             else:
                 both = _pairwise_minimum(weight, axis)
                 squares_a, count = squares_a * both, both.sum().clamp(min=1)
-            products = squares_a.flatten(2) @ squares_b.flatten(2).transpose(1, 2)  # (N, C_a, C_b)
-            means = products.mean(dim=0) / count
+            means = _inner_products(squares_a, squares_b).mean(dim=0) / count
             terms.append(((means + epsilon) ** 0.25 - epsilon**0.25).mean())
     return torch.stack(terms).mean()
 
@@ -134,3 +139,28 @@ def _pairwise_minimum(weight: Tensor, axis: int) -> Tensor:
     """Where both pixels of a forward difference count."""
     size = weight.shape[axis] - 1
     return torch.minimum(weight.narrow(axis, 0, size), weight.narrow(axis, 1, size))
+
+
+def _inner_products(a: Tensor, b: Tensor) -> Tensor:
+    """Sum over pixels of the products of all pairs of channels: (N, C_a, H, W), (N, C_b, H, W) -> (N, C_a, C_b)."""
+    if a.is_cuda:
+        # one product an image row: a few long dot products would leave most of a GPU idle
+        rows = torch.einsum("nahw,nbhw->nhab", a, b)
+        return rows.sum(dim=1)
+    return a.flatten(2) @ b.flatten(2).transpose(1, 2)
+
+
+class _SquashedSquares(torch.autograd.Function):
+    """``tanh(d / 2)**2`` with slope ``t (1 - t**2)``, t = tanh(d / 2), in half of the passes over memory."""
+
+    @staticmethod
+    def forward(context: Any, difference: Tensor) -> Tensor:
+        squashed = (difference / 2).tanh_()
+        squares = squashed.square()
+        context.save_for_backward(squashed, squares)
+        return squares
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        squashed, squares = context.saved_tensors
+        return torch.addcmul(squashed, squashed, squares, value=-1).mul_(gradients[0])

@@ -17,8 +17,7 @@ def feature_exclusion_loss(
     kappa: Sequence[int] = (0,),
     n_scales: int = 3,
     squash: bool = False,
-    n_channels: int | None = None,
-    rng: torch.Generator | None = None,
+    channels: Sequence[Sequence[Tensor]] = (),
 ) -> Tensor:
     """Sum the exclusion loss of feature maps over the layers in κ; mean over pairs of sources.
 
@@ -34,11 +33,9 @@ def feature_exclusion_loss(
         See `exclusion_loss`; fewer are used where a map is too small.
     squash : bool
         Pass the maps through a sigmoid first, as the released code does.
-    n_channels : int, optional
-        Compare only this many channels of each map, drawn anew in each for each call (the released code's
-        3 of 8); None compares all.
-    rng : torch.Generator, optional
-        Draws the channels; needed with `n_channels`.
+    channels : sequence of sequences of Tensor, int64
+        Compare only these channels, for each layer in `kappa` and each source; see `draw_channels`. Empty
+        compares all.
 
     Returns
     -------
@@ -48,7 +45,7 @@ def feature_exclusion_loss(
     Raises
     ------
     ValueError
-        If a layer in `kappa` does not exist, or `rng` is missing where channels are drawn.
+        If a layer in `kappa` does not exist.
 
     References
     ----------
@@ -58,20 +55,41 @@ def feature_exclusion_loss(
     unknown = [k for k in kappa if not 0 <= k < n_layers]
     if unknown:
         raise ValueError(f"Expected layers from 0 to {n_layers - 1} in kappa, got {unknown}.")
-    if n_channels is not None and rng is None:
-        raise ValueError("Expected a random generator to draw channels with: pass rng.")
     layers = []
-    for layer in kappa:
+    for index, layer in enumerate(kappa):
         maps = [source[layer] for source in features]
         if squash:
             maps = [torch.sigmoid(m) for m in maps]
-        if n_channels is not None and rng is not None:
-            maps = [m[:, _draw(m.shape[1], n_channels, rng, m.device)] for m in maps]
+        if channels:
+            maps = [m.index_select(1, c) for m, c in zip(maps, channels[index], strict=True)]
         fitting = fitting_scales(maps[0].shape[-2], maps[0].shape[-1], n_scales)
         pairs = [exclusion_loss(a, b, n_scales=fitting) for a, b in combinations(maps, 2)]
         layers.append(torch.stack(pairs).mean())
     return torch.stack(layers).sum()
 
 
-def _draw(size: int, count: int, rng: torch.Generator, device: torch.device) -> Tensor:
-    return torch.randperm(size, generator=rng, device=rng.device)[:count].to(device)
+def draw_channels(
+    widths: Sequence[int], n_sources: int, count: int, rng: torch.Generator
+) -> list[list[Tensor]]:
+    """Draw channels to compare: for each layer and each source anew (the released code's 3 of 8 in each step).
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each layer.
+    n_sources : int
+        K.
+    count : int
+        Channels to draw, at most all.
+    rng : torch.Generator
+        Draws them, on its device.
+
+    Returns
+    -------
+    list of lists of Tensor of shape (min(count, width),), int64
+        Without repetition.
+    """
+    return [
+        [torch.randperm(width, generator=rng, device=rng.device)[:count] for _ in range(n_sources)]
+        for width in widths
+    ]

@@ -78,7 +78,11 @@ class SkipNetwork(nn.Module):
         self.n_scales = len(channels)
 
         def norm(width: int) -> nn.Module:
-            return nn.BatchNorm2d(width) if normalisation == "batch" else nn.Identity()
+            return (
+                nn.BatchNorm2d(width, track_running_stats=False)
+                if normalisation == "batch"
+                else nn.Identity()
+            )
 
         def block(width_in: int, width_out: int, side: int, stride: int = 1) -> nn.Sequential:
             conv = _MirrorConv(width_in, width_out, side, stride)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -47,14 +48,67 @@ class DipFit:
         unknowns: Sequence[Tensor] = (),
     ) -> None:
         device = inputs[0].device
-        layout = torch.channels_last if device.type == "cpu" else torch.preserve_format
         self.networks = nn.ModuleList(networks).to(device)
-        if device.type == "cpu":
-            self.networks.to(memory_format=layout)  # type: ignore[call-overload]
-        self.inputs, self.rng, self.layout = list(inputs), rng, layout
+        self.inputs, self.rng = list(inputs), rng
+        self.steady = device.type == "cuda"
+        self.seen: list[Tensor] = []
+        self.streams: list[torch.cuda.Stream] = []
+        self._held: dict[int, list[Tensor]] = {}
+        self.lay_out(torch.channels_last if device.type == "cpu" else torch.preserve_format)
         parameters = [*self.networks.parameters(), *unknowns]
         fused = device.type in ("cpu", "cuda")
-        self.optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=fused)
+        self.optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=fused, capturable=self.steady)
+
+    def lay_out(self, layout: torch.memory_format) -> None:
+        """Choose the order of pixels and channels in memory."""
+        self.layout = layout
+        if layout != torch.preserve_format:
+            self.networks.to(memory_format=layout)  # type: ignore[call-overload]
+
+    def look(self, *, orientation: int = 0, jitter: float = 0.0) -> None:
+        """Make what the generators see next, ``seen``.
+
+        Parameters
+        ----------
+        orientation : int
+            0 to 7: the generators see their inputs flipped and turned so.
+        jitter : float
+            Standard deviation of the noise added to the inputs.
+
+        Notes
+        -----
+        On CUDA the tensors of an orientation stay the same from call to call, as recorded steps need.
+        """
+        seen = []
+        for fixed in self.inputs:
+            view = orient(fixed, orientation)
+            if jitter:
+                noise = torch.randn(view.shape, generator=self.rng, device=view.device, dtype=view.dtype)
+                view = view + jitter * noise
+            seen.append(view.contiguous(memory_format=self.layout))
+        if self.steady:
+            if orientation not in self._held:
+                self._held[orientation] = [view.clone() for view in seen]
+            for held, view in zip(self._held[orientation], seen, strict=True):
+                held.copy_(view)
+            seen = self._held[orientation]
+        self.seen = seen
+
+    def draw(self, *, orientation: int = 0) -> tuple[Tensor, list[list[Tensor]]]:
+        """Return what the generators make of what they see: see `generate`."""
+        made = []
+        for network, seen, stream in zip_longest(self.networks, self.seen, self.streams):
+            if stream is None:
+                made.append(network(seen))
+                continue
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                made.append(network(seen))
+        for stream in self.streams:
+            torch.cuda.current_stream().wait_stream(stream)
+        images = [unorient(image, orientation) for image, _ in made]
+        features = [maps for _, maps in made]
+        return torch.cat(images), features
 
     def generate(self, *, orientation: int = 0, jitter: float = 0.0) -> tuple[Tensor, list[list[Tensor]]]:
         """Return the images (K, C, H, W) and each generator's feature maps (in its own orientation).
@@ -71,16 +125,8 @@ class DipFit:
         The released code turns the observation and the ADMM variables instead of turning the images back.
         As the losses and denoisers do not care, that is the same up to rounding and border pixels.
         """
-        images, features = [], []
-        for network, fixed in zip(self.networks, self.inputs, strict=True):
-            seen = orient(fixed, orientation)
-            if jitter:
-                noise = torch.randn(seen.shape, generator=self.rng, device=seen.device, dtype=seen.dtype)
-                seen = seen + jitter * noise
-            image, maps = network(seen.contiguous(memory_format=self.layout))
-            images.append(unorient(image, orientation))
-            features.append(maps)
-        return torch.cat(images), features
+        self.look(orientation=orientation, jitter=jitter)
+        return self.draw(orientation=orientation)
 
     def descend(self, loss: Tensor) -> None:
         """Take one Adam step down `loss`."""

@@ -101,6 +101,13 @@ class RedAdmm:
         return coupling_loss(self.z[copy], y, self.u[copy], mu=self.mu, valid=valid)
 
     @torch.no_grad()
+    def refresh(self, step: int, copy: int = 0) -> None:
+        """Compute f(z) anew where this is a copy's first use in the block of `step`, counted from 0."""
+        if self._block[copy] != step // self.every:
+            self.denoised[copy] = self.denoiser(self.z[copy], self.sigma)
+            self._block[copy] = step // self.every
+
+    @torch.no_grad()
     def update(self, y: Tensor, step: int, copy: int = 0) -> None:
         """Eqs. 10 and 11 after the generators' step.
 
@@ -117,9 +124,7 @@ class RedAdmm:
         -----
         z is clipped to [0, 1], u is not, as in the released code.
         """
-        if self._block[copy] != step // self.every:
-            self.denoised[copy] = self.denoiser(self.z[copy], self.sigma)
-            self._block[copy] = step // self.every
+        self.refresh(step, copy)
         u = self.u[copy]
         z = denoising_step(self.denoised[copy], y, u, lam=self.lam, mu=self.mu).clamp(0, 1)
         self.u[copy] = dual_step(u, y, z)

@@ -1,0 +1,119 @@
+"""How long steps and pieces of steps take, on any device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.problem import Problem
+from napari_bitsnet.methods.bitsnet import BitsNet, BitsNetConfig
+
+if TYPE_CHECKING:
+    from napari_bitsnet.methods._untrained import UntrainedState
+
+CYCLE = 16
+"""Steps after which the orientations begin anew; only whole cycles are timed."""
+
+
+@dataclass
+class StepTime:
+    """Milliseconds an iteration, its spread, peak memory in MiB and what the loss came to."""
+
+    ms: float
+    spread: float
+    mib: float
+    steps: int
+    loss: float
+
+
+def wait(device: str) -> None:
+    """Wait until the device has done all it was given."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def noise_problem(size: int, channels: int = 3, n_sources: int = 2) -> Problem:
+    """A mixture of noise, smoothed so that patches are alike: what it shows does not change how long steps take."""
+    import torch
+    from torch.nn import functional as F
+
+    rng = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, channels, size // 8, size // 8, generator=rng)
+    return Problem(F.interpolate(coarse, size=(size, size), mode="bilinear"), n_sources=n_sources)
+
+
+def start_bitsnet(config: Config, problem: Problem, device: str) -> tuple[BitsNet, UntrainedState]:
+    """A run that is ready for its first step."""
+    method = BitsNet(cast(BitsNetConfig, config))
+    return method, method.start(problem, device=device, seed=0)
+
+
+def time_steps(
+    method: BitsNet, state: UntrainedState, device: str, *, warm_up: int, steps: int, seconds: float
+) -> StepTime:
+    """Time iterations, by cycles of orientations.
+
+    Parameters
+    ----------
+    method, state
+        A run; it is advanced.
+    device : str
+        Where it runs.
+    warm_up, steps : int
+        Iterations before timing, and timed, in whole cycles.
+    seconds : float
+        Timing ends with the first cycle after so long, warm-up included.
+    """
+    import torch
+
+    began = time.perf_counter()
+    advance = method.advance(state)
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+    losses = _cycle(advance, warm_up)
+    wait(device)
+    times: list[float] = []
+    while not times or (len(times) * CYCLE < steps and time.perf_counter() - began < seconds):
+        at = time.perf_counter()
+        losses = _cycle(advance, CYCLE)
+        wait(device)
+        times.append((time.perf_counter() - at) / CYCLE * 1e3)
+    mib = torch.cuda.max_memory_reserved(device) / 2**20 if device.startswith("cuda") else float("nan")
+    half_range = (max(times) - min(times)) / 2
+    return StepTime(sum(times) / len(times), half_range, mib, len(times) * CYCLE, float(losses["total"]))
+
+
+def _cycle(advance: Iterator[dict], steps: int) -> dict:
+    losses: dict = {}
+    for _ in range(steps):
+        losses = next(advance)
+    return losses
+
+
+def time_call(
+    work: Callable[[], object], device: str, *, record: bool = True, seconds: float = 1.0, least: int = 3
+) -> float:
+    """Milliseconds a call; on CUDA recorded once and replayed (unless not `record`), so that launches cost nothing."""
+    import torch
+
+    if record and device.startswith("cuda"):
+        from napari_bitsnet.core.solvers.capture import CapturedCalls
+
+        work = partial(CapturedCalls[object](torch.device(device)), "part", work)
+    for _ in range(3):
+        work()
+    wait(device)
+    began, n = time.perf_counter(), 0
+    while n < least or (time.perf_counter() - began < seconds and n < 200):
+        work()
+        n += 1
+        if n % 10 == 0:
+            wait(device)
+    wait(device)
+    return (time.perf_counter() - began) / n * 1e3

@@ -1,0 +1,111 @@
+"""Ways to execute a step of BITS-Net that are compared with each other in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.solvers.adam import DipFit
+    from napari_bitsnet.methods._untrained import UntrainedState
+
+
+def plain(state: UntrainedState) -> None:
+    """No recording: one kernel launched after the other."""
+    state.calls = None
+
+
+def recorded(state: UntrainedState) -> None:
+    """As it ships."""
+
+
+def channels_last(state: UntrainedState) -> None:
+    """Channels innermost in memory."""
+    import torch
+
+    state.fit.lay_out(torch.channels_last)
+
+
+def side_by_side(state: UntrainedState) -> None:
+    """Each generator on its own stream."""
+    import torch
+
+    state.fit.streams = [torch.cuda.Stream() for _ in state.fit.networks]
+
+
+def single_precision(state: UntrainedState) -> None:
+    """No TF32: products of full float32."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def half_precision(state: UntrainedState) -> None:
+    """Networks in bfloat16 where autocast allows it."""
+    import torch
+
+    for network in state.fit.networks:
+        forward = network.forward
+
+        def cast(image: Tensor, forward: Callable[..., Any] = forward) -> Any:
+            with torch.autocast(image.device.type, torch.bfloat16, cache_enabled=False):
+                output, features = forward(image)
+            return output.float(), [f.float() for f in features]
+
+        network.forward = cast
+
+
+def grouped(state: UntrainedState) -> None:
+    """All generators as one, their convolutions in groups."""
+    import torch
+    from torch.func import functional_call, stack_module_state
+
+    from napari_bitsnet.core.solvers.schedules import unorient
+
+    fit: DipFit = state.fit
+    parameters, _ = stack_module_state(list(fit.networks))
+    shape = deepcopy(fit.networks[0]).to("meta")
+
+    def one(values: dict[str, Tensor], seen: Tensor) -> Any:
+        return functional_call(shape, values, (seen,))
+
+    def draw(*, orientation: int = 0) -> tuple[Tensor, list[list[Tensor]]]:
+        images, features = torch.vmap(one)(parameters, torch.stack(fit.seen))
+        maps = [[level[k] for level in features] for k in range(len(images))]
+        return unorient(images[:, 0], orientation), maps
+
+    options = {key: fit.optimiser.defaults[key] for key in ("lr", "fused", "capturable")}
+    fit.optimiser = torch.optim.Adam(parameters.values(), **options)
+    fit.draw = draw  # type: ignore[method-assign]
+
+
+def compiled(state: UntrainedState) -> None:
+    """Generators through torch.compile, which fuses what lies between convolutions."""
+    for network in state.fit.networks:
+        network.compile(dynamic=False)
+
+
+Change = Callable[["UntrainedState"], None]
+
+VARIANTS: dict[str, tuple[Change, ...]] = {
+    "as it ships": (recorded,),
+    "plain (no CUDA graph)": (plain,),
+    "generators side by side": (side_by_side,),
+    "channels last": (channels_last,),
+    "channels last, side by side": (channels_last, side_by_side),
+    "float32 without TF32": (single_precision,),
+    "bfloat16": (half_precision,),
+    "bfloat16, channels last": (half_precision, channels_last),
+    "grouped convolutions": (grouped,),
+}
+"""What is done to a state before its first step, by what it is called."""
+
+COMPILED: dict[str, tuple[Change, ...]] = {
+    "as it ships": (recorded,),
+    "torch.compile": (compiled,),
+    "torch.compile, channels last, side by side": (channels_last, side_by_side, compiled),
+}
+"""The same with a compiler first, which takes longer than all others together."""
