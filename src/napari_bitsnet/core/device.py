@@ -79,12 +79,19 @@ def out_of_memory(pixels: int, device: str) -> OutOfMemory:
     )
 
 
-def free_memory() -> None:
-    """Give unused memory back to the system."""
+def free_memory(*, thorough: bool = True) -> None:
+    """Give unused memory of a GPU back to the system.
+
+    Parameters
+    ----------
+    thorough : bool
+        Whether to look for unreachable objects first, as after a failure; that halts all threads for a while.
+    """
     import gc
 
     import torch
 
-    gc.collect()
+    if thorough:
+        gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

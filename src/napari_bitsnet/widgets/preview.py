@@ -1,8 +1,13 @@
-"""The layers that show a run: added with the first outputs, updated in place, kept or taken away at the end."""
+"""The layers that show a run: added with the first outputs, updated in place, kept or taken away at the end.
+
+napari takes a good part of a tenth of a second to add a layer, so they are added one at a time: what may add
+layers is a generator that is advanced once a turn of the event loop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +23,9 @@ SHOWN = ("source_", "clean", "clear", "foreground")
 
 PERCENTILES = (0.1, 99.9)
 """Part of an output's values that its contrast limits span."""
+
+SAMPLED = 2**16
+"""About so many values are looked at to find them."""
 
 
 class PreviewLayers:
@@ -38,6 +46,7 @@ class PreviewLayers:
         self._layers: dict[str, Image] = {}
         self._limits: dict[str, tuple[float, float]] = {}
         self._deleted: set[str] = set()
+        self._turn = 0
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
@@ -45,23 +54,33 @@ class PreviewLayers:
         """The run's layers that are in the viewer, in the order of its outputs."""
         return list(self._layers.values())
 
-    def update(self, outputs: Mapping[str, NDArray], plane: int = 0) -> None:
-        """Show the outputs so far of one plane; contrast stays as it was set first."""
+    def updating(self, outputs: Mapping[str, NDArray], plane: int = 0) -> Iterator[str]:
+        """Show the outputs so far of one plane, one at a time; contrast stays as it was set first.
+
+        Ends early when the layers are finished, abandoned or discarded meanwhile.
+        """
+        turn = self._turn = self._turn + 1
         for name, output in outputs.items():
-            if not name.startswith(SHOWN) or not self._is_plane(output) or name in self._deleted:
+            if not name.startswith(SHOWN) or not self._is_plane(output):
+                continue
+            if turn != self._turn:
+                return
+            if name in self._deleted:
                 continue
             layer = self._layers.get(name)
+            new = layer is None
             if layer is None:
                 layer = self._add(name, self._whole(output))
             if self._part.stack_shape:
                 place = np.unravel_index(plane, self._part.stack_shape)
                 layer.data[place] = self._part.to_layer_data(output)
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
-            else:
+            elif not new:
                 layer.data = self._part.to_layer_data(output)
+            yield name
 
-    def finish(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> list[Image]:
-        """Show the final outputs, all that are images, with the run's record in their metadata.
+    def finishing(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> Iterator[str]:
+        """Show the final outputs, all that are images, one at a time, with the run's record in their metadata.
 
         Parameters
         ----------
@@ -69,13 +88,11 @@ class PreviewLayers:
             As in ``Result.outputs``.
         record : mapping
             JSON; each layer gets it with the name of its output.
-
-        Returns
-        -------
-        list of Image
-            The run's layers.
         """
+        turn = self._turn = self._turn + 1
         for name, output in outputs.items():
+            if turn != self._turn:
+                return
             if output.shape != self._shape or name in self._deleted:
                 continue
             data = self._part.to_layer_data(output)
@@ -84,18 +101,26 @@ class PreviewLayers:
                 layer = self._add(name, data, visible=name.startswith(SHOWN))
             else:
                 layer.data = data
-            self._renew_contrast(name, layer)
+                self._renew_contrast(name, layer)
             layer.metadata[METADATA_KEY] = {**record, "output": name}
+            yield name
+
+    def finish(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> list[Image]:
+        """Do all of `finishing` at once, for scripts; return the run's layers."""
+        for _ in self.finishing(outputs, record):
+            pass
         return self.layers
 
     def abandon(self, record: Mapping[str, Any]) -> None:
         """Leave the layers of a run that failed as they are, named and marked as unfinished."""
+        self._turn += 1
         for name, layer in self._layers.items():
             layer.name = f"{layer.name} (unfinished)"
             layer.metadata[METADATA_KEY] = {**record, "output": name}
 
     def discard(self) -> None:
         """Take the run's layers out of the viewer."""
+        self._turn += 1
         for layer in self.layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
@@ -117,22 +142,25 @@ class PreviewLayers:
         return np.full(self._shape, np.nan, np.float32)
 
     def _add(self, name: str, data: NDArray, *, visible: bool = True) -> Image:
-        active = self._viewer.layers.selection.active
+        selection = self._viewer.layers.selection
+        active = selection.active
         limits = contrast_limits(data)
-        layer = self._viewer.add_image(
-            data,
-            name=f"{self._part.name} {name.replace('_', ' ')}",
-            rgb=self._part.rgb,
-            visible=visible,
-            contrast_limits=limits,
-            metadata={METADATA_KEY: {"output": name}},
-            **self._part.geometry,
-            **self._part.look,
-        )
+        # adding a layer selects it, which builds its controls: the user's selection is not ours to change
+        with nullcontext() if active is None else selection.events.blocker_all():
+            layer = self._viewer.add_image(
+                data,
+                name=f"{self._part.name} {name.replace('_', ' ')}",
+                rgb=self._part.rgb,
+                visible=visible,
+                contrast_limits=limits,
+                metadata={METADATA_KEY: {"output": name}},
+                **self._part.geometry,
+                **self._part.look,
+            )
+            if active is not None:
+                selection.active = active
         self._layers[name] = layer
         self._limits[name] = limits
-        if active is not None:  # adding a layer selects it; the user's selection is not ours to change
-            self._viewer.layers.selection.active = active
         return layer
 
     def _renew_contrast(self, name: str, layer: Image) -> None:
@@ -150,8 +178,13 @@ class PreviewLayers:
 
 
 def contrast_limits(data: NDArray) -> tuple[float, float]:
-    """Return limits that show nearly all finite values of `data`: (low, high) with low < high."""
-    finite = data[np.isfinite(data)]
+    """Return limits that show nearly all finite values of `data`: (low, high) with low < high.
+
+    Of large images, those of values that are evenly spread over it.
+    """
+    step = data.size // SAMPLED | 1  # odd: neither columns nor channels fall in with it
+    sample = data.ravel()[::step]
+    finite = sample[np.isfinite(sample)]
     if finite.size == 0:
         return 0.0, 1.0
     low, high = (float(v) for v in np.percentile(finite, PERCENTILES))

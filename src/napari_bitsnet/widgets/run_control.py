@@ -14,6 +14,7 @@ from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.problem_form import ProblemForm
 from napari_bitsnet.widgets.run_bar import RunBar
 from napari_bitsnet.widgets.separation import Outcome, Separation
+from napari_bitsnet.widgets.worker import free_device_memory
 
 
 class RunControl:
@@ -126,8 +127,10 @@ class RunControl:
         """Give back the memory of the last run's networks: what is shown is no longer what was run."""
         if self.busy:
             return
-        if self.separation is not None and self.separation.result is not None:
-            self.separation.result.drop_state()
+        result = None if self.separation is None else self.separation.result
+        if result is not None and result.state is not None:
+            result.drop_state()
+            free_device_memory(thorough=False)
         self._bar.offer_continue(False)
 
     def complain(self, text: str) -> None:

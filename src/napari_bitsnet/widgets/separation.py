@@ -5,7 +5,8 @@ It knows nothing of forms and docks: they start it, listen to it and may vanish 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from napari_bitsnet.widgets.activity import ActivityBar
 from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.states import RunState, RunStates
+from napari_bitsnet.widgets.turns import in_turns
 from napari_bitsnet.widgets.worker import Controls, Iterate, Message, SeparationFailed, separate_layers
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Separation:
         self._worker: Any = None
         self._outcome: Outcome | None = None
         self._pending: Message | None = None
-        self._showing = False
+        self._showing = self._drawing = False
         self._steps_shown = 0
         self._remarks: list[str] = []
 
@@ -146,6 +148,10 @@ class Separation:
         self._discard, self._outcome, self._pending, self._steps_shown = False, None, None, 0
         self._remarks = []
         self._activity = ActivityBar(description)
+        if not _under_way:
+            # a full collection walks through all of napari's objects, a quarter of a second in which nothing else
+            # happens: those that are there already wait until the run is over
+            gc.freeze()
         _under_way.add(self)
         self._worker = create_worker(
             separate_layers,
@@ -179,23 +185,26 @@ class Separation:
             return
         if message.total and self.states.current is RunState.PREPARING:
             self.states.to(RunState.RUNNING)
-        if message.outputs is not None:
-            self._preview.update(message.outputs, message.plane)
+        if message.outputs is not None and not self._drawing:
+            self._drawing = True
             self._steps_shown = max(self._steps_shown, message.step)
+            in_turns(self._preview.updating(message.outputs, message.plane), self._on_drawn)
         self.progressed.emit(message)
         if message.total and self._activity is not None:
             self._activity.update(message.step, message.total)
         if self._activity is not None and self._activity.cancelled:
             self.stop_and_keep()
 
+    def _on_drawn(self) -> None:
+        self._drawing = False
+
     def _on_returned(self, result: Result | None) -> None:
         if self._discard or result is None:
             self._outcome = Outcome("discarded")
             return
         self.result = result
-        layers = self._preview.finish(result.outputs, self.request.record(result))
         stopped = result.provenance["stop_reason"] == "stopped"
-        self._outcome = Outcome("kept" if stopped else "done", result, layers)
+        self._outcome = Outcome("kept" if stopped else "done", result)
 
     def _on_errored(self, error: SeparationFailed) -> None:
         if self._discard:
@@ -213,15 +222,30 @@ class Separation:
             self._remarks.append(str(message))
 
     def _on_finished(self) -> None:
-        """Clean up, whatever happened; without an outcome napari made the worker quit."""
+        """Clean up, whatever happened, and bring the final outputs home; then the run is over."""
         if self._activity is not None:
             self._activity.close()
         if self._controls.turn is not None:
             self._controls.turn.give_back()
         self._activity, self._worker, self._pending = None, None, None
-        _under_way.discard(self)
+        result = self._outcome.result if self._outcome is not None else None
+        final = iter(()) if result is None else self._finishing(result)
+        in_turns(final, self._end)
+
+    def _finishing(self, result: Result) -> Iterator[str]:
+        return self._preview.finishing(result.outputs, self.request.record(result))
+
+    def _end(self) -> None:
+        """Tell everyone; without an outcome napari made the worker quit."""
         outcome, self._outcome = self._outcome or Outcome("discarded"), None
+        if self._discard:
+            self.result, outcome = None, Outcome("discarded")
+        elif outcome.result is not None:
+            outcome.layers = self.layers
         outcome.remarks = tuple(self._remarks)
+        _under_way.discard(self)
+        if not _under_way:
+            gc.unfreeze()
         self.states.to(RunState.IDLE)
         self.ended.emit(outcome)
 

@@ -186,7 +186,7 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
     try:
         yield Message("Preparing…")
         result = yield from _loop(iterate(controls.stop.is_set), controls)
-        free_device_memory()
+        free_device_memory(thorough=False)
         return result
     finally:
         controls.turn.give_back()
@@ -236,9 +236,9 @@ class _Pace:
         return (now - self._since) / (iteration.step - self._step) * (iteration.total - iteration.step)
 
 
-def free_device_memory() -> None:
-    """Give unused memory back, if PyTorch was loaded at all."""
+def free_device_memory(*, thorough: bool = True) -> None:
+    """Give unused memory back, if PyTorch was loaded at all; see `free_memory`."""
     if "torch" in sys.modules:
         from napari_bitsnet.core.device import free_memory
 
-        free_memory()
+        free_memory(thorough=thorough)
