@@ -262,12 +262,12 @@ class UntrainedMethod(ABC):
             # no loss sees how the brightness is split: corrections leave it as it was
             images = images - images.mean(dim=(-2, -1), keepdim=True)
         sources = first + config.correction * images if config.correction else images
+        if not (config.exact and linear):
+            return sources.clamp(first.clamp(max=0), first.clamp(min=1.0)) if config.correction else sources
         # guided or absorbing sources may hold all of the mixture, parts of a photograph's only one in K
-        whole = not linear or problem.density_of is not None or bool(problem.guides)
+        whole = problem.density_of is not None or bool(problem.guides)
         lower, upper = first.clamp(max=0), first.clamp(min=1.0 if whole else 1 / problem.n_sources)
-        if config.exact and linear:
-            return project_shares(sources, problem.observations, lower, upper)
-        return sources.clamp(lower, first.clamp(min=1.0)) if config.correction else sources
+        return project_shares(sources, problem.observations, lower, upper)
 
 
 def _even_split(problem: Problem) -> Tensor:

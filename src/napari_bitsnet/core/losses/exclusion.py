@@ -70,7 +70,7 @@ def exclusion_loss(
             f"{a.shape[-2]} x {a.shape[-1]}: use n_scales={fitting}."
         )
     images, channels = torch.cat([a, b], dim=1), a.shape[1]  # worked on together
-    terms = []
+    means = []
     weight = None if valid is None else valid.to(a)
     for scale in range(n_scales):
         if scale:
@@ -78,22 +78,17 @@ def exclusion_loss(
             # a coarse pixel is valid if all four below it are
             weight = None if weight is None else -F.max_pool2d(-weight, 2)
         for axis in (-1, -2):
-            edges = images.diff(dim=axis)
-            if balanced:
-                da, db = edges[:, :channels], edges[:, channels:]
-                edges = torch.cat(
-                    [da, db * (2 * da.abs().mean() / db.abs().mean().clamp(min=epsilon))], dim=1
-                )
-            squares = _SquashedSquares.apply(edges)
-            squares_a, squares_b = squares[:, :channels], squares[:, channels:]
+            strength = _EdgeStrength.apply(
+                _balance(images, channels, axis, epsilon) if balanced else images, axis
+            )
+            strength_a, strength_b = strength[:, :channels], strength[:, channels:]
             if weight is None:
-                count: Tensor | int = max(edges.shape[-2] * edges.shape[-1], 1)
+                count: Tensor | int = max(strength.shape[-2] * strength.shape[-1], 1)
             else:
                 both = _pairwise_minimum(weight, axis)
-                squares_a, count = squares_a * both, both.sum().clamp(min=1)
-            means = _inner_products(squares_a, squares_b).mean(dim=0) / count
-            terms.append(((means + epsilon) ** 0.25 - epsilon**0.25).mean())
-    return torch.stack(terms).mean()
+                strength_a, count = strength_a * both, both.sum().clamp(min=1)
+            means.append(_inner_products(strength_a, strength_b) / (count * len(a)))
+    return ((torch.stack(means) + epsilon) ** 0.25).mean() - epsilon**0.25
 
 
 def pairwise_exclusion(
@@ -141,26 +136,42 @@ def _pairwise_minimum(weight: Tensor, axis: int) -> Tensor:
     return torch.minimum(weight.narrow(axis, 0, size), weight.narrow(axis, 1, size))
 
 
+def _balance(images: Tensor, channels: int, axis: int, epsilon: float) -> Tensor:
+    """Scale the second image, behind the first `channels`, so that its differences are of the first one's size."""
+    a, b = images[:, :channels], images[:, channels:]
+    ratio = 2 * a.diff(dim=axis).abs().mean() / b.diff(dim=axis).abs().mean().clamp(min=epsilon)
+    return torch.cat([a, b * ratio], dim=1)
+
+
 def _inner_products(a: Tensor, b: Tensor) -> Tensor:
-    """Sum over pixels of the products of all pairs of channels: (N, C_a, H, W), (N, C_b, H, W) -> (N, C_a, C_b)."""
+    """Sum over images and pixels of the products of channels: (N, C_a, H, W), (N, C_b, H, W) -> (C_a, C_b)."""
     if a.is_cuda:
         # one product an image row: a few long dot products would leave most of a GPU idle
-        rows = torch.einsum("nahw,nbhw->nhab", a, b)
-        return rows.sum(dim=1)
-    return a.flatten(2) @ b.flatten(2).transpose(1, 2)
+        return torch.einsum("nahw,nbhw->nhab", a, b).sum(dim=(0, 1))
+    return (a.flatten(2) @ b.flatten(2).transpose(1, 2)).sum(dim=0)
 
 
-class _SquashedSquares(torch.autograd.Function):
-    """``tanh(d / 2)**2`` with slope ``t (1 - t**2)``, t = tanh(d / 2), in half of the passes over memory."""
+class _EdgeStrength(torch.autograd.Function):
+    """``tanh(d / 2)**2``, d = forward difference along an axis; by hand, for half of the passes over memory.
 
-    @staticmethod
-    def forward(context: Any, difference: Tensor) -> Tensor:
-        squashed = (difference / 2).tanh_()
-        squares = squashed.square()
-        context.save_for_backward(squashed, squares)
-        return squares
+    Its slope in d is ``t (1 - t**2)`` with t = tanh(d / 2); a difference hands it to its second pixel and,
+    with the sign changed, to its first.
+    """
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
-        squashed, squares = context.saved_tensors
-        return torch.addcmul(squashed, squashed, squares, value=-1).mul_(gradients[0])
+    def forward(context: Any, image: Tensor, axis: int) -> Tensor:
+        squashed = image.diff(dim=axis).div_(2).tanh_()
+        strength = squashed.square()
+        context.axis = axis
+        context.save_for_backward(squashed, strength)
+        return strength
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        squashed, strength = context.saved_tensors
+        slope = torch.addcmul(squashed, squashed, strength, value=-1).mul_(gradients[0])
+        size = slope.shape[context.axis]
+        margins = (0, 0, 1, 0) if context.axis == -2 else (1, 0)
+        to_pixels = F.pad(slope, margins)
+        to_pixels.narrow(context.axis, 0, size).sub_(slope)
+        return to_pixels, None
