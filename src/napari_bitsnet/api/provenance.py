@@ -38,6 +38,7 @@ def record_provenance(
         "iterations": session.state.step,
         "stop_reason": session.stop_reason,
         "seconds": round(seconds, 3),
+        "hints_taken_at": list(session.hints_taken_at),
         "losses": {name: float(value) for name, value in (session.losses or {}).items()},
         "warnings": list(notices),
     }

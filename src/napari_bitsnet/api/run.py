@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from napari_bitsnet.api.notices import (
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.api.runner import Session
+from napari_bitsnet.api.runner import NewHints, Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
@@ -84,6 +85,10 @@ def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str
 
         # a wrapper has on the instance what a method has on the class
         method = cast("Method[Any]", WorkingSize(method, settings.size_limit))
+    if problem.hints is not None:
+        from napari_bitsnet.methods.wrappers.obeying import with_hints
+
+        method = with_hints(method, problem) or method
     state = method.start(problem.to(device), device=device, seed=settings.seed)
     return Session(task, inputs, problem, method, state, notices=tuple(notices))
 
@@ -96,6 +101,7 @@ def iter_run(
     hints: Any = None,
     mask: Any = None,
     stop: Stop | None = None,
+    new_hints: NewHints | None = None,
 ) -> Run:
     """Run, yielding every iteration and returning the `Result`.
 
@@ -113,6 +119,8 @@ def iter_run(
         True where pixels are to be left out.
     stop : callable, optional
         Asked after every iteration; True ends the run and keeps the best so far.
+    new_hints : callable, optional
+        Asked after every iteration for hints that have come meanwhile, as `hints`; None if there are none.
 
     Returns
     -------
@@ -135,7 +143,7 @@ def iter_run(
     device = resolve_device(settings.device)
     planes = Planes(mixture, settings.axes, several=any(i.many and i.name == "mixture" for i in task.inputs))
     height, width = (int(planes.array.shape[planes.axes.index(a)]) for a in "YX")
-    run = _run_planes(settings, task, planes, guides, hints, mask, device, stop)
+    run = _run_planes(settings, task, planes, guides, hints, mask, device, stop, new_hints)
     return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
 
 
@@ -148,6 +156,7 @@ def _run_planes(
     mask: Any,
     device: str,
     stop: Stop | None,
+    new_hints: NewHints | None,
 ) -> Run:
     """Run every plane of a stack and put the outputs together."""
     if hasattr(guides, "shape") or isinstance(guides, str):
@@ -156,6 +165,15 @@ def _run_planes(
         )
     guide_planes = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
     hint_planes, mask_planes = planes.match(hints, "hints"), planes.match(mask, "the mask")
+
+    def arrived(index: int) -> NDArray | None:
+        """Hints for this plane that have come since the run began; later planes get them, too."""
+        nonlocal hint_planes
+        labels = None if new_hints is None else new_hints()
+        if labels is None:
+            return None
+        hint_planes = planes.match(labels, "hints")
+        return planes.plane_of(hint_planes, index)
 
     session: Session | None = None
     seconds = 0.0
@@ -181,6 +199,7 @@ def _run_planes(
             iterations=settings.iterations or session.method.iterations,
             seconds=settings.seconds,
             stop=stop,
+            hints=partial(arrived, index),
             plane=index,
         )
         kept.append(session.outputs())
@@ -214,7 +233,14 @@ def _explain_full_memory(run: Run, pixels: int, device: str) -> Run:
     raise out_of_memory(pixels, device)
 
 
-def iter_resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Run:
+def iter_resume(
+    result: Result,
+    *,
+    iterations: int = 500,
+    stop: Stop | None = None,
+    hints: Any = None,
+    new_hints: NewHints | None = None,
+) -> Run:
     """Go on from a result, yielding every iteration and returning the new `Result`.
 
     Parameters
@@ -224,6 +250,10 @@ def iter_resume(result: Result, *, iterations: int = 500, stop: Stop | None = No
     iterations : int
         How many to add.
     stop : callable, optional
+        As in `iter_run`.
+    hints : integer array of shape (Y, X), optional
+        Other hints than before: networks go on with them, closed forms are solved again.
+    new_hints : callable, optional
         As in `iter_run`.
 
     Raises
@@ -238,17 +268,24 @@ def iter_resume(result: Result, *, iterations: int = 500, stop: Stop | None = No
             "more iterations."
         )
     settings = RunSettings.model_validate(result.provenance["settings"])
+    if hints is not None:
+        session.take_hints(np.asarray(hints))
     settings = settings.updated({"iterations": session.state.step + iterations})
     device = result.provenance["device"]
     height, width = session.problem.observations.shape[-2:]
-    run = _advance_further(settings, session, iterations, stop, device)
+    run = _advance_further(settings, session, iterations, stop, new_hints, device)
     return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
 
 
 def _advance_further(
-    settings: RunSettings, session: Session, iterations: int, stop: Stop | None, device: str
+    settings: RunSettings,
+    session: Session,
+    iterations: int,
+    stop: Stop | None,
+    new_hints: NewHints | None,
+    device: str,
 ) -> Run:
-    yield from session.advance(iterations=iterations, stop=stop)
+    yield from session.advance(iterations=iterations, stop=stop, hints=new_hints)
     outputs = session.outputs()
     notices = _notices(session, outputs, None)
     provenance = record_provenance(settings, session, session.seconds, notices, device)

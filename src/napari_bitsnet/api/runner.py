@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Iteration, Problem, State
@@ -13,6 +14,9 @@ from napari_bitsnet.tasks import Inputs, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+NewHints = Callable[[], "NDArray | None"]
+"""Asked after every iteration: hints (Y, X) that have come since it was last asked, else None."""
 
 
 @dataclass
@@ -32,6 +36,8 @@ class Session:
         Loss terms of the last iteration.
     notices : tuple of str
         What was said while the problem was stated.
+    hints_taken_at : list of int
+        Iterations after which other hints were taken; such a run cannot be repeated from its last ones.
     """
 
     task: Task
@@ -43,6 +49,7 @@ class Session:
     stop_reason: str = ""
     losses: dict[str, Any] | None = None
     notices: tuple[str, ...] = ()
+    hints_taken_at: list[int] = field(default_factory=list)
 
     def outputs(self) -> dict[str, NDArray]:
         """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
@@ -58,6 +65,7 @@ class Session:
         iterations: int,
         seconds: float | None = None,
         stop: Callable[[], bool] | None = None,
+        hints: NewHints | None = None,
         plane: int = 0,
     ) -> Generator[Iteration, None, None]:
         """Advance until a limit, the method's stopping rule or a stop request, yielding every iteration.
@@ -70,6 +78,8 @@ class Session:
             Time limit of this call.
         stop : callable, optional
             Asked after every iteration; True keeps what there is and ends.
+        hints : callable, optional
+            Hints that come while it runs; see `NewHints`.
         plane : int
             Index in a stack, for the records.
         """
@@ -89,6 +99,7 @@ class Session:
             if has_answer and seconds is not None and time.perf_counter() - began > seconds:
                 self.stop_reason = "time"
                 break
+            steps = self._take(hints, steps)
             losses = next(steps, None)
             if losses is None:
                 self.stop_reason = "finished" if self.method.iterations == 1 else "converged"
@@ -100,3 +111,41 @@ class Session:
                 self.stop_reason = "converged"
                 break
         self.seconds = before + time.perf_counter() - began
+
+    def take_hints(self, labels: NDArray | None) -> None:
+        """Go on with other hints: networks refine with them, closed forms are solved again.
+
+        Parameters
+        ----------
+        labels : integer array of shape (Y, X), optional
+            k where something belongs to source k, 0 where nothing is said; None for no hints.
+
+        Raises
+        ------
+        ValueError
+            If the task cannot work with them.
+        """
+        from napari_bitsnet.methods.wrappers.obeying import with_hints
+
+        inputs = replace(self.inputs, hints=labels)
+        stated = self.task.build(inputs).hints
+        method = with_hints(self.method, self.problem)
+        if method is None:
+            raise ValueError(f"{self.method.title} cannot take hints while it runs: run again with them.")
+        device = self.state.problem.observations.device
+        self.hints_taken_at.append(self.state.step)
+        method.take_hints(self.state, None if stated is None else stated.to(device))
+        self.inputs, self.method = inputs, method
+        self.problem = replace(self.problem, hints=stated)
+
+    def _take(self, hints: NewHints | None, steps: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Take hints that have come; those that cannot be used are said, and the run goes on as before."""
+        labels = None if hints is None else hints()
+        if labels is None:
+            return steps
+        try:
+            self.take_hints(labels)
+        except ValueError as error:
+            warnings.warn(f"Hints were left out. {error}", stacklevel=1)
+            return steps
+        return self.method.advance(self.state)

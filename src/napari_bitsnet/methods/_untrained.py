@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -131,6 +131,16 @@ class UntrainedMethod(ABC):
         """See `Method.advance`."""
         while True:
             yield self._step(state)
+
+    def take_hints(self, state: UntrainedState, hints: Tensor | None) -> None:
+        """See `Method`: the loss of hints changes, what was fitted stays; the answer is averaged anew."""
+        from napari_bitsnet.core.solvers.keeping import RunningAverage
+
+        state.problem = replace(state.problem, hints=hints)
+        if isinstance(state.kept, RunningAverage):
+            state.kept.count = min(state.kept.count, 1)
+        if state.calls is not None:  # what was recorded reads the hints from before
+            state.calls = _recorder(str(state.problem.observations.device))
 
     def answer(self, state: UntrainedState) -> dict[str, Tensor]:
         """See `Method.answer`: before the first step what went first, then what `keep` names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from napari_bitsnet.core.config import Config as BaseConfig
@@ -152,6 +152,13 @@ class SparseGradients:
                     curvature=config.curvature,
                 )
             }
+
+    def take_hints(self, state: SparseGradientsState, hints: Tensor | None) -> None:
+        """See `Method`: everything is solved again; nothing changes where all hints were rubbed out."""
+        if hints is not None:
+            state.problem = replace(state.problem, hints=hints)
+            state.first = state.prices = state.poisson = None
+            state.step = 0
 
     def _first_answer(self, problem: Problem) -> tuple[Tensor, Tensor, Poisson]:
         """Integrate each source's part of the gradients; also the prices, and the transform of this size."""

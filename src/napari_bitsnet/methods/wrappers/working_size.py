@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.config import Config as BaseConfig
@@ -51,6 +51,8 @@ class WorkingSize:
         self.name, self.title, self.summary = method.name, method.title, method.summary
         self.Config, self.presets = method.Config, method.presets
         self.full_resolution = True
+        if hasattr(method, "take_hints"):
+            self.take_hints = self._take_hints
 
     @property
     def config(self) -> BaseConfig:
@@ -90,6 +92,13 @@ class WorkingSize:
             yield losses
             if rule is not None and rule.update(self.method.answer(state.inner)["sources"]):
                 return
+
+    def _take_hints(self, state: WorkingState, hints: Tensor | None) -> None:
+        """See `Method`: the wrapped method gets them at the working size."""
+        size = tuple(state.inner.problem.observations.shape[-2:])
+        resized = hints is not None and size != tuple(hints.shape[-2:])
+        self.method.take_hints(state.inner, _resize(hints, size) if resized else hints)  # type: ignore[attr-defined, arg-type]
+        state.problem, state.step = replace(state.problem, hints=hints), state.inner.step
 
     def answer(self, state: WorkingState) -> dict[str, Tensor]:
         """See `Method.answer`, at full resolution."""

@@ -1,0 +1,82 @@
+"""Hints for methods that do not look at them: marked areas are given to the named source afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import Method
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.solvers.stopping import StoppingRule
+
+
+class Obeying:
+    """A method whose answer is changed where hints say whose something is; see `give_marked`.
+
+    It keeps nothing of its own, so that a run can be wrapped when hints come while it goes on, or after it.
+
+    Parameters
+    ----------
+    method : Method
+        For shares of one observation (`Linear` mixing).
+    """
+
+    def __init__(self, method: Method[Any]) -> None:
+        self.method = method
+        self.name, self.title, self.summary = method.name, method.title, method.summary
+        self.Config, self.presets = method.Config, method.presets
+        self.full_resolution = method.full_resolution
+
+    @property
+    def config(self) -> BaseConfig:
+        """The wrapped method's settings."""
+        return self.method.config
+
+    @property
+    def iterations(self) -> int:
+        """See `Method.iterations`."""
+        return self.method.iterations
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        return self.method.supports(traits)
+
+    def stopping(self) -> StoppingRule | None:
+        """See `Method.stopping`."""
+        return self.method.stopping()
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> State:
+        """See `Method.start`."""
+        return self.method.start(problem, device=device, seed=seed)
+
+    def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`."""
+        return self.method.advance(state)
+
+    def take_hints(self, state: State, hints: Tensor | None) -> None:
+        """See `Method`: what is changed is the answer, at once."""
+        state.problem = replace(state.problem, hints=hints)
+
+    def answer(self, state: State) -> dict[str, Tensor]:
+        """See `Method.answer`."""
+        from napari_bitsnet.core.solvers.marked_areas import give_marked
+
+        answer, hints = self.method.answer(state), state.problem.hints
+        if hints is None:
+            return answer
+        return {**answer, "sources": give_marked(answer["sources"], hints.to(answer["sources"]))}
+
+
+def with_hints(method: Method[Any], problem: Problem) -> Any:
+    """Return a method that looks at hints: itself, or wrapped; None where marks say nothing about shares."""
+    if hasattr(method, "take_hints"):
+        return method
+    if problem.mixing.name == "linear" and problem.n_sources > 1:
+        return Obeying(method)
+    return None
