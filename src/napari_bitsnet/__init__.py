@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         spike_in,
     )
     from napari_bitsnet.core import metrics
+    from napari_bitsnet.core.registration import register
     from napari_bitsnet.widgets import separate_layer
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "list_methods",
     "list_tasks",
     "metrics",
+    "register",
     "resume",
     "run",
     "separate",
@@ -47,6 +49,7 @@ _HOMES = {
     "iter_separate": "napari_bitsnet.api",
     "list_methods": "napari_bitsnet.api",
     "list_tasks": "napari_bitsnet.api",
+    "register": "napari_bitsnet.core.registration",
     "resume": "napari_bitsnet.api",
     "run": "napari_bitsnet.api",
     "separate": "napari_bitsnet.api",

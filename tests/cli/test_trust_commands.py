@@ -1,7 +1,10 @@
-"""Check and spike-in from files: what they print and their exit codes."""
+"""Check, spike-in and register from files: what they print and their exit codes."""
+
+import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
@@ -39,3 +42,21 @@ def test_spike_in(call, folder):
     code, text = call("spike-in", folder / "xray.png", *guides, "--where", "guide_2")
     assert code == BAD_USAGE
     assert "where to be one of mixture, guide_1, source_1" in text
+
+
+def test_register(call, folder):
+    out = folder / "back_registered.tif"
+    code, text = call("register", folder / "back.png", folder / "xray.png", "-o", out)
+    assert code == SUCCESS, text
+    assert tifffile.imread(out).shape == (96, 96, 3)
+    assert json.loads(out.with_suffix(".json").read_text())["score"] > 1.5
+    (folder / "points.csv").write_text("10,10,12,13\n50,20,52,23\n")
+    code, text = call(
+        "register", folder / "flipped.png", folder / "xray.png", "-o", out, "--points", folder / "points.csv"
+    )
+    assert code == SUCCESS, text
+    matrix = json.loads(out.with_suffix(".json").read_text())["matrix"]
+    np.testing.assert_allclose(matrix, [[1, 0, 2], [0, 1, 3], [0, 0, 1]], atol=1e-6)
+    code, text = call("register", folder / "back.png", folder / "xray.png", "-o", out, "--model", "rigid")
+    assert code == BAD_USAGE
+    assert "a model of shift, affine or smooth" in text

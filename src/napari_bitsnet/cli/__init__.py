@@ -18,6 +18,7 @@ def build_app() -> typer.Typer:
     from napari_bitsnet.cli.check import check_command
     from napari_bitsnet.cli.demo import demo
     from napari_bitsnet.cli.listing import list_entries
+    from napari_bitsnet.cli.register import register_command
     from napari_bitsnet.cli.spike_in import spike_in_command
     from napari_bitsnet.cli.task_command import task_command
     from napari_bitsnet.cli.train import train_app
@@ -33,6 +34,7 @@ def build_app() -> typer.Typer:
     app.command("demo")(demo)
     app.command("benchmark")(benchmark)
     app.command("check")(check_command)
+    app.command("register")(register_command)
     app.command("spike-in")(spike_in_command)
     app.command("list")(list_entries)
     app.add_typer(train_app, name="train")

@@ -1,0 +1,127 @@
+"""Registration: known transforms are found between modalities, points are fitted, images are brought over."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from napari_bitsnet.core.registration import Registration, matrix_of_points, register
+from napari_bitsnet.data.panel import simulate_panel
+
+SIZE = (96, 84)
+
+
+def similarity(degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
+    """Moving to fixed, about the middle of images of `SIZE`."""
+    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    matrix, middle = np.eye(3), (np.array(SIZE) - 1) / 2
+    matrix[:2, :2] = scale * np.array([[c, -s], [s, c]])
+    matrix[:2, 2] = middle + shift - matrix[:2, :2] @ middle
+    return matrix
+
+
+def places(matrix: np.ndarray) -> np.ndarray:
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
+    return np.stack([row[0] * y + row[1] * x + row[2] for row in matrix[:2]])
+
+
+def moved(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The moving image whose pixel p shows what the given one shows at ``matrix @ p``."""
+    at = places(matrix)
+    channels = [
+        map_coordinates(c.astype(float), at, order=1, mode="nearest") for c in np.moveaxis(image, -1, 0)
+    ]
+    return np.stack(channels, -1).astype(image.dtype)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return simulate_panel(1, SIZE, misregistration=0.0)
+
+
+def error(found: Registration, truth: np.ndarray) -> float:
+    difference = found.places() - places(np.linalg.inv(truth))
+    return float(np.sqrt((difference**2).sum(0).mean()))
+
+
+def test_an_affine_map_between_photograph_and_x_ray(panel):
+    truth = similarity(4.0, 1.04, (5.0, -6.0))
+    found = register(moved(panel.guides[1], truth), panel.mixture)
+    assert error(found, np.eye(3)) > 5
+    assert error(found, truth) < 0.7
+    assert found.score > 2
+    np.testing.assert_array_equal(register(moved(panel.guides[1], truth), panel.mixture).matrix, found.matrix)
+
+
+def test_a_shift_stays_a_shift(panel):
+    truth = similarity(0.0, 1.0, (4.0, -3.0))
+    found = register(moved(panel.guides[0], truth), panel.mixture, model="shift")
+    np.testing.assert_allclose(found.matrix[:2, :2], np.eye(2), atol=1e-6)
+    assert error(found, truth) < 0.7
+
+
+def test_pixels_of_another_size(panel):
+    fine = panel.guides[1].repeat(2, 0).repeat(2, 1)
+    found = register(fine, panel.mixture, model="shift")
+    np.testing.assert_allclose(found.matrix, [[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], atol=0.6)
+    assert found.warp(fine).shape == (*SIZE, 3)
+
+
+def test_a_smooth_deformation_is_followed():
+    rng = np.random.default_rng(0)
+    image = gaussian_filter(rng.standard_normal((*SIZE, 3)), (2, 2, 0))
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
+    bend = 3 * np.cos(np.pi * x / SIZE[1])
+    moving = np.stack(
+        [map_coordinates(c, [y + bend, x], order=1, mode="nearest") for c in np.moveaxis(image, -1, 0)], -1
+    )
+    fixed = np.abs(image[..., 0]) + image[..., 1] ** 2  # another modality
+    corners = ([[0, 0], [0, 80], [90, 0]],) * 2
+    stiff, bent = (register(moving, fixed, model=m, points=corners) for m in ("affine", "smooth"))
+    np.testing.assert_allclose(stiff.matrix, np.eye(3), atol=1e-5)
+
+    def left(found: Registration) -> float:
+        return float(np.sqrt(((found.places()[0] + bend - y) ** 2).mean()))
+
+    assert left(bent) < 0.5 * left(stiff)
+    assert bent.mutual_information > 1.2 * stiff.mutual_information
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_points(count: int):
+    rng = np.random.default_rng(count)
+    truth = similarity(30.0 if count > 1 else 0.0, 1.5 if count > 1 else 1.0, (3.0, 4.0))
+    if count > 2:
+        truth[0, 1] += 0.3  # a shear, which two points cannot tell
+    moving = rng.uniform(0, 80, (count, 2))
+    fixed = moving @ truth[:2, :2].T + truth[:2, 2]
+    np.testing.assert_allclose(matrix_of_points(moving, fixed), truth, atol=1e-9)
+
+
+def test_bringing_images_over():
+    matrix = np.array([[1.0, 0, 2], [0, 1, -1], [0, 0, 1]])
+    found = Registration(matrix, 1.0, 0.0, (6, 8), (6, 8))
+    image = np.arange(48, dtype=np.float32).reshape(6, 8)
+    brought = found.warp(image)
+    np.testing.assert_allclose(brought[2:, :7], image[:-2, 1:])
+    assert np.isnan(brought[:2]).all()
+    counts = found.warp(image.astype(np.uint8), labels=True)
+    assert counts.dtype == np.uint8
+    np.testing.assert_array_equal(counts[2:, :7], image[:-2, 1:])
+    assert (counts[:2] == 0).all()
+    with pytest.raises(
+        ValueError, match=r"image of \(6, 8\) pixels \(Y, X\), as was registered, got \(5, 8\)"
+    ):
+        found.warp(image[:5])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "elastic"}, "a model of shift, affine or smooth, got 'elastic'"),
+        ({"points": ([[1, 2]], [[1, 2], [3, 4]])}, r"pairs of points, two arrays \(N, 2\), got \(1, 2\) and"),
+        ({"points": ([[0, 0], [1, 1], [2, 2]],) * 2}, "span an area, got points on one line"),
+    ],
+)
+def test_errors(panel, arguments: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        register(panel.guides[0], panel.mixture, **arguments)
