@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_bitsnet.benchmark.against_plain import plain_rows
 from napari_bitsnet.benchmark.kernels import kernel_rows
 from napari_bitsnet.benchmark.parts import part_rows
 from napari_bitsnet.benchmark.step_time import CYCLE, noise_problem, start_bitsnet, time_steps
@@ -21,7 +22,7 @@ SIZES = (128, 256, 384, 512, 1024, 2048)
 COLUMNS = (
     "table", "what", "size", "sources", "ms", "±", "ratio", "MiB", "seconds", "loss", "note",
 )  # fmt: skip
-TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled")
+TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "plain")
 COMPILING = 25.0
 """Seconds that have to be left to begin with a variant that is compiled first."""
 
@@ -66,6 +67,7 @@ def run_speed(
     heading = _conditions(device, size)
     show(heading)
     makers: dict[str, Callable[[], Iterator[Row]]] = {
+        "plain": lambda: plain_rows(device, size, until),
         "same": lambda: _same_rows(device),
         "variants": lambda: _variant_rows(VARIANTS, device, size, until),
         "kernels": lambda: kernel_rows(device, size),

@@ -1,0 +1,81 @@
+"""The preset `official` as it ships against its plain execution, in turns in one process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+from torch import Tensor
+
+from napari_bitsnet.benchmark.plain_official import EVERY, PlainOfficial
+from napari_bitsnet.benchmark.step_time import noise_problem, start_bitsnet, wait
+from napari_bitsnet.methods.bitsnet import BitsNet
+
+
+class Stopwatch:
+    """Calls a denoiser and adds up the seconds it takes."""
+
+    def __init__(self, denoiser: Callable[[Tensor, float], Tensor], device: str) -> None:
+        self.denoiser, self.device, self.seconds = denoiser, device, 0.0
+
+    def __call__(self, image: Tensor, sigma: float) -> Tensor:
+        wait(self.device)
+        at = time.perf_counter()
+        answer = self.denoiser(image, sigma)
+        wait(self.device)
+        self.seconds += time.perf_counter() - at
+        return answer
+
+
+def plain_rows(device: str, size: int, until: float, *, rounds: int = 3) -> Iterator[dict[str, Any]]:
+    """Ten iterations of each in turn; the network step is a median over iterations, the denoiser a mean over tens.
+
+    Yields
+    ------
+    dict
+        ``what``, ``size``, ``ms`` and ``ratio`` (plain over as it ships): whole iterations, network steps, denoisers.
+    """
+    method, state = start_bitsnet(BitsNet.presets["official"], noise_problem(size), device)
+    plain = PlainOfficial(state)
+    assert state.admm is not None
+    watch = Stopwatch(state.admm.denoiser, device)
+    state.admm.denoiser = watch
+    advance = method.advance(state)
+    ours: list[float] = []
+    theirs: list[float] = []
+    our_denoiser: list[float] = []
+    their_denoiser: list[float] = []
+    next(advance)
+    plain.descend()  # both warmed up
+    state.step = plain.step = EVERY
+    for turn in range(rounds):
+        if time.perf_counter() > until:
+            if not turn:
+                raise TimeoutError("skipped: out of time")
+            break
+        watch.seconds = 0.0
+        for _ in range(EVERY):
+            at, before = time.perf_counter(), watch.seconds
+            next(advance)
+            wait(device)
+            ours.append(time.perf_counter() - at - (watch.seconds - before))
+        our_denoiser.append(watch.seconds / EVERY)
+        at = time.perf_counter()
+        plain.refresh()
+        their_denoiser.append((time.perf_counter() - at) / EVERY)
+        for _ in range(EVERY):
+            at = time.perf_counter()
+            plain.descend()
+            wait(device)
+            theirs.append(time.perf_counter() - at)
+    network = {"as it ships": median(ours), "plain": median(theirs)}
+    denoiser = {"as it ships": median(our_denoiser), "plain": median(their_denoiser)}
+    whole = {name: network[name] + denoiser[name] for name in network}
+    for what, parts in (("iteration", whole), ("network step", network), ("denoiser", denoiser)):
+        for name in ("plain", "as it ships"):
+            yield {
+                "what": f"{what}, {name}", "size": size, "sources": 2, "ms": parts[name] * 1e3,
+                "ratio": parts["plain"] / parts[name], "note": f"{len(ours)} iterations of each in turn",
+            }  # fmt: skip
