@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from napari.components import ViewerModel
 
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.tasks import TASKS
 from napari_bitsnet.widgets import task_widget
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.preferences import Preferences
@@ -43,6 +46,13 @@ def _all_runs_end(qtbot):
     qtbot.waitUntil(lambda: not runs_under_way(), timeout=20_000)
 
 
+def make_state() -> Any:
+    """Stands in for a session: two sources of one image."""
+    problem = SimpleNamespace(n_sources=2, mixing=SimpleNamespace(name="linear"))
+    method = METHODS.get("bitsnet")
+    return SimpleNamespace(problem=problem, task=TASKS.get("separate")(), method=method(method.Config()))
+
+
 @dataclass
 class FakeRun:
     """Stands in for a real run: halves of the mixture, one iteration after the other, as told.
@@ -57,6 +67,15 @@ class FakeRun:
         Raised after `hold_at`, or at the start.
     warnings : tuple of str
         Of the result.
+
+    Attributes
+    ----------
+    calls : list of Request
+        What was asked.
+    hints : list of ndarray
+        Those that came while it ran.
+    state : object
+        Of the result.
     """
 
     steps: int = 5
@@ -65,8 +84,12 @@ class FakeRun:
     warnings: tuple[str, ...] = ()
     go: threading.Event = field(default_factory=threading.Event)
     calls: list[Request] = field(default_factory=list)
+    hints: list[np.ndarray] = field(default_factory=list)
+    state: Any = field(default_factory=make_state)
 
-    def iterate(self, request: Request, stop: Callable[[], bool]) -> Iterator[Iteration]:
+    def iterate(
+        self, request: Request, stop: Callable[[], bool], new_hints: Callable[[], Any] | None = None
+    ) -> Iterator[Iteration]:
         """As `Request.iterate`."""
         self.calls.append(request)
         mixture = np.asarray(request.mixtures[0].array, dtype=np.float32)
@@ -77,8 +100,10 @@ class FakeRun:
         for step in range(self.steps + 1):
             yield Iteration(step, self.steps, 0.01 * step, {"total": 1 / (1 + step)}, lambda: outputs)
             done = step
+            self._look_for_hints(new_hints)
             if step == self.hold_at:
                 while not self.go.wait(0.01) and not stop():
+                    self._look_for_hints(new_hints)
                     yield Iteration(step, self.steps, 0.01 * step, {"total": 1.0}, lambda: outputs)
                 if self.error is not None:
                     raise self.error
@@ -97,14 +122,21 @@ class FakeRun:
             "stop_reason": reason,
             "warnings": list(self.warnings),
         }
-        return Result(outputs, provenance, self.warnings, object())
+        return Result(outputs, provenance, self.warnings, self.state)
+
+    def _look_for_hints(self, new_hints: Callable[[], Any] | None) -> None:
+        labels = None if new_hints is None else new_hints()
+        if labels is not None:
+            self.hints.append(labels)
 
 
 @pytest.fixture
 def fake_run(monkeypatch) -> FakeRun:
     """Replace real runs."""
     fake = FakeRun()
-    monkeypatch.setattr(Request, "iterate", lambda request, stop: fake.iterate(request, stop))
+    monkeypatch.setattr(
+        Request, "iterate", lambda request, stop, new_hints=None: fake.iterate(request, stop, new_hints)
+    )
     return fake
 
 

@@ -266,10 +266,10 @@ def test_not_separable_names_the_ways_out(undocked, fake_run):
 def test_warnings_on_the_way_are_said(undocked, fake_run, monkeypatch):
     original = fake_run.iterate
 
-    def warn(request, stop):
+    def warn(request, stop, new_hints):
         warnings.warn_explicit("Resampled guide 1.", UserWarning, xray.__file__, 1)
         warnings.warn_explicit("Not ours.", UserWarning, np.__file__, 1)
-        return (yield from original(request, stop))
+        return (yield from original(request, stop, new_hints))
 
     monkeypatch.setattr(fake_run, "iterate", warn)
     undocked.widget.run()
@@ -286,7 +286,7 @@ def test_continue_goes_on_with_the_same_layers(undocked, fake_run, monkeypatch):
 
     asked = []
 
-    def more(result, *, iterations, stop):
+    def more(result, *, iterations, stop, hints, new_hints):
         asked.append(iterations)
         return fake_run.iterate(undocked.widget.separation.request, stop)
 

@@ -34,7 +34,7 @@ def drain(messages):
 
 
 def steps(count, result="result", outputs=None):
-    def iterate(stop):
+    def iterate(stop, new_hints):
         for step in range(1, count + 1):
             yield Iteration(step, count, 0.1 * step, {"total": 1.0}, lambda: outputs or {})
             if stop():
@@ -96,7 +96,7 @@ def test_few_messages_of_many_iterations():
 def test_images_are_fetched_only_for_the_preview():
     fetched = []
 
-    def iterate(stop):
+    def iterate(stop, new_hints):
         for step in range(1, 10):
             yield Iteration(step, 10, 0.0, {}, lambda: fetched.append(1) or {})
         return "result"
@@ -113,7 +113,7 @@ def test_a_stop_request_reaches_the_run():
 
 
 def test_the_device_is_free_again_after_a_failure():
-    def broken(stop):
+    def broken(stop, new_hints):
         raise RuntimeError("broken")
         yield
 

@@ -6,18 +6,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Image, Labels, Layer, Shapes
+from psygnal import Signal
 
 from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.tasks import Input
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY, describe
 from napari_bitsnet.widgets.menu import shrink
-from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled
+from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled, plain
 
 MOST_MIXTURES = 8
 """Most layers that a task of several mixtures takes."""
+
+PAINT_WIDTH = 56
+"""Pixels."""
 
 KINDS: dict[str, tuple[type[Layer], ...]] = {
     "mixture": (Image,),
@@ -41,6 +45,10 @@ class LayerPicker(Container):
         Whose layers.
     optional : bool
         Whether none may be chosen.
+    name : str
+        Of the widget.
+    button : PushButton, optional
+        Shown behind the list.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class LayerPicker(Container):
         *,
         optional: bool,
         name: str = "",
+        button: PushButton | None = None,
     ) -> None:
         self.optional = optional
         self._combo = ComboBox(
@@ -62,7 +71,8 @@ class LayerPicker(Container):
         shrink(self._combo)
         self._info = Text(width=FORM_WIDTH - LABEL_WIDTH - 30)
         self._info.native.setStyleSheet("font-size: 10px;")
-        super().__init__(widgets=[self._combo, self._info], labels=False, label=label, name=name)
+        row = self._combo if button is None else plain([self._combo, button], layout="horizontal")
+        super().__init__(widgets=[row, self._info], labels=False, label=label, name=name)
         self.margins = (0, 0, 0, 0)
         self.native.layout().setSpacing(1)
         self._combo.changed.connect(self._describe)
@@ -111,6 +121,9 @@ class LayerInputs(Container):
     viewer : napari.Viewer
         Whose layers are offered.
     """
+
+    paint_wanted = Signal()
+    """Emitted when someone wants to paint hints."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -201,11 +214,20 @@ class LayerInputs(Container):
             self._viewer,
             optional=not each.required or each.name == "guides" or k > 0,
             name=f"{singular}_{k + 1}" if each.many else each.name,
+            button=self._paint_button() if each.name == "hints" else None,
         )
         picker.changed.connect(self._on_chosen)
         if each.many and each.name == "mixture":
             picker.changed.connect(self._grow)
         return picker
+
+    def _paint_button(self) -> PushButton:
+        button = PushButton(
+            text="Paint", tooltip=tooltip("Paint hints in a new Labels layer over the image.")
+        )
+        button.native.setMaximumWidth(PAINT_WIDTH)
+        button.changed.connect(lambda _=None: self.paint_wanted.emit())
+        return button
 
     def _grow(self) -> None:
         """Keep one empty picker below the filled ones."""

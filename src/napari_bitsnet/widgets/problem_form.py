@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import Container
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_bitsnet.api.records import recorded_settings
@@ -12,6 +13,7 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.layer_inputs import LayerInputs, sample_task
+from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.method_form import MethodForm
 from napari_bitsnet.widgets.part_form import PartForm
 from napari_bitsnet.widgets.preferences import Preferences
@@ -40,6 +42,7 @@ class ProblemForm(Container):
     def __init__(self, viewer: Any, preferences: Preferences) -> None:
         self._viewer = viewer
         self._task_chosen = False
+        self._shown: object = None
         self.task = TaskForm()
         self.inputs = LayerInputs(viewer)
         self.part = PartForm(viewer)
@@ -64,8 +67,8 @@ class ProblemForm(Container):
         self.task.task_changed.connect(self._on_task)
         self.task.options_changed.connect(self._on_problem)
         self.inputs.changed.connect(self._on_problem)
-        self.method.edited.connect(self.edited)
-        self.run_options.changed.connect(lambda: self.edited.emit())
+        self.method.edited.connect(self._tell_if_edited)
+        self.run_options.changed.connect(self._tell_if_edited)
         self._show_task()
         self._adopt_sample()
 
@@ -113,7 +116,7 @@ class ProblemForm(Container):
         """
         for each in self.task.task.inputs:
             given = [layer for layer in self.inputs.chosen(each.name) if layer is not None]
-            least = 2 if each.many and each.name == "mixture" else 1
+            least = each.least if each.many and each.name == "mixture" else 1
             if each.required and len(given) < least:
                 what = "two images" if least == 2 else "a layer"
                 raise ValueError(f"Choose {what} for {each.title}: {each.description}")
@@ -132,6 +135,35 @@ class ProblemForm(Container):
             hints=beside(hints),
             mask=beside(mask),
         )
+
+    def hints_beside(self, taken: Part) -> Part | None:
+        """Take the chosen hints on the pixels of a run's mixture; None if no layer is chosen.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit.
+        """
+        layer = (self.inputs.chosen("hints") or [None])[0]
+        if layer is None:
+            return None
+        mixture = (self.inputs.chosen("mixture") or [None])[0]
+        return self.part.take_beside(layer, layer if mixture is None else mixture, taken)
+
+    def show_hints(self, labels: NDArray, before: Part | None, mixture: Part) -> None:
+        """Show labels on the pixels of a run's mixture: in the chosen layer if it has these pixels, else in a new one."""
+        layer = (self.inputs.chosen("hints") or [None])[0]
+        shape = (1,) * mixture.dropped + labels.shape
+        if layer is not None and before is not None and before.array is not None:
+            place = tuple(before.record["position"] or ())
+            if before.record["resampled"] is None and layer.data[place].shape == labels.shape:
+                layer.data[place] = labels
+                layer.refresh()
+                return
+        layer = self._viewer.add_labels(
+            labels.reshape(shape), name=f"{mixture.name} hints", **mixture.geometry
+        )
+        self.inputs.choose("hints", [layer])
 
     def use_record(self, record: dict[str, Any]) -> None:
         """Take a result's settings, and its layers where they are still there.
@@ -189,4 +221,16 @@ class ProblemForm(Container):
             has_hints=any(layer is not None for layer in self.inputs.chosen("hints")),
         )
         self.method.show_methods(task, traits)
-        self.edited.emit()
+        self._tell_if_edited()
+
+    def _tell_if_edited(self) -> None:
+        """Tell of changes, but not of other hints: a run goes on with these."""
+        try:
+            options: object = (self.task.changed_options(), self.method.changes(), self.run_options.config)
+        except ValueError:  # something is being typed in
+            options = None
+        layers = {name: self.inputs.chosen(name) for name in self.inputs.names() if name != "hints"}
+        shown = (self.task.task_name, self.method.method.value, self.method.preset.value, options, layers)
+        if shown != self._shown or options is None:
+            self._shown = shown
+            self.edited.emit()

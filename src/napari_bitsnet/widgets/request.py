@@ -37,7 +37,9 @@ class Request:
     hints: Part | None = None
     mask: Part | None = None
 
-    def iterate(self, stop: Callable[[], bool]) -> Generator[Iteration, None, Result]:
+    def iterate(
+        self, stop: Callable[[], bool], new_hints: Callable[[], Any] | None = None
+    ) -> Generator[Iteration, None, Result]:
         """Start the run; called on the worker's thread."""
         from napari_bitsnet.api import iter_run
 
@@ -50,6 +52,7 @@ class Request:
             hints=None if self.hints is None else self.hints.array,
             mask=None if self.mask is None else self.mask.array != 0,
             stop=stop,
+            new_hints=new_hints,
         )
 
     def half_size(self) -> int:

@@ -108,6 +108,10 @@ class RunBar(Container):
         if self._state in (RunState.PREPARING, RunState.STOPPING):
             self._line.value = f"{self._note} {clock(time.monotonic() - self._since)}"
 
+    def show_note(self, text: str) -> None:
+        """Say something until the next iteration is shown."""
+        self._line.value = text
+
     def show_end(self, text: str) -> None:
         """Say how a run ended."""
         self._line.value = text

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_error
+from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.compat import isalive
 
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.widgets.layers import Part
+from napari_bitsnet.widgets.live_hints import LiveHints
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.problem_form import ProblemForm
@@ -50,6 +55,10 @@ class RunControl:
         bar.live.value = preferences.live
         bar.live.changed.connect(self._set_live)
         form.edited.connect(self.forget)
+        self.hints = LiveHints(bar.native)
+        self._taken: NDArray | None = None
+        form.inputs.changed.connect(self._follow_hints)
+        self.hints.changed.connect(self._on_hints)
 
     @property
     def busy(self) -> bool:
@@ -81,6 +90,7 @@ class RunControl:
             preview_every=1 / self._preferences.per_second,
         )
         self.separation = separation
+        self._taken = None if request.hints is None else np.asarray(request.hints.array)
         # lambdas, so that the run keeps what follows it, which has to see when the widgets are gone
         separation.states.changed.connect(lambda state: self._tell(self._bar.show_state, state))
         separation.progressed.connect(lambda message: self._tell(self._bar.show_progress, message))
@@ -103,6 +113,14 @@ class RunControl:
         if self.separation is not None and not self.busy and self.can_continue:
             self._notice.clear_message()
             self.separation.resume(self._more)
+
+    def run_on(self, hints: Part) -> None:
+        """Go on from where the last run ended, with these hints; closed forms are solved again."""
+        if self.separation is not None and not self.busy and self.separation.result is not None:
+            self._notice.clear_message()
+            self._taken = np.asarray(hints.array)
+            self.hints.settle()
+            self.separation.resume(max(self._more, 1), hints)
 
     def retry(self, *, size_limit: int | None = None, device: str | None = None) -> None:
         """Run again smaller or elsewhere, without what the failed run has left.
@@ -138,6 +156,31 @@ class RunControl:
         self._notice.say("error", text)
         show_error(text)
 
+    def _follow_hints(self, *_: Any) -> None:
+        self.hints.follow((self._form.inputs.chosen("hints") or [None])[0])
+
+    def _on_hints(self) -> None:
+        """Hand painted hints to the run under way, or offer to go on with them."""
+        run = self.separation
+        if run is None:
+            return
+        try:
+            hints = self._form.hints_beside(run.request.mixtures[0])
+        except ValueError as error:
+            self._notice.say("warning", f"The hints were left out. {error}")
+            return
+        before = 0 if self._taken is None else self._taken
+        if hints is None or np.array_equal(hints.array, np.broadcast_to(before, hints.array.shape)):
+            return
+        if self.busy:
+            self._taken = np.asarray(hints.array)
+            run.take_hints(hints)
+            self._bar.show_note("New hints taken up.")
+        elif run.result is not None and run.result.state is not None:
+            self._notice.say(
+                "info", "The hints have changed.", [("Go on with them", lambda: self.run_on(hints))]
+            )
+
     def _tell(self, show: Callable[[Any], None], what: Any) -> None:
         """Pass on what the run says; once the widgets are gone with the viewer, end the run instead."""
         if isalive(self._bar.native):
@@ -152,9 +195,13 @@ class RunControl:
     def _on_ended(self, outcome: Outcome) -> None:
         self._more = 0
         if outcome.result is not None and outcome.result.state is not None:
-            done = int(outcome.result.provenance["iterations"] or 0)
-            self._more = max(50, round(done / 20) * 10) if done > 1 else 0
+            made = outcome.result.provenance
+            refines = "iterations" in METHODS.get(made["method"]).Config.model_fields
+            self._more = max(50, round((made["iterations"] or 0) / 20) * 10) if refines else 0
         self._bar.offer_continue(self.can_continue, self._more)
         self.ended.emit(outcome)
         if outcome.error is not None:
             show_error(outcome.error.message)
+        elif self.separation is not None and self.separation.has_new_hints:
+            self._taken = None
+            self._on_hints()

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.qt.threading import create_worker
 from psygnal import Signal
 
 from napari_bitsnet.widgets.activity import ActivityBar
+from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.states import RunState, RunStates
@@ -99,8 +101,18 @@ class Separation:
         """Begin."""
         self._begin(self.request.iterate, f"Separating {self.request.mixtures[0].name}")
 
-    def resume(self, iterations: int) -> None:
-        """Go on from the result for some more iterations.
+    @property
+    def has_new_hints(self) -> bool:
+        """Whether hints have come that the run has not seen, since it ended before."""
+        return bool(self._controls.hints)
+
+    def take_hints(self, hints: Part) -> None:
+        """Hand new hints to the run under way; the record names them from now on."""
+        self.request = replace(self.request, hints=hints)
+        self._controls.hints.append(np.asarray(hints.array))
+
+    def resume(self, iterations: int, hints: Part | None = None) -> None:
+        """Go on from the result for some more iterations, with other hints if these are given.
 
         Raises
         ------
@@ -113,10 +125,14 @@ class Separation:
                 "Expected a finished run whose state was kept, got none: run again with more iterations."
             )
 
-        def iterate(stop: Any) -> Any:
+        if hints is not None:
+            self.request = replace(self.request, hints=hints)
+        labels = None if hints is None else np.asarray(hints.array)
+
+        def iterate(stop: Any, new_hints: Any) -> Any:
             from napari_bitsnet.api import iter_resume
 
-            return iter_resume(result, iterations=iterations, stop=stop)
+            return iter_resume(result, iterations=iterations, stop=stop, hints=labels, new_hints=new_hints)
 
         self._begin(iterate, f"Continuing {self.request.mixtures[0].name}")
 

@@ -14,6 +14,8 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea
 
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.hints import paint
+from napari_bitsnet.widgets.area_form import AreaForm
 from napari_bitsnet.widgets.brightness_form import BrightnessForm
 from napari_bitsnet.widgets.endings import show_ending, summary
 from napari_bitsnet.widgets.notice import Notice
@@ -26,6 +28,7 @@ from napari_bitsnet.widgets.run_control import RunControl
 from napari_bitsnet.widgets.saving import save_separation
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.separation import Outcome, Separation
+from napari_bitsnet.widgets.shapes import shapes_part
 from napari_bitsnet.widgets.view_bar import ViewBar
 
 if TYPE_CHECKING:
@@ -65,10 +68,12 @@ class TaskWidget(Container):
         self.task, self.inputs, self.part = self.form.task, self.form.inputs, self.form.part
         self.method, self.device, self.run_options = self.form.method, self.form.device, self.form.run_options
         self._folder = chosen.folder
+        self._known_layers: list[tuple[Any, str]] | None = None
         self.notice = Notice()
         self.view = ViewBar(napari_viewer)
         self.bar = RunBar()
         self.brightness = BrightnessForm()
+        self.areas = AreaForm(napari_viewer)
         self.record = RecordBar(napari_viewer)
         self.control = RunControl(napari_viewer, self.form, self.bar, self.notice, chosen)
         super().__init__(widgets=[self.notice, self.view, self.bar], labels=False)
@@ -134,9 +139,45 @@ class TaskWidget(Container):
             raise ValueError("Expected a finished run to save, got none: run first.")
         return save_separation(self.separation, folder)
 
+    def give_area(self, areas: Any, source: int) -> None:
+        """Give what lies in the shapes of a layer to a source of the last run, as hints, and go on.
+
+        Parameters
+        ----------
+        areas : Shapes or None
+            Drawn around what went to the wrong source.
+        source : int
+            The one it belongs to, from 1.
+        """
+        run = self.separation
+        if self.busy or run is None or run.result is None or run.result.state is None:
+            self.control.complain("Expected a finished run that can go on, got none: run first.")
+            return
+        if areas is None or not areas.nshapes:
+            self.notice.say(
+                "info",
+                "Draw around what is in the wrong source first.",
+                [("Mark an area", self.areas.mark_area)],
+            )
+            return
+        mixture = run.request.mixtures[0]
+        mask = shapes_part(areas, mixture).array
+        before = self.form.hints_beside(mixture)
+        old = np.zeros(mask.shape, np.uint8) if before is None else np.asarray(before.array)
+        labels = paint(old, mask, source)
+        self.form.show_hints(labels, before, mixture)
+        self.areas.clear_areas(areas)
+        hints = self.form.hints_beside(mixture)
+        if hints is not None:
+            self.control.run_on(hints)
+
     def paint_hints(self) -> None:
         """Add a Labels layer over the image, choose it as hints, and take its brush."""
-        mixture = self.inputs.chosen("mixture")[0]
+        mixture = (self.inputs.chosen("mixture") or [None])[0]
+        if mixture is None:
+            self.control.complain("Choose an image first: hints are painted over it.")
+            return
+        self.view.overlay()
         shape = (mixture.data[0] if mixture.multiscale else mixture.data).shape[: mixture.ndim]
         layer = self._viewer.add_labels(
             np.zeros(shape, dtype=np.uint8),
@@ -159,7 +200,11 @@ class TaskWidget(Container):
         QTimer.singleShot(0, lambda: self._area.ensureWidgetVisible(self.record.native))
 
     def reset_choices(self, *_: Any) -> None:
-        """Read the viewer's layers anew, whenever they change."""
+        """Read the viewer's layers anew, if they have changed: napari, too, calls this for every change."""
+        layers = [(layer.unique_id, layer.name) for layer in self._viewer.layers]
+        if layers == self._known_layers:
+            return
+        self._known_layers = layers
         self.form.reset_choices()
         self.view.reset_choices()
 
@@ -168,8 +213,12 @@ class TaskWidget(Container):
     def _lay_out(self) -> None:
         self._brightness_section = Section("Brightness of the sources", self.brightness)
         self._brightness_section.visible = False
+        self._area_section = Section("Move an area to another source", self.areas)
+        self._area_section.visible = False
         self._record_section = Section("Selected result", self.record)
-        scrolled = plain([self.form, self._brightness_section, self._record_section], spacing=6)
+        scrolled = plain(
+            [self.form, self._brightness_section, self._area_section, self._record_section], spacing=6
+        )
         scrolled.native.layout().addStretch()
         self._scrolled = scrolled
         area = QScrollArea()
@@ -186,6 +235,9 @@ class TaskWidget(Container):
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
         self.control.ended.connect(self._on_ended)
+        self.inputs.paint_wanted.connect(self.paint_hints)
+        self.areas.given.connect(self.give_area)
+        self.areas.drawing.connect(self.view.overlay)
         self.record.settings_wanted.connect(self.use_record)
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
@@ -208,6 +260,8 @@ class TaskWidget(Container):
         self.record.reset()
         self.brightness.follow(outcome.layers if outcome.result is not None else [])
         self._brightness_section.visible = bool(self.brightness.sliders)
+        self.areas.follow(self.separation)
+        self._area_section.visible = bool(self.areas.buttons)
         show_ending(self, outcome)
         if outcome.result is not None and self._folder:
             self._save_aside()

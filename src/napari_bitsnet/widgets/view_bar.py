@@ -38,6 +38,10 @@ class ViewBar(Container):
         self.alone.changed.connect(self._show_alone)
         self.visible = False
 
+    def overlay(self) -> None:
+        """Show images on top of each other."""
+        self.side_by_side.value = False
+
     def reset_choices(self, *_: Any) -> None:
         """Offer the images that there are."""
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Iterate = Callable[[Callable[[], bool]], "Generator[Iteration, None, Result]"]
-"""Starts a run; takes the function that says whether to stop."""
+Iterate = Callable[[Callable[[], bool], Callable[[], Any]], "Generator[Iteration, None, Result]"]
+"""Starts a run; takes the function that says whether to stop, and the one that brings new hints."""
 
 NUMBERS_EVERY = 0.1
 """Seconds between two messages without images."""
@@ -119,6 +120,14 @@ class Controls:
     live: threading.Event = field(default_factory=threading.Event)
     preview_every: float = 0.25
     turn: Turn | None = None
+    hints: deque[NDArray] = field(default_factory=lambda: deque(maxlen=1))
+
+    def new_hints(self) -> NDArray | None:
+        """The latest hints (Y, X) that the run has not had yet, or None."""
+        try:
+            return self.hints.pop()
+        except IndexError:
+            return None
 
 
 Messages = Generator[Message, None, "Result | None"]
@@ -185,7 +194,7 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
             return None
     try:
         yield Message("Preparing…")
-        result = yield from _loop(iterate(controls.stop.is_set), controls)
+        result = yield from _loop(iterate(controls.stop.is_set, controls.new_hints), controls)
         free_device_memory(thorough=False)
         return result
     finally:
