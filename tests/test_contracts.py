@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 
 from napari_bitsnet.api import RunSettings, run
 from napari_bitsnet.core.config import Config
-from napari_bitsnet.core.mixing import Linear, Weighted
+from napari_bitsnet.core.mixing import Linear, Masked, Noisy, Overlay, Weighted
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Inputs
@@ -145,6 +145,10 @@ def tiny_problems() -> dict[str, Problem]:
     hints[0, 0, 2:26, 11], hints[1, 0, 14, 5:28] = 1, 1
     pair = torch.cat([0.7 * a + 0.3 * b, 0.4 * a + 0.6 * b])
     weights = torch.tensor([[0.7, 0.3], [0.4, 0.6]])
+    marked = torch.cat([a, b])
+    marked[..., 6:12, 8:26] = 0.5 * marked[..., 6:12, 8:26] + 0.5
+    everywhere = torch.zeros((3, 1, HEIGHT, WIDTH))
+    everywhere[2] = 1
     return {
         "colour": Problem(mixture),
         "grey": Problem(grey),
@@ -153,6 +157,10 @@ def tiny_problems() -> dict[str, Problem]:
         "two guides": Problem(grey, guides=(a, b)),
         "one guide": Problem(grey, guides=(a, None)),
         "hints": Problem(mixture, hints=hints),
+        "noise": Problem(a, 1, mixing=Noisy()),
+        "noise, grey, missing pixels": Problem(grey, 1, mixing=Noisy(0.05), valid=valid),
+        "holes": Problem(a, 1, mixing=Masked(), valid=valid),
+        "a mark on two images": Problem(marked, 3, mixing=Overlay(), hints=everywhere),
         "two mixtures": Problem(pair, mixing=Weighted()),
         "two mixtures, weights add to one": Problem(pair, mixing=Weighted(rule="sum-to-one")),
         "two mixtures, weights given": Problem(pair, mixing=Weighted(weights, rule="given")),
@@ -345,7 +353,7 @@ def test_a_task_runs_and_names_its_outputs(name: str, everything: bool):
         assert image.shape[:2] == (HEIGHT, WIDTH), key
         kept = np.ones((HEIGHT, WIDTH), bool) if inputs.mask is None else ~inputs.mask
         assert np.isfinite(image[kept]).all(), key
-        if declared["mask"].required:  # what the task fills, not what it leaves out
+        if declared["mask"].title != "Ignore":  # what the task works on, not what it leaves out
             assert np.isfinite(image).all(), key
         else:
             assert np.isnan(image[~kept]).all(), key

@@ -26,6 +26,8 @@ class Planes:
         One letter a dimension; M is put in front if several mixtures are given and it is missing.
     several : bool
         Whether the array holds several mixtures.
+    single : bool
+        With `several`, whether one mixture without an axis M will do.
 
     Raises
     ------
@@ -33,7 +35,9 @@ class Planes:
         If axes and shape do not fit, or leave a doubt.
     """
 
-    def __init__(self, array: Any, axes: str | None = None, *, several: bool = False) -> None:
+    def __init__(
+        self, array: Any, axes: str | None = None, *, several: bool = False, single: bool = False
+    ) -> None:
         if isinstance(array, str | Path):
             raise TypeError(
                 f"Expected an array, got a file name: read it first, for example tifffile.imread({str(array)!r})."
@@ -45,6 +49,9 @@ class Planes:
             array = np.stack([np.asarray(a) for a in array]) if len(array) else np.empty(0)
         self.array = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
         shape = tuple(self.array.shape)
+        if several and single and _is_one_image(shape, axes):
+            self.array, axes = self.array[None], None if axes is None else f"M{axes}"
+            shape = (1, *shape)
         if several and (axes is None or "M" not in axes.upper()):
             if len(shape) < 3:
                 raise ValueError(f"Expected several mixtures (M, Y, X[, C]), got shape {shape}.")
@@ -112,3 +119,10 @@ class Planes:
                 want = [a for a in self.axes if a in have] if "M" not in axes or "M" in self.axes else have
                 return stacked.transpose([have.index(a) for a in want])
         return stacked
+
+
+def _is_one_image(shape: tuple[int, ...], axes: str | None) -> bool:
+    """Whether this is one image rather than several: by its axes, or without them (Y, X) or (Y, X, 3 or 4)."""
+    if axes is not None:
+        return len(axes) == len(shape) and "M" not in axes.upper()
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (3, 4))

@@ -141,7 +141,8 @@ def iter_run(
     """
     task = make_task(settings)
     device = resolve_device(settings.device)
-    planes = Planes(mixture, settings.axes, several=any(i.many and i.name == "mixture" for i in task.inputs))
+    observed = next(i for i in task.inputs if i.name == "mixture")
+    planes = Planes(mixture, settings.axes, several=observed.many, single=observed.least == 1)
     height, width = (int(planes.array.shape[planes.axes.index(a)]) for a in "YX")
     run = _run_planes(settings, task, planes, guides, hints, mask, device, stop, new_hints)
     return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))

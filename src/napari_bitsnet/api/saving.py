@@ -114,7 +114,7 @@ def save_result(
     ImageJ knows no float32 RGB. NaN stays NaN.
     """
     folder, record = Path(folder), record_path(folder, stem)
-    planes = Planes(mixture, result.provenance["settings"]["axes"], several=_several(result))
+    planes = Planes(mixture, result.provenance["settings"]["axes"], **_layout(result))
     axes = {name: image_axes(output, planes) for name, output in result.outputs.items()}
     shown = dict(axes)
     for name in (name for name in axes if name.startswith("features_")):
@@ -217,10 +217,12 @@ def atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _several(result: Result) -> bool:
+def _layout(result: Result) -> dict[str, bool]:
+    """What the task says of its mixtures, as `Planes` asks for it."""
     from napari_bitsnet.tasks import TASKS
 
-    return any(i.many and i.name == "mixture" for i in TASKS.get(result.provenance["task"]).inputs)
+    observed = next(i for i in TASKS.get(result.provenance["task"]).inputs if i.name == "mixture")
+    return {"several": observed.many, "single": observed.least == 1}
 
 
 def _files_of(record: Path) -> set[str]:

@@ -80,7 +80,7 @@ def draw_case(case: Case, results: Sequence[tuple[str, Result]]) -> np.ndarray:
         scores = score(answer, case.truths, case.null, shares=case.shares, lo=case.lo, hi=case.hi)
         order = scores["assignment"]
         sources = [
-            to_display(answer[k], float(truth.min()), float(truth.max()))
+            to_display(answer[k], float(np.nanmin(truth)), float(np.nanmax(truth)))
             for k, truth in zip(order, case.truths, strict=True)
         ]
         span = float(np.ptp(case.null))

@@ -17,7 +17,7 @@ def crosstalk(estimates: NDArray, truths: NDArray) -> list[float]:
     Parameters
     ----------
     estimates, truths : arrays of shape (K, ...)
-        In the same order.
+        In the same order; entries that are not finite in one of them are left out.
 
     Returns
     -------
@@ -25,11 +25,12 @@ def crosstalk(estimates: NDArray, truths: NDArray) -> list[float]:
         0 for clean sources, 1 where the mixture itself is the answer; infinite where nothing of its own is
         there.
     """
-    flat = truths.reshape(len(truths), -1).astype(np.float64)
+    seen = (np.isfinite(truths) & np.isfinite(estimates)).all(axis=0).ravel()
+    flat = truths.reshape(len(truths), -1)[:, seen].astype(np.float64)
     design = np.vstack([flat, np.ones(flat.shape[1])]).T
     found = []
     for k, estimate in enumerate(estimates.reshape(len(truths), -1)):
-        coefficients = np.linalg.lstsq(design, estimate.astype(np.float64), rcond=None)[0][:-1]
+        coefficients = np.linalg.lstsq(design, estimate[seen].astype(np.float64), rcond=None)[0][:-1]
         others = float(np.abs(np.delete(coefficients, k)).sum())
         own = abs(float(coefficients[k]))
         found.append(others / own if own > 0 else float("inf"))

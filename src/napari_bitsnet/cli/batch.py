@@ -110,7 +110,7 @@ class Batch:
         for notice in images.notices:
             warnings.warn(notice, stacklevel=1)
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
-        n_planes = len(Planes(images.mixture, settings.axes, several=job.several))
+        n_planes = len(Planes(images.mixture, settings.axes, several=job.several, single=job.single))
         run = iter_run(
             settings,
             images.mixture,

@@ -55,6 +55,8 @@ class Job:
         Labels, and where to leave pixels out.
     several : bool
         Whether the task takes several mixtures.
+    single : bool
+        With `several`, whether one will do.
     """
 
     mixtures: tuple[Path, ...]
@@ -62,6 +64,7 @@ class Job:
     hints: Path | None = None
     mask: Path | None = None
     several: bool = False
+    single: bool = False
 
     @property
     def stem(self) -> str:
@@ -97,7 +100,7 @@ class Job:
         notices = tuple(n for file in (*mixtures, *guides, *marks) if file is not None for n in file.notices)
         return Images(
             _stacked(mixtures) if len(mixtures) > 1 else mixtures[0].array,
-            _axes(mixtures, self.several),
+            _axes(mixtures, self.several, self.single),
             tuple(None if guide is None else guide.channels_last for guide in guides),
             None if marks[0] is None else labels(marks[0]),
             None if marks[1] is None else marked(marks[1]),
@@ -139,13 +142,15 @@ def _stacked(files: list[ImageFile]) -> NDArray:
     return np.stack([file.array for file in files])
 
 
-def _axes(files: list[ImageFile], several: bool) -> str | None:
+def _axes(files: list[ImageFile], several: bool, single: bool) -> str | None:
     """The first file's axes; None where they are what its shape would be taken for anyway."""
     axes, shape = files[0].axes, files[0].array.shape
     if axes is None:
         return None
     if several and len(files) == 1:
         stacked = [letter for letter in axes if letter not in "YXC"]
+        if not stacked and single:
+            return axes
         if not stacked:
             raise ValueError(
                 f"Expected several mixtures, got one image {shape} in {files[0].path.name}: name two files or more, "

@@ -117,6 +117,7 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
         "hints": marks("hints"),
         "mask": marks("mask"),
         "several": several,
+        "single": asked["mixture"].least == 1,
     }
     return [Job(tuple(files), **shared)] if several else [Job((file,), **shared) for file in files]
 

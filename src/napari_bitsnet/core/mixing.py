@@ -112,6 +112,33 @@ class Haze:
         return self.transmission * sources + (1 - self.transmission) * airlight
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """Several observations, each an image under the same mark: ``I_m = (1 − a) C_m + a W``; sources are C_1 … C_M, W.
+
+    Parameters
+    ----------
+    colour : tuple of float, optional
+        W where it is one known colour: a value a channel, on the observations' [0, 1] scale.
+    opacity : float, optional
+        a inside the mark where that is known, in (0, 1].
+    cover : Tensor of shape (1, 1, H, W), optional
+        a of every pixel; None while it is unknown.
+    """
+
+    colour: tuple[float, ...] | None = None
+    opacity: float | None = None
+    cover: Tensor | None = None
+    name: str = "overlay"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        if self.cover is None:
+            raise ValueError(
+                "Expected a known opacity of every pixel to overlay with, got none: estimate it first."
+            )
+        return (1 - self.cover) * sources[:-1] + self.cover * sources[-1:]
+
+
 def optical_density(intensity: Tensor, blank: float | Tensor) -> Tensor:
     """Beer–Lambert: ``D = -log(I / I0)``, where attenuation adds.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.data.marks import lay_mark
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
 from napari_bitsnet.data.synthetic import Mixed, mix, photograph_mixtures, slice_mixture, texture_mixture
@@ -66,6 +67,20 @@ def slices() -> list[LayerData]:
 def textures() -> list[LayerData]:
     """Two textures that repeat on different lattices, superimposed."""
     return _blind(texture_mixture(1, SIZE), "Textures")
+
+
+def watermark() -> list[LayerData]:
+    """Three photographs that carry the same mark, half opaque."""
+    made = lay_mark([bundled_photograph(name, SIZE) for name in ("astronaut", "coffee", "chelsea")], seed=1)
+    marked = [
+        _layer(image, f"Marked {m + 1}", "watermark", "mixture", visible=m == 0)
+        for m, image in enumerate(made.images)
+    ]
+    truths = [
+        _layer(image, f"Clean {m + 1} (truth)", "watermark", "truth", visible=False)
+        for m, image in enumerate(made.clean)
+    ]
+    return [*marked, *truths]
 
 
 def _blind(made: Mixed, name: str) -> list[LayerData]:

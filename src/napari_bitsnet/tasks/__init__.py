@@ -30,6 +30,8 @@ class Input:
         Whether the task cannot run without it.
     many : bool
         Whether it takes several images (one a source for guides, one an observation for mixtures).
+    least : int
+        Of several mixtures, the fewest that will do: 2, or 1 where a single image is welcome as well.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Input:
     description: str
     required: bool = True
     many: bool = False
+    least: int = 2
 
 
 @dataclass(frozen=True)

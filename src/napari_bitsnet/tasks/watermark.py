@@ -1,0 +1,187 @@
+"""A watermark on several images, or on one in a region, taken off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.hints import box_mask
+from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.mixing import Overlay
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEAST_SIZE = 16
+"""Pixels a side that a mark can be found on."""
+
+
+class WatermarkConfig(Config):
+    """Settings of the task."""
+
+    box: tuple[float, ...] | None = setting(
+        None, "Where the mark is: y0, x0, y1, x1 in pixels, the far corner not part of it."
+    )
+    colour: tuple[float, ...] | None = setting(
+        None,
+        "The mark's colour in the image's units, one value a channel; none is white for one image, and found from several.",
+    )
+    opacity: float | None = setting(None, "How opaque the mark is; none finds out.", ge=0.02, le=1, step=0.05)
+
+    @model_validator(mode="after")
+    def _check_box(self) -> Self:
+        if self.box is not None and (
+            len(self.box) != 4 or self.box[0] >= self.box[2] or self.box[1] >= self.box[3]
+        ):
+            raise ValueError(f"Expected a box y0, x0, y1, x1 with y0 < y1 and x0 < x1, got {self.box}.")
+        return self
+
+
+@TASKS.register("watermark")
+class Watermark:
+    """``I_m = (1 − a) C_m + a W``: a clean image each, one opacity and one colour for all."""
+
+    name: ClassVar[str] = "watermark"
+    title: ClassVar[str] = "Images with a watermark"
+    summary: ClassVar[str] = "Takes off the mark that several images share, or that one has in a box."
+    Config: ClassVar[type[Config]] = WatermarkConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input(
+            "mixture",
+            "Images",
+            "Images of one size with the same mark in the same place, or one.",
+            many=True,
+            least=1,
+        ),
+        Input(
+            "mask",
+            "Region",
+            "Mask or shapes: where the mark is; needed for one image, which then comes back unchanged elsewhere.",
+            required=False,
+        ),
+    )
+
+    def __init__(self, config: WatermarkConfig | None = None) -> None:
+        self.config = config or WatermarkConfig()
+
+    def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
+        """See `Task.traits`: as many clean images as there are marked ones, and the mark, whose region is a hint."""
+        return Traits(
+            n_observations=n_observations, n_sources=n_observations + 1, has_hints=True, mixing="overlay"
+        )
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "shared_mark"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`; pixels outside the region are known to be clean."""
+        import torch
+
+        images = self._read(inputs)
+        size = images.shape[1:3]
+        region = self._region(inputs, size)
+        low, high = _black_and_white(images, np.asarray(inputs.mixture[0]).dtype)
+        missing = ~np.isfinite(images).all(axis=(0, 3))
+        planes = [
+            normalise(image, lo=low, hi=high, mask=missing, what=f"image {m + 1}")
+            for m, image in enumerate(images if np.ndim(inputs.mixture[0]) == 3 else images[..., 0])
+        ]
+        hints = np.concatenate([np.repeat(~region[None], len(images), axis=0), region[None]])
+        return Problem(
+            torch.cat([plane.tensor for plane in planes]),
+            len(images) + 1,
+            mixing=Overlay(colour=self._colour(images.shape[-1], low, high), opacity=self.config.opacity),
+            hints=torch.from_numpy(hints[:, None].astype(np.float32)),
+            valid=planes[0].valid,
+            scaling=planes[0].scaling,
+        )
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``clean`` (``clean_1`` … of several), ``watermark`` (what the mark adds) and ``mask``.
+
+        ``mask`` is the opacity in [0, 1], so that ``image = (1 − mask) clean + watermark``. Where it is 0 the images are
+        those that came.
+        """
+        images = self._read(inputs)
+        *clean, colour = restore(answer["sources"], problem.scaling, valid=problem.valid)
+        opacity = answer["opacity"][0, 0].cpu().numpy().astype(np.float32)
+        if problem.valid is not None:
+            opacity = np.where(problem.valid[0, 0].cpu().numpy(), opacity, np.float32(np.nan))
+        cover = opacity[..., None] if problem.scaling.has_channels else opacity
+        originals = images.reshape(len(images), *clean[0].shape).astype(np.float32)
+        found = [
+            np.where(cover == 0, original, image) for image, original in zip(clean, originals, strict=True)
+        ]
+        names = ["clean"] if len(found) == 1 else [f"clean_{m + 1}" for m in range(len(found))]
+        return {**dict(zip(names, found, strict=True)), "watermark": cover * colour, "mask": opacity}
+
+    def _read(self, inputs: Inputs) -> NDArray:
+        """Check the images: (M, Y, X, C), without opacity; C is 1 for grey ones."""
+        arrays = [check_image(array, f"image {m + 1}") for m, array in enumerate(inputs.mixture)]
+        shapes = [array.shape for array in arrays]
+        if len(set(shapes)) > 1 or arrays[0].ndim not in (2, 3):
+            raise ValueError(
+                "Expected images (Y, X) or (Y, X, C) of one size with the mark in the same place, got "
+                f"{' and '.join(map(str, shapes))}: crop them so that their marks coincide."
+            )
+        if min(shapes[0][:2]) < LEAST_SIZE:
+            raise ValueError(
+                f"Expected at least {LEAST_SIZE} x {LEAST_SIZE} pixels to find a mark on, got "
+                f"{shapes[0][0]} x {shapes[0][1]}."
+            )
+        stacked = np.stack(arrays)
+        if stacked.ndim == 3:
+            return stacked[..., None]
+        return stacked[..., :3] if stacked.shape[-1] == 4 else stacked
+
+    def _region(self, inputs: Inputs, size: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Where the mark may be (Y, X).
+
+        Raises
+        ------
+        ValueError
+            If a mask has another size, nothing is left, or one image comes without a region.
+        """
+        region = np.ones(size, dtype=bool)
+        if self.config.box is not None:
+            y0, x0, y1, x1 = (int(edge) for edge in self.config.box)
+            region = box_mask((size[0], size[1]), (y0, x0, y1, x1))
+        if inputs.mask is not None:
+            mask = np.asarray(inputs.mask)
+            if mask.shape != tuple(size):
+                raise ValueError(f"Expected a region of shape {tuple(size)}, got {mask.shape}.")
+            region &= mask.astype(bool)
+        elif self.config.box is None and len(inputs.mixture) == 1:
+            raise ValueError(
+                "Expected a box or a region around the mark of a single image, got none: draw a rectangle around it, or "
+                "add images that carry the same mark."
+            )
+        if not region.any():
+            raise ValueError("Expected a region with pixels in it, got an empty one: mark where the mark is.")
+        return region
+
+    def _colour(self, channels: int, low: float, high: float) -> tuple[float, ...] | None:
+        """The given colour on the [0, 1] scale."""
+        colour = self.config.colour
+        if colour is None:
+            return None
+        if len(colour) not in (1, channels):
+            raise ValueError(
+                f"Expected a colour of {channels} values, one a channel, got {len(colour)}: {colour}."
+            )
+        values = colour if len(colour) == channels else colour * channels
+        return tuple(float(np.clip((value - low) / (high - low), 0, 1)) for value in values)
+
+
+def _black_and_white(images: NDArray, dtype: np.dtype) -> tuple[float, float]:
+    """Values of black and white: those of 8 bits, 0 and 1 for numbers in between, else 0 and the largest value."""
+    least, most = float(np.nanmin(images)), float(np.nanmax(images))
+    white = 255.0 if dtype == np.uint8 else 1.0 if most <= 1 and np.issubdtype(dtype, np.floating) else most
+    return min(0.0, least), white
