@@ -75,6 +75,21 @@ def test_jitter_changes_the_image_and_comes_from_the_generator() -> None:
     assert not torch.equal(still[0], moved[0])
 
 
+def test_order_in_memory_does_not_change_the_images() -> None:
+    """As on CUDA: pixels in rows, and what the generators see always in the same place."""
+    fit, other = small_fit(), small_fit()
+    other.steady = True
+    other.lay_out(torch.contiguous_format)
+    places = set()
+    for orientation in (0, 3, 0, 3):
+        images = fit.generate(orientation=orientation, jitter=0.01)[0]
+        torch.testing.assert_close(other.generate(orientation=orientation, jitter=0.01)[0], images)
+        places.add((orientation, *(seen.data_ptr() for seen in other.seen)))
+    assert len(places) == 2
+    for fixed, expected in zip(other.inputs, small_fit().inputs, strict=True):
+        assert torch.equal(fixed, expected)
+
+
 def test_running_average_is_the_weighted_mean() -> None:
     answers = torch.rand(7, 2, 1, 3, 3, generator=torch.Generator().manual_seed(0))
     average = RunningAverage(0.8)

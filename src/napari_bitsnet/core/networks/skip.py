@@ -103,7 +103,7 @@ class SkipNetwork(nn.Module):
             )
             above = width
         self.has_skip = [bool(skip) for skip in skip_channels]
-        self.head = nn.Conv2d(channels[0], out_channels, 1)
+        self.head = _MirrorConv(channels[0], out_channels, 1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the image and the decoder's feature maps.
@@ -163,7 +163,11 @@ class _MirrorConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.margin:
-            x = _extend(x, (self.margin,) * 4)
+            return super().forward(_extend(x, (self.margin,) * 4))
+        if self.stride == (1, 1) and x.is_contiguous(memory_format=torch.channels_last):
+            # a matrix product, which is quicker on a CPU than a convolution of 1 x 1 pixel
+            pixels = F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias)
+            return pixels.permute(0, 3, 1, 2)
         return super().forward(x)
 
 

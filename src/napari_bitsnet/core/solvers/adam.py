@@ -29,9 +29,9 @@ class DipFit:
 
     Notes
     -----
-    ``y_k = DIP_k(z_k; Theta_k)``, Theta fitted by Adam (BITS-Net section 3.1 and eq. 9). The generators run one
-    after the other: on a CPU one grouped stack of both was no faster at 128 x 128 and slower at 256 x 256 than
-    two stacks whose pixels lie in channels-last order.
+    ``y_k = DIP_k(z_k; Theta_k)``, Theta fitted by Adam (BITS-Net section 3.1 and eq. 9). On a CPU the generators run one
+    after the other, with pixels in channels-last order; on CUDA each on its own stream. One grouped stack of all
+    of them was slower on both (docs/benchmarks/speed.md).
 
     References
     ----------
@@ -52,9 +52,9 @@ class DipFit:
         self.inputs, self.rng = list(inputs), rng
         self.steady = device.type == "cuda"
         self.seen: list[Tensor] = []
-        self.streams: list[torch.cuda.Stream] = []
+        self.streams = [torch.cuda.Stream(device) for _ in networks] if self.steady else []
         self._held: dict[int, list[Tensor]] = {}
-        self.lay_out(torch.channels_last if device.type == "cpu" else torch.preserve_format)
+        self.lay_out(torch.channels_last if device.type == "cpu" else torch.contiguous_format)
         parameters = [*self.networks.parameters(), *unknowns]
         fused = device.type in ("cpu", "cuda")
         self.optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=fused, capturable=self.steady)
@@ -62,8 +62,7 @@ class DipFit:
     def lay_out(self, layout: torch.memory_format) -> None:
         """Choose the order of pixels and channels in memory."""
         self.layout = layout
-        if layout != torch.preserve_format:
-            self.networks.to(memory_format=layout)  # type: ignore[call-overload]
+        self.networks.to(memory_format=layout)  # type: ignore[call-overload]
 
     def look(self, *, orientation: int = 0, jitter: float = 0.0) -> None:
         """Make what the generators see next, ``seen``.
