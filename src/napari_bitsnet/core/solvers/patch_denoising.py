@@ -1,0 +1,148 @@
+"""Denoising by groups of similar patches, each group taken as draws from one Gaussian (NL-Bayes)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.core.solvers.patch_groups import (
+    opponent,
+    patches_of,
+    put_together,
+    reference_rows,
+    similar_patches,
+)
+
+CHUNK = 512
+"""Groups whose covariances are worked on together."""
+MARGIN = 1.25
+"""Times sigma below which a component of a group counts as noise: the spread of sample variances."""
+TEXTURE_FREE = 0.1
+"""Part of an image's patches, the flattest ones, that its noise is estimated from."""
+
+
+@torch.no_grad()
+def denoise_patches(
+    noisy: Tensor,
+    sigma: float,
+    basic: Tensor | None = None,
+    *,
+    side: int = 5,
+    reach: int = 10,
+    count: int = 60,
+    stride: int = 3,
+) -> Tensor:
+    """One round of NL-Bayes.
+
+    Parameters
+    ----------
+    noisy : Tensor of shape (1, C, H, W)
+        Observation on the [0, 1] scale; colours are denoised jointly.
+    sigma : float
+        Standard deviation of its noise on that scale, > 0.
+    basic : Tensor of the same shape, optional
+        An earlier round's answer, from which groups and their statistics are taken; None in the first round.
+    side, reach, count, stride : int
+        Pixels a side of a patch; furthest shift in pixels; patches a group; pixels between reference patches.
+
+    Returns
+    -------
+    Tensor of shape (1, C, H, W)
+
+    Notes
+    -----
+    A group of patches y = x + n has mean m and covariance S. Each patch becomes
+
+    ``x = m + C (C + sigma**2 I)^-1 (y - m)``.
+
+    In the first round C is S with sigma**2 taken off its eigenvalues, colour component by colour component; those
+    below ``(1.25 sigma)**2`` count as noise. Later C is the covariance of the same group in `basic`, all
+    colours together. Cost: about 1 s a round at 256 x 256 on one core.
+
+    References
+    ----------
+    Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3), 2013,
+    doi:10.1137/120874989. Departures: a margin on the eigenvalues of the first round in place of its special case for
+    flat groups, any number of rounds, groups of fixed size.
+    """
+    _, channels, height, width = noisy.shape
+    side = min(side, height, width)
+    image = opponent(noisy)
+    guide = image[:, :1] if basic is None else opponent(basic)
+    rows, columns = reference_rows((height, width), side, stride)
+    patches = patches_of(image, side)
+    known = patches if basic is None else patches_of(guide, side)
+    total, seen = torch.zeros_like(patches), patches.new_zeros(len(patches))
+    for _, groups in similar_patches(guide, rows, columns, side=side, reach=reach, count=count):
+        for group in groups.split(CHUNK):
+            values = patches[group]  # (R, K, D)
+            if basic is None:
+                parts = [_shrunk(part, sigma) for part in values.split(side**2, dim=-1)]
+                estimate = torch.cat(parts, dim=-1)
+            else:
+                estimate = _wiener(values, known[group], sigma)
+            total.index_add_(0, group.reshape(-1), estimate.reshape(-1, channels * side**2))
+            seen.index_add_(0, group.reshape(-1), torch.ones_like(group, dtype=seen.dtype).reshape(-1))
+    return opponent(put_together(total, seen, (height, width), side), inverse=True)
+
+
+def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
+    """Estimate the standard deviation of white noise from an image's flattest patches.
+
+    Parameters
+    ----------
+    image : Tensor of shape (1, C, H, W)
+        On any scale; the noise is taken to be the same in all channels.
+    side : int
+        Of the patches in pixels.
+
+    Returns
+    -------
+    float
+        On the image's scale, >= 0.
+
+    Notes
+    -----
+    The tenth of all patches with the weakest gradients are chosen by a blurred copy's gradients, which hardly see
+    their noise; the estimate is the root of the median eigenvalue of their covariance, which structure in a few
+    directions does not move.
+
+    References
+    ----------
+    Pyatykh, Hesser & Zheng, "Image Noise Level Estimation by Principal Component Analysis", IEEE TIP 22(2), 2013,
+    doi:10.1109/TIP.2012.2221728. Departures: patches chosen by blurred gradients, the median eigenvalue.
+    """
+    from napari_bitsnet.core.guided_filter import box_mean
+
+    side = min(side, *image.shape[-2:])
+    grey = box_mean(opponent(image)[:, :1], 2)
+    slope = torch.zeros_like(grey)
+    slope[..., :-1, :] += grey.diff(dim=-2).square()
+    slope[..., :-1] += grey.diff(dim=-1).square()
+    flat = patches_of(slope, side).sum(dim=1)
+    chosen = flat.argsort()[: max(2 * side**2, int(TEXTURE_FREE * len(flat)))]
+    levels = []
+    for channel in image.split(1, dim=1):
+        values = patches_of(channel, side)[chosen].double()
+        values = values - values.mean(dim=1, keepdim=True)
+        eigenvalues = torch.linalg.eigvalsh(values.T @ values / len(values))
+        levels.append(float(eigenvalues[len(eigenvalues) // 2].clamp(min=0).sqrt()))
+    return sum(levels) / len(levels)
+
+
+def _shrunk(values: Tensor, sigma: float) -> Tensor:
+    """Groups (R, K, D) with their own covariance, the noise's taken off."""
+    mean = values.mean(dim=1, keepdim=True)
+    centred = values - mean
+    variances, basis = torch.linalg.eigh(centred.mT @ centred / (values.shape[1] - 1))
+    gain = (1 - (MARGIN * sigma) ** 2 / variances.clamp(min=1e-12)).clamp(min=0)
+    return mean + (centred @ basis * gain[:, None]) @ basis.mT
+
+
+def _wiener(values: Tensor, known: Tensor, sigma: float) -> Tensor:
+    """Groups (R, K, D) with the covariance of their cleaner copies `known`."""
+    mean = known.mean(dim=1, keepdim=True)
+    centred = known - mean
+    covariance = centred.mT @ centred / (known.shape[1] - 1)
+    noise = sigma**2 * torch.eye(known.shape[-1], dtype=known.dtype, device=known.device)
+    return mean + (values - mean) @ torch.linalg.solve(covariance + noise, covariance)

@@ -1,0 +1,75 @@
+"""An image fitted tile by tile, and the running average of its tiles."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+OVERLAP = 4
+"""Neighbouring tiles share a strip of one OVERLAP-th of their side."""
+
+
+class TiledAverage:
+    """Exponential moving average of answers that are made one tile at a time, without seams.
+
+    Parameters
+    ----------
+    first : Tensor of shape (1, C, H, W)
+        The answer wherever no tile has been yet.
+    side : int
+        Of the tiles in pixels; images up to that are one tile.
+    decay : float
+        d in [0, 1), per step of a tile; 0 keeps each tile's last answer.
+
+    Notes
+    -----
+    Pixel by pixel ``sum_i d**(t-i) w_i y_i / sum_i d**(t-i) w_i`` over the steps i whose tile holds the pixel; w falls
+    linearly towards the borders of a tile that has neighbours there.
+    """
+
+    def __init__(self, first: Tensor, *, side: int, decay: float) -> None:
+        height, width = first.shape[-2:]
+        self.first, self.decay = first.detach(), decay
+        self.tiles = [(y, x) for y in _intervals(height, side) for x in _intervals(width, side)]
+        self.total = torch.zeros_like(self.first)
+        self.weight = self.first.new_zeros(1, 1, height, width)
+        self._windows = [
+            _ramp(y, height).to(first)[:, None] * _ramp(x, width).to(first) for y, x in self.tiles
+        ]
+
+    def tile(self, step: int) -> tuple[slice, slice, slice, slice]:
+        """Which part (N, C, Y, X) of the image is worked on in a step; all in turn."""
+        y, x = self.tiles[step % len(self.tiles)]
+        return slice(None), slice(None), slice(*y), slice(*x)
+
+    @torch.no_grad()
+    def update(self, step: int, image: Tensor) -> None:
+        """Take the tile of a step (1, C, h, w) into the average."""
+        at, window = self.tile(step), self._windows[step % len(self.tiles)]
+        for kept, new in ((self.total, window * image.detach()), (self.weight, window)):
+            kept[at] = self.decay * kept[at] + new
+
+    @property
+    def value(self) -> Tensor:
+        """The average so far."""
+        return torch.where(self.weight > 0, self.total / self.weight.clamp(min=1e-12), self.first)
+
+
+def _intervals(length: int, side: int) -> list[tuple[int, int]]:
+    """Evenly spread, overlapping intervals of `side` that cover a length."""
+    if length <= side:
+        return [(0, length)]
+    step = side - side // OVERLAP
+    count = -(-(length - side) // step) + 1
+    starts = [round(k * (length - side) / (count - 1)) for k in range(count)]
+    return [(start, start + side) for start in starts]
+
+
+def _ramp(interval: tuple[int, int], length: int) -> Tensor:
+    """1 inside, falling to near 0 over the strip that a neighbouring tile also covers."""
+    start, end = interval
+    strip = max(1, (end - start) // OVERLAP)
+    at = torch.arange(end - start, dtype=torch.float32)
+    rise = (at + 0.5) / strip if start > 0 else torch.ones_like(at)
+    fall = (end - start - at - 0.5) / strip if end < length else torch.ones_like(at)
+    return torch.minimum(rise, fall).clamp(max=1)

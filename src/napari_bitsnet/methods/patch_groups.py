@@ -1,0 +1,142 @@
+"""Noise and missing pixels from groups of similar patches: closed forms, round after round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.mixing import Noisy
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.solvers.stopping import StoppingRule
+
+ENOUGH = 3
+"""Rounds after which a denoised image hardly changes, or loses texture."""
+
+
+class PatchGroupsConfig(BaseConfig):
+    """Settings of the method."""
+
+    rounds: int = setting(
+        6,
+        "Rounds; each takes groups from the last one's answer. Noise alone takes three at most.",
+        ge=1,
+        le=100,
+        step=1,
+    )
+    side: int = setting(5, "Side of the patches.", ge=3, le=12, step=1, unit="px")
+    reach: int = setting(10, "Furthest that similar patches are looked for.", ge=2, le=40, step=1, unit="px")
+    count: int = setting(60, "Patches a group.", ge=8, le=400, step=10)
+    stride: int = setting(
+        2, "Pixels between the patches around which groups are made.", ge=1, le=8, step=1, unit="px"
+    )
+
+
+@dataclass(kw_only=True)
+class PatchGroupsState(State):
+    """The image so far (1, C, H, W), and the noise's standard deviation, given or estimated (0 where none is assumed)."""
+
+    image: Tensor
+    sigma: float = 0.0
+
+
+@METHODS.register("patch_groups")
+class PatchGroups:
+    """``x = m + C (C + N)^-1 (y - m)``: m and C of each group of similar patches, N the variances of noise.
+
+    One Gaussian a group of patches that look alike. Under noise N = sigma² I (NL-Bayes); where pixels are missing
+    their variance is huge, and the same formula fills them from what is known in the patch.
+    See `core.solvers.patch_denoising` and `core.solvers.patch_inpainting` for the papers.
+    """
+
+    name: ClassVar[str] = "patch_groups"
+    title: ClassVar[str] = "Groups of similar patches"
+    summary: ClassVar[str] = (
+        "Removes noise or fills missing pixels within seconds from what repeats in the image."
+    )
+    Config: ClassVar[type[BaseConfig]] = PatchGroupsConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": PatchGroupsConfig(rounds=3, stride=3),
+        "balanced": PatchGroupsConfig(),
+        "best": PatchGroupsConfig(rounds=15, count=80),
+    }
+    full_resolution: ClassVar[bool] = True
+    config: PatchGroupsConfig
+
+    def __init__(self, config: PatchGroupsConfig | None = None) -> None:
+        self.config = config or PatchGroupsConfig()
+
+    @property
+    def iterations(self) -> int:
+        """Rounds."""
+        return self.config.rounds
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing not in ("noisy", "masked"):
+            return "It removes noise or fills missing pixels, and separates nothing."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> PatchGroupsState:
+        """See `Method.start`; nothing is random, missing pixels are interpolated linearly."""
+        from napari_bitsnet.core.solvers.patch_denoising import estimate_sigma
+        from napari_bitsnet.core.solvers.patch_inpainting import interpolate_missing
+
+        problem = problem.to(device)
+        image = problem.observations
+        if isinstance(problem.mixing, Noisy):
+            sigma = problem.mixing.sigma
+            return PatchGroupsState(
+                problem=problem, image=image, sigma=estimate_sigma(image) if sigma is None else sigma
+            )
+        if problem.valid is not None:
+            image = interpolate_missing(image, problem.valid)
+        return PatchGroupsState(problem=problem, image=image, has_start=True)
+
+    def advance(self, state: PatchGroupsState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; yields the mean absolute change, and ends after its rounds."""
+        rounds = self.config.rounds
+        if isinstance(state.problem.mixing, Noisy):
+            rounds = min(rounds, ENOUGH)
+        while state.step < rounds:
+            before = state.image
+            state.image = self._round(state)
+            state.step += 1
+            yield {"change": (state.image - before).abs().mean()}
+
+    def _round(self, state: PatchGroupsState) -> Tensor:
+        from napari_bitsnet.core.solvers.patch_denoising import denoise_patches
+        from napari_bitsnet.core.solvers.patch_inpainting import inpaint_patches
+
+        config, problem = self.config, state.problem
+        shape = {"side": config.side, "reach": config.reach, "count": config.count}
+        if isinstance(problem.mixing, Noisy):
+            basic = state.image if state.step else None
+            return denoise_patches(
+                problem.observations, max(state.sigma, 1e-4), basic, stride=config.stride + 1, **shape
+            )
+        if problem.valid is None:
+            return state.image
+        return inpaint_patches(
+            state.image,
+            problem.observations,
+            problem.valid,
+            stride=config.stride,
+            offset=state.step,
+            **shape,
+        )
+
+    def answer(self, state: PatchGroupsState) -> dict[str, Tensor]:
+        """See `Method.answer`: one source, the clean image."""
+        return {"sources": state.image.clamp(0, 1)}
+
+    def stopping(self) -> StoppingRule | None:
+        """Return None: it ends by itself."""
+        return None

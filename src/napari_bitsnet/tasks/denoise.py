@@ -1,0 +1,72 @@
+"""One noisy image, cleaned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.mixing import Noisy
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DenoiseConfig(Config):
+    """Settings of the task."""
+
+    sigma: float | None = setting(
+        None,
+        "Standard deviation of the noise, in the image's own units; none estimates it.",
+        ge=1e-9,
+        le=1e9,
+        step=1.0,
+    )
+
+
+@TASKS.register("denoise")
+class Denoise:
+    """``I = J + n``: one generator, J; mixing by addition of white noise n; squared differences from I.
+
+    A generator draws images before it draws noise: what it has drawn on the way there is averaged.
+    """
+
+    name: ClassVar[str] = "denoise"
+    title: ClassVar[str] = "A noisy image"
+    summary: ClassVar[str] = "Removes white noise from one image."
+    Config: ClassVar[type[Config]] = DenoiseConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Image", "The noisy image."),
+        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+    )
+
+    def __init__(self, config: DenoiseConfig | None = None) -> None:
+        self.config = config or DenoiseConfig()
+
+    def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
+        """See `Task.traits`."""
+        return Traits(n_sources=1, mixing="noisy")
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "dip"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`."""
+        image = normalise(inputs.mixture, mask=inputs.mask)
+        sigma = None if self.config.sigma is None else self.config.sigma / image.scaling.span
+        return Problem(image.tensor, 1, mixing=Noisy(sigma), valid=image.valid, scaling=image.scaling)
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``clean``, and ``residual``, what was taken away."""
+        clean = restore(answer["sources"], problem.scaling, valid=problem.valid)[0]
+        image = np.asarray(inputs.mixture, dtype=np.float64)
+        if image.ndim == 3:
+            image = image[..., : clean.shape[-1]]  # opacity is not part of the image
+        residual = np.where(np.isnan(clean), np.nan, image - clean)
+        return {"clean": clean, "residual": residual.astype(np.float32)}

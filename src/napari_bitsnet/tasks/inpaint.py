@@ -1,0 +1,75 @@
+"""One image with missing pixels, completed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config
+from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.mixing import Masked
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class InpaintConfig(Config):
+    """The task has no settings."""
+
+
+@TASKS.register("inpaint")
+class Inpaint:
+    """``I = J`` where pixels are known: one generator, J; squared differences from I at known pixels only.
+
+    Pixels are missing where the mask says so, where they are NaN or infinite, and where opacity is zero.
+    """
+
+    name: ClassVar[str] = "inpaint"
+    title: ClassVar[str] = "An image with missing pixels"
+    summary: ClassVar[str] = "Fills what is missing in one image from what is there."
+    Config: ClassVar[type[Config]] = InpaintConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Image", "The image to complete."),
+        Input("mask", "Missing", "Labels or shapes: anything but 0 where pixels are missing."),
+    )
+
+    def __init__(self, config: InpaintConfig | None = None) -> None:
+        self.config = config or InpaintConfig()
+
+    def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
+        """See `Task.traits`."""
+        return Traits(n_sources=1, mixing="masked")
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`: the closed form, which the network does not beat."""
+        return "patch_groups"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`.
+
+        Raises
+        ------
+        ValueError
+            Also if no pixel is missing.
+        """
+        image = normalise(inputs.mixture, mask=inputs.mask)
+        if image.valid is None:
+            got = "none" if inputs.mask is None else "an empty one"
+            raise ValueError(
+                f"Expected a mask of the missing pixels (True, or not 0, where they are missing), got {got}: there is "
+                "nothing to fill."
+            )
+        return Problem(image.tensor, 1, mixing=Masked(), valid=image.valid, scaling=image.scaling)
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``clean``, the image itself wherever its pixels are known."""
+        clean = restore(answer["sources"], problem.scaling)[0]
+        image = np.asarray(inputs.mixture, dtype=np.float32)
+        known = np.ones(clean.shape[:2], bool) if problem.valid is None else problem.valid[0, 0].cpu().numpy()
+        if image.ndim == 3:
+            image, known = image[..., : clean.shape[-1]], known[..., None]
+        return {"clean": np.where(known, image, clean)}
