@@ -14,7 +14,7 @@ from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, INTERRUPTED, warning_li
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.progress import follow
 
-WIDGET = "Separate superimposed layers"
+WIDGET = "Separate layers"
 """The dock's name in the manifest."""
 
 

@@ -73,7 +73,7 @@ class PartForm(Container):
             If the region is empty.
         """
         level = int(self.level.value) if layer.multiscale else 0
-        position = self._position(layer) if layer.ndim > 2 and self.slices.value == CURRENT else None
+        position = self.position(layer) if layer.ndim > 2 and self.slices.value == CURRENT else None
         return layer_part(layer, level=level, position=position, box=self._box(layer, level))
 
     def take_beside(self, layer: Any, mixture: Any, taken: Part) -> Part:
@@ -83,11 +83,11 @@ class PartForm(Container):
         position = None
         if layer.ndim > 2 and (taken.record["position"] is not None or mixture.ndim == 2):
             same_stack = _shape(layer)[:-2] == _shape(mixture)[:-2]
-            position = taken.record["position"] if same_stack else self._position(layer)
+            position = taken.record["position"] if same_stack else self.position(layer)
         labels = isinstance(layer, Labels)
         return align(layer_part(layer, position=position), taken, labels=labels)
 
-    def _position(self, layer: Any) -> list[int]:
+    def position(self, layer: Any) -> list[int]:
         """Index of the slice that is shown, along each axis in front of Y and X."""
         point = np.asarray(self._viewer.dims.point)[-layer.ndim :]
         index = np.round(layer.world_to_data(point)[:-2]).astype(int)

@@ -17,6 +17,7 @@ from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.method_form import MethodForm
 from napari_bitsnet.widgets.part_form import PartForm
 from napari_bitsnet.widgets.preferences import Preferences
+from napari_bitsnet.widgets.register_form import RegisterForm
 from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.rows import plain
 from napari_bitsnet.widgets.section import Section
@@ -46,6 +47,8 @@ class ProblemForm(Container):
         self.task = TaskForm()
         self.inputs = LayerInputs(viewer)
         self.part = PartForm(viewer)
+        self.register = RegisterForm(viewer, self.inputs, self.part)
+        self._register_section = Section("Registration", self.register)
         self.method = MethodForm(preset=preferences.preset)
         self.device = DeviceBox(preferences.device)
         self.run_options = ConfigForm(RunSettings(size_limit=preferences.size_limit), only=RUN_OPTIONS)
@@ -54,6 +57,7 @@ class ProblemForm(Container):
             widgets=[
                 self.task,
                 self.inputs,
+                self._register_section,
                 self.part,
                 self.task.main_options,
                 self.method,
@@ -201,7 +205,9 @@ class ProblemForm(Container):
         self._show_task()
 
     def _show_task(self) -> None:
-        self.inputs.show_inputs(self.task.task.inputs, n_sources=self.task.n_sources)
+        inputs = self.task.task.inputs
+        self.inputs.show_inputs(inputs, n_sources=self.task.n_sources)
+        self._register_section.visible = any(each.many for each in inputs)
         self._on_problem()
 
     def _on_problem(self) -> None:
