@@ -7,7 +7,7 @@ import pytest
 
 from napari_bitsnet import api
 from napari_bitsnet.api.checks import check
-from napari_bitsnet.api.notices import collected
+from napari_bitsnet.api.notices import bands, collected
 from napari_bitsnet.data.panel import simulate_panel
 
 PANEL = simulate_panel(5, 96)
@@ -60,3 +60,13 @@ def test_only_this_package_s_warnings_are_collected():
         warn_of_both(notices)
     assert notices == ["ours"]
     assert len(passed) == 1
+
+
+def test_of_large_images_bands_are_looked_at(monkeypatch):
+    image = np.arange(1000.0)[:, None] + np.zeros((1000, 32))
+    assert bands(image) is image
+    monkeypatch.setattr("napari_bitsnet.api.notices.LOOKED_AT", 8 * 64 * 32)
+    seen = bands(image)
+    assert seen.shape == (512, 32)
+    assert (seen.min(), seen.max()) == (0, 999)
+    assert abs(seen.std() - image.std()) < 0.1 * image.std()

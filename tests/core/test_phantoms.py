@@ -34,3 +34,10 @@ def test_missing_pixels_do_not_set_the_floor():
     valid[..., :20, :] = False  # where all of the mixture's edges are
     strict = phantom_map(sources, seen, valid)[0, 0, 22:34, 22:34].max()
     assert strict > 10 * phantom_map(sources, seen)[0, 0, 22:34, 22:34].max()
+
+
+def test_strips_make_no_seams(monkeypatch):
+    sources = torch.rand(2, 3, 41, 23, generator=torch.Generator().manual_seed(0))
+    whole = phantom_map(sources, sources.sum(0, keepdim=True))
+    monkeypatch.setattr("napari_bitsnet.core.phantoms.STRIP", 23 * 7)
+    torch.testing.assert_close(phantom_map(sources, sources.sum(0, keepdim=True)), whole)

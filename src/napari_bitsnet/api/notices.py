@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from napari_bitsnet.core.metrics import copy_fraction
 from napari_bitsnet.core.problem import Traits
 
 PACKAGE = str(Path(__file__).parents[1])
+LOOKED_AT, BAND = 2**22, 64
+"""Pixels of a large image that are looked at, in bands of so many rows."""
 UNEXPLAINED_LIMIT = 0.1
 """Contrast of what no guide explains, relative to the mixture's, above which it is said where it went."""
 
@@ -30,12 +32,12 @@ class NotSeparatedWarning(UserWarning):
     """The sources are little more than shifted or scaled copies of the mixture."""
 
 
-def not_separated(sources: NDArray, mixture: NDArray, traits: Traits) -> str | None:
+def not_separated(sources: Sequence[NDArray], mixture: NDArray, traits: Traits) -> str | None:
     """Return a warning if every source is little more than the mixture again, else None.
 
     Parameters
     ----------
-    sources : array of shape (K, Y, X[, C])
+    sources : sequence of K arrays of shape (Y, X[, C])
         Shares of the mixture.
     mixture : array of shape (Y, X[, C])
         The observed image.
@@ -48,8 +50,8 @@ def not_separated(sources: NDArray, mixture: NDArray, traits: Traits) -> str | N
     """
     mixture = np.asarray(mixture)
     if mixture.ndim == 3:
-        mixture = mixture[..., : sources.shape[-1]]
-    fraction = copy_fraction(sources, mixture)
+        mixture = mixture[..., : sources[0].shape[-1]]
+    fraction = copy_fraction(np.stack([bands(source) for source in sources]), bands(mixture))
     if fraction < COPY_LIMIT:
         return None
     alone = "" if traits.n_guides or traits.has_hints else " from this image alone"
@@ -57,6 +59,15 @@ def not_separated(sources: NDArray, mixture: NDArray, traits: Traits) -> str | N
         f"Not separable{alone}: the sources are little more than shifted or scaled copies of the mixture "
         f"(gradient correlation {fraction**0.5:.2f}). {WAYS_OUT}"
     )
+
+
+def bands(image: NDArray) -> NDArray:
+    """Evenly spaced bands of rows of a large image, `LOOKED_AT` pixels together; a small one as it is."""
+    wanted = max(1, LOOKED_AT // (BAND * image.shape[1]))
+    if wanted * BAND >= image.shape[0]:
+        return image
+    tops = np.linspace(0, image.shape[0] - BAND, wanted).round().astype(int)
+    return np.concatenate([image[top : top + BAND] for top in tops])
 
 
 @contextmanager
@@ -85,8 +96,9 @@ def divided_unexplained(outputs: Mapping[str, NDArray], guides: int) -> str | No
     sources = [image for name, image in outputs.items() if name.startswith("source_")]
     if "unexplained" not in outputs or guides < len(sources):
         return None
-    mixed = np.sum(sources, axis=0, dtype=np.float64)
-    part = float(np.nanstd(outputs["unexplained"]) / max(float(np.nanstd(mixed)), 1e-30))
+    mixed = np.sum([bands(source) for source in sources], axis=0, dtype=np.float64)
+    rest = bands(outputs["unexplained"])
+    part = float(np.nanstd(rest) / max(float(np.nanstd(mixed)), 1e-30))
     if part < UNEXPLAINED_LIMIT:
         return None
     return (

@@ -313,7 +313,7 @@ def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | 
     problem = session.problem
     if outputs is not None and "residual" in outputs and problem.mixing.name == "linear":
         if problem.density_of is None:
-            sources = np.stack([o for name, o in outputs.items() if name.startswith("source_")])
+            sources = [o for name, o in outputs.items() if name.startswith("source_")]
             found.append(not_separated(sources, session.inputs.mixture, problem.traits) or "")
         if getattr(session.task.config, "unexplained", "") == "divided":
             found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")

@@ -73,7 +73,9 @@ class Modes:
         return along_y.T @ grid @ along_x
 
 
-def sample(image: Tensor, displacement: Tensor, window: Window) -> Tensor:
+def sample(
+    image: Tensor, displacement: Tensor, window: Window, limits: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """Sample an image at displaced places, by bicubic interpolation: ``out(y, x) = image(y + dy, x + dx)``.
 
     Parameters
@@ -84,6 +86,8 @@ def sample(image: Tensor, displacement: Tensor, window: Window) -> Tensor:
         (dy, dx) in pixels, at the pixels of `window`.
     window : Window
         What to compute.
+    limits : (low, high), each of shape (C,), optional
+        Range that the result is kept in; default the image's own, which takes a look at all of it.
 
     Returns
     -------
@@ -97,5 +101,5 @@ def sample(image: Tensor, displacement: Tensor, window: Window) -> Tensor:
     moved = F.grid_sample(
         image, places.to(image.dtype), mode="bicubic", padding_mode="border", align_corners=False
     )[0]
-    low, high = image.amin(dim=(0, 2, 3)), image.amax(dim=(0, 2, 3))
+    low, high = limits or (image.amin(dim=(0, 2, 3)), image.amax(dim=(0, 2, 3)))
     return torch.minimum(torch.maximum(moved, low[:, None, None]), high[:, None, None])

@@ -151,11 +151,12 @@ def normalise(
     if height < 2 or width < 2:
         raise ValueError(f"Expected at least 2 x 2 pixels, got {height} x {width} for {what}.")
 
-    values = channels_first.astype(np.float64)
-    missing = ~np.isfinite(values).all(axis=0)
+    missing = np.zeros((height, width), dtype=bool)
+    for plane in channels_first if np.issubdtype(array.dtype, np.floating) else ():
+        missing |= ~np.isfinite(plane)
     if count == 4:
-        missing |= values[3] == 0
-        values = values[:3]
+        missing |= channels_first[3] == 0
+    planes = channels_first[:3]
     if mask is not None:
         mask = np.asarray(mask)
         if mask.shape != (height, width):
@@ -164,23 +165,30 @@ def normalise(
     if missing.all():
         raise ValueError(f"Expected valid pixels, got none left after masking in {what}.")
 
-    finite = values[:, ~missing]
-    lo = float(finite.min()) if lo is None else float(lo)
-    hi = float(finite.max()) if hi is None else float(hi)
-    if not hi > lo and finite.min() < finite.max():
+    holes = bool(missing.any())
+    seen = [plane[~missing] if holes else plane for plane in planes]
+    smallest, largest = float(min(p.min() for p in seen)), float(max(p.max() for p in seen))
+    lo = smallest if lo is None else float(lo)
+    hi = largest if hi is None else float(hi)
+    if not hi > lo and smallest < largest:
         raise ValueError(f"Expected values for 0 and 1 in rising order, got {lo:g} and {hi:g} for {what}.")
     if not hi > lo:
         raise ValueError(
             f"Expected an image with contrast, got the same value ({lo:g}) everywhere in {what}: "
             "there is nothing to separate."
         )
-    if missing.any():
+    if holes:
         from scipy.ndimage import distance_transform_edt
 
         nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-        values = values[:, nearest[0], nearest[1]]
-    scaled = np.clip((values - lo) / (hi - lo), 0.0, 1.0).astype(np.float32)
-    valid = torch.from_numpy(~missing)[None, None] if missing.any() else None
+    scaled = np.empty(planes.shape, dtype=np.float32)
+    for k, plane in enumerate(planes):  # one at a time: float64 of a large colour image would fill the memory
+        filled = plane[nearest[0], nearest[1]] if holes else plane
+        values = filled.astype(np.float64)
+        values -= lo
+        values /= hi - lo
+        scaled[k] = np.clip(values, 0.0, 1.0, out=values)
+    valid = torch.from_numpy(~missing)[None, None] if holes else None
     return Normalised(torch.from_numpy(scaled)[None], valid, Scaling(lo, hi, array.ndim == 3))
 
 
@@ -202,8 +210,16 @@ def restore(tensor: Tensor, scaling: Scaling, *, share_of: int = 1, valid: Tenso
     -------
     ndarray of shape (N, Y, X) or (N, Y, X, C), float32
     """
-    values = tensor.detach().cpu().numpy().astype(np.float64) * scaling.span + scaling.lo / share_of
-    if valid is not None:
-        values = np.where(valid.cpu().numpy(), values, np.nan)
-    values = np.moveaxis(values, 1, -1) if scaling.has_channels else values[:, 0]
-    return values.astype(np.float32)
+    n, channels, height, width = tensor.shape
+    layout = (n, height, width, channels) if scaling.has_channels else (n, height, width)
+    images = np.empty(layout, dtype=np.float32)
+    missing = None if valid is None else ~valid[0, 0].cpu().numpy()
+    for k in range(n):
+        for c in range(channels):  # one at a time, as in `normalise`
+            values = tensor[k, c].detach().cpu().numpy().astype(np.float64)
+            values *= scaling.span
+            values += scaling.lo / share_of
+            if missing is not None:
+                values[missing] = np.nan
+            images[(k, ..., c) if scaling.has_channels else k] = values
+    return images

@@ -9,6 +9,8 @@ from napari_bitsnet.core.guided_filter import box_mean
 
 WINDOW = 2
 """Radius, in pixels, of the window in which gradients are added up."""
+STRIP = 2**20
+"""Pixels that are looked at at a time."""
 FLOOR = 0.25
 """Part of the mean gradient of the observation below which its own gradients count as none."""
 
@@ -42,8 +44,19 @@ def phantom_map(sources: Tensor, observation: Tensor, valid: Tensor | None = Non
     Gradients are averaged over a window of ``2 * WINDOW + 1`` pixels before the ratio is taken, and |∇I| counts as at least
     `FLOOR` of its mean. True sources whose edges cross with opposite sign appear too.
     """
-    own = gradient_size(observation)
-    seen = own.mean() if valid is None else (own * valid).sum() / valid.sum().clamp(min=1)
-    each = torch.stack([gradient_size(s[None]) for s in sources]).sum(dim=0)
-    own, each = box_mean(own, WINDOW), box_mean(each, WINDOW)
-    return ((each - own) / own.clamp(min=FLOOR * float(seen) + 1e-12)).clamp(min=0)
+    height, width = observation.shape[-2:]
+    strip, halo = max(1, STRIP // width), WINDOW + 1
+    total, count = 0.0, 0
+    parts = []
+    for top in range(0, height, strip):
+        above, below = max(0, top - halo), min(height, top + strip + halo)
+        own = gradient_size(observation[:, :, above:below])
+        each = torch.stack([gradient_size(s[None, :, above:below]) for s in sources]).sum(dim=0)
+        inner = slice(top - above, min(top + strip, height) - above)
+        seen = own[:, :, inner]
+        if valid is not None:
+            seen = seen[valid[:, :, top : top + strip]]
+        total, count = total + float(seen.sum()), count + seen.numel()
+        parts.append((box_mean(own, WINDOW)[:, :, inner], box_mean(each, WINDOW)[:, :, inner]))
+    floor = FLOOR * total / max(count, 1) + 1e-12
+    return torch.cat([((each - own) / own.clamp(min=floor)).clamp(min=0) for own, each in parts], dim=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class GuideTerm:
     displacement: Tensor
     weights: Tensor
 
+    @cached_property
+    def limits(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest value of each channel of the guide."""
+        return self.image.amin(dim=(0, 2, 3)), self.image.amax(dim=(0, 2, 3))
+
 
 @dataclass
 class GuidedModel:
@@ -66,7 +72,8 @@ class GuidedModel:
         """The guide's colours (C_g, h, w) as they lie on the observation."""
         from napari_bitsnet.core.displacement import sample
 
-        return sample(term.image, self.modes.combine(term.displacement, window), window)
+        moved = self.modes.combine(term.displacement, window)
+        return sample(term.image, moved, window, term.limits)
 
     def features(self, term: GuideTerm, window: Window) -> Tensor:
         """Feature images (N, h, w): memberships and colour, then coarse memberships times each drift mode."""

@@ -45,17 +45,19 @@ def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
         for term in model.terms:
             window.crop(explained)[term.source] += model.explain(term, window)
     guided = sorted({term.source for term in model.terms})
-    explained[guided] -= _mean(explained[guided], problem.valid)
+    for source in guided:
+        explained[source] -= _mean(explained[source : source + 1], problem.valid)[0]
     unexplained = observation - explained.sum(dim=0, keepdim=True)
     level = _mean(unexplained, problem.valid)
     unexplained -= level
 
     takers = [s for s in range(k) if s not in guided] or list(range(k))
     sources = explained.clone()
-    sources[takers] += unexplained / len(takers)
+    for taker in takers:
+        sources[taker].add_(unexplained[0], alpha=1 / len(takers))
     dark = _darkest(sources, problem.valid)
     offset = (level + dark.sum(dim=0, keepdim=True)) / k - dark
-    return {"sources": sources + offset, "explained": explained + offset, "unexplained": unexplained}
+    return {"sources": sources.add_(offset), "explained": explained.add_(offset), "unexplained": unexplained}
 
 
 def _mean(images: Tensor, valid: Tensor | None) -> Tensor:

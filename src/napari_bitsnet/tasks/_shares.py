@@ -117,21 +117,21 @@ def shares_outputs(
     multiply: ``residual`` is then the intensity minus ``I0 * exp(-sum of densities)``.
     """
     sources = restore(shares, problem.scaling, share_of=problem.n_sources, valid=problem.valid)
-    mixture = np.asarray(inputs.mixture, dtype=np.float64)
-    if mixture.ndim == 3:
-        mixture = mixture[..., : sources.shape[-1]]  # opacity is not part of the mixture
-    total = sources.astype(np.float64).sum(axis=0)
-    if problem.density_of is not None:
-        i0 = problem.density_of
-        if config.output == "intensity":
-            residual = mixture - i0 * np.exp(-total)
-            sources = (i0 * np.exp(-sources.astype(np.float64))).astype(np.float32)
-        else:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                residual = np.log(i0) - np.log(mixture) - total
+    total = np.zeros(sources.shape[1:], dtype=np.float64)
+    for source in sources:
+        total += source
+    residual = np.asarray(inputs.mixture)
+    if residual.ndim == 3:
+        residual = residual[..., : sources.shape[-1]]  # opacity is not part of the mixture
+    residual = residual.astype(np.float64)
+    if problem.density_of is None:
+        residual -= total
+    elif config.output == "intensity":
+        residual -= problem.density_of * np.exp(-total)
+        for source in sources:
+            source[:] = problem.density_of * np.exp(-source.astype(np.float64))
     else:
-        residual = mixture - total
-    return {
-        **name_sources(sources),
-        "residual": np.where(np.isnan(total), np.nan, residual).astype(np.float32),
-    }
+        with np.errstate(divide="ignore", invalid="ignore"):
+            residual = np.log(problem.density_of) - np.log(residual) - total
+    residual[np.isnan(total)] = np.nan
+    return {**name_sources(sources), "residual": residual.astype(np.float32)}

@@ -1,0 +1,117 @@
+"""A large panel with two photographs, at full resolution: time, peak memory, seams, quality.
+
+``OMP_NUM_THREADS=2 python docs/scripts/big_image.py --size 6000 8000``
+
+The panel is simulated at a quarter of the size, enlarged, and given fine grain; the run is a process of its own, so
+that its peak memory is that of a user's session, inputs and results included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+REDUCED = 4
+
+
+def simulate(size: tuple[int, int], folder: Path) -> None:
+    """Write mixture (uint16), guides (uint8, RGB) and truths (float32, reduced) as ``.npy``."""
+    from scipy.ndimage import zoom
+
+    from napari_bitsnet.data.panel import simulate_panel
+
+    rng = np.random.default_rng(0)
+    panel = simulate_panel(0, (size[0] // REDUCED, size[1] // REDUCED))
+
+    def enlarged(image: NDArray, grain: float) -> NDArray:
+        large = zoom(image.astype(np.float32), REDUCED, order=1)
+        large += grain * rng.standard_normal(large.shape, dtype=np.float32)
+        return np.clip(large, 0, np.iinfo(image.dtype).max).astype(image.dtype)
+
+    np.save(folder / "mixture.npy", enlarged(panel.mixture, 200.0))
+    for k, guide in enumerate(panel.guides):
+        channels = [enlarged(guide[..., c], 2.0) for c in range(3)]
+        np.save(folder / f"guide_{k + 1}.npy", np.stack(channels, axis=-1))
+    np.save(folder / "truths.npy", panel.truths)
+
+
+def separate(folder: Path, preset: str) -> dict[str, float]:
+    """Run, and measure."""
+    import resource
+
+    import torch
+
+    import napari_bitsnet as nb
+    from napari_bitsnet.methods._guided_model import STRIP
+
+    warnings.simplefilter("ignore")
+    mixture = np.load(folder / "mixture.npy")
+    guides = [np.load(folder / f"guide_{k}.npy") for k in (1, 2)]
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = nb.run("xray", mixture, guides=guides, preset=preset)
+    seconds, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    truths = np.load(folder / "truths.npy")
+    reduced = np.stack([block_means(source) for source in result.sources])
+    scores = nb.metrics.score(reduced, truths, block_means(mixture))
+    return {
+        "wall seconds": seconds,
+        "seconds of all cores": cpu,
+        "threads": torch.get_num_threads(),
+        "peak GiB": peak,
+        "seams": seams(result.outputs["explained_1"], max(1, STRIP // mixture.shape[1])),
+        "offset-free gain dB": scores["mean_gain_offset_free"],
+        "explained energy": result.provenance["losses"].get("explained_energy", float("nan")),
+    }
+
+
+def block_means(image: NDArray) -> NDArray:
+    """Means of squares of `REDUCED` pixels."""
+    height, width = (n // REDUCED for n in image.shape)
+    blocks = image[: height * REDUCED, : width * REDUCED].reshape(height, REDUCED, width, REDUCED)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def seams(image: NDArray, strip: int) -> float:
+    """Mean jump from row to row where two strips meet, over that elsewhere; 1 without seams."""
+    jumps = np.abs(np.diff(image, axis=0)).mean(axis=1)
+    borders = np.arange(strip, image.shape[0], strip) - 1
+    return float(jumps[borders].mean() / np.delete(jumps, borders).mean())
+
+
+def main() -> None:
+    """Simulate, run in a process of its own, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", nargs=2, type=int, default=(6000, 8000), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--preset", default="balanced")
+    parser.add_argument(
+        "--folder", type=Path, help="Where the simulated images are kept; default a temporary one."
+    )
+    parser.add_argument("--run", action="store_true", help="Only run, on what is in the folder.")
+    arguments = parser.parse_args()
+    if arguments.run:
+        print(json.dumps(separate(arguments.folder, arguments.preset)))  # noqa: T201
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "truths.npy").exists():
+            simulate(tuple(arguments.size), folder)
+        command = [sys.executable, __file__, "--run", "--folder", str(folder), "--preset", arguments.preset]
+        measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    print(f"{arguments.size[0]} x {arguments.size[1]}, 16 bits, two RGB guides, {arguments.preset}:")  # noqa: T201
+    for name, value in measured.items():
+        print(f"  {name}: {value:.3g}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
