@@ -16,7 +16,7 @@ from napari_bitsnet.api.result import Result
 from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
-from napari_bitsnet.widgets import task_widget
+from napari_bitsnet.widgets import remembered, task_widget
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.request import Request
@@ -38,6 +38,12 @@ def _no_device_look_up(monkeypatch):
 def _default_preferences(monkeypatch):
     """What the person running the tests has set in napari does not matter."""
     monkeypatch.setattr(task_widget, "preferences", Preferences)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch, tmp_path):
+    """Nor what was used last, nor is it changed."""
+    monkeypatch.setattr(remembered, "folder", lambda: tmp_path / "remembered")
 
 
 @pytest.fixture(autouse=True)

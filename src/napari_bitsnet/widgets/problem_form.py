@@ -12,6 +12,7 @@ from napari_bitsnet.api.records import recorded_settings
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.form import ConfigForm
+from napari_bitsnet.widgets.last_used import LastUsed
 from napari_bitsnet.widgets.layer_inputs import LayerInputs, sample_task
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.method_form import MethodForm
@@ -73,8 +74,22 @@ class ProblemForm(Container):
         self.inputs.changed.connect(self._on_problem)
         self.method.edited.connect(self._tell_if_edited)
         self.run_options.changed.connect(self._tell_if_edited)
+        self._last = LastUsed(preferences)
+        self._last.fill(self)
+        if self._last.task in self.task.names():
+            with self.task.task_changed.blocked():
+                self.task.menu.choose(self._last.task)
         self._show_task()
         self._adopt_sample()
+
+    @property
+    def run_option_names(self) -> tuple[str, ...]:
+        """Names of the options of the run that the form shows."""
+        return RUN_OPTIONS
+
+    def remember(self) -> None:
+        """Remember what is shown for the next time."""
+        self._last.keep(self)
 
     @property
     def settings(self) -> RunSettings:
@@ -209,6 +224,7 @@ class ProblemForm(Container):
         self.inputs.show_inputs(inputs, n_sources=self.task.n_sources)
         self._register_section.visible = any(each.many for each in inputs)
         self._on_problem()
+        self._last.fill_task(self)
 
     def _on_problem(self) -> None:
         """Offer what fits the inputs and options as they are now."""

@@ -83,6 +83,7 @@ class RunControl:
             self.complain(str(error))
             return None
         self.forget()
+        self._form.remember()
         separation = Separation(
             self._viewer,
             request,

@@ -1,0 +1,85 @@
+"""The values of the last run of each task, with which its form is filled the next time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from napari_bitsnet.widgets.preferences import Preferences
+from napari_bitsnet.widgets.remembered import recall, remember
+
+if TYPE_CHECKING:
+    from napari_bitsnet.widgets.problem_form import ProblemForm
+
+FILE = "last_used"
+
+
+class LastUsed:
+    """Remembers tasks with their options, method and settings, the device, and the options of runs.
+
+    A preference that was changed since goes before what was used.
+
+    Parameters
+    ----------
+    preferences : Preferences
+        As they are now.
+    """
+
+    def __init__(self, preferences: Preferences) -> None:
+        self._preferences = asdict(preferences)
+        self._known = recall(FILE)
+        before = self._known.get("preferences", {})
+        self._changed = {
+            name for name, value in self._preferences.items() if before.get(name, value) != value
+        }
+
+    @property
+    def task(self) -> str:
+        """Name of the task that was run last; empty if none was."""
+        return str(self._known.get("task", ""))
+
+    def fill(self, form: ProblemForm) -> None:
+        """Fill device and run options; what no longer fits is left out."""
+        if "device" in self._known and "device" not in self._changed:
+            form.device.choose(str(self._known["device"]))
+        options = dict(self._known.get("run_options", {}))
+        if "size_limit" in self._changed:
+            options.pop("size_limit", None)
+        try:
+            form.run_options.config = form.run_options.config.updated(options)
+        except ValueError:
+            return
+
+    def fill_task(self, form: ProblemForm) -> None:
+        """Fill options, method and settings of the task that is shown; what no longer fits is left out."""
+        used = self._known.get("tasks", {}).get(form.task.task_name)
+        if used is None:
+            return
+        try:
+            form.task.apply(form.task.task_name, used["options"])
+            same = "preset" not in self._changed
+            preset = used["preset"] if same else str(form.method.preset.value)
+            form.method.apply(used["method"], preset, used["settings"] if same else {})
+        except (KeyError, ValueError):  # of another version, or a method that does not fit these inputs
+            return
+
+    def keep(self, form: ProblemForm) -> None:
+        """Remember what the form shows."""
+        settings = form.settings
+        used = {
+            "options": settings.options,
+            "method": form.method.method.value,
+            "preset": settings.preset,
+            "settings": settings.settings,
+        }
+        run = form.run_options.config.model_dump(mode="json")
+        known: dict[str, Any] = {
+            "preferences": self._preferences,
+            "task": settings.task,
+            "device": settings.device,
+            "run_options": {name: run[name] for name in form.run_option_names},
+            "tasks": {**self._known.get("tasks", {}), settings.task: used},
+        }
+        if known != self._known:
+            self._known, self._changed = known, set()
+            remember(FILE, known)
