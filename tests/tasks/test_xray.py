@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
+import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods.regression import Regression
 from napari_bitsnet.tasks import Inputs
@@ -127,3 +129,29 @@ def test_answers_of_methods_that_explain_nothing():
     half = torch.cat([problem.observations, problem.observations]) / 2
     names = ["source_1", "source_2", "residual", "phantoms"]
     assert list(task.outputs(problem, {"sources": half}, inputs)) == names
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_flat_and_dark_frames_from_files(tmp_path):
+    panel = simulate_panel(0, 48, attenuation=True)
+    beam = np.linspace(0.6, 1.4, 48) + np.zeros((48, 1))
+    dark = np.full((48, 48), 90.0, np.float32)
+    transmitted = panel.blank * np.exp(-panel.truths.sum(axis=0).astype(np.float64))
+    flat = (panel.blank * beam + dark).astype(np.float32)
+    raw = (transmitted * beam + dark).astype(np.float32)
+    raw[0, :4] = 10.0  # below the dark frame
+    for name, frame in (("flat", flat), ("dark", dark)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", frame)
+    frames = {name: tmp_path / f"{name}.tif" for name in ("flat", "dark")}
+    result = nb.run("xray", raw, guides=panel.guides, preset="quick", mixing="attenuation", **frames)
+    assert "4 without signal" in result.warnings[0]
+    assert np.isnan(result.sources[:, 0, :4]).all()
+    total = result.sources.sum(axis=0)[1:]
+    np.testing.assert_allclose(total, panel.truths.sum(axis=0)[1:], atol=1e-3)
+    assert result.provenance["blank"] == pytest.approx(panel.blank * beam.mean(), rel=1e-3)
+    intensity = nb.run(
+        "xray", raw, guides=panel.guides, preset="quick", mixing="attenuation", output="intensity", **frames
+    )
+    product = np.prod(intensity.sources[:, 1:], axis=0, dtype=np.float64) / result.provenance["blank"]
+    np.testing.assert_allclose(product, transmitted[1:] * beam.mean(), rtol=1e-3)
+    assert np.abs(intensity.residual[1:]).max() < 1e-3 * panel.blank

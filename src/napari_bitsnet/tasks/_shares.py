@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.exposure import Exposure, expose
 from napari_bitsnet.core.hints import hint_maps
 from napari_bitsnet.core.images import check_image, normalise, restore
 from napari_bitsnet.core.problem import Problem
@@ -26,11 +30,21 @@ class SharesConfig(Config):
     )
     blank: float | None = setting(
         None,
-        "Attenuation only: intensity without an object (I0); none takes the 99.5th percentile.",
+        "Attenuation only: intensity without an object (I0); none takes the flat frame's mean, or the percentile.",
         ge=1e-6,
         le=1e9,
         step=1.0,
     )
+    percentile: float = setting(
+        99.5,
+        "Attenuation only: percentile of the intensities that is I0 without a flat frame and blank.",
+        ge=50,
+        le=100,
+        step=0.1,
+        unit="%",
+    )
+    flat: Path | None = setting(None, "Attenuation only: image file of the beam without an object.")
+    dark: Path | None = setting(None, "Attenuation only: image file of the detector without a beam.")
     output: Literal["density", "intensity"] = setting(
         "density",
         "Attenuation only: sources as optical densities, which add, or transmitted intensities.",
@@ -59,7 +73,11 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     image, blank = inputs.mixture, None
     low, high = config.low, config.high
     if config.mixing == "attenuation":
-        image, blank = intensity_to_density(image, config.blank)
+        exposure = expose_mixture(image, config)
+        report = exposure.report()
+        if report is not None:
+            warnings.warn(report, UserWarning, stacklevel=2)
+        image, blank = exposure.density, exposure.blank
         low, high = config.density_range(image)
     mixture = normalise(image, lo=low, hi=high, mask=inputs.mask, what="the mixture")
     size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
@@ -79,28 +97,42 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     )
 
 
-def intensity_to_density(image: NDArray, blank: float | None) -> tuple[NDArray, float]:
-    """Return the optical density (natural logarithm) and I0; it is NaN where a pixel carries none.
+def expose_mixture(image: NDArray, config: SharesConfig) -> Exposure:
+    """Intensities of the mixture with the frames and I0 that the settings name; opacity is dropped.
 
-    Zero, negative and, for integers, saturated pixels carry no density in any channel, nor do those whose
-    opacity (a fourth channel, dropped) is zero.
+    Pixels whose opacity (a fourth channel) is zero count as dark.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image, a frame's file or its size cannot be worked on.
     """
     image = check_image(image, "the mixture")
-    dead = np.zeros(image.shape[:2], dtype=bool)
+    clear = None
     if image.ndim == 3 and image.shape[-1] == 4:
-        dead, image = image[..., 3] == 0, image[..., :3]
-    finite = image[np.isfinite(image)]
-    i0 = float(np.percentile(finite, 99.5)) if blank is None else float(blank)
-    if i0 <= 0:
-        raise ValueError(f"Expected a positive intensity without an object (blank), got {i0:g}.")
-    lacking = ~(image > 0)
-    if np.issubdtype(image.dtype, np.integer):
-        lacking |= image == np.iinfo(image.dtype).max
-    dead = dead | (lacking.any(axis=-1) if image.ndim == 3 else lacking)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        density = np.log(i0) - np.log(image.astype(np.float64))
-    density[dead] = np.nan
-    return density, i0
+        clear, image = image[..., 3] == 0, image[..., :3]
+    exposure = expose(
+        image,
+        flat=_frame(config.flat),
+        dark=_frame(config.dark),
+        blank=config.blank,
+        percentile=config.percentile,
+    )
+    return exposure if clear is None else replace(exposure, dark=exposure.dark | clear)
+
+
+def intensity_to_density(image: NDArray, blank: float | None) -> tuple[NDArray, float]:
+    """Return the optical density (natural logarithm), NaN where a pixel carries none, and I0; see `expose`."""
+    exposure = expose_mixture(image, SharesConfig(blank=blank))
+    return exposure.density, exposure.blank
+
+
+def _frame(path: Path | None) -> NDArray | None:
+    if path is None:
+        return None
+    from napari_bitsnet.data.reading import read_image
+
+    return read_image(path).array
 
 
 def name_sources(images: NDArray, prefix: str = "source") -> dict[str, NDArray]:
@@ -114,16 +146,19 @@ def shares_outputs(
     """Name shares ``source_1`` … in the mixture's units, with ``residual`` = mixture minus their sum.
 
     With attenuation the sources are optical densities, which add, or transmitted intensities, which
-    multiply: ``residual`` is then the intensity minus ``I0 * exp(-sum of densities)``.
+    multiply: ``residual`` is then the intensity (freed of dark and flat frames) minus ``I0 * exp(-sum of densities)``.
     """
     sources = restore(shares, problem.scaling, share_of=problem.n_sources, valid=problem.valid)
     total = np.zeros(sources.shape[1:], dtype=np.float64)
     for source in sources:
         total += source
-    residual = np.asarray(inputs.mixture)
-    if residual.ndim == 3:
-        residual = residual[..., : sources.shape[-1]]  # opacity is not part of the mixture
-    residual = residual.astype(np.float64)
+    if problem.density_of is None:
+        residual = np.asarray(inputs.mixture)
+        if residual.ndim == 3:
+            residual = residual[..., : sources.shape[-1]]  # opacity is not part of the mixture
+        residual = residual.astype(np.float64)
+    else:
+        residual = expose_mixture(np.asarray(inputs.mixture), config).intensity
     if problem.density_of is None:
         residual -= total
     elif config.output == "intensity":

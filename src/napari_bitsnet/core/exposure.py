@@ -1,0 +1,140 @@
+"""From a detector's grey levels to optical density: flat and dark frames, I0, pixels that carry no density."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEPTHS = (10, 12, 14)
+"""Bits of detectors whose images are stored in 16: their largest value counts as saturated where the image reaches it."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """An image as intensities, and what of it carries no density.
+
+    Parameters
+    ----------
+    intensity : ndarray of shape (Y, X) or (Y, X, C)
+        float64, in the image's units, freed of dark current and the beam's shape.
+    blank : float
+        I0, the intensity without an object, in the same units.
+    dark, saturated : ndarray of shape (Y, X)
+        bool: pixels without signal, and pixels at the detector's end.
+    """
+
+    intensity: NDArray
+    blank: float
+    dark: NDArray
+    saturated: NDArray
+
+    @property
+    def density(self) -> NDArray:
+        """``-log(I / I0)``, natural logarithm; NaN where there is none."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density = np.log(self.blank) - np.log(self.intensity)
+        density[self.dark | self.saturated] = np.nan
+        return density
+
+    def report(self) -> str | None:
+        """In words which pixels carry no density, or None if all do."""
+        parts = [
+            f"{int(mask.sum())} {what}"
+            for mask, what in (
+                (self.dark, "without signal (zero, or not above the dark frame)"),
+                (self.saturated, "saturated"),
+            )
+            if mask.any()
+        ]
+        if not parts:
+            return None
+        share = float((self.dark | self.saturated).mean())
+        return (
+            f"{share:.2%} of the pixels carry no optical density and are left out (NaN in the results): "
+            f"{' and '.join(parts)}."
+        )
+
+
+def expose(
+    image: NDArray,
+    *,
+    flat: NDArray | None = None,
+    dark: NDArray | None = None,
+    blank: float | None = None,
+    percentile: float = 99.5,
+) -> Exposure:
+    """Turn grey levels into intensities.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C)
+        As the detector gave it.
+    flat : ndarray of shape (Y, X), optional
+        The beam without an object: ``(I - dark) / (flat - dark)`` frees the image of the beam's shape.
+    dark : ndarray of shape (Y, X), optional
+        The detector without a beam.
+    blank : float, optional
+        I0 in the image's grey levels (less the dark frame). Without it the mean of the flat frame, or a percentile.
+    percentile : float
+        Of the finite intensities, where neither flat nor blank is given.
+
+    Returns
+    -------
+    Exposure
+
+    Raises
+    ------
+    ValueError
+        If a frame has another size, the flat frame is nowhere above the dark one, or I0 is not positive.
+
+    Notes
+    -----
+    Integers at the end of their range are saturated; so is the largest value of `DEPTHS` in a 16-bit image that reaches it
+    exactly.
+    """
+    for frame, what in ((flat, "flat"), (dark, "dark")):
+        if frame is not None and frame.shape != image.shape[:2]:
+            raise ValueError(
+                f"Expected a {what} frame of {image.shape[:2]} pixels in grey, as the image, got {frame.shape}: take it "
+                "with the same detector and settings, and crop it alike."
+            )
+    end = _end(image)
+    saturated = np.zeros(image.shape[:2], bool) if end is None else _any_channel(image >= end)
+    intensity = image.astype(np.float64)
+    offset = 0.0 if dark is None else _spread(dark, image)
+    intensity -= offset
+    if flat is not None:
+        beam = _spread(flat, image) - offset
+        if not (beam > 0).any():
+            raise ValueError(
+                "Expected a flat frame brighter than the dark frame, got none: are they exchanged?"
+            )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            intensity *= np.where(beam > 0, beam[beam > 0].mean() / beam, np.nan)
+        i0 = float(beam[beam > 0].mean()) if blank is None else float(blank)
+    else:
+        finite = intensity[np.isfinite(intensity)]
+        i0 = float(np.percentile(finite, percentile)) if blank is None else float(blank)
+    if i0 <= 0:
+        raise ValueError(f"Expected a positive intensity without an object (blank), got {i0:g}.")
+    return Exposure(intensity, i0, _any_channel(~(intensity > 0)) & ~saturated, saturated)
+
+
+def _end(image: NDArray) -> int | None:
+    """Value at which the detector saturates, None where none is known."""
+    if not np.issubdtype(image.dtype, np.integer):
+        return None
+    largest = int(image.max())
+    shallow = [2**bits - 1 for bits in DEPTHS if np.iinfo(image.dtype).bits >= 16]
+    return largest if largest in shallow else int(np.iinfo(image.dtype).max)
+
+
+def _any_channel(mask: NDArray) -> NDArray:
+    return np.asarray(mask.any(axis=-1)) if mask.ndim == 3 else mask
+
+
+def _spread(frame: NDArray, image: NDArray) -> NDArray:
+    frame = frame.astype(np.float64)
+    return frame[..., None] if image.ndim == 3 else frame
