@@ -75,12 +75,19 @@ class RegressionConfig(BaseConfig):
 
 @dataclass
 class RegressionState(State):
-    """The fitted model and the answer, once they are there."""
+    """The fitted model and the answer, once they are there; a rough one for who looks earlier."""
 
     seed: int = 0
     model: GuidedModel | None = None
     trust: Trust | None = None
     result: dict[str, Tensor] | None = None
+    rough: dict[str, Tensor] | None = None
+
+
+ROUGH = RegressionConfig(
+    centres=32, width=0.08, drift=1, scales=2, rounds=2, steps=2, pixels=2**15, trust=False
+)
+"""What is fitted for a first look, if somebody looks before the fit: a second or two for two guides."""
 
 
 @METHODS.register("regression")
@@ -124,7 +131,7 @@ class Regression:
         """See `Method.start`; the seed chooses the pixels from which colour centres are found."""
 
         device = "cpu" if device == "mps" else device  # bicubic sampling is missing there
-        return RegressionState(problem.to(device), seed=seed)
+        return RegressionState(problem.to(device), has_start=True, seed=seed)
 
     def advance(self, state: RegressionState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained and, if the
@@ -227,14 +234,18 @@ class Regression:
         return model, data, fit
 
     def answer(self, state: RegressionState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request, ``"uncertainty"``; even
-        shares before the fit.
+        """See `Method.answer`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request, ``"uncertainty"``; before
+        the fit, those of a rough one that is made when it is first asked for.
         """
-        if state.result is None:
-            observation, k = state.problem.observations, state.problem.n_sources
-            even = (observation / k).repeat(k, 1, 1, 1)
-            return {"sources": even, "explained": 0 * even, "unexplained": observation}
-        return state.result
+        import torch
+
+        if state.result is not None:
+            return state.result
+        if state.rough is None:
+            with torch.no_grad():
+                model, _, _ = Regression(ROUGH)._fit(state)
+                state.rough = explained_shares(state.problem, model)
+        return state.rough
 
     def stopping(self) -> StoppingRule | None:
         """Return None: it ends by itself."""
