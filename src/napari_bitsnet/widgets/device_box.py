@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import Container
+from psygnal import Signal
 from superqt.utils import create_worker
 
 from napari_bitsnet.widgets.fields import tooltip
@@ -24,6 +25,9 @@ class DeviceBox(Container):
     device : str
         Device to start with.
     """
+
+    looked = Signal()
+    """Emitted when the devices are known."""
 
     def __init__(self, device: str = "auto") -> None:
         self._descriptions: dict[str, str] = {}
@@ -49,6 +53,11 @@ class DeviceBox(Container):
     def line(self) -> str:
         """What is said about the chosen device."""
         return str(self._line.value)
+
+    @property
+    def description(self) -> str:
+        """A line on the chosen device without advice; empty while it is not known."""
+        return self._descriptions.get(self.value, "")
 
     def choose(self, device: str) -> None:
         """Choose a device; one that is not known to be here is offered, too: the run will say if it is not."""
@@ -82,6 +91,7 @@ class DeviceBox(Container):
         names = ["auto", *(name for name in descriptions if name != "auto")]
         self.menu.offer([Entry(name, name, descriptions[name]) for name in names], chosen)
         self._describe()
+        self.looked.emit()
 
     def _on_error(self, error: Exception) -> None:
         self._worker = None

@@ -76,6 +76,21 @@ class PartForm(Container):
         position = self.position(layer) if layer.ndim > 2 and self.slices.value == CURRENT else None
         return layer_part(layer, level=level, position=position, box=self._box(layer, level))
 
+    def size(self, layer: Any) -> tuple[int, int]:
+        """Height and width in pixels of what `take` would take.
+
+        Raises
+        ------
+        ValueError
+            If the region is empty.
+        """
+        level = int(self.level.value) if layer.multiscale else 0
+        box = self._box(layer, level)
+        if box is None:
+            height, width = _shape(layer, level)[-2:]
+            return height, width
+        return box[0].stop - box[0].start, box[1].stop - box[1].start
+
     def take_beside(self, layer: Any, mixture: Any, taken: Part) -> Part:
         """Take another input on the pixels of the mixture's part: the same slices if it is such a stack."""
         if isinstance(layer, Shapes):

@@ -11,12 +11,13 @@ from psygnal import Signal
 from napari_bitsnet.api.records import recorded_settings
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.widgets.device_box import DeviceBox
+from napari_bitsnet.widgets.estimate_line import EstimateLine, plane_count
 from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.last_used import LastUsed
 from napari_bitsnet.widgets.layer_inputs import LayerInputs, sample_task
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.method_form import MethodForm
-from napari_bitsnet.widgets.part_form import PartForm
+from napari_bitsnet.widgets.part_form import ALL, PartForm
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.register_form import RegisterForm
 from napari_bitsnet.widgets.request import Request
@@ -53,6 +54,7 @@ class ProblemForm(Container):
         self.method = MethodForm(preset=preferences.preset)
         self.device = DeviceBox(preferences.device)
         self.run_options = ConfigForm(RunSettings(size_limit=preferences.size_limit), only=RUN_OPTIONS)
+        self.estimate = EstimateLine()
         more = plain([self.task.more_options, self.run_options])
         super().__init__(
             widgets=[
@@ -63,6 +65,7 @@ class ProblemForm(Container):
                 self.task.main_options,
                 self.method,
                 self.device,
+                self.estimate,
                 Section("More options", more),
             ],
             labels=False,
@@ -74,6 +77,8 @@ class ProblemForm(Container):
         self.inputs.changed.connect(self._on_problem)
         self.method.edited.connect(self._tell_if_edited)
         self.run_options.changed.connect(self._tell_if_edited)
+        for signal in (self.part.changed, self.device.menu.changed, self.device.looked, self.edited):
+            signal.connect(self._show_estimate)
         self._last = LastUsed(preferences)
         self._last.fill(self)
         if self._last.task in self.task.names():
@@ -244,6 +249,19 @@ class ProblemForm(Container):
         )
         self.method.show_methods(task, traits)
         self._tell_if_edited()
+
+    def _show_estimate(self) -> None:
+        """Say how long a run with what is shown will take."""
+        layer = (self.inputs.chosen("mixture") or [None])[0]
+        try:
+            if layer is None:
+                self.estimate.show_nothing()
+                return
+            count = plane_count(layer, all_slices=self.part.slices.value == ALL)
+            size = self.part.size(layer)
+            self.estimate.show_run(self.settings, size, self.task.n_sources, count, self.device.description)
+        except ValueError:  # something is being typed in, or drawn
+            self.estimate.show_nothing()
 
     def _tell_if_edited(self) -> None:
         """Tell of changes, but not of other hints: a run goes on with these."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ from psygnal import Signal
 from qtpy.compat import isalive
 
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.widgets.alignment import plane_shape
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.live_hints import LiveHints
 from napari_bitsnet.widgets.notice import Notice
@@ -47,6 +50,7 @@ class RunControl:
         self._viewer, self._form, self._bar, self._notice = viewer, form, bar, notice
         self._preferences = preferences
         self._more = 0
+        self._since: float | None = None
         self.separation: Separation | None = None
         bar.run_pressed.connect(self.run)
         bar.stop_pressed.connect(self.stop_and_keep)
@@ -91,6 +95,7 @@ class RunControl:
             preview_every=1 / self._preferences.per_second,
         )
         self.separation = separation
+        self._since = time.monotonic()
         self._taken = None if request.hints is None else np.asarray(request.hints.array)
         # lambdas, so that the run keeps what follows it, which has to see when the widgets are gone
         separation.states.changed.connect(lambda state: self._tell(self._bar.show_state, state))
@@ -189,6 +194,22 @@ class RunControl:
         else:
             self.stop_and_keep()
 
+    def _learn(self, outcome: Outcome) -> None:
+        """Remember how long a run took from Run to its end, for the next estimate."""
+        since, self._since = self._since, None
+        if since is None or outcome.result is None or self.separation is None:
+            return
+        made, mixture = outcome.result.provenance, self.separation.request.mixtures[0]
+        self._form.estimate.learn(
+            self.separation.request.settings,
+            plane_shape(mixture),
+            time.monotonic() - since,
+            n_sources=self._form.task.n_sources,
+            n_planes=math.prod(mixture.stack_shape),
+            device=made["device"],
+            iterations=made["iterations"] or 1,
+        )
+
     def _set_live(self, live: bool) -> None:
         if self.separation is not None:
             self.separation.set_live(live)
@@ -200,6 +221,7 @@ class RunControl:
             refines = "iterations" in METHODS.get(made["method"]).Config.model_fields
             self._more = max(50, round((made["iterations"] or 0) / 20) * 10) if refines else 0
         self._bar.offer_continue(self.can_continue, self._more)
+        self._learn(outcome)
         self.ended.emit(outcome)
         if outcome.error is not None:
             show_error(outcome.error.message)

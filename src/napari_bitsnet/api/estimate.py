@@ -1,0 +1,171 @@
+"""How long a run will take and how much memory it needs, roughly, before it is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.methods import METHODS
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method costs on one core of a CPU, measured at 256² and 512² pixels.
+
+    Parameters
+    ----------
+    fixed : float
+        Seconds, whatever the size.
+    step : float
+        Seconds of an iteration (of a closed form, of all) a megapixel and source.
+    memory : float, optional
+        MiB a megapixel and source; None if it was not measured.
+    """
+
+    fixed: float
+    step: float
+    memory: float | None = None
+
+
+COSTS = {
+    "bitsnet": Cost(1.5, 1.4, 1500),
+    "double_dip": Cost(1.5, 1.0, 1500),
+    "feedforward": Cost(0.5, 1.0, 220),
+    "ica": Cost(0.1, 1.0, 200),
+    "regression": Cost(2.0, 55.0, 1500),
+    "sparse_gradients": Cost(0.2, 1.5, 250),
+}
+
+UNKNOWN = Cost(0.5, 1.0)
+
+FASTER = {"cuda": 40.0, "mps": 8.0}
+"""How much faster than one core, until a run has shown it."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is expected of a run.
+
+    Parameters
+    ----------
+    seconds : float
+        At most: rules that stop early are not foreseen.
+    mebibytes : float or None
+        Memory on the device; None if the method's was not measured.
+    known : bool
+        Whether the method was measured, here or when the program was made; else `seconds` says nothing.
+    """
+
+    seconds: float
+    mebibytes: float | None
+    known: bool
+
+
+def estimate(
+    settings: RunSettings,
+    size: tuple[int, int],
+    *,
+    n_sources: int,
+    n_planes: int = 1,
+    device: str = "cpu",
+    learnt: Mapping[str, float] | None = None,
+    iterations: int | None = None,
+) -> Estimate:
+    """Estimate a run.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        With a method's name, not ``"auto"``.
+    size : (Y, X)
+        Pixels.
+    n_sources, n_planes : int
+        Sources, and slices one after the other.
+    device : str
+        Resolved.
+    learnt : mapping of str to float, optional
+        Factors by `kind_of_run`: how much longer runs took here than was estimated without.
+    iterations : int, optional
+        Done or planned; default those of the settings.
+
+    Raises
+    ------
+    ValueError
+        If method, preset or a setting is unknown or out of range.
+    """
+    method = METHODS.get(settings.method)
+    made = method(method.presets[settings.preset].updated(settings.settings))
+    count = iterations or settings.iterations or made.iterations
+    shrink = 1.0 if method.full_resolution else min(1.0, settings.size_limit / max(size))
+    megapixels = size[0] * size[1] * shrink**2 / 1e6
+    cost = COSTS.get(method.name, UNKNOWN)
+    factor = dict(learnt or {}).get(kind_of_run(settings, device))
+    steps = 1 if made.iterations == 1 else count
+    alone = cost.fixed + cost.step * megapixels * n_sources * steps
+    kind = device.partition(":")[0]
+    speed = FASTER.get(kind) or min(os.cpu_count() or 1, 8) ** 0.6
+    seconds = n_planes * alone * (factor if factor is not None else 1 / speed)
+    if settings.seconds is not None:
+        seconds = min(seconds, n_planes * settings.seconds)
+    memory = None if cost.memory is None else cost.memory * megapixels * n_sources
+    return Estimate(seconds, memory, method.name in COSTS or factor is not None)
+
+
+def kind_of_run(settings: RunSettings, device: str) -> str:
+    """Name of the runs whose times are comparable."""
+    return f"{settings.method} on {device.partition(':')[0]}"
+
+
+def learn(
+    settings: RunSettings,
+    size: tuple[int, int],
+    seconds: float,
+    *,
+    n_sources: int,
+    n_planes: int,
+    device: str,
+    iterations: int,
+    learnt: Mapping[str, float],
+) -> dict[str, float]:
+    """Return the factors with what a run has shown: half of it new, half of it from before.
+
+    Parameters
+    ----------
+    seconds : float
+        That the run took.
+    iterations : int
+        That it did.
+    settings, size, n_sources, n_planes, device, learnt
+        As for `estimate`.
+    """
+    kind = kind_of_run(settings, device)
+    alone = estimate(
+        settings.updated({"seconds": None}),
+        size,
+        n_sources=n_sources,
+        n_planes=n_planes,
+        device=device,
+        learnt={kind: 1.0},
+        iterations=iterations,
+    )
+    shown = seconds / alone.seconds
+    before = learnt.get(kind)
+    return {**learnt, kind: shown if before is None else (shown + before) / 2}
+
+
+def in_words(seconds: float, mebibytes: float | None = None) -> str:
+    """``"≈ 2 min, ≈ 3.1 GB"``."""
+    if seconds < 10:
+        time = "a few seconds"
+    elif seconds < 90:
+        time = f"≈ {round(seconds / 10) * 10} s"
+    elif seconds < 5400:
+        time = f"≈ {seconds / 60:.0f} min"
+    else:
+        time = f"≈ {seconds / 3600:.1f} h"
+    if mebibytes is None:
+        return time
+    gigabytes = mebibytes * 2**20 / 1e9
+    return f"{time}, ≈ {gigabytes:.1f} GB" if gigabytes >= 0.1 else f"{time}, under 0.1 GB"
