@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.data.photographs import photograph
-from napari_bitsnet.methods.ica import Ica
+from napari_bitsnet.methods.ica import Ica, IcaConfig
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.multi_mixture import MultiMixture, MultiMixtureConfig
 
@@ -209,3 +209,42 @@ def test_images_too_small_for_an_estimate_are_refused(mixtures):
     with pytest.raises(ValueError, match=r"at least 16 x 16 pixels .* got 9 x 40: give the weights"):
         solve(mixtures[:, :9])
     assert solve(mixtures[:, :9], weights=WEIGHTS)["source_1"].shape == (9, SIZE, 3)
+
+
+# --- Shifts and noise -----------------------------------------------------------------------------------
+
+
+def test_shifted_mixtures_are_moved_back_and_it_is_said():
+    from scipy.ndimage import shift as move
+
+    images = np.stack([photograph(seed, 72) for seed in range(2)])
+    mixed = np.tensordot(WEIGHTS, images, axes=1)
+    mixed[1] = move(mixed[1], (1.4, -0.6, 0), order=5, mode="reflect")
+    with pytest.warns(UserWarning, match=r"mixture 2 by \+1\.\d+, -0\.\d+ pixels .* were moved back"):
+        outputs = solve(mixed, weights="sum-to-one")
+    found = sources(outputs)
+    assert np.isnan(found[:, -2:]).all()
+    assert np.isnan(found[:, :, :1]).all()
+    inner = (slice(None), slice(5, -5), slice(5, -5))
+    assert np.abs(found - images)[inner].mean() < 0.03
+    left = sources(solve(mixed, weights="sum-to-one", registration="none"))
+    assert np.abs(left - images)[inner].mean() > 0.045
+
+
+def test_noisy_mixtures_are_denoised_in_rounds_and_clean_ones_are_not():
+    rng = np.random.default_rng(0)
+    images = np.stack([photograph(seed, 48) for seed in range(2)])
+    clean = np.tensordot(WEIGHTS, images, axes=1)
+    errors = []
+    for noise, rounds, expected in ((0.0, 2, 1), (0.03, 0, 1), (0.03, 2, 3)):
+        task, method = MultiMixture(MultiMixtureConfig(weights=WEIGHTS)), Ica(IcaConfig(rounds=rounds))
+        inputs = Inputs(clean + noise * rng.standard_normal(clean.shape))
+        problem = task.build(inputs)
+        state = method.start(problem, device="cpu", seed=0)
+        assert len(list(method.advance(state))) == expected
+        outputs = task.outputs(problem, method.answer(state), inputs)
+        errors.append(np.square(np.clip(sources(outputs), 0, 1) - images).mean())
+        total = np.tensordot(outputs["weights"].astype(float), sources(outputs).astype(float), axes=1)
+        np.testing.assert_allclose(total + outputs["residual"], inputs.mixture, atol=1e-5)
+    assert errors[0] < 1e-10
+    assert errors[2] < 0.4 * errors[1]

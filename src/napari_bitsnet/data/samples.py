@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.data.dual_energy import simulate_dual_energy
 from napari_bitsnet.data.marks import lay_mark
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
@@ -67,6 +68,22 @@ def slices() -> list[LayerData]:
 def textures() -> list[LayerData]:
     """Two textures that repeat on different lattices, superimposed."""
     return _blind(texture_mixture(1, SIZE), "Textures")
+
+
+def dual_energy() -> list[LayerData]:
+    """Two simulated radiographs of a chest at two energies, with the true thicknesses of soft tissue and bone."""
+    made = simulate_dual_energy(1, SIZE)
+    names = ("Soft tissue", "Bone")
+    return [
+        *(
+            _layer(image, f"Radiograph, {energy} energy", "multi_mixture", "mixture", visible=energy == "low")
+            for image, energy in zip(made.radiographs, ("low", "high"), strict=True)
+        ),
+        *(
+            _layer(image, f"{name} in cm (truth)", "multi_mixture", "truth", visible=False)
+            for image, name in zip(made.thickness, names, strict=True)
+        ),
+    ]
 
 
 def watermark() -> list[LayerData]:

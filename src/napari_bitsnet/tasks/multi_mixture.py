@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -13,6 +14,7 @@ from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import check_image, normalise, restore
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.shifts import find_shift, undo_shift, unseen_border
 from napari_bitsnet.tasks import TASKS, Input, Inputs
 from napari_bitsnet.tasks._shares import intensity_to_density, name_sources
 
@@ -38,6 +40,11 @@ class MultiMixtureConfig(Config):
     )
     mixing: Literal["linear", "attenuation"] = setting(
         "linear", "How sources superimpose: they add (linear), or each weakens the beam (attenuation)."
+    )
+    registration: Literal["none", "shift"] = setting(
+        "shift",
+        "Registration of the mixtures on the first one: as they are (none), or moved by fractions of pixels where that is "
+        "clear (shift).",
     )
     blank: float | None = setting(
         None,
@@ -123,6 +130,7 @@ class MultiMixture:
 
     def __init__(self, config: MultiMixtureConfig | None = None) -> None:
         self.config = config or MultiMixtureConfig()
+        self._shifts: list[tuple[float, float]] = []  # of the plane that was built last
 
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -137,6 +145,7 @@ class MultiMixture:
         import torch
 
         config = self.config
+        self._shifts = self._find_shifts(*self._read_unmoved(inputs))
         images, missing = self._read(inputs)
         if config.weights != "given":
             whole_numbers = all(np.issubdtype(np.asarray(a).dtype, np.integer) for a in inputs.mixture)
@@ -182,7 +191,40 @@ class MultiMixture:
             "weights": weights.astype(np.float32),
         }
 
+    def _find_shifts(self, images: NDArray, missing: NDArray) -> list[tuple[float, float]]:
+        """How far each mixture lies from the first, in pixels; said in a warning where it is not there."""
+        still = (0.0, 0.0)
+        if self.config.registration == "none" or min(missing.shape) < LEAST_SIZE:
+            return [still] * len(images)
+        filled = _without_gaps(images, missing)
+        shifts = [still, *(find_shift(image, filled[0]) for image in filled[1:])]
+        moved = [
+            f"mixture {m + 1} by {y:+.2f}, {x:+.2f}" for m, (y, x) in enumerate(shifts) if (y, x) != still
+        ]
+        if moved:
+            warnings.warn(
+                f"Mixtures lay apart, {'; '.join(moved)} pixels (Y, X) from the first, and were moved back: borders that one "
+                'of them does not show are missing. registration="none" leaves them.',
+                UserWarning,
+                stacklevel=3,
+            )
+        return shifts
+
     def _read(self, inputs: Inputs) -> tuple[NDArray, NDArray]:
+        """Return the mixtures as `_read_unmoved` does, moved onto the first by what `build` found."""
+        images, missing = self._read_unmoved(inputs)
+        if not any(shift != (0.0, 0.0) for shift in self._shifts):
+            return images, missing
+        filled = _without_gaps(images, missing)
+        moved = np.stack(
+            [undo_shift(image, shift) for image, shift in zip(filled, self._shifts, strict=True)]
+        )
+        for shift in self._shifts:
+            spoilt = undo_shift(missing.astype(float), shift) > 0.01 if missing.any() else missing
+            missing = missing | spoilt | unseen_border((missing.shape[0], missing.shape[1]), shift)
+        return moved, missing
+
+    def _read_unmoved(self, inputs: Inputs) -> tuple[NDArray, NDArray]:
         """Check the mixtures: (M, Y, X[, C]), float64, densities if they attenuate; and the missing pixels (Y, X)."""
         config, arrays = self.config, list(inputs.mixture)
         if len(arrays) < config.n_sources:
@@ -220,6 +262,16 @@ class MultiMixture:
         if missing.all():
             raise ValueError("Expected pixels that are valid in all mixtures, got none.")
         return stacked, missing
+
+
+def _without_gaps(images: NDArray, missing: NDArray) -> NDArray:
+    """Give missing pixels of (M, Y, X[, C]) the values of their nearest neighbours."""
+    if not missing.any():
+        return images
+    from scipy.ndimage import distance_transform_edt
+
+    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
+    return images[:, nearest[0], nearest[1]]
 
 
 def check_different(images: NDArray, missing: NDArray, n_sources: int, *, rounded: bool) -> None:
