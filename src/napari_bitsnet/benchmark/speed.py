@@ -10,8 +10,11 @@ from typing import Any
 
 from napari_bitsnet.benchmark.against_plain import plain_rows
 from napari_bitsnet.benchmark.kernels import kernel_rows
+from napari_bitsnet.benchmark.memory import PeakMemory
+from napari_bitsnet.benchmark.opening import opening_rows
 from napari_bitsnet.benchmark.parts import part_rows
 from napari_bitsnet.benchmark.step_time import CYCLE, noise_problem, start_bitsnet, time_steps
+from napari_bitsnet.benchmark.until import until_rows
 from napari_bitsnet.benchmark.utilisation import Utilisation
 from napari_bitsnet.benchmark.variants import COMPILED, VARIANTS, Change, plain
 from napari_bitsnet.core.device import describe_device, free_memory, resolve_device
@@ -20,9 +23,12 @@ from napari_bitsnet.methods.bitsnet import BitsNet
 Row = dict[str, Any]
 SIZES = (128, 256, 384, 512, 1024, 2048)
 COLUMNS = (
-    "table", "what", "size", "sources", "ms", "±", "ratio", "MiB", "seconds", "loss", "note",
+    "table", "what", "size", "sources", "ms", "±", "processor ms", "µs a pixel", "ratio", "MiB", "seconds", "loss",
+    "note",
 )  # fmt: skip
-TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "plain")
+TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "plain", "until", "opening")
+CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 4}
+"""Four iterations, two of which denoise."""
 COMPILING = 25.0
 """Seconds that have to be left to begin with a variant that is compiled first."""
 
@@ -60,7 +66,15 @@ def run_speed(
     -------
     Path
         ``speed.md``.
+
+    Raises
+    ------
+    ValueError
+        If a table is unknown.
     """
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown:
+        raise ValueError(f"Expected tables among {', '.join(TABLES)}, got {', '.join(unknown)}.")
     device = resolve_device(device)
     out.mkdir(parents=True, exist_ok=True)
     until = time.perf_counter() + seconds
@@ -68,6 +82,8 @@ def run_speed(
     show(heading)
     makers: dict[str, Callable[[], Iterator[Row]]] = {
         "plain": lambda: plain_rows(device, size, until),
+        "until": lambda: until_rows(device, size, until),
+        "opening": lambda: opening_rows(until),
         "same": lambda: _same_rows(device),
         "variants": lambda: _variant_rows(VARIANTS, device, size, until),
         "kernels": lambda: kernel_rows(device, size),
@@ -148,7 +164,8 @@ def _variant_rows(
 def _size_rows(device: str, sizes: tuple[int, ...], until: float) -> Iterator[Row]:
     """Presets against pixels, and more sources at one size."""
     cuda = device.startswith("cuda")
-    jobs = [(preset, size, 2) for size in sizes for preset in ("official", "balanced")]
+    plan = {"warm_up": 48, "steps": 5 * CYCLE, "cycle": CYCLE} if cuda else CPU_PLAN
+    jobs = [(preset, size, 2) for preset in ("official", "balanced") for size in sizes]
     jobs += [("official", sizes[min(2, len(sizes) - 1)], k) for k in (3, 4)]
     for preset, size, n_sources in jobs:
         row: Row = {"what": preset, "size": size, "sources": n_sources}
@@ -156,11 +173,17 @@ def _size_rows(device: str, sizes: tuple[int, ...], until: float) -> Iterator[Ro
         try:
             if at > until:
                 raise TimeoutError("skipped: out of time")
-            config = BitsNet.presets[preset].updated({"start": "none"})
-            method, state = start_bitsnet(config, noise_problem(size, n_sources=n_sources), device)
-            warm_up = 48 if cuda else 1
-            taken = time_steps(method, state, device, warm_up=warm_up, steps=5 * CYCLE, seconds=3.0)
-            row |= {"ms": taken.ms, "±": taken.spread, "MiB": taken.mib}
+            config, problem = (
+                BitsNet.presets[preset].updated({"start": "none"}),
+                noise_problem(size, n_sources),
+            )
+            with PeakMemory(device) as memory:
+                method, state = start_bitsnet(config, problem, device)
+                taken = time_steps(method, state, device, seconds=3.0, **plan)
+            row |= {"ms": taken.ms, "±": taken.spread, "MiB": taken.mib if cuda else memory.mib}
+            row["µs a pixel"] = (taken.ms if cuda else taken.processor_ms) * 1e3 / size**2
+            if not cuda:
+                row["processor ms"] = taken.processor_ms
             if state.calls is not None and state.calls.failure:
                 row["note"] = f"ran plainly: {state.calls.failure}"
         except Exception as error:

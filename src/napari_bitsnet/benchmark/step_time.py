@@ -21,9 +21,10 @@ CYCLE = 16
 
 @dataclass
 class StepTime:
-    """Milliseconds an iteration, its spread, peak memory in MiB and what the loss came to."""
+    """Milliseconds an iteration on the wall and of the processor, spread, MiB reserved on CUDA, and the loss."""
 
     ms: float
+    processor_ms: float
     spread: float
     mib: float
     steps: int
@@ -38,7 +39,7 @@ def wait(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
-def noise_problem(size: int, channels: int = 3, n_sources: int = 2) -> Problem:
+def noise_problem(size: int, n_sources: int = 2, channels: int = 3) -> Problem:
     """A mixture of noise, smoothed so that patches are alike: what it shows does not change how long steps take."""
     import torch
     from torch.nn import functional as F
@@ -55,9 +56,16 @@ def start_bitsnet(config: Config, problem: Problem, device: str) -> tuple[BitsNe
 
 
 def time_steps(
-    method: BitsNet, state: UntrainedState, device: str, *, warm_up: int, steps: int, seconds: float
+    method: BitsNet,
+    state: UntrainedState,
+    device: str,
+    *,
+    warm_up: int,
+    steps: int,
+    seconds: float,
+    cycle: int = CYCLE,
 ) -> StepTime:
-    """Time iterations, by cycles of orientations.
+    """Time iterations, cycle by cycle.
 
     Parameters
     ----------
@@ -69,6 +77,8 @@ def time_steps(
         Iterations before timing, and timed, in whole cycles.
     seconds : float
         Timing ends with the first cycle after so long, warm-up included.
+    cycle : int
+        Iterations in a cycle: by default one of all orientations.
     """
     import torch
 
@@ -79,14 +89,17 @@ def time_steps(
     losses = _cycle(advance, warm_up)
     wait(device)
     times: list[float] = []
-    while not times or (len(times) * CYCLE < steps and time.perf_counter() - began < seconds):
+    processor = time.process_time()
+    while not times or (len(times) * cycle < steps and time.perf_counter() - began < seconds):
         at = time.perf_counter()
-        losses = _cycle(advance, CYCLE)
+        losses = _cycle(advance, cycle)
         wait(device)
-        times.append((time.perf_counter() - at) / CYCLE * 1e3)
+        times.append((time.perf_counter() - at) / cycle * 1e3)
+    done = len(times) * cycle
+    processor = (time.process_time() - processor) / done * 1e3
     mib = torch.cuda.max_memory_reserved(device) / 2**20 if device.startswith("cuda") else float("nan")
     half_range = (max(times) - min(times)) / 2
-    return StepTime(sum(times) / len(times), half_range, mib, len(times) * CYCLE, float(losses["total"]))
+    return StepTime(sum(times) / len(times), processor, half_range, mib, done, float(losses["total"]))
 
 
 def _cycle(advance: Iterator[dict], steps: int) -> dict:

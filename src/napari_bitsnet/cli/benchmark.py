@@ -44,7 +44,7 @@ def benchmark(
     ] = "128,256,384,512,1024,2048",
     tables: Annotated[
         str, typer.Option(help="With --speed: tables, comma-separated.")
-    ] = "same,variants,kernels,parts,sizes,runs,compiled,plain",
+    ] = "same,variants,kernels,parts,sizes,runs,compiled,plain,until,opening",
 ) -> None:
     """Score methods on cases with known truth, beside nulls and ceilings. A stopped run resumes."""
     if speed:
