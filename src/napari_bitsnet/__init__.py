@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         list_tasks,
         resume,
         run,
+        run_lazily,
         separate,
         spike_in,
     )
@@ -38,6 +39,7 @@ __all__ = [
     "register",
     "resume",
     "run",
+    "run_lazily",
     "separate",
     "separate_layer",
     "spike_in",
@@ -52,6 +54,7 @@ _HOMES = {
     "register": "napari_bitsnet.core.registration",
     "resume": "napari_bitsnet.api",
     "run": "napari_bitsnet.api",
+    "run_lazily": "napari_bitsnet.api",
     "separate": "napari_bitsnet.api",
     "separate_layer": "napari_bitsnet.widgets",
     "spike_in": "napari_bitsnet.api",

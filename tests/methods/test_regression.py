@@ -179,6 +179,20 @@ def test_a_part_of_the_pixels_serves_for_the_whole(panels: list[Panel]):
     assert part > whole - 1.0
 
 
+def test_large_images_are_fitted_at_reduced_size_and_registered_at_full_size(monkeypatch: pytest.MonkeyPatch):
+    panel = simulate_panel(1, 160, misregistration=2.0)
+    problem = panel_problem(panel)
+    config = Regression.presets["quick"]
+    answer = solve(problem, config)[0]
+    monkeypatch.setattr("napari_bitsnet.methods.regression.SEEN", 2.0**-6)  # 2^13 pixels, 90 x 90
+    reduced, small = solve(problem, config)
+    assert small.model is not None
+    assert small.model.modes.size == (160, 160)
+    assert small.model.terms[0].image is problem.guides[0]
+    assert gain(panel, reduced, problem) > gain(panel, answer, problem) - 1.0
+    assert reduced["uncertainty"].shape == reduced["unexplained"].shape
+
+
 def test_windows():
     assert sample_windows((100, 50), 5000) == [Window(0, 0, 100, 50)]
     windows = sample_windows((1000, 2000), 2**18)

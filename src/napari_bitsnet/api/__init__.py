@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_bitsnet.api.checks import check
+from napari_bitsnet.api.lazy import run_lazily
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run import Run, Stop, finish, iter_resume, iter_run
 from napari_bitsnet.api.settings import RunSettings
@@ -25,6 +26,7 @@ __all__ = [
     "list_tasks",
     "resume",
     "run",
+    "run_lazily",
     "separate",
     "spike_in",
 ]

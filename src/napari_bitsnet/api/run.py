@@ -74,8 +74,10 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
     return made
 
 
-def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str) -> Session:
-    """Check one plane's images, choose the method and make it ready."""
+def start_session(
+    settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None = None
+) -> Session:
+    """Check one plane's images, choose the method and make it ready, from the slice before if it can."""
     notices: list[str] = []
     with collected(notices):
         problem = task.build(inputs)
@@ -89,7 +91,11 @@ def start_session(settings: RunSettings, task: Task, inputs: Inputs, device: str
         from napari_bitsnet.methods.wrappers.obeying import with_hints
 
         method = with_hints(method, problem) or method
-    state = method.start(problem.to(device), device=device, seed=settings.seed)
+    warm = getattr(method, "start_after", None) if before is not None else None
+    if warm is None or before is None:
+        state = method.start(problem.to(device), device=device, seed=settings.seed)
+    else:
+        state = warm(problem.to(device), before.state, device=device, seed=settings.seed)
     return Session(task, inputs, problem, method, state, notices=tuple(notices))
 
 
@@ -188,7 +194,7 @@ def _run_planes(
             planes.plane_of(mask_planes, index),
         )
         try:
-            started = start_session(settings, task, inputs, device)
+            started = start_session(settings, task, inputs, device, session)
         except (TypeError, ValueError) as error:
             if len(planes) == 1:
                 raise

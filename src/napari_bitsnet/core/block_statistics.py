@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from napari_bitsnet.core.gradient_fit import FLOOR, GradientFit, Piece, difference_rows
 
+ROUNDING = 3e-6
+"""Error of the sums relative to their mean diagonal."""
 FOLDS = 4
 """Parts into which blocks are divided for cross-validation."""
 
@@ -28,19 +31,30 @@ class BlockStatistics:
         ``sum_r v_r |y_r|²``.
     precision : Tensor of shape (N,)
         Of the prior, the diagonal P.
+    prior : Tensor of shape (N, C), optional
+        Its mean; zero if None.
     """
 
     grams: Tensor
     crosses: Tensor
     energies: Tensor
     precision: Tensor
+    prior: Tensor | None = None
 
     def solve(self, counts: Tensor) -> Tensor:
         """Coefficients (R, N, C) if block b had been seen ``counts[r, b]`` times, counts (R, B)."""
         counts = counts.to(self.grams)
         gram = torch.einsum("rb,bnm->rnm", counts, self.grams).double()
         cross = torch.einsum("rb,bnc->rnc", counts, self.crosses).double()
-        return torch.linalg.solve(gram + torch.diag(self.precision.double()), cross)
+        if self.prior is not None:
+            cross = cross + self.precision.double()[:, None] * self.prior.double()
+        return torch.linalg.solve(gram + self._ridge, cross)
+
+    @cached_property
+    def _ridge(self) -> Tensor:
+        """P, and what keeps sums in float32 positive definite: (N, N)."""
+        rounding = ROUNDING * float(torch.diagonal(self.grams.sum(0)).mean())
+        return torch.diag(self.precision.double() + rounding)
 
     def explained_energy(self) -> float:
         """Part of the gradients' weighted energy that coefficients fitted on other blocks explain.
@@ -64,7 +78,7 @@ class BlockStatistics:
 
     def posterior_root(self) -> Tensor:
         """R (N, N) with ``R Rᵀ = (sum_b G_b + P)⁻¹``, the posterior covariance if rows were independent."""
-        gram = self.grams.sum(0).double() + torch.diag(self.precision.double())
+        gram = self.grams.sum(0).double() + self._ridge
         lower = torch.linalg.cholesky(gram)
         identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         return torch.linalg.solve_triangular(lower.T, identity, upper=True)
@@ -105,7 +119,12 @@ class BlockStatistics:
 
 
 def block_statistics(
-    pieces: Iterable[Piece], fit: GradientFit, precision: Tensor, *, scales: int
+    pieces: Iterable[Piece],
+    fit: GradientFit,
+    precision: Tensor,
+    *,
+    scales: int,
+    prior: Tensor | None = None,
 ) -> BlockStatistics:
     """Accumulate the normal equations of a robust fit, one block a piece.
 
@@ -118,6 +137,8 @@ def block_statistics(
     precision : Tensor of shape (N,)
         As it was fitted with.
     scales : int
+        As it was fitted with.
+    prior : Tensor of shape (N, C), optional
         As it was fitted with.
     """
     grams, crosses, energies = [], [], []
@@ -144,5 +165,9 @@ def block_statistics(
             crosses.append(cross)
             energies.append(energy)
     return BlockStatistics(
-        torch.stack(grams), torch.stack(crosses), torch.tensor(energies), precision.to(grams[0].device)
+        torch.stack(grams),
+        torch.stack(crosses),
+        torch.tensor(energies),
+        precision.to(grams[0].device),
+        prior,
     )

@@ -72,4 +72,11 @@ class Method(Protocol[S]):
         """Return a fresh rule that ends the run early, or None."""
 
 
+class WarmStart(Protocol[S]):
+    """What a method may have besides: going through a stack, it starts a slice from the one before."""
+
+    def start_after(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
+        """Return the state before the first iteration, as `Method.start`, with what `previous` knows."""
+
+
 METHODS: Registry[type[Method[Any]]] = Registry("method", __name__, "napari_bitsnet.methods")

@@ -57,8 +57,9 @@ def fit_weights(
     drift_spread: float,
     scales: int,
     rounds: int,
+    prior: Tensor | None = None,
 ) -> GradientFit:
-    """Fit the weights of all terms together and store them in the terms."""
+    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms."""
     import torch
 
     from napari_bitsnet.core.gradient_fit import Piece, fit_gradients
@@ -69,7 +70,9 @@ def fit_weights(
             yield Piece(features, *data.target(window))
 
     precision = [model.precision(term, spread, drift_spread) for term in model.terms]
-    fit = fit_gradients(pieces_of(data, make), torch.cat(precision), scales=scales, rounds=rounds)
+    fit = fit_gradients(
+        pieces_of(data, make), torch.cat(precision), scales=scales, rounds=rounds, prior=prior
+    )
     parts = fit.coefficients.split([len(p) for p in precision])
     for term, weights in zip(model.terms, parts, strict=True):
         term.weights = weights
@@ -185,7 +188,7 @@ def register(
     data : Data
         What is fitted to.
     search : int
-        Largest shift that is tried, in pixels.
+        Largest shift that is tried, in pixels; with 0 refinement starts from the model's displacement.
     steps : int
         Of refinement; 0 leaves the shifts.
     spread : float
@@ -198,7 +201,7 @@ def register(
     list of float
         Mean absolute residual of the gradients, on the [0, 1] scale, before each step and at the end.
     """
-    for term in model.terms:
+    for term in model.terms if search else ():
         dy, dx = search_shift(term, data, search)
         term.displacement[0, 0], term.displacement[1, 0] = dy, dx
     history = [weights().misfits[0]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,30 @@ class GuidedModel:
         import torch
 
         return torch.einsum("nc,nhw->chw", term.weights, self.features(term, window))
+
+    def resized(self, size: tuple[int, int], guides: Mapping[int, Tensor] | None = None) -> GuidedModel:
+        """The same model for images of another size.
+
+        Parameters
+        ----------
+        size : (H, W)
+            Of these.
+        guides : mapping of int to Tensor (1, C_g, H, W), optional
+            The guides of that size by their source; default this model's, averaged or interpolated.
+        """
+        from torch.nn import functional as F
+
+        if size == self.modes.size:
+            return self
+        terms = [
+            replace(
+                term,
+                image=F.interpolate(term.image, size, mode="area") if guides is None else guides[term.source],
+                displacement=term.displacement * (size[0] / self.modes.size[0]),
+            )
+            for term in self.terms
+        ]
+        return GuidedModel(replace(self.modes, size=size), replace(self.drift, size=size), terms)
 
     def strips(self) -> Iterator[Window]:
         """Windows of whole rows that cover the image, of about `STRIP` pixels."""

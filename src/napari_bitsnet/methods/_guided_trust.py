@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.methods._guided_fit import Anew, Data
@@ -82,6 +82,7 @@ def judge(
     n_sources: int,
     scales: int,
     seed: int,
+    prior: Tensor | None = None,
 ) -> Trust:
     """Judge a finished fit.
 
@@ -103,6 +104,8 @@ def judge(
         As it was fitted with.
     seed : int
         Of the bootstrap and the samples.
+    prior : Tensor of shape (N, C), optional
+        Mean of the prior it was fitted with.
 
     Notes
     -----
@@ -130,7 +133,7 @@ def judge(
             rows.append(flat[:, chosen].T)
             yield Piece(features, *data.target(window))
 
-    statistics = block_statistics(Anew(make), fit, precision, scales=scales)
+    statistics = block_statistics(Anew(make), fit, precision, scales=scales, prior=prior)
     seen = torch.cat(rows)
     middle = seen.mean(dim=0)
     stretch = statistics.inflation(seen - middle, draws=DRAWS, generator=generator)
@@ -172,7 +175,7 @@ def _half_width(
     height, width = unexplained.shape[-2:]
     factor = min(1.0, (MAP_PIXELS / (height * width)) ** 0.5)
     size = (max(2, round(height * factor)), max(2, round(width * factor)))
-    small = model if factor == 1 else resized(model, size)
+    small = model.resized(size)
     guided = sorted({term.source for term in model.terms})
     takers = [k for k in range(n_sources) if k not in guided] or list(range(n_sources))
     parts = torch.zeros(n_sources, len(model.terms))  # of each guide's error in each source
@@ -196,19 +199,3 @@ def _half_width(
     hidden = HIDDEN_PART**2 if len(takers) < n_sources else (1 / n_sources) * (1 - 1 / n_sources)
     half = CALIBRATION * NORMAL_90 * (variance + hidden * local).sqrt()
     return half if factor == 1 else F.interpolate(half, (height, width), mode="bilinear", align_corners=False)
-
-
-def resized(model: GuidedModel, size: tuple[int, int]) -> GuidedModel:
-    """The same model of smaller images."""
-    from torch.nn import functional as F
-
-    factor = size[0] / model.modes.size[0]
-    terms = [
-        replace(
-            term,
-            image=F.interpolate(term.image, size, mode="area"),
-            displacement=term.displacement * factor,
-        )
-        for term in model.terms
-    ]
-    return GuidedModel(replace(model.modes, size=size), replace(model.drift, size=size), terms)

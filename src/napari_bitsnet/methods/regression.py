@@ -29,6 +29,10 @@ DISPLACEMENT_SPREAD = 0.3
 """Standard deviation expected of the displacement's modes, in pixels."""
 COARSE_WIDTH = 0.1
 """Width of these clusters, on the guide's [0, 1] scale."""
+SEEN = 4
+"""Larger images than this times the pixels that are fitted to are reduced to it for the fit."""
+POLISH = 2
+"""Steps of registration at full size after a fit at reduced size."""
 
 
 class RegressionConfig(BaseConfig):
@@ -62,7 +66,7 @@ class RegressionConfig(BaseConfig):
     rounds: int = setting(4, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
     pixels: int = setting(
         2**19,
-        "Pixels that are fitted to; of larger images, evenly spaced squares.",
+        "Pixels that are fitted to; of larger images, evenly spaced squares of the image reduced to four times as many.",
         ge=2**12,
         le=2**24,
         step=2**12,
@@ -80,6 +84,7 @@ class RegressionState(State):
     seed: int = 0
     model: GuidedModel | None = None
     trust: Trust | None = None
+    previous: GuidedModel | None = None  # of the slice before, in a stack
     result: dict[str, Tensor] | None = None
     rough: dict[str, Tensor] | None = None
 
@@ -133,6 +138,20 @@ class Regression:
         device = "cpu" if device == "mps" else device  # bicubic sampling is missing there
         return RegressionState(problem.to(device), has_start=True, seed=seed)
 
+    def start_after(
+        self, problem: Problem, previous: RegressionState, *, device: str, seed: int
+    ) -> RegressionState:
+        """See `WarmStart.start_after`: colours keep their clusters, guides start where they lay, and densities are expected
+        near those of the slice before.
+        """
+        state = self.start(problem, device=device, seed=seed)
+        guided = [(k, g.shape[1]) for k, g in enumerate(state.problem.guides) if g is not None]
+        terms = [] if previous.model is None else previous.model.terms
+        same = [(term.source, term.image.shape[1]) for term in terms] == guided
+        if same and previous.problem.observations.shape == problem.observations.shape:
+            state.previous = previous.model
+        return state
+
     def advance(self, state: RegressionState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained and, if the
         fit is judged, `Trust`'s figures.
@@ -143,11 +162,12 @@ class Regression:
             return
 
         with torch.no_grad():
-            state.model, data, fit = self._fit(state)
+            fitted, data, fit = self._fit(state)
+            state.model = self._enlarged(fitted, state.problem)
             state.result = explained_shares(state.problem, state.model)
             losses = {"unexplained": state.problem.observations.new_tensor(fit.misfits[0])}
             if self.config.trust:
-                losses |= self._judge(state, state.model, data, fit)
+                losses |= self._judge(state, fitted, data, fit)
         state.step = 1
         yield losses
 
@@ -171,6 +191,7 @@ class Regression:
             n_sources=state.problem.n_sources,
             scales=config.scales,
             seed=state.seed,
+            prior=_expected_weights(state.previous),
         )
         result["uncertainty"] = state.trust.half_width
         state.notices += fit_notices(model, state.trust, search=config.search, registered=config.registration)
@@ -181,21 +202,53 @@ class Regression:
         }
         return {name: result["unexplained"].new_tensor(value) for name, value in figures.items()}
 
+    def _reduced(self, problem: Problem) -> Problem:
+        """The problem at the size at which it is fitted."""
+        from torch.nn import functional as F
+
+        height, width = problem.observations.shape[-2:]
+        factor = (SEEN * self.config.pixels / (height * width)) ** 0.5
+        if factor >= 1:
+            return problem
+        size = (round(height * factor), round(width * factor))
+        return problem.map_images(lambda images: F.interpolate(images, size, mode="area"))
+
+    def _enlarged(self, model: GuidedModel, problem: Problem) -> GuidedModel:
+        """The fitted model for the guides at full size, registered there once more."""
+        from napari_bitsnet.methods._guided_fit import Data, refine_displacement
+        from napari_bitsnet.methods._guided_model import sample_windows
+
+        size = (problem.observations.shape[-2], problem.observations.shape[-1])
+        if model.modes.size == size:
+            return model
+        large = model.resized(size, {k: guide for k, guide in enumerate(problem.guides) if guide is not None})
+        data = Data(problem.observations, problem.valid, sample_windows(size, self.config.pixels))
+        for _ in range(POLISH if self.config.registration == "smooth" else 0):
+            refine_displacement(large, data, spread=DISPLACEMENT_SPREAD * size[0] / model.modes.size[0])
+        return large
+
     def _fit(self, state: RegressionState) -> tuple[GuidedModel, Data, GradientFit]:
-        """Register and fit."""
+        """Register and fit, a large image at reduced size."""
         from napari_bitsnet.core.colours import ColourBasis, fit_centres
         from napari_bitsnet.core.displacement import Modes
         from napari_bitsnet.methods._guided_fit import Data, fit_weights, register
         from napari_bitsnet.methods._guided_model import GuidedModel, GuideTerm, sample_windows
 
-        config, problem = self.config, state.problem
+        config, problem = self.config, self._reduced(state.problem)
         observation = problem.observations
         size = (observation.shape[-2], observation.shape[-1])
         modes = Modes(size, config.bending if config.registration == "smooth" else 1)
         model = GuidedModel(modes, Modes(size, 1))
+        previous = state.previous.resized(size) if state.previous else None
+        before = {term.source: term for term in (previous.terms if previous else ())}
         for source, guide in enumerate(problem.guides):
             if guide is not None:
-                coarse = ColourBasis(fit_centres(guide, COARSE, seed=state.seed), COARSE_WIDTH)
+                known = before.get(source)
+                coarse = (
+                    ColourBasis(fit_centres(guide, COARSE, seed=state.seed), COARSE_WIDTH)
+                    if known is None
+                    else known.coarse
+                )
                 fine = fit_centres(guide, min(REGISTRATION_CENTRES, config.centres), seed=state.seed)
                 model.terms.append(
                     GuideTerm(
@@ -203,7 +256,9 @@ class Regression:
                         source,
                         ColourBasis(fine, REGISTRATION_WIDTH),
                         coarse,
-                        observation.new_zeros((2, len(modes))),
+                        observation.new_zeros((2, len(modes)))
+                        if known is None
+                        else known.displacement.clone(),
                         observation.new_zeros((len(coarse), observation.shape[1])),
                     )
                 )
@@ -212,7 +267,7 @@ class Regression:
             register(
                 model,
                 data,
-                search=config.search,
+                search=0 if before else config.search,
                 steps=config.steps if config.registration == "smooth" else 0,
                 spread=DISPLACEMENT_SPREAD,
                 weights=lambda: fit_weights(
@@ -220,8 +275,12 @@ class Regression:
                 ),
             )
         for term in model.terms:
-            centres = fit_centres(term.image, config.centres, seed=state.seed)
-            term.basis = ColourBasis(centres, config.width)
+            known = before.get(term.source)
+            term.basis = (
+                ColourBasis(fit_centres(term.image, config.centres, seed=state.seed), config.width)
+                if known is None
+                else known.basis
+            )
         model.drift = Modes(size, config.drift)
         fit = fit_weights(
             model,
@@ -230,6 +289,7 @@ class Regression:
             drift_spread=config.drift_spread,
             scales=config.scales,
             rounds=config.rounds,
+            prior=_expected_weights(state.previous),
         )
         return model, data, fit
 
@@ -250,3 +310,10 @@ class Regression:
     def stopping(self) -> StoppingRule | None:
         """Return None: it ends by itself."""
         return None
+
+
+def _expected_weights(previous: GuidedModel | None) -> Tensor | None:
+    """Weights of the slice before, (N, C), or None: zero."""
+    import torch
+
+    return None if previous is None else torch.cat([term.weights for term in previous.terms])

@@ -1,0 +1,131 @@
+"""Stacks whose slices are separated when they are looked at: outputs as dask arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.run import make_task, start_session
+from napari_bitsnet.api.runner import Session
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.device import resolve_device
+from napari_bitsnet.tasks import Inputs, Task
+
+
+def run_lazily(
+    task: str,
+    mixture: Any,
+    *,
+    guides: Sequence[Any] = (),
+    hints: Any = None,
+    mask: Any = None,
+    axes: str | None = None,
+    method: str = "auto",
+    preset: str = "balanced",
+    seed: int = 0,
+    device: str = "auto",
+    size_limit: int = 512,
+    iterations: int | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Separate a stack slice by slice as its outputs are looked at.
+
+    Parameters
+    ----------
+    task : str
+        As in `run`.
+    mixture : array-like
+        A stack; a dask array is read one slice at a time.
+    guides, hints, mask
+        As in `run`: one plane for all slices, or a stack like the mixture.
+    axes : str, optional
+        One letter a dimension.
+    method, preset, seed, device, size_limit, iterations
+        As in `run`.
+    **options
+        The task's settings.
+
+    Returns
+    -------
+    dict of str to dask array
+        Outputs in the layout of the mixture, one chunk a slice. Compute several of one slice together
+        (``dask.compute(a[3], b[3])``): they come from one run. Slices that cannot be worked on are NaN.
+
+    Raises
+    ------
+    ImportError
+        If dask is missing.
+    TypeError, ValueError
+        If the middle slice or a setting cannot be worked on.
+
+    Notes
+    -----
+    The middle slice is separated at once. Methods that can (`WarmStart`) start every other slice from it, with one model of
+    colours for all; so a slice does not depend on the order in which slices are looked at.
+    """
+    try:
+        import dask
+        import dask.array
+    except ImportError as error:
+        raise ImportError("Expected dask to be installed, found none: pip install dask.") from error
+
+    settings = RunSettings().updated(
+        {
+            "task": task,
+            "options": options,
+            "axes": axes,
+            "method": method,
+            "preset": preset,
+            "seed": seed,
+            "device": device,
+            "size_limit": size_limit,
+            "iterations": iterations,
+        }
+    )
+    made, target = make_task(settings), resolve_device(device)
+    planes = Planes(mixture, axes, several=next(i.many for i in made.inputs if i.name == "mixture"))
+    others = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
+    marks = planes.match(hints, "hints"), planes.match(mask, "the mask")
+
+    def inputs(index: int) -> Inputs:
+        return Inputs(
+            planes[index],
+            tuple(planes.plane_of(g, index) for g in others),
+            planes.plane_of(marks[0], index),
+            planes.plane_of(marks[1], index),
+        )
+
+    middle = len(planes) // 2
+    reference = _solve(settings, made, inputs(middle), target, None)
+    known = reference.outputs()
+
+    def outputs(index: int) -> dict[str, NDArray]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a slice has no place to say them
+                return _solve(settings, made, inputs(index), target, reference).outputs()
+        except (TypeError, ValueError):
+            return {name: np.full(image.shape, np.nan, image.dtype) for name, image in known.items()}
+
+    computed = [
+        dask.delayed(known) if index == middle else dask.delayed(outputs)(index)
+        for index in range(len(planes))
+    ]
+    return {
+        name: planes.assemble(
+            [dask.array.from_delayed(plane[name], image.shape, image.dtype) for plane in computed]
+        )
+        for name, image in known.items()
+    }
+
+
+def _solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:
+    session = start_session(settings, task, inputs, device, before)
+    for _ in session.advance(iterations=settings.iterations or session.method.iterations):
+        pass
+    return session

@@ -1,0 +1,74 @@
+"""Stacks with guides: one model of colours, warm starts, and slices that are computed when they are looked at."""
+
+import dask
+import dask.array
+import numpy as np
+import pytest
+
+import napari_bitsnet as nb
+from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.methods.regression import Regression
+from napari_bitsnet.tasks import TASKS, Inputs
+
+PANEL = simulate_panel(2, 56)
+RNG = np.random.default_rng(0)
+NOISE = 1500 * RNG.standard_normal((4, 56, 56))
+STACK = (PANEL.mixture + NOISE).clip(0, 65535).astype(np.uint16)
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+def gain(sources: np.ndarray, z: int) -> float:
+    return nb.metrics.score(sources, PANEL.truths, STACK[z])["mean_gain_offset_free"]
+
+
+def test_a_slice_starts_where_the_one_before_ended():
+    whole = nb.run("xray", STACK, guides=PANEL.guides, axes="ZYX", preset="quick")
+    alone = nb.run("xray", STACK[3], guides=PANEL.guides, preset="quick")
+    np.testing.assert_array_equal(
+        whole.sources[:, 0], nb.run("xray", STACK[0], guides=PANEL.guides, preset="quick").sources
+    )
+    assert not np.array_equal(whole.sources[:, 3], alone.sources)
+    assert gain(whole.sources[:, 3], 3) > gain(alone.sources, 3) - 0.2
+
+
+def test_the_colours_keep_their_clusters_and_guides_their_places():
+    task = TASKS.get("xray")()
+    problem = task.build(Inputs(PANEL.mixture, guides=PANEL.guides))
+    method = Regression(Regression.presets["quick"])
+    first = method.start(problem, device="cpu", seed=0)
+    next(method.advance(first))
+    second = method.start_after(problem, first, device="cpu", seed=7)
+    next(method.advance(second))
+    for a, b in zip(first.model.terms, second.model.terms, strict=True):
+        assert a.basis is b.basis
+        assert abs(a.displacement - b.displacement).max() < 0.5
+    one = task.build(Inputs(PANEL.mixture, guides=[PANEL.guides[0], None]))
+    assert method.start_after(one, first, device="cpu", seed=0).previous is None  # another problem
+
+
+def test_lazily_only_what_is_looked_at_is_read_and_computed():
+    read: list[int] = []
+
+    def note(block: np.ndarray, block_info: dict | None = None) -> np.ndarray:
+        if block_info:
+            read.append(block_info[0]["chunk-location"][0])
+        return block
+
+    stack = dask.array.from_array(STACK, chunks=(1, 56, 56)).map_blocks(note, dtype=STACK.dtype)
+    outputs = nb.run_lazily("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick")
+    assert outputs["source_1"].shape == STACK.shape
+    assert outputs["source_1"].dtype == np.float32
+    assert set(read) == {2}
+    first, second = dask.compute(outputs["source_1"][0], outputs["source_2"][0])
+    assert set(read) == {0, 2}
+    assert gain(np.stack([first, second]), 0) > 1
+    rest = outputs["residual"][0].compute()
+    np.testing.assert_allclose(first.astype(float) + second + rest, STACK[0], atol=0.1)
+
+
+def test_lazily_slices_that_cannot_be_worked_on_are_missing():
+    stack = STACK.copy()
+    stack[0] = 7
+    outputs = nb.run_lazily("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick")
+    assert np.isnan(outputs["source_1"][0].compute()).all()
