@@ -1,6 +1,6 @@
 """How often the 90 % interval of guided separation holds the truth, and what the spike-in test finds, on simulated panels.
 
-``python docs/scripts/coverage.py --n 8 --size 192``
+``python docs/scripts/interval_coverage.py --n 8 --size 192``
 """
 
 from __future__ import annotations
