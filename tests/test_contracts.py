@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 
 from napari_bitsnet.api import RunSettings, run
 from napari_bitsnet.core.config import Config
-from napari_bitsnet.core.mixing import Linear, Masked, Noisy, Overlay, Weighted
+from napari_bitsnet.core.mixing import Haze, Linear, Masked, Noisy, Overlay, Weighted
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Inputs
@@ -160,6 +160,7 @@ def tiny_problems() -> dict[str, Problem]:
         "noise": Problem(a, 1, mixing=Noisy()),
         "noise, grey, missing pixels": Problem(grey, 1, mixing=Noisy(0.05), valid=valid),
         "holes": Problem(a, 1, mixing=Masked(), valid=valid),
+        "haze": Problem(a, 1, mixing=Haze()),
         "a mark on two images": Problem(marked, 3, mixing=Overlay(), hints=everywhere),
         "two mixtures": Problem(pair, mixing=Weighted()),
         "two mixtures, weights add to one": Problem(pair, mixing=Weighted(rule="sum-to-one")),
@@ -344,7 +345,7 @@ def test_a_task_runs_and_names_its_outputs(name: str, everything: bool):
     )
     assert result.outputs
     declared = {i.name: i for i in TASKS.get(name).inputs}
-    images = {k: v for k, v in result.outputs.items() if k != "weights"}
+    images = {k: v for k, v in result.outputs.items() if k not in ("weights", "airlight")}
     weights = result.outputs.get("weights")
     if weights is not None:  # one residual a mixture
         images |= {f"residual {m + 1}": image for m, image in enumerate(images.pop("residual"))}

@@ -1,0 +1,118 @@
+"""One hazy image: the clear scene, how much of it comes through, and the colour of the haze."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.mixing import Haze
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DehazeConfig(Config):
+    """Settings of the task."""
+
+    airlight: tuple[float, ...] | None = setting(
+        None,
+        "Colour of the haze, one value a channel in the image's own units; none estimates it.",
+    )
+    low: float | None = setting(
+        None,
+        "Value that counts as black; none takes 0, or the smallest one if that is negative.",
+        ge=-1e9,
+        le=1e9,
+        step=1.0,
+    )
+    high: float | None = setting(
+        None,
+        "Value that counts as white; none takes 255 for 8 bits, 1 for fractions up to 1, else the largest one.",
+        ge=-1e9,
+        le=1e9,
+        step=1.0,
+    )
+
+    @model_validator(mode="after")
+    def _check_airlight(self) -> Self:
+        if self.airlight is not None and (not self.airlight or not np.isfinite(self.airlight).all()):
+            raise ValueError(f"expected finite values of the airlight, got {self.airlight}")
+        return self
+
+    def range_of(self, image: NDArray) -> tuple[float, float]:
+        """Black and white: haze is measured against them, not against the image's darkest pixel."""
+        finite = image[np.isfinite(image)]
+        low = min(0.0, float(finite.min())) if self.low is None else self.low
+        if self.high is not None:
+            return low, self.high
+        if image.dtype == np.uint8:
+            return low, 255.0
+        largest = float(finite.max())
+        return low, 1.0 if 0 < largest <= 1 and not np.issubdtype(image.dtype, np.integer) else largest
+
+
+@TASKS.register("dehaze")
+class Dehaze:
+    """``I = t J + (1 - t) A``: generators for the scene J and the transmission t, an airlight A, given or learnt.
+
+    Mixing: `Haze`. Losses: squared differences of the remix from I, a smooth t. The scene is in the end the inversion
+    ``(I - (1 - t) A) / t``, with t guided by the image.
+    """
+
+    name: ClassVar[str] = "dehaze"
+    title: ClassVar[str] = "A hazy image"
+    summary: ClassVar[str] = "Removes haze from one image, and maps how much of the scene comes through."
+    Config: ClassVar[type[Config]] = DehazeConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Image", "The hazy image, in colour."),
+        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+    )
+
+    def __init__(self, config: DehazeConfig | None = None) -> None:
+        self.config = config or DehazeConfig()
+
+    def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
+        """See `Task.traits`."""
+        return Traits(n_sources=1, mixing="haze")
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "dark_channel"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`.
+
+        Raises
+        ------
+        ValueError
+            Also if the airlight has another number of values than the image has channels.
+        """
+        low, high = self.config.range_of(check_image(inputs.mixture))
+        image = normalise(inputs.mixture, lo=low, hi=high, mask=inputs.mask)
+        channels = image.tensor.shape[1]
+        airlight = self.config.airlight
+        if airlight is not None:
+            if len(airlight) not in (1, channels):
+                raise ValueError(
+                    f"Expected an airlight of {channels} values, one a channel, got {len(airlight)}."
+                )
+            if len(airlight) == 1:
+                airlight = airlight * channels
+            airlight = tuple((value - low) / (high - low) for value in airlight)
+        return Problem(image.tensor, 1, mixing=Haze(airlight), valid=image.valid, scaling=image.scaling)
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``clear``, ``transmission`` (Y, X) in (0, 1], ``airlight`` (one value a channel)."""
+        clear = restore(answer["sources"], problem.scaling, valid=problem.valid)[0]
+        transmission = answer["transmission"][0, 0].detach().cpu().numpy().astype(np.float32)
+        if problem.valid is not None:
+            transmission = np.where(problem.valid[0, 0].cpu().numpy(), transmission, np.float32(np.nan))
+        airlight = answer["airlight"].detach().cpu().numpy() * problem.scaling.span + problem.scaling.lo
+        return {"clear": clear, "transmission": transmission, "airlight": airlight.astype(np.float32)}
