@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.benchmark.builtin import NOISE, WEIGHTS
 from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
+from napari_bitsnet.benchmark.damage import damage_folder_cases
 from napari_bitsnet.data.photographs import fit
 
 SET_PAIRS = [
@@ -39,7 +40,8 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
     Parameters
     ----------
     data : Path
-        Folder with any of ``set5``, ``set14``, ``photos``, ``reflection``, ``double_dip``, ``mri``, ``xray``.
+        Folder with any of ``set5``, ``set14``, ``photos``, ``reflection``, ``double_dip``, ``mri``, ``xray``,
+        ``dip``.
     size : int
         Side of the images in pixels.
     n : int
@@ -65,6 +67,7 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
         yield from _slices(data / "mri" / "mni_t1.tif", size)
     if (data / "xray").is_dir():
         yield from _chests(data / "xray", size)
+    yield from damage_folder_cases(data, size)
 
 
 def read(path: Path, size: int) -> NDArray:
