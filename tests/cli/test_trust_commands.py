@@ -60,3 +60,13 @@ def test_register(call, folder):
     code, text = call("register", folder / "back.png", folder / "xray.png", "-o", out, "--model", "rigid")
     assert code == BAD_USAGE
     assert "a model of shift, affine or smooth" in text
+
+
+def test_files_for_the_lab(call, folder):
+    guides = ("--guide", folder / "front.png", "--guide", folder / "back.png", "--preset", "quick")
+    out = folder / "lab"
+    options = ("--format", "ome", "--depth", "input", "--report", "-q")
+    code, text = call("xray", folder / "xray.png", *guides, "-o", out, *options)
+    assert code == SUCCESS, text
+    assert tifffile.imread(out / "xray_source_1.ome.tif").dtype == np.uint16
+    assert (out / "xray_report.html").read_text("utf-8").count("data:image/png") == 3 + 8

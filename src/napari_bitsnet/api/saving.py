@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.preview import draw_preview
+from napari_bitsnet.api.report import write_report
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.data.calibration import Calibration
 
 _IMAGEJ_ORDER = "TZCYX"
+TiffKind = Literal["imagej", "ome"]
+Depth = Literal["float", "input"]
 
 
 def check_writable(folder: str | Path) -> Path:
@@ -77,6 +80,11 @@ def save_result(
     *,
     calibration: Calibration | None = None,
     inputs: Mapping[str, Any] | None = None,
+    kind: TiffKind = "imagej",
+    depth: Depth = "float",
+    report: bool = False,
+    guides: Sequence[NDArray | None] = (),
+    truths: NDArray | None = None,
 ) -> list[Path]:
     """Write a result: ``<stem>_<output>.tif`` for every image, ``<stem>_preview.png``, ``<stem>_run.json``.
 
@@ -97,6 +105,15 @@ def save_result(
         How large a pixel is: of the mixture's file.
     inputs : mapping, optional
         Paths of the input files, for the record: ``mixture`` (a list), ``guides``, ``hints``, ``mask``.
+    kind : {"imagej", "ome"}
+        ImageJ hyperstacks, or OME-TIFF (``.ome.tif``). Either has axes, pixel size and the record inside.
+    depth : {"float", "input"}
+        float32, or for sources and explained parts the mixture's own integers: rounded, clipped, NaN as 0. Densities,
+        differences and maps stay float32.
+    report : bool
+        Whether to write ``<stem>_report.html`` as well; see `write_report`.
+    guides, truths
+        For the report; see there.
 
     Returns
     -------
@@ -119,7 +136,8 @@ def save_result(
     shown = dict(axes)
     for name in (name for name in axes if name.startswith("features_")):
         axes[name], shown[name] = "".join(planes.stack_axes) + "CYX", None  # many channels: no picture
-    files = {name: f"{stem}_{name}.tif" for name in result.outputs if axes[name]}
+    suffix = ".ome.tif" if kind == "ome" else ".tif"
+    files = {name: f"{stem}_{name}{suffix}" for name in result.outputs if axes[name]}
     files["preview"] = f"{stem}_preview.png"
     earlier = _files_of(record)
 
@@ -127,9 +145,19 @@ def save_result(
     for name, letters in axes.items():
         if letters is not None:
             with atomically(folder / files[name]) as path:
-                write_tiff(path, result.outputs[name], letters, calibration)
+                image = (
+                    _deep(name, result.outputs[name], planes.array.dtype, result)
+                    if depth == "input"
+                    else result.outputs[name]
+                )
+                about = {**result.provenance, "output": name, "inputs": dict(inputs or {})}
+                write_tiff(path, image, letters, calibration, kind=kind, record=about)
     with atomically(folder / files["preview"]) as path:
         _write_png(path, draw_preview(result, planes, shown))
+    if report:
+        files["report"] = f"{stem}_report.html"
+        with atomically(folder / files["report"]) as path:
+            write_report(path, result, mixture, title=stem, guides=guides, truths=truths, inputs=inputs)
     for name in earlier - set(files.values()):
         (folder / name).unlink(missing_ok=True)
 
@@ -161,24 +189,42 @@ def image_axes(output: NDArray, planes: Planes) -> str | None:
     return None
 
 
-def write_tiff(path: Path, image: NDArray, axes: str, calibration: Calibration | None = None) -> None:
-    """Write one image as a float32 TIFF that ImageJ reads.
+def write_tiff(
+    path: Path,
+    image: NDArray,
+    axes: str,
+    calibration: Calibration | None = None,
+    *,
+    kind: TiffKind = "imagej",
+    record: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one image as a TIFF that ImageJ or readers of OME-TIFF understand.
 
     Parameters
     ----------
     path : Path
         Where to.
     image : array
-        Any layout.
+        Any layout; 8 and 16-bit integers stay, all else becomes float32.
     axes : str
         One letter a dimension. Letters other than ImageJ's T, Z, C, Y, X take the place of Z or T where
         these are free; where they are not, the file is a plain TIFF with its axes in tifffile's description.
     calibration : Calibration, optional
         How large a pixel is.
+    kind : {"imagej", "ome"}
+        Whose metadata.
+    record : mapping, optional
+        Provenance, kept as JSON in ImageJ's Info or OME's Description.
     """
     import tifffile
 
-    image = np.asarray(image, dtype=np.float32)
+    image = np.asarray(image)
+    if image.dtype not in (np.uint8, np.uint16):
+        image = image.astype(np.float32, copy=False)
+    text = None if record is None else json.dumps(_finite(record), allow_nan=False)
+    if kind == "ome":
+        _write_ome(path, image, axes, calibration, text)
+        return
     letters = list(axes)
     for place, letter in enumerate(letters):
         if letter not in _IMAGEJ_ORDER:
@@ -195,6 +241,8 @@ def write_tiff(path: Path, image: NDArray, axes: str, calibration: Calibration |
             metadata |= calibration.imagej_metadata()
     if is_imagej and "C" in letters:
         metadata["mode"] = "composite"
+    if text is not None:
+        metadata["Info" if is_imagej else "record"] = text
     tifffile.imwrite(
         path,
         image,
@@ -204,6 +252,49 @@ def write_tiff(path: Path, image: NDArray, axes: str, calibration: Calibration |
         software="napari-bitsnet",
         **options,
     )
+
+
+def _write_ome(
+    path: Path, image: NDArray, axes: str, calibration: Calibration | None, text: str | None
+) -> None:
+    """OME-TIFF knows T, C, Z, Y and X; another letter takes the place of Z or T, more are put into T."""
+    import tifffile
+
+    letters = list(axes)
+    for place, letter in enumerate(letters):
+        if letter not in "TCZYX":
+            letters[place] = next((free for free in "ZT" if free not in letters), letter)
+    if not set(letters) <= set("TCZYX"):
+        raise ValueError(
+            f"Expected at most the axes T, C, Z, Y and X for OME-TIFF, got {axes}: write kind='imagej'."
+        )
+    order = sorted(range(len(letters)), key=lambda place: "TCZYX".index(letters[place]))
+    metadata: dict[str, Any] = {"axes": "".join(letters[place] for place in order)}
+    options: dict[str, Any] = {}
+    if calibration is not None:
+        metadata |= calibration.ome_metadata()
+        options = {"resolution": calibration.per_unit, "resolutionunit": calibration.resolution_unit}
+    if text is not None:
+        metadata["Description"] = text
+    tifffile.imwrite(
+        path,
+        image.transpose(order),
+        ome=True,
+        photometric="minisblack",
+        metadata=metadata,
+        software="napari-bitsnet",
+        **options,
+    )
+
+
+def _deep(name: str, output: NDArray, dtype: np.dtype, result: Result) -> NDArray:
+    """Sources and explained parts as integers of the mixture's type; all else as it is."""
+    options = result.provenance["task_settings"]
+    density = options.get("mixing") == "attenuation" and options.get("output") == "density"
+    if dtype not in (np.uint8, np.uint16) or density or not name.startswith(("source_", "explained_")):
+        return output
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(np.nan_to_num(output)), limits.min, limits.max).astype(dtype)
 
 
 @contextmanager

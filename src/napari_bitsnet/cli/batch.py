@@ -15,7 +15,7 @@ import typer
 from napari_bitsnet.api import RunSettings, iter_run
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.records import read_record
-from napari_bitsnet.api.saving import is_finished, record_path, save_result
+from napari_bitsnet.api.saving import Depth, TiffKind, is_finished, record_path, save_result
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
@@ -51,12 +51,17 @@ class Batch:
         Whether finished inputs are done again.
     quiet : bool
         Whether to show no progress.
+    kind, depth, report
+        How results are written; see `save_result`.
     """
 
     settings: RunSettings
     folder: Path
     overwrite: bool = False
     quiet: bool = False
+    kind: TiffKind = "imagej"
+    depth: Depth = "float"
+    report: bool = False
 
     def run(self, jobs: Sequence[Job]) -> int:
         """Do all jobs and return the exit code."""
@@ -124,7 +129,16 @@ class Batch:
         for warning in result.warnings:
             warnings.warn(warning, stacklevel=1)
         files = save_result(
-            result, images.mixture, self.folder, job.stem, calibration=images.calibration, inputs=job.record
+            result,
+            images.mixture,
+            self.folder,
+            job.stem,
+            calibration=images.calibration,
+            inputs=job.record,
+            kind=self.kind,
+            depth=self.depth,
+            report=self.report,
+            guides=images.guides,
         )
         made = result.provenance
         count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"

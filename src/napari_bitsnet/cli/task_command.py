@@ -12,7 +12,7 @@ import typer
 from napari_bitsnet.api.misplaced import place_of_settings
 from napari_bitsnet.api.records import read_record, recorded_settings
 from napari_bitsnet.api.run import make_method, make_task
-from napari_bitsnet.api.saving import check_writable
+from napari_bitsnet.api.saving import Depth, TiffKind, check_writable
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job
@@ -72,7 +72,16 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
             "they would be written to the same files. Rename them or use several folders."
         )
     folder = check_writable(values["folder"])
-    return Batch(settings, folder, overwrite=values["overwrite"], quiet=values["quiet"]), jobs
+    batch = Batch(
+        settings,
+        folder,
+        overwrite=values["overwrite"],
+        quiet=values["quiet"],
+        kind=values["format"],
+        depth=values["depth"],
+        report=values["report"],
+    )
+    return batch, jobs
 
 
 def _merged(base: RunSettings, values: Mapping[str, Any], task: type[Task]) -> RunSettings:
@@ -191,9 +200,19 @@ def _other_parameters() -> list[inspect.Parameter]:
     )
     overwrite = typer.Option("--overwrite", help="Do finished inputs again.", show_default=False)
     quiet = typer.Option("--quiet", "-q", help="No progress bar.", show_default=False)
+    kind = typer.Option(
+        "--format", help="imagej: hyperstacks; ome: OME-TIFF. Axes, pixel size and provenance are inside."
+    )
+    depth = typer.Option("--depth", help="float: 32 bits; input: sources as integers like IN, rounded.")
+    report = typer.Option(
+        "--report", help="Write a page (HTML) with pictures, settings and warnings.", show_default=False
+    )
     return [
         _keyword("set", list[str] | None, changes),
         _keyword("settings", Path | None, settings),
+        _keyword("format", TiffKind, kind, default="imagej"),
+        _keyword("depth", Depth, depth, default="float"),
+        _keyword("report", bool, report, default=False),
         _keyword("overwrite", bool, overwrite, default=False),
         _keyword("quiet", bool, quiet, default=False),
     ]

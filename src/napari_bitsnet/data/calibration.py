@@ -46,6 +46,18 @@ class Calibration:
             entries["spacing"] = self.z_step
         return entries
 
+    def ome_metadata(self) -> dict[str, Any]:
+        """The entries of OME's Pixels element: ``PhysicalSizeX`` … with their units; nothing without a unit."""
+        unit = {"micron": "µm", "inch": "in"}.get(self.unit, self.unit)
+        if not unit:
+            return {}
+        sizes = {"X": 1 / self.per_unit[0], "Y": 1 / self.per_unit[1]}
+        if self.z_step is not None:
+            sizes["Z"] = self.z_step
+        return {f"PhysicalSize{a}": size for a, size in sizes.items()} | {
+            f"PhysicalSize{a}Unit": unit for a in sizes
+        }
+
 
 def read_calibration(tiff: TiffFile) -> Calibration | None:
     """Return the calibration of a TIFF file's first image; OME's statement goes before ImageJ's and the tags'.

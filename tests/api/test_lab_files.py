@@ -1,0 +1,128 @@
+"""OME-TIFF, the mixture's own depth, provenance inside files, the one-page report."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import napari_bitsnet as nb
+from napari_bitsnet.api.report import write_report
+from napari_bitsnet.api.saving import save_result, write_tiff
+from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.data.reading import read_image
+
+PANEL = simulate_panel(2, 48)
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture(scope="module")
+def result():
+    return nb.run("xray", PANEL.mixture, guides=PANEL.guides, preset="quick")
+
+
+@pytest.mark.parametrize(
+    ("axes", "stored"), [("ZYX", "ZYX"), ("TYXC", "TCYX"), ("ZTYX", "TZYX"), ("QYX", "ZYX")]
+)
+def test_ome_tiff_keeps_axes_units_and_provenance(tmp_path, axes, stored):
+    image = (
+        np.random.default_rng(0)
+        .random([{"C": 3}.get(a, n + 4) for n, a in enumerate(axes)])
+        .astype(np.float32)
+    )
+    place = Calibration((4.0, 2.0), "micron", 2.5)
+    write_tiff(tmp_path / "a.ome.tif", image, axes, place, kind="ome", record={"task": "x <&> y"})
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        assert tiff.is_ome
+        assert tiff.series[0].axes == stored
+        assert tiff.series[0].dtype == np.float32
+        assert 'PhysicalSizeX="0.25"' in tiff.ome_metadata
+        assert "x &lt;&amp;&gt; y" in tiff.ome_metadata
+    assert read_image(tmp_path / "a.ome.tif").calibration == place
+
+
+def test_ome_tiff_has_no_more_than_five_axes(tmp_path):
+    with pytest.raises(ValueError, match="at most the axes T, C, Z, Y and X for OME-TIFF, got PTZYX"):
+        write_tiff(tmp_path / "a.ome.tif", np.zeros((1, 1, 1, 4, 4)), "PTZYX", kind="ome")
+
+
+def test_imagej_files_carry_their_provenance(result, tmp_path):
+    save_result(result, PANEL.mixture, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    with tifffile.TiffFile(tmp_path / "scan_source_1.tif") as tiff:
+        inside = json.loads(tiff.imagej_metadata["Info"])
+    assert inside["output"] == "source_1"
+    assert inside["inputs"] == {"mixture": ["scan.tif"]}
+    assert inside["settings"] == result.provenance["settings"]
+
+
+def test_sources_in_the_depth_of_the_mixture(result, tmp_path):
+    missing = result.outputs["source_1"].copy()
+    missing[0, 0] = np.nan
+    given = nb.Result({**result.outputs, "source_1": missing}, result.provenance)
+    save_result(given, PANEL.mixture, tmp_path, "scan", kind="ome", depth="input")
+    stored = tifffile.imread(tmp_path / "scan_source_1.ome.tif")
+    assert stored.dtype == np.uint16
+    assert stored[0, 0] == 0
+    exact = np.clip(missing.ravel()[1:], 0, 65535)
+    assert np.abs(stored.ravel()[1:] - exact).max() <= 0.5
+    assert tifffile.imread(tmp_path / "scan_unexplained.ome.tif").dtype == np.float32  # a difference
+
+
+class Page(HTMLParser):
+    """Collects pictures and text, and refuses anything from outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        assert tag not in ("script", "link")
+        given = dict(attributes)
+        if tag == "img":
+            assert given["src"].startswith("data:image/png;base64,")
+            Image.open(io.BytesIO(base64.b64decode(given["src"].partition(",")[2]))).verify()
+            self.pictures.append(given["alt"])
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def read(path) -> Page:
+    page = Page()
+    page.feed(path.read_text("utf-8"))
+    return page
+
+
+def test_a_report_shows_all_and_needs_nothing_else(result, tmp_path):
+    noted = nb.Result(result.outputs, result.provenance, ("Look <here>.",))
+    files = save_result(
+        noted, PANEL.mixture, tmp_path, "scan", report=True, guides=PANEL.guides, truths=PANEL.truths
+    )
+    assert tmp_path / "scan_report.html" in files
+    page = read(tmp_path / "scan_report.html")
+    shown = [name.replace("_", " ") for name in result.outputs]
+    assert page.pictures == ["mixture", "guide 1", "guide 2", *shown]
+    text = "\n".join(page.text)
+    assert "Look <here>." in text
+    assert "offset-free gain" in text
+    gain = nb.metrics.score(result.sources, PANEL.truths, PANEL.mixture)["mean_gain_offset_free"]
+    assert f"{gain:.2f}" in text
+    assert "method_settings.centres" in text
+    assert re.search(r"losses\.explained_energy", text)
+
+
+def test_a_report_of_a_stack_shows_its_middle(tmp_path):
+    stack = np.stack([PANEL.mixture] * 3)
+    found = nb.run("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick", settings={"trust": False})
+    write_report(tmp_path / "r.html", found, stack, guides=PANEL.guides)
+    page = read(tmp_path / "r.html")
+    assert "Slice 1 of 3 is shown." in "".join(page.text)
+    assert "source 1" in page.pictures
