@@ -47,16 +47,15 @@ def phantom_map(sources: Tensor, observation: Tensor, valid: Tensor | None = Non
     height, width = observation.shape[-2:]
     strip, halo = max(1, STRIP // width), WINDOW + 1
     total, count = 0.0, 0
-    parts = []
+    shown, found = torch.empty_like(observation[:, :1]), torch.empty_like(observation[:, :1])
     for top in range(0, height, strip):
         above, below = max(0, top - halo), min(height, top + strip + halo)
         own = gradient_size(observation[:, :, above:below])
         each = torch.stack([gradient_size(s[None, :, above:below]) for s in sources]).sum(dim=0)
-        inner = slice(top - above, min(top + strip, height) - above)
-        seen = own[:, :, inner]
-        if valid is not None:
-            seen = seen[valid[:, :, top : top + strip]]
+        inner, place = slice(top - above, min(top + strip, height) - above), slice(top, top + strip)
+        seen = own[:, :, inner] if valid is None else own[:, :, inner][valid[:, :, place]]
         total, count = total + float(seen.sum()), count + seen.numel()
-        parts.append((box_mean(own, WINDOW)[:, :, inner], box_mean(each, WINDOW)[:, :, inner]))
+        shown[:, :, place] = box_mean(own, WINDOW)[:, :, inner]
+        found[:, :, place] = box_mean(each, WINDOW)[:, :, inner]
     floor = FLOOR * total / max(count, 1) + 1e-12
-    return torch.cat([((each - own) / own.clamp(min=floor)).clamp(min=0) for own, each in parts], dim=2)
+    return found.sub_(shown).div_(shown.clamp_(min=floor)).clamp_(min=0)
