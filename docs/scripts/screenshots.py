@@ -1,4 +1,4 @@
-"""Screenshots of the viewer before, during and after a run on the sample panel, for the README and these pages.
+"""Screenshots of the viewer for the README, the pages and the tutorials, on the bundled samples.
 
 Run it on a virtual screen, as large as a small laptop's::
 
@@ -8,15 +8,24 @@ Run it on a virtual screen, as large as a small laptop's::
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# neither the settings of whoever runs this are shown, nor are they changed
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp()
+
 import napari
+import numpy as np
 from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
+
+from napari_bitsnet.core.hints import draw_scribbles
 
 SIZE = (1366, 768)
 
@@ -33,12 +42,138 @@ def pump(seconds: float = 0.5, until: Callable[[], bool] = lambda: True, limit: 
         time.sleep(0.01)
 
 
-def shoot(viewer: napari.Viewer, path: Path) -> None:
-    """Save a picture of the whole window, with 256 colours where that shows no difference."""
-    pump()
-    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+class Scene:
+    """A viewer with a sample and the dock.
+
+    Parameters
+    ----------
+    sample : str
+        Key of the sample.
+    folder : Path
+        Where pictures go.
+    suffix : str
+        At the end of their names.
+    """
+
+    def __init__(self, sample: str, folder: Path, suffix: str = "") -> None:
+        self.folder, self.suffix = folder, suffix
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(*SIZE)
+        self.viewer.open_sample("napari-bitsnet", sample)
+        _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-bitsnet")
+        pump(until=lambda: "Looking" not in self.dock.device.line)
+
+    def run(self) -> Any:
+        """Run with what is shown, to the end."""
+        run = self.dock.run()
+        pump(until=lambda: not self.dock.busy)
+        return run
+
+    def grab(self) -> Image.Image:
+        """A picture of the whole window."""
+        pump()
+        return Image.fromarray(self.viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+
+    def shoot(self, name: str) -> None:
+        """Save a picture of the whole window."""
+        save(self.grab(), self.folder / f"{name}{self.suffix}.png")
+
+    def close(self) -> None:
+        """Close the viewer."""
+        self.viewer.close()
+        pump()
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Save with 256 colours, where that shows no difference."""
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size // 1024} kB")  # noqa: T201
+
+
+def panel(folder: Path, suffix: str, iterations: int) -> None:
+    """The X-ray before, during and after a run."""
+    scene = Scene("panel", folder, suffix)
+    scene.shoot("viewer-before")
+    scene.viewer.layers["Front (photograph)"].visible = True
+    scene.dock.view.side_by_side.value = True
+    scene.dock.method.apply("bitsnet", "balanced", {"iterations": iterations})
+    run: Any = scene.dock.run()
+    pump(until=lambda: bool(run.layers) and scene.dock.bar.progress > 0.25)
+    scene.shoot("viewer-during")
+    pump(until=lambda: not scene.dock.busy)
+    scene.viewer.layers.selection.active = run.layers[0]
+    scene.dock.show_results()
+    scene.shoot("viewer-after")
+    scene.close()
+
+
+def one_image(folder: Path, suffix: str, iterations: int) -> None:
+    """One image with scribbles."""
+    scene = Scene("photographs", folder, suffix)
+    truths = np.stack([layer.data for layer in scene.viewer.layers if layer.name.endswith("(truth)")])
+    scene.dock.paint_hints()
+    hints = scene.viewer.layers["Photographs hints"]
+    hints.data = draw_scribbles(truths, 24, seed=0).astype(np.uint8)
+    hints.mode = "pan_zoom"
+    scene.run()
+    scene.dock.view.side_by_side.value = True
+    scene.shoot("tutorial-separate")
+    scene.close()
+
+
+def mixtures(folder: Path, suffix: str, iterations: int) -> None:
+    """Two mixtures and what is found."""
+    scene = Scene("two_mixtures", folder, suffix)
+    scene.viewer.layers["Mixture 2"].visible = True
+    scene.run()
+    scene.dock.view.side_by_side.value = True
+    scene.shoot("tutorial-multi-mixture")
+    scene.close()
+
+
+def registration(folder: Path, suffix: str, iterations: int) -> None:
+    """A photograph that was put out of place, on the checkerboard before and after."""
+    scene = Scene("panel", folder, suffix)
+    scene.viewer.layers["Front (photograph)"].affine = [[0.98, 0.05, 6], [-0.05, 1, -9], [0, 0, 1]]
+    form = scene.dock.form.register
+    scene.dock.form.show_registration()
+    form.show_checkerboard()
+    before = scene.grab()
+    form.register()
+    pump(until=lambda: not form.busy)
+    both = scene.grab()
+    edge = SIZE[0] // 4
+    width = SIZE[0] // 2 - edge + 30
+    both.paste(before.crop((edge - 10, 0, edge + width, SIZE[1])), (0, 0))
+    save(both, folder / f"tutorial-registration{suffix}.png")
+    scene.close()
+
+
+def areas(folder: Path, suffix: str, iterations: int) -> None:
+    """An area that is given to the other source."""
+    scene = Scene("panel", folder, suffix)
+    run = scene.run()
+    dock, xray = scene.dock, scene.viewer.layers["X-ray"]
+    dock.areas.mark_area()
+    corners = [xray.data_to_world(p) for p in ((120, 90), (120, 150), (200, 150), (200, 90))]
+    scene.viewer.layers["area"].add_polygons([np.array(corners)])
+    dock.areas.give(2)
+    pump(until=lambda: not dock.busy)
+    scene.viewer.layers["area"].visible = False
+    scene.viewer.layers.selection.active = run.layers[0]
+    dock.view.side_by_side.value = True
+    dock.show_areas()
+    scene.shoot("tutorial-hints")
+    scene.close()
+
+
+SCENES = {
+    "panel": panel,
+    "separate": one_image,
+    "mixtures": mixtures,
+    "registration": registration,
+    "hints": areas,
+}
 
 
 def main() -> None:
@@ -46,30 +181,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--theme", default="dark", choices=["dark", "light"])
-    parser.add_argument("--iterations", default=200, type=int)
+    parser.add_argument("--scenes", nargs="+", default=list(SCENES), choices=list(SCENES))
+    parser.add_argument("--iterations", default=150, type=int)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    suffix = "" if arguments.theme == "dark" else f"-{arguments.theme}"
-
     get_settings().appearance.theme = arguments.theme
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZE)
-    viewer.open_sample("napari-bitsnet", "panel")
-    _, widget = viewer.window.add_plugin_dock_widget("napari-bitsnet")
-    widget.method.apply("bitsnet", "balanced", {"iterations": arguments.iterations})
-    pump(until=lambda: "Looking" not in widget.device.line)
-    shoot(viewer, arguments.folder / f"viewer-before{suffix}.png")
-
-    viewer.layers["Front (photograph)"].visible = True
-    widget.view.side_by_side.value = True
-    run: Any = widget.run()
-    pump(until=lambda: bool(run.layers) and widget.bar.progress > 0.25)
-    shoot(viewer, arguments.folder / f"viewer-during{suffix}.png")
-    pump(until=lambda: not widget.busy, limit=3600)
-    viewer.layers.selection.active = run.layers[0]
-    widget.show_results()
-    shoot(viewer, arguments.folder / f"viewer-after{suffix}.png")
-    viewer.close()
+    suffix = "" if arguments.theme == "dark" else f"-{arguments.theme}"
+    for name in arguments.scenes:
+        SCENES[name](arguments.folder, suffix, arguments.iterations)
 
 
 if __name__ == "__main__":

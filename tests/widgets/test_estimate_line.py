@@ -43,8 +43,6 @@ def test_a_run_teaches(known, fake_run):
     known.widget.run()
     control._since -= 1000  # as if it had taken so much longer, for a thirtieth of the iterations
     known.wait_idle()
-    form.method.preset.choose("quick")
-    form.method.preset.choose("balanced")
     assert form.estimate.text.startswith("≈ ")
 
 

@@ -71,3 +71,12 @@ def test_a_curve_of_what_is_positive_and_finite(qtbot):
     assert curve.points[0] == (0, 1.0)
     curve.clear()
     assert curve.points == []
+
+
+def test_of_a_closed_form_nothing_is_counted(qtbot):
+    bar = RunBar()
+    qtbot.addWidget(bar.native)
+    bar.show_state(RunState.RUNNING)
+    bar.show_progress(Message(step=1, total=1))
+    assert (bar._bar.min, bar._bar.max) == (0, 0)  # Qt moves such a bar to and fro
+    assert bar.line == "Closed form done, making the pictures…"

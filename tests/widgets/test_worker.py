@@ -87,7 +87,7 @@ def test_few_messages_of_many_iterations():
     seen, result = drain(separate_layers(steps(5000), "cpu", controls))
     numbers = [m for m in seen if m.total]
     assert result == "result"
-    assert [m.note for m in seen if m.note] == ["Loading PyTorch…", "Preparing…"]
+    assert [m.note for m in seen if m.note] == ["Loading PyTorch…", "Computing…"]
     assert sum(m.outputs is not None for m in numbers) == 1
     assert numbers[0].outputs is not None
     assert len(numbers) < 500
@@ -125,7 +125,7 @@ def test_the_device_is_free_again_after_a_failure():
 
 def test_a_second_run_waits_for_the_device_and_can_be_stopped_meanwhile():
     first = separate_layers(steps(100), "cpu", Controls())
-    while next(first).note != "Preparing…":
+    while next(first).note != "Computing…":
         pass
     controls = Controls()
     second = separate_layers(steps(3), "cpu", controls)
@@ -140,12 +140,12 @@ def test_a_second_run_waits_for_the_device_and_can_be_stopped_meanwhile():
 def test_a_run_that_is_dropped_frees_the_device():
     controls = Controls()
     run = separate_layers(steps(100), "cpu", controls)
-    while next(run).note != "Preparing…":
+    while next(run).note != "Computing…":
         pass
     controls.turn.give_back()  # as its `Separation` does when the worker has finished without closing it
     assert drain(separate_layers(steps(3), "cpu", Controls()))[1] == "result"
     other = separate_layers(steps(3), "cpu", Controls())
-    while next(other).note != "Preparing…":
+    while next(other).note != "Computing…":
         pass
     run.close()  # when it is collected later, that does not take the device from another run
     third = separate_layers(steps(3), "cpu", Controls())

@@ -22,7 +22,7 @@ class ActivityBar:
 
     def update(self, step: int, total: int) -> None:
         """Show that `step` of `total` iterations are done."""
-        if self._bar is None:
+        if self._bar is None or total < 2:  # of a closed form nothing can be counted
             return
         if self._bar.total != total:
             self._bar.total = total

@@ -54,7 +54,9 @@ class MethodForm(Container):
         )
         self._settings: Container[Any] = Container(widgets=[self._restore], labels=False)
         self._settings.margins = (4, 0, 0, 0)
-        self.section = Section("Settings of the method", self._settings)
+        self.section = Section(
+            "Settings of the method", self._settings, page="reference/generated/methods.md"
+        )
         super().__init__(widgets=[labelled(self.method), labelled(self.preset), self.section], labels=False)
         self.margins = (0, 0, 0, 0)
         self.method.changed.connect(self._on_method)

@@ -13,6 +13,7 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.estimate_line import EstimateLine, plane_count
 from napari_bitsnet.widgets.form import ConfigForm
+from napari_bitsnet.widgets.input_checks import check_different
 from napari_bitsnet.widgets.last_used import LastUsed
 from napari_bitsnet.widgets.layer_inputs import LayerInputs, sample_task
 from napari_bitsnet.widgets.layers import Part
@@ -50,7 +51,7 @@ class ProblemForm(Container):
         self.inputs = LayerInputs(viewer)
         self.part = PartForm(viewer)
         self.register = RegisterForm(viewer, self.inputs, self.part)
-        self._register_section = Section("Registration", self.register)
+        self._register_section = Section("Registration", self.register, page="tutorials/registration.md")
         self.method = MethodForm(preset=preferences.preset)
         self.device = DeviceBox(preferences.device)
         self.run_options = ConfigForm(RunSettings(size_limit=preferences.size_limit), only=RUN_OPTIONS)
@@ -78,7 +79,7 @@ class ProblemForm(Container):
         self.method.edited.connect(self._tell_if_edited)
         self.run_options.changed.connect(self._tell_if_edited)
         for signal in (self.part.changed, self.device.menu.changed, self.device.looked, self.edited):
-            signal.connect(self._show_estimate)
+            signal.connect(self.show_estimate)
         self._last = LastUsed(preferences)
         self._last.fill(self)
         if self._last.task in self.task.names():
@@ -91,6 +92,10 @@ class ProblemForm(Container):
     def run_option_names(self) -> tuple[str, ...]:
         """Names of the options of the run that the form shows."""
         return RUN_OPTIONS
+
+    def show_registration(self) -> None:
+        """Unfold the registration of guides and further mixtures."""
+        self._register_section.unfolded = True
 
     def remember(self) -> None:
         """Remember what is shown for the next time."""
@@ -145,6 +150,7 @@ class ProblemForm(Container):
                 what = "two images" if least == 2 else "a layer"
                 raise ValueError(f"Choose {what} for {each.title}: {each.description}")
         layers = [layer for layer in self.inputs.chosen("mixture") if layer is not None]
+        check_different(layers, self.inputs.chosen("guides"))
         first = self.part.take(layers[0])
 
         def beside(layer: Any) -> Any:
@@ -250,7 +256,7 @@ class ProblemForm(Container):
         self.method.show_methods(task, traits)
         self._tell_if_edited()
 
-    def _show_estimate(self) -> None:
+    def show_estimate(self) -> None:
         """Say how long a run with what is shown will take."""
         layer = (self.inputs.chosen("mixture") or [None])[0]
         try:

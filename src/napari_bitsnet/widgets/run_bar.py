@@ -96,8 +96,9 @@ class RunBar(Container):
             self._note = message.note
             self._tick()
             return
-        self._bar.max = message.total
-        self._bar.value = message.step
+        # of a closed form nothing can be counted: the bar moves to and fro until it is done
+        self._bar.max = message.total if message.total > 1 else 0
+        self._bar.value = message.step if message.total > 1 else 0
         self._line.value = progress_line(message)
         if message.losses:
             self._curve.add(message.step, total_loss(message))
@@ -120,6 +121,8 @@ class RunBar(Container):
 
 def progress_line(message: Message) -> str:
     """Return ``"iteration 420 of 800 · 0:38 left · loss 0.0123"``."""
+    if message.total == 1:
+        return "Closed form done, making the pictures…"
     parts = [f"iteration {message.step} of {message.total}" if message.step else "closed-form start"]
     if message.left is not None:
         parts.append(f"{clock(message.left)} left")

@@ -209,6 +209,7 @@ class RunControl:
             device=made["device"],
             iterations=made["iterations"] or 1,
         )
+        self._form.show_estimate()
 
     def _set_live(self, live: bool) -> None:
         if self.separation is not None:

@@ -6,6 +6,9 @@ from typing import Any
 
 from magicgui.widgets import Container, PushButton
 
+from napari_bitsnet.widgets.help import help_button
+from napari_bitsnet.widgets.rows import plain
+
 
 class Section(Container):
     """A title that folds and unfolds what is below it.
@@ -18,14 +21,18 @@ class Section(Container):
         What is folded away.
     unfolded : bool
         Whether it is open at first.
+    page : str, optional
+        Page of the documentation on it; see `show_page`.
     """
 
-    def __init__(self, title: str, body: Any, *, unfolded: bool = False) -> None:
+    def __init__(self, title: str, body: Any, *, unfolded: bool = False, page: str = "") -> None:
         self._title, self._body = title, body
         self._header = PushButton(text=title)
         self._header.native.setFlat(True)
         self._header.native.setStyleSheet("text-align: left; padding: 2px 0px;")
-        super().__init__(widgets=[self._header, body], labels=False)
+        self._header.native.setMinimumWidth(120)
+        row = plain([self._header, help_button(page)], layout="horizontal") if page else self._header
+        super().__init__(widgets=[row, body], labels=False)
         self.margins = (0, 0, 0, 0)
         self._unfolded = unfolded
         self._header.changed.connect(self._toggle)

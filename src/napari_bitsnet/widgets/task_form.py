@@ -10,6 +10,7 @@ from psygnal import Signal
 from napari_bitsnet.tasks import TASKS, Task
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.form import ConfigForm
+from napari_bitsnet.widgets.help import help_button
 from napari_bitsnet.widgets.menu import Entry, Menu
 from napari_bitsnet.widgets.rows import LABEL_WIDTH, Text, labelled, plain
 
@@ -34,7 +35,9 @@ class TaskForm(Container):
         self.main_options = plain([])
         self.more_options = plain([])
         self._forms: tuple[ConfigForm, ...] = ()
-        super().__init__(widgets=[labelled(self.menu), self._summary], labels=False)
+        help_ = help_button(lambda: f"tutorials/{self.task_name}.md")
+        row = plain([labelled(self.menu), help_], layout="horizontal")
+        super().__init__(widgets=[row, self._summary], labels=False)
         self.margins = (0, 0, 0, 0)
         self.menu.changed.connect(self._on_task)
         self._show_task()

@@ -199,6 +199,11 @@ class TaskWidget(Container):
         self._brightness_section.unfolded = self._record_section.unfolded = True
         QTimer.singleShot(0, lambda: self._area.ensureWidgetVisible(self.record.native))
 
+    def show_areas(self) -> None:
+        """Unfold what moves areas from one source to another, and scroll there."""
+        self._area_section.unfolded = True
+        QTimer.singleShot(0, lambda: self._area.ensureWidgetVisible(self.areas.native))
+
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, if they have changed: napari, too, calls this for every change."""
         layers = [(layer.unique_id, layer.name) for layer in self._viewer.layers]
@@ -211,11 +216,13 @@ class TaskWidget(Container):
     # --- Layout and wiring -------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self._brightness_section = Section("Brightness of the sources", self.brightness)
+        self._brightness_section = Section(
+            "Brightness of the sources", self.brightness, page="concepts/identifiability.md"
+        )
         self._brightness_section.visible = False
-        self._area_section = Section("Move an area to another source", self.areas)
+        self._area_section = Section("Move an area to another source", self.areas, page="tutorials/hints.md")
         self._area_section.visible = False
-        self._record_section = Section("Selected result", self.record)
+        self._record_section = Section("Selected result", self.record, page="getting-started-viewer.md")
         scrolled = plain(
             [self.form, self._brightness_section, self._area_section, self._record_section], spacing=6
         )

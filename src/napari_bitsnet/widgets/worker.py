@@ -193,7 +193,7 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
         if controls.stop.is_set():
             return None
     try:
-        yield Message("Preparing…")
+        yield Message("Computing…")
         result = yield from _loop(iterate(controls.stop.is_set, controls.new_hints), controls)
         free_device_memory(thorough=False)
         return result

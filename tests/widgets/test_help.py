@@ -1,0 +1,67 @@
+"""Every question mark opens a page that is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_bitsnet.tasks import TASKS
+from napari_bitsnet.widgets import help as help_pages
+from napari_bitsnet.widgets.help import GENERAL, find_page, help_button, show_page
+from napari_bitsnet.widgets.section import Section
+
+
+@pytest.mark.parametrize("task", TASKS.names())
+def test_each_task_has_a_page(task):
+    assert find_page(f"tutorials/{task}.md") is not None
+
+
+def test_the_sections_have_pages_of_their_own(undocked, monkeypatch):
+    asked = []
+    monkeypatch.setattr(help_pages, "show_page", lambda name, parent=None: asked.append(name))
+
+    def press(container):
+        for each in container:
+            if getattr(each, "text", "") == "?":
+                each.changed.emit(True)
+            elif hasattr(each, "__iter__"):
+                press(each)
+
+    press(undocked.widget._scrolled)
+    assert set(asked) >= {
+        "tutorials/separate.md",
+        "tutorials/registration.md",
+        "tutorials/hints.md",
+        "concepts/identifiability.md",
+    }
+    for name in set(asked) - {"reference/generated/methods.md"}:  # that one is written with the documentation
+        assert find_page(name).as_posix().endswith(name)
+
+
+def test_a_page_is_shown_with_its_text(qtbot):
+    window = show_page("concepts/identifiability.md")
+    qtbot.addWidget(window)
+    assert "What can be known" in window.layout().itemAt(0).widget().toPlainText()
+
+
+def test_without_the_page_the_general_one_is_shown(monkeypatch, tmp_path):
+    assert find_page("no/such.md").name == GENERAL
+    monkeypatch.setattr(help_pages, "HOMES", (tmp_path,))
+    assert show_page("no/such.md") is None
+
+
+def test_a_button_asks_for_its_page_when_it_is_pressed(qtbot, monkeypatch):
+    asked, page = [], ["one"]
+    monkeypatch.setattr(help_pages, "show_page", lambda name, parent=None: asked.append(name))
+    button = help_button(lambda: page[0])
+    qtbot.addWidget(button.native)
+    page[0] = "two"
+    button.changed.emit(True)
+    assert asked == ["two"]
+
+
+def test_a_section_without_a_page_has_no_button(qtbot):
+    from magicgui.widgets import Label
+
+    section = Section("Title", Label(value="body"))
+    qtbot.addWidget(section.native)
+    assert next(getattr(each, "text", "") for each in section) == "▸ Title"
