@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from napari_bitsnet.core.losses.sign_free import sign_free_loss
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, reduce_hints, reduce_image
+from napari_bitsnet.core.networks.cascade import (
+    COARSE_SIZE,
+    SEEN_SIZE,
+    Cascade,
+    reduce_hints,
+    reduce_image,
+)
 from napari_bitsnet.core.networks.unet import UNet
 
 
@@ -15,7 +21,7 @@ def cascade() -> Cascade:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Cascade(coarse_widths=(8, 16, 16), fine_widths=(8, 8)).eval().requires_grad_(False)
-        for part in (network.coarse, network.fine):
+        for part in (network.coarse.unet, network.fine):
             last = part.head[2]
             torch.nn.init.normal_(last.weight, std=0.05)
     return network
@@ -30,10 +36,11 @@ def test_a_silent_network_answers_nothing():
 def test_training_can_begin_and_refinement_starts_as_no_change():
     """At d = 0 the sign-free loss has no gradient: the coarse network must say something from the start."""
     cascade = Cascade(coarse_widths=(8, 16), fine_widths=(8, 8))
-    mixture, hints, so_far = torch.rand(2, 3, 32, 32), torch.zeros(2, 2, 32, 32), torch.rand(2, 3, 32, 32)
-    assert torch.equal(cascade.refine(mixture, hints, so_far), so_far)
+    mixture, hints, so_far = torch.rand(2, 3, 128, 128), torch.zeros(2, 2, 128, 128), torch.rand(2, 3, 64, 64)
+    seen, marks = reduce_image(mixture, 64), reduce_hints(hints, 64)
+    assert torch.equal(cascade.refine(seen, marks, so_far), so_far)
     sign_free_loss(cascade.start(mixture, hints), so_far - 0.5).sum().backward()
-    assert all(p.grad.abs().max() > 0 for p in cascade.coarse.head.parameters())
+    assert all(p.grad.abs().max() > 0 for p in cascade.coarse.unet.head.parameters())
 
 
 def test_a_size_that_does_not_divide_is_refused():
@@ -41,22 +48,23 @@ def test_a_size_that_does_not_divide_is_refused():
         UNet(5, 3, widths=(8, 16))(torch.rand(1, 5, 18, 16))
 
 
-@pytest.mark.parametrize("size", [32, 64, 128])
-def test_each_level_doubles_the_size(cascade: Cascade, size: int):
-    mixture, hints = torch.rand(2, 3, size, size), torch.zeros(2, 2, size, size)
-    assert cascade(mixture, hints).shape == (2, 3, size, size)
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_each_level_doubles_the_size(cascade: Cascade, levels: int):
+    mixture, hints = torch.rand(2, 3, 256, 256), torch.zeros(2, 2, 256, 256)
+    size = COARSE_SIZE * 2**levels
+    assert cascade(mixture, hints, levels=levels).shape == (2, 3, size, size)
 
 
 def test_levels_are_refinements_of_the_coarse_answer(cascade: Cascade):
-    mixture, hints = torch.rand(1, 3, 64, 64), torch.zeros(1, 2, 64, 64)
-    coarse = cascade(reduce_image(mixture, COARSE_SIZE), reduce_hints(hints, COARSE_SIZE))
-    enlarged = torch.nn.functional.interpolate(coarse, scale_factor=2.0, mode="bilinear")
-    torch.testing.assert_close(cascade(mixture, hints), cascade.refine(mixture, hints, enlarged))
-    assert not torch.equal(cascade(mixture, hints), enlarged)
+    mixture, hints = torch.rand(1, 3, 128, 128), torch.zeros(1, 2, 128, 128)
+    enlarged = torch.nn.functional.interpolate(cascade(mixture, hints), scale_factor=2.0, mode="bilinear")
+    refined = cascade(mixture, hints, levels=1)
+    torch.testing.assert_close(refined, cascade.refine(mixture, hints, enlarged))
+    assert not torch.equal(refined, enlarged)
 
 
 def test_hints_are_seen(cascade: Cascade):
-    mixture, hints = torch.rand(1, 3, 32, 32), torch.zeros(1, 2, 32, 32)
+    mixture, hints = torch.rand(1, 3, SEEN_SIZE, SEEN_SIZE), torch.zeros(1, 2, SEEN_SIZE, SEEN_SIZE)
     marked = hints.clone()
     marked[0, 0, 5, 7] = 1
     assert not torch.allclose(cascade(mixture, hints), cascade(mixture, marked))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from napari_bitsnet.core.networks.cascade import Cascade, double
+from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, double, reduce_image
 from napari_bitsnet.core.solvers.closer_look import _together, _windows, look_closer
 
 
@@ -16,34 +16,36 @@ class Oracle(Cascade):
 
     def start(self, mixture: torch.Tensor, hints: torch.Tensor) -> torch.Tensor:
         signs = torch.where(torch.arange(len(mixture)) % 2 == 0, 1.0, -1.0).reshape(-1, 1, 1, 1)
-        return signs * (mixture - 0.5)
+        return signs * (reduce_image(mixture, COARSE_SIZE) - 0.5)
 
 
 def _smooth(seed: int) -> torch.Tensor:
     noise = torch.rand((1, 3, 8, 8), generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.interpolate(noise, (64, 64), mode="bicubic")
+    return torch.nn.functional.interpolate(noise, (256, 256), mode="bicubic")
 
 
 def test_windows_go_back_to_where_they_came_from():
     image = torch.rand(1, 2, 64, 64, generator=torch.Generator().manual_seed(0))
-    windows = _windows(image)
+    windows = _windows(image, 32)
     assert windows.shape == (9, 2, 32, 32)
     assert torch.equal(windows[1], image[0, :, :32, 16:48])
-    back = _together(windows, (64, 64)) / _together(torch.ones_like(windows), (64, 64))
+    image = torch.rand(1, 2, 128, 128, generator=torch.Generator().manual_seed(0))
+    windows = _windows(image, COARSE_SIZE)
+    back = _together(windows, (128, 128)) / _together(torch.ones_like(windows), (128, 128))
     torch.testing.assert_close(back, image)
 
 
 def test_no_weight_is_plain_enlargement():
-    d = torch.rand(1, 3, 32, 32)
-    mixture, hints = _smooth(0), torch.zeros(1, 2, 64, 64)
+    d = torch.rand(1, 3, 64, 64)
+    mixture, hints = _smooth(0), torch.zeros(1, 2, 256, 256)
     assert torch.equal(look_closer(Oracle(), mixture, hints, d, weight=0.0), double(d))
 
 
 def test_windows_that_know_better_help_whatever_their_sign():
-    mixture, hints = _smooth(1), torch.zeros(1, 2, 64, 64)
-    truth = mixture - 0.5
-    rough = torch.nn.functional.avg_pool2d(truth, 8)
-    rough = torch.nn.functional.interpolate(rough, (32, 32), mode="nearest")
+    mixture, hints = _smooth(1), torch.zeros(1, 2, 2 * SEEN_SIZE, 2 * SEEN_SIZE)
+    truth = reduce_image(mixture, 2 * COARSE_SIZE) - 0.5
+    rough = torch.nn.functional.avg_pool2d(truth, 32)
+    rough = torch.nn.functional.interpolate(rough, (COARSE_SIZE, COARSE_SIZE), mode="nearest")
     errors = [
         float((look_closer(Oracle(), mixture, hints, s * rough, weight=w) - s * truth).square().mean())
         for s in (1, -1)
@@ -55,6 +57,6 @@ def test_windows_that_know_better_help_whatever_their_sign():
 
 def test_windows_unrelated_to_the_answer_say_nothing():
     """Where d so far is zero, or at right angles to what a window says, the window adds nothing."""
-    mixture, hints = _smooth(2), torch.zeros(1, 2, 64, 64)
-    nothing = look_closer(Oracle(), mixture, hints, torch.zeros(1, 3, 32, 32), weight=1.0)
+    mixture, hints = _smooth(2), torch.zeros(1, 2, 256, 256)
+    nothing = look_closer(Oracle(), mixture, hints, torch.zeros(1, 3, 64, 64), weight=1.0)
     assert nothing.abs().max() == 0

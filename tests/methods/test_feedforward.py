@@ -24,7 +24,7 @@ def network() -> Cascade:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Cascade(coarse_widths=(8, 16), fine_widths=(8, 8))
-        for part in (network.coarse, network.fine):
+        for part in (network.coarse.unet, network.fine):
             torch.nn.init.normal_(part.head[2].weight, std=0.02)
     return network.eval().requires_grad_(False)
 
@@ -73,8 +73,7 @@ def test_a_mirrored_mixture_gives_mirrored_sources(network: Cascade, axes: list[
     """With all four views the answer depends on the mirror only by its sign."""
     mixture = _mixture(3, 64, 64)
     plain, mirrored = (
-        cascade_split(network, x, views=4, levels=1, anchor=None).difference
-        for x in (mixture, mixture.flip(axes))
+        cascade_split(network, x, views=4, looks=0).difference for x in (mixture, mixture.flip(axes))
     )
     mirrored = mirrored.flip(axes)
     same, opposite = ((plain - s * mirrored).abs().max() for s in (1, -1))

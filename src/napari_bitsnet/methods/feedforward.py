@@ -30,17 +30,17 @@ class FeedforwardConfig(BaseConfig):
     )
     levels: int | None = setting(
         None,
-        "Doublings of the coarse answer's 32 pixels by a network; none: as many as it was trained for.",
+        "Doublings of the coarse answer's 64 pixels by a network; none: as many as it was trained for.",
         ge=0,
         le=4,
         step=1,
     )
     looks: int = setting(
-        2, "Doublings by showing the coarse network windows, where no finer network is.", ge=0, le=3, step=1
+        3, "Closer looks of the coarse network through ever smaller windows.", ge=0, le=3, step=1
     )
-    sharpen: bool = setting(True, "Move edges into one source or the other (sparse gradients).")
+    sharpen: bool = setting(False, "Move edges into one source or the other (sparse gradients).")
     anchor: float = setting(
-        0.01, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
+        0.03, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
     )
     weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
 
@@ -173,7 +173,7 @@ def load_network(path: Path | None = None) -> Cascade:
         If the file holds something else.
     """
     from napari_bitsnet.core.networks.cascade import Cascade
-    from napari_bitsnet.core.networks.weights import load_tensors
+    from napari_bitsnet.core.networks.weights import expand, load_tensors
 
     if path is None and not weights_available():
         raise FileNotFoundError(
@@ -187,8 +187,11 @@ def load_network(path: Path | None = None) -> Cascade:
             f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
         )
     network = Cascade(**facts["network"]).eval().requires_grad_(False)
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     network.trained_levels = facts.get("levels", 0)
+    expected = set() if network.trained_levels else {n for n in network.state_dict() if n.startswith("fine.")}
+    absent, unknown = network.load_state_dict(expand(tensors), strict=False)
+    if unknown or set(absent) - expected:
+        raise ValueError(f"Expected weights of the networks that {path} describes, got others.")
     return network
 
 

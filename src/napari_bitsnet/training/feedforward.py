@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import pickle
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +15,12 @@ from PIL import Image
 
 from napari_bitsnet.core.device import resolve_device
 from napari_bitsnet.core.networks.cascade import Cascade
-from napari_bitsnet.core.networks.weights import save_tensors
+from napari_bitsnet.core.networks.efficientnet import fold_normalisation
+from napari_bitsnet.core.networks.weights import compress, save_tensors
 from napari_bitsnet.data.datasets import PackedImages, load_images
 from napari_bitsnet.data.procedural import procedural_images
+from napari_bitsnet.methods.feedforward import load_network
+from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.settings import FeedforwardTraining
 from napari_bitsnet.training.stage import Diet, Progress, Stage, picture_size
 
@@ -56,7 +60,11 @@ def train_feedforward(
     folder = output.with_suffix("") if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     device = resolve_device(device)
-    network = new_network(config.seed).to(device)
+    network = new_network(config.seed)
+    if config.weights is not None:
+        network = load_network(config.weights)
+    elif config.trunk is not None:
+        load_trunk(network, config.trunk)
     stages: list[tuple[Literal["coarse", "fine"], float]] = [
         ("coarse", 1 - config.fine_share),
         ("fine", config.fine_share),
@@ -64,7 +72,7 @@ def train_feedforward(
     for name, share in stages:
         if share == 0:
             continue
-        diet = load_diet(sources, picture_size(name, config), config, folder)
+        diet = load_diet(sources, picture_size(name, config), config, folder, device)
         steps = None if config.steps is None else max(round(share * config.steps), 1)
         stage = Stage(
             name, network, diet, config, steps=steps, seconds=3600 * share * config.hours, device=device
@@ -77,14 +85,37 @@ def new_network(seed: int) -> Cascade:
     """Build the networks with weights drawn from `seed`; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Cascade()
+        return Cascade(trunk={"width": 1.1, "depth": 1.2})
 
 
-def load_diet(sources: Sequence[Path], size: int, config: FeedforwardTraining, cache: Path | None) -> Diet:
-    """Read the images, twice as large as they are trained on where they are large enough.
+def load_trunk(network: Cascade, path: Path) -> None:
+    """Begin the coarse network's trunk with published weights; see `fold_normalisation`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is absent, or not such a checkpoint.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected the weights of an EfficientNet-lite2, got {path}, which is absent."
+        )
+    trunk = network.coarse.trunk
+    assert trunk is not None
+    try:
+        published = torch.load(path, map_location="cpu", weights_only=True)
+        trunk.load_state_dict(fold_normalisation({n: t.float() for n, t in published.items()}, trunk))
+    except (KeyError, pickle.UnpicklingError) as error:
+        raise ValueError(f"Expected the weights of an EfficientNet-lite2, got {path}: {error}.") from None
+
+
+def load_diet(
+    sources: Sequence[Path], size: int, config: FeedforwardTraining, cache: Path | None, device: str = "cpu"
+) -> Diet:
+    """Read the images, twice as large as they are trained on where they are large enough, onto the device.
 
     Every folder or zip is drawn from equally often, so that a thousand whole scenes are not lost among many
-    small pictures. Those of pictures smaller than `size` are left out.
+    small pictures. Those of pictures smaller than half of `size` are left out.
 
     Raises
     ------
@@ -92,7 +123,7 @@ def load_diet(sources: Sequence[Path], size: int, config: FeedforwardTraining, c
         If nothing is left.
     """
     loaded = [load_images(source, short_side=2 * size, cache=cache) for source in sources]
-    loaded = [images for images in loaded if np.median(images.shapes.min(axis=1)) >= size]
+    loaded = [images for images in loaded if np.median(images.shapes.min(axis=1)) >= size / 2]
     if not loaded and config.procedural < 1:
         raise ValueError(f"Expected images of at least {size} x {size} pixels, got only smaller ones.")
     chances = [(1 - config.procedural) / max(len(loaded), 1)] * len(loaded)
@@ -105,18 +136,20 @@ def load_diet(sources: Sequence[Path], size: int, config: FeedforwardTraining, c
             "Expected at least two images in each folder or zip, got one: one is for validation."
         )
 
-    def part(images: PackedImages, *, kept: bool) -> PackedImages:
+    def part(images: PackedImages, *, kept: bool) -> ImageBank:
         index, every = np.arange(len(images)), min(HOLD_OUT, len(images))
-        return images.subset(index[(index % every == every - 1) == kept])
+        return ImageBank(images.subset(index[(index % every == every - 1) == kept]), device)
 
     return Diet([part(p, kept=False) for p in loaded], [part(p, kept=True) for p in loaded], chances)
 
 
 def export_weights(network: Cascade, output: Path, facts: dict[str, Any]) -> None:
-    """Write the networks in half precision, with the record that the method needs to build them again."""
-    tensors = {name: tensor.half() for name, tensor in network.state_dict().items()}
+    """Write the trained networks, made small, with the record that the method needs to build them again."""
+    trained = network.state_dict()
+    if not network.trained_levels:
+        trained = {name: tensor for name, tensor in trained.items() if not name.startswith("fine.")}
     record = {"method": "feedforward", "network": network.widths, "levels": network.trained_levels}
-    save_tensors(output, tensors, {**record, **facts})
+    save_tensors(output, compress(trained), {**record, **facts})
 
 
 def _run_stage(stage: Stage, folder: Path, output: Path, config: FeedforwardTraining) -> Iterator[Progress]:

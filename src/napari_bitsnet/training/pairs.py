@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.random import Generator
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
+from torch import Generator, Tensor
 
 from napari_bitsnet.core.networks.cascade import reduce_hints, reduce_image
-from napari_bitsnet.data.datasets import PackedImages
+from napari_bitsnet.training.bank import ImageBank
 
 
 @dataclass(frozen=True)
@@ -35,9 +31,10 @@ class Pairs:
     difference: Tensor
     hints: Tensor
 
-    def to(self, device: str) -> Pairs:
-        """Return the pairs on `device`."""
-        return Pairs(self.mixture.to(device), self.difference.to(device), self.hints.to(device))
+    @property
+    def hinted(self) -> Tensor:
+        """Whether a pair comes with scribbles (N,), so that its sources have an order."""
+        return self.hints.amax(dim=(1, 2, 3)) > 0
 
     def reduced(self, size: int) -> Pairs:
         """Return the pairs at `size` x `size` pixels."""
@@ -51,11 +48,11 @@ class Pairs:
 
 
 def mix_pairs(
-    collections: Sequence[PackedImages],
+    banks: Sequence[ImageBank],
     chances: Sequence[float],
     count: int,
     size: int,
-    rng: Generator,
+    generator: Generator,
     *,
     hint_chance: float = 0.5,
 ) -> Pairs:
@@ -63,29 +60,35 @@ def mix_pairs(
 
     Parameters
     ----------
-    collections : sequence of PackedImages
-        Where images come from.
+    banks : sequence of ImageBank
+        Where images come from, all on the generator's device.
     chances : sequence of float
-        Chance of each collection; they add up to one.
+        Chance of each bank; they add up to one.
     count, size : int
         Number of pairs; height and width to which crops are resized.
-    rng : Generator
+    generator : Generator
         Source of all randomness.
     hint_chance : float
         Part of the pairs that come with scribbles.
     """
-    which = rng.choice(len(collections), size=2 * count, p=chances)
-    crops = [_random_crop(collections[c][int(rng.integers(len(collections[c])))], size, rng) for c in which]
-    images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
-    images = change_looks(images, rng).reshape(2, count, 3, size, size)
+    device = generator.device
+    which = torch.multinomial(
+        torch.tensor(chances), 2 * count, replacement=True, generator=_on_host(generator)
+    )
+    images = torch.empty(2 * count, 3, size, size, device=device)
+    for number, bank in enumerate(banks):
+        places = (which == number).nonzero()[:, 0].to(device)
+        images[places] = bank.crops(len(places), size, generator)
+    images = change_looks(images, generator).reshape(2, count, 3, size, size)
 
-    grey = _draw(rng.random(count) < 0.15)
+    uniform, normal = _drawing(count, generator)
+    grey = uniform(0, 1) < 0.15
     images = torch.where(grey, images.mean(dim=2, keepdim=True), images)
-    spread = np.where(rng.random(count) < 0.2, 0.1, 0.02)
-    weight = _draw(np.clip(0.5 + spread * rng.standard_normal(count), 0.25, 0.75))
+    spread = torch.where(uniform(0, 1) < 0.2, 0.1, 0.02)
+    weight = (0.5 + spread * normal()).clamp(0.25, 0.75)
     first, second = weight * images[0], (1 - weight) * images[1]
-    sigma = _draw(rng.choice([0, 0.005, 0.01, 0.02], count))
-    noise = torch.from_numpy(rng.standard_normal((count, 3, size, size)).astype(np.float32))
+    sigma = torch.tensor([0, 0.005, 0.01, 0.02], device=device)[(uniform(0, 4)).long().clamp_max(3)]
+    noise = torch.randn(count, 3, size, size, generator=generator, device=device)
     noise = torch.where(grey, noise.mean(dim=1, keepdim=True), noise)
     mixture = first + second + sigma * noise
 
@@ -93,50 +96,58 @@ def mix_pairs(
     # minimum and maximum, which reduced images do not quite reach
     low, high = mixture.amin(dim=(1, 2, 3), keepdim=True), mixture.amax(dim=(1, 2, 3), keepdim=True)
     span = (high - low).clamp_min(0.05)
-    stretched = _draw(rng.random(count) < 0.5)
-    low = torch.where(stretched, low - span * _draw(rng.uniform(0, 0.15, count)), 0.0)
-    high = torch.where(stretched, high + span * _draw(rng.uniform(0, 0.15, count)), 1.0)
+    stretched = uniform(0, 1) < 0.5
+    low = torch.where(stretched, low - span * uniform(0, 0.15), 0.0)
+    high = torch.where(stretched, high + span * uniform(0, 0.15), 1.0)
     span = (high - low).clamp_min(0.05)
-    hints = scribble(first, second, rng) * _draw(rng.random(count) < hint_chance)
+    hints = scribble(first, second, generator) * (uniform(0, 1) < hint_chance)
     return Pairs((mixture - low) / span, (first - second) / span, hints)
 
 
-def change_looks(images: Tensor, rng: Generator) -> Tensor:
+def change_looks(images: Tensor, generator: Generator) -> Tensor:
     """Flip, turn, tint, brighten and bend the tone curve of each image (N, 3, S, S) by itself; stays in [0, 1]."""
-    n = len(images)
+    uniform, normal = _drawing(len(images), generator)
     for chance, change in (
         (0.5, lambda x: x.flip(-1)),
-        (0.15, lambda x: x.flip(-2)),
-        (0.15, lambda x: x.transpose(-2, -1)),
+        (0.1, lambda x: x.flip(-2)),
+        (0.1, lambda x: x.transpose(-2, -1)),
     ):
-        images = torch.where(_draw(rng.random(n) < chance), change(images), images)
+        images = torch.where(uniform(0, 1) < chance, change(images), images)
     grey = images.mean(dim=1, keepdim=True)
-    images = grey + (images - grey) * _draw(rng.uniform(0.7, 1.2, n))
-    tint = torch.from_numpy(np.exp(rng.normal(0, 0.04, (n, 3, 1, 1))).astype(np.float32))
-    images = (images * tint).clamp(0, 1) ** _draw(np.exp(rng.normal(0, 0.15, n)))
+    images = grey + (images - grey) * uniform(0.7, 1.2)
+    tint = 1 + 0.04 * torch.randn(len(images), 3, 1, 1, generator=generator, device=generator.device)
+    images = (images * tint).clamp(0, 1) ** (0.15 * normal()).exp()
     # few only: where one image is much paler than the other, that one dominates and there is little to learn
-    contrast = _draw(np.where(rng.random(n) < 0.15, rng.uniform(0.6, 1, n), 1.0))
-    return images * contrast + (1 - contrast) * _draw(rng.random(n))
+    contrast = torch.where(uniform(0, 1) < 0.15, uniform(0.6, 1), 1.0)
+    return images * contrast + (1 - contrast) * uniform(0, 1)
 
 
-def scribble(first: Tensor, second: Tensor, rng: Generator) -> Tensor:
+STROKES = [(1, 1), (3, 3), (1, 7), (7, 1)]
+"""Height and width of the marks that scribbles are made of, pixels."""
+
+
+def scribble(first: Tensor, second: Tensor, generator: Generator) -> Tensor:
     """Mark a few places where the edges of one share (N, 3, S, S) clearly outweigh the other's.
 
     Returns
     -------
     Tensor of shape (N, 2, S, S)
-        Marks of one pixel, or of 3 x 3 in half of the pairs; from 1 to 30 a share.
+        Points or short strokes, one kind a pair; from 1 to 30 a share.
     """
-    n = len(first)
+    count = len(first)
+    uniform, _ = _drawing(count, generator)
     energy = torch.stack([_edge_energy(first), _edge_energy(second)], dim=1)
-    clear = (energy > 4 * energy.flip(1)) & (energy > energy.mean(dim=(1, 2, 3), keepdim=True))
-    draw = torch.from_numpy(rng.random(energy.shape, dtype=np.float32)) * clear
-    wanted = np.exp(rng.uniform(0, np.log(30), n)).astype(int)
-    ranked = draw.flatten(2).sort(dim=2, descending=True).values
-    threshold = ranked[torch.arange(n), :, torch.from_numpy(wanted)]
-    marks = (draw > threshold[:, :, None, None]).float()
-    wide = F.max_pool2d(marks, 3, stride=1, padding=1)
-    return torch.where(_draw(rng.random(n) < 0.5), wide, marks)
+    clear = (energy > 4 * energy.flip(1)) & (energy > energy.mean(dim=(2, 3), keepdim=True))
+    draw = torch.rand(energy.shape, generator=generator, device=generator.device) * clear
+    wanted = (uniform(0, 1) * torch.tensor(30.0).log()).exp().long()
+    ranked = draw.flatten(2).topk(31, dim=2).values
+    threshold = ranked.gather(2, wanted.reshape(count, 1, 1).expand(-1, 2, -1))
+    marks = (draw > threshold[..., None].clamp_min(1e-12)).float()
+    kind = uniform(0, len(STROKES)).long()
+    for number, (height, width) in enumerate(STROKES):
+        wide = F.max_pool2d(marks, (height, width), stride=1, padding=(height // 2, width // 2))
+        marks = torch.where(kind == number, wide, marks)
+    return marks
 
 
 def _edge_energy(image: Tensor) -> Tensor:
@@ -146,21 +157,21 @@ def _edge_energy(image: Tensor) -> Tensor:
     return (dy**2 + dx**2).sum(dim=1)
 
 
-def _random_crop(image: NDArray[np.uint8], size: int, rng: Generator) -> NDArray[np.uint8]:
-    """Cut out half to all of the image, its sides squeezed by up to 30 %, and resize to (size, size, 3)."""
-    height, width = image.shape[:2]
-    if rng.random() < 0.25:
-        box = (0.0, 0.0, float(width), float(height))
-    else:
-        side = min(height, width) * rng.uniform(0.5, 1)
-        squeeze = np.exp(rng.uniform(-0.3, 0.3))
-        h, w = min(side * squeeze, height), min(side / squeeze, width)
-        top, left = rng.uniform(0, height - h), rng.uniform(0, width - w)
-        box = (left, top, left + w, top + h)
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR, box=box))
+def _drawing(
+    count: int, generator: Generator
+) -> tuple[Callable[[float, float], Tensor], Callable[[], Tensor]]:
+    """Functions that draw a number for each of `count` pairs, shaped to multiply images (N, C, H, W)."""
+    shape, device = (count, 1, 1, 1), generator.device
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=generator, device=device)
+
+    def normal() -> Tensor:
+        return torch.randn(shape, generator=generator, device=device)
+
+    return uniform, normal
 
 
-def _draw(values: NDArray) -> Tensor:
-    """One number (float32) or decision a pair, shaped to multiply images (N, C, H, W)."""
-    tensor = torch.from_numpy(np.asarray(values)).reshape(-1, 1, 1, 1)
-    return tensor if tensor.dtype == torch.bool else tensor.float()
+def _on_host(generator: Generator) -> Generator:
+    """A generator on the host that follows from the seed of one on the device: numbers known without waiting."""
+    return torch.Generator().manual_seed(generator.initial_seed())

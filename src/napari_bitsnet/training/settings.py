@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from napari_bitsnet.core.config import Config, setting
 
 
@@ -28,8 +30,17 @@ class FeedforwardTraining(Config):
     averaging: float = setting(0.999, "How slowly the averaged weights follow.", ge=0, le=0.99999, step=1e-3)
     hint_chance: float = setting(0.5, "Part of the pairs that come with scribbles.", ge=0, le=1, step=0.1)
     fine_levels: int = setting(
-        2, "Doublings of the coarse 32 pixels that the fine network learns on: 2 for 128.", ge=1, le=5, step=1
+        2, "Doublings of the coarse 64 pixels that the fine network learns on: 2 for 256.", ge=1, le=5, step=1
     )
     half: bool = setting(True, "Compute in bfloat16 where the processor can.")
     validate_every: int = setting(500, "Steps between validations.", ge=1, le=10**6, step=100)
+    validation_pairs: int = setting(192, "Held-out pairs.", ge=1, le=10**4, step=64)
+    trunk: Path | None = setting(
+        None,
+        "Published weights that the coarse network's trunk begins with: the file of an EfficientNet-lite2; "
+        "none: random ones.",
+    )
+    trunk_pace: float = setting(0.2, "Learning rate of the trunk, over the other's.", ge=0, le=1, step=0.1)
+    weights: Path | None = setting(None, "Weights of an earlier training to begin with, instead.")
+    compiled: bool = setting(False, "Compile the networks, which pays on a GPU after a minute.")
     seed: int = setting(0, "Seed of weights, pairs and validation.", ge=0, le=2**31 - 1, step=1)

@@ -12,20 +12,22 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from napari_bitsnet.core.losses.sign_free import sign_free_loss
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, double
+from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, double, reduce_image
 from napari_bitsnet.core.networks.weights import load_tensors, save_tensors
-from napari_bitsnet.data.datasets import PackedImages
+from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.checkpoints import restore_training, training_state
 from napari_bitsnet.training.pairs import Pairs, mix_pairs
 from napari_bitsnet.training.settings import FeedforwardTraining
 
 WINDOW = 2 * COARSE_SIZE
 """Side of the windows that the fine network learns on, pixels."""
+
+LOOK_EVERY = 10
+"""Steps after which the loss is fetched from the device: not each time, so that the device need not wait."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,14 @@ class Progress:
 class Diet:
     """Collections to train on and to validate with, and the chance of each."""
 
-    used: Sequence[PackedImages]
-    kept: Sequence[PackedImages]
+    used: Sequence[ImageBank]
+    kept: Sequence[ImageBank]
     chances: Sequence[float]
 
 
 def picture_size(name: str, config: FeedforwardTraining) -> int:
     """Side of the pictures that a stage is trained on, pixels."""
-    return COARSE_SIZE if name == "coarse" else COARSE_SIZE * 2**config.fine_levels
+    return SEEN_SIZE if name == "coarse" else COARSE_SIZE * 2**config.fine_levels
 
 
 class Stage:
@@ -107,20 +109,35 @@ class Stage:
     ) -> None:
         self.name, self.diet, self.config, self.device = name, diet, config, device
         self.steps, self.limit = steps, seconds
-        self.network = network
+        layout = torch.contiguous_format if device == "cpu" else torch.channels_last
+        self.network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.network.requires_grad_(False)
         self.part = getattr(network, name).requires_grad_(True)
+        trunk = getattr(self.part, "trunk", None)
+        given = set() if trunk is None else set(trunk.parameters())
+        own = [p for p in self.part.parameters() if p not in given]
+        groups = [{"params": own, "peak": config.rate}]
+        if given:  # what comes trained already moves slowly
+            groups.append(
+                {
+                    "params": [p for p in self.part.parameters() if p in given],
+                    "peak": config.rate * config.trunk_pace,
+                }
+            )
         self.optimiser = torch.optim.AdamW(
-            self.part.parameters(), lr=config.rate, weight_decay=config.decay, betas=(0.9, 0.99)
+            groups, lr=config.rate, weight_decay=config.decay, betas=(0.9, 0.99), fused=device != "cpu"
         )
         self.step, self.seconds = 0, 0.0
         self.size = picture_size(name, config)
         self.count = config.batch if name == "coarse" else config.batch // 2
         half = config.half and (device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported())
         self.autocast = torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half)
-        rng = np.random.default_rng([config.seed, 2**31])
-        self.validation = self._pairs(diet.kept, 4 * self.count, rng, hint_chance=0)
+        self.look = torch.compile if config.compiled else lambda module: module
+        self.seen = self.look(self.part)
+        self.validation = self._pairs(
+            diet.kept, config.validation_pairs, self._generator(2**31), hint_chance=0
+        )
 
     @property
     def done(self) -> float:
@@ -129,58 +146,62 @@ class Stage:
 
     def train(self) -> Iterator[Progress]:
         """Train until done, one step at a time."""
-        losses: list[float] = []
+        total, losses = torch.zeros((), device=self.device), 0
+        mean = math.nan
         while self.done < 1:
             started = time.monotonic()
-            losses.append(self._one_step())
+            total += self._one_step()
+            losses += 1
+            if self.step % LOOK_EVERY == 0 or losses == 1:
+                mean = float(total) / losses
             self.seconds += time.monotonic() - started
-            progress = Progress(
-                self.name,
-                self.step,
-                self.seconds,
-                self.seconds * (1 / self.done - 1),
-                sum(losses) / len(losses),
-            )
+            left = self.seconds * (1 / self.done - 1)
+            progress = Progress(self.name, self.step, self.seconds, left, mean)
             if self.step % self.config.validate_every == 0 or self.done >= 1:
                 validation, picture = self.validate()
-                progress = replace(progress, validation=validation, picture=picture)
-                losses = []
+                mean = float(total) / losses
+                progress = replace(progress, loss=mean, validation=validation, picture=picture)
+                total, losses = torch.zeros_like(total), 0
             yield progress
 
-    def _one_step(self) -> float:
+    def _one_step(self) -> Tensor:
         # pairs depend on seed and step alone, so that a resumed run sees the same ones
-        rng = np.random.default_rng([self.config.seed, self.step])
-        pairs = self._pairs(self.diet.used, self.count, rng, hint_chance=self.config.hint_chance)
+        generator = self._generator(self.step)
+        with torch.no_grad():
+            pairs = self._pairs(self.diet.used, self.count, generator, hint_chance=self.config.hint_chance)
         warm_up = min(1.0, (self.step + 1) / 200)
         cosine = (1 + math.cos(math.pi * self.done)) / 2
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate * warm_up * (0.01 + 0.99 * cosine)
-        loss = self._coarse_loss(pairs) if self.name == "coarse" else self._fine_loss(pairs, rng)
+            group["lr"] = group["peak"] * warm_up * (0.01 + 0.99 * cosine)
+        loss = self._coarse_loss(pairs) if self.name == "coarse" else self._fine_loss(pairs)
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.part.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         follow = 1 - min(self.config.averaging, self.step / (self.step + 10))
-        averaged = getattr(self.average, self.name)
-        for mean, value in zip(averaged.parameters(), self.part.parameters(), strict=True):
-            mean.lerp_(value.detach(), follow)
-        return float(loss.detach())
+        averaged = list(getattr(self.average, self.name).parameters())
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, list(self.part.parameters()), follow)
+        return loss.detach()
 
     def _coarse_loss(self, pairs: Pairs) -> Tensor:
         with self.autocast:
-            estimate = self.network.start(pairs.mixture, pairs.hints)
-        return sign_free_loss(estimate, pairs.difference).mean()
+            estimate = self.seen(pairs.mixture, pairs.hints)
+        truth = reduce_image(pairs.difference, COARSE_SIZE)
+        return sign_free_loss(estimate, truth, pairs.hinted).mean()
 
-    def _fine_loss(self, pairs: Pairs, rng: Generator) -> Tensor:
+    def _fine_loss(self, pairs: Pairs) -> Tensor:
         """Refine one window at one level; errors of d and of its gradients, each relative to the truth's.
 
         The sign is settled by the answer so far, over the whole picture.
         """
-        side = COARSE_SIZE * 2 ** int(rng.integers(1, self.config.fine_levels + 1))
-        pairs, below = pairs.reduced(side), pairs.reduced(side // 2)
+        rng = np.random.default_rng([self.config.seed, self.step])
+        level = int(rng.integers(1, self.config.fine_levels + 1))
+        side = COARSE_SIZE * 2**level
         with torch.no_grad(), self.autocast:
-            so_far = double(self.network(below.mixture, below.hints))
+            so_far = double(self.network(pairs.mixture, pairs.hints, levels=level - 1))
+        pairs = pairs.reduced(side)
         overlap = (so_far * pairs.difference).sum(dim=(1, 2, 3), keepdim=True)
         sign = torch.where(overlap < 0, -1.0, 1.0)
         top, left = (int(corner) for corner in rng.integers(0, side - WINDOW + 1, 2))
@@ -201,15 +222,19 @@ class Stage:
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], NDArray[np.uint8]]:
         """Score the averaged weights on held-out images; see `Progress`."""
+        levels = 0 if self.name == "coarse" else self.config.fine_levels
+        mixtures, hints = self.validation.mixture, self.validation.hints
         with self.autocast:
-            estimate = self.average(self.validation.mixture, self.validation.hints)
-        truth = self.validation.difference
+            parts = zip(mixtures.split(self.count), hints.split(self.count), strict=True)
+            estimate = torch.cat([self.average(m, h, levels=levels) for m, h in parts])
+        size = estimate.shape[-1]
+        truth = reduce_image(self.validation.difference, size)
         loss = sign_free_loss(estimate, truth).mean()
         e, t = (x - x.mean(dim=(2, 3), keepdim=True) for x in (estimate, truth))
         error = torch.minimum((e - t).square().mean((1, 2, 3)), (e + t).square().mean((1, 2, 3)))
         gain = -10 * torch.log10(error / t.square().mean((1, 2, 3)))
         scores = {"loss": float(loss), "gain": float(gain.mean()), "median_gain": float(gain.median())}
-        mixture = self.validation.mixture
+        mixture = reduce_image(mixtures, size)
         columns = [mixture, mixture + estimate, mixture - estimate, mixture + truth, mixture - truth]
         sheet = torch.cat([column[:8] for column in columns], dim=3).permute(0, 2, 3, 1).flatten(0, 1)
         return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
@@ -236,7 +261,11 @@ class Stage:
         self.step, self.seconds = facts["step"], facts["seconds"]
 
     def _pairs(
-        self, collections: Sequence[PackedImages], count: int, rng: Generator, *, hint_chance: float
+        self, banks: Sequence[ImageBank], count: int, generator: Generator, *, hint_chance: float
     ) -> Pairs:
-        pairs = mix_pairs(collections, self.diet.chances, count, self.size, rng, hint_chance=hint_chance)
-        return pairs.to(self.device)
+        return mix_pairs(banks, self.diet.chances, count, self.size, generator, hint_chance=hint_chance)
+
+    def _generator(self, number: int) -> Generator:
+        """Random numbers on the device that depend on the settings' seed and `number` alone."""
+        seed = int(np.random.SeedSequence([self.config.seed, number]).generate_state(1, np.uint64)[0] >> 1)
+        return Generator(self.device).manual_seed(seed)

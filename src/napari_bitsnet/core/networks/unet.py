@@ -44,8 +44,11 @@ class UNet(nn.Module):
         Channels at each level, finest first; each level halves height and width.
     blocks : int
         Residual blocks a level, on the way down and on the way up.
-    stem : int
-        Pixel-unshuffle factor: the finest level works at 1/stem of the input's height and width.
+    stem, head : int
+        Pixel-unshuffle and pixel-shuffle factors: the finest level works at 1/stem of the input's height and width,
+        and the output is head times as large as that level; head None makes output and input equally large.
+    side : sequence of int, optional
+        Channels of features from elsewhere that join at each level on the way down, finest first; none by default.
     silent : bool
         Whether the last layer starts at zero, so that nothing comes out before training.
 
@@ -66,6 +69,8 @@ class UNet(nn.Module):
         widths: Sequence[int] = (64, 128, 192),
         blocks: int = 2,
         stem: int = 2,
+        head: int | None = None,
+        side: Sequence[int] = (),
         silent: bool = False,
     ) -> None:
         super().__init__()
@@ -74,20 +79,25 @@ class UNet(nn.Module):
             nn.PixelUnshuffle(stem), nn.Conv2d(channels_in * stem**2, widths[0], 3, padding=1)
         )
         previous = [widths[0], *widths[:-1]]
+        joining = side or [0] * len(widths)
         self.down = nn.ModuleList(
-            _stage(before, width, blocks) for before, width in zip(previous, widths, strict=True)
+            _stage(before + more, width, blocks)
+            for before, more, width in zip(previous, joining, widths, strict=True)
         )
         self.up = nn.ModuleList(_stage(below + width, width, blocks) for width, below in pairwise(widths))
-        last = nn.Conv2d(widths[0], channels_out * stem**2, 3, padding=1)
+        head = stem if head is None else head
+        last = nn.Conv2d(widths[0], channels_out * head**2, 3, padding=1)
         if silent:
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        else:  # a faint answer to begin with: a strong wrong one costs the first thousand steps
+            last.weight.data.mul_(0.1)
         self.head = nn.Sequential(
-            nn.GroupNorm(_groups(widths[0]), widths[0]), nn.SiLU(), last, nn.PixelShuffle(stem)
+            nn.GroupNorm(_groups(widths[0]), widths[0]), nn.SiLU(), last, nn.PixelShuffle(head)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, channels_in, H, W) to (N, channels_out, H, W)."""
+    def forward(self, x: Tensor, side: Sequence[Tensor] = ()) -> Tensor:
+        """Map (N, channels_in, H, W), with `side` features of each level's size, to (N, channels_out, H', W')."""
         if x.shape[-2] % self.multiple or x.shape[-1] % self.multiple:
             raise ValueError(
                 f"Expected height and width in multiples of {self.multiple}, got {tuple(x.shape[-2:])}."
@@ -95,7 +105,8 @@ class UNet(nn.Module):
         x = self.stem(x)
         skips = []
         for level, stage in enumerate(self.down):
-            x = stage(x if level == 0 else F.avg_pool2d(x, 2))
+            x = x if level == 0 else F.avg_pool2d(x, 2)
+            x = stage(torch.cat([x, side[level]], dim=1) if side else x)
             skips.append(x)
         x = skips.pop()
         for stage in reversed(self.up):

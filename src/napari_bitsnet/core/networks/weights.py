@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -43,3 +44,42 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if facts is None:
         raise ValueError(f"Expected weights written by napari-bitsnet, got {path} without its record.")
     return tensors, json.loads(facts)
+
+
+SCALE = "#scale"
+"""Ending of the name of the tensor that scales one of whole numbers."""
+
+
+def compress(tensors: Mapping[str, Tensor], *, from_size: int = 50_000) -> dict[str, Tensor]:
+    """Return weights in half precision, large convolutions as 8-bit numbers with a scale for each output channel.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        Weights by name.
+    from_size : int
+        Tensors with at least so many numbers, and more than one axis, become 8-bit.
+    """
+    small = {}
+    for name, tensor in tensors.items():
+        if tensor.ndim < 2 or tensor.numel() < from_size:
+            small[name] = tensor.half()
+            continue
+        scale = tensor.flatten(1).abs().amax(dim=1).clamp_min(1e-12) / 127
+        by_channel = scale.reshape(-1, *[1] * (tensor.ndim - 1))
+        small[name] = (tensor / by_channel).round().to(torch.int8)
+        small[name + SCALE] = scale
+    return small
+
+
+def expand(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what `compress` made small as float32 tensors, each off by at most half a step of its scale."""
+    whole = {}
+    for name, tensor in tensors.items():
+        if name.endswith(SCALE):
+            continue
+        scale = tensors.get(name + SCALE)
+        whole[name] = tensor.float()
+        if scale is not None:
+            whole[name] *= scale.reshape(-1, *[1] * (tensor.ndim - 1))
+    return whole

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, reduce_hints, reduce_image
+from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, reduce_hints, reduce_image
 from napari_bitsnet.core.solvers.anchored_sparse import anchored_sparse, gradient
 from napari_bitsnet.core.solvers.closer_look import look_closer
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
-SHARPEN_SIZE = 64
-"""Pixels a side at which edges are moved, at least."""
+LOOKS = [192, 256, 384]
+"""Sides of the mixture, in pixels, at which windows of 128 are looked at, one after another."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def cascade_split(
     *,
     views: int = 4,
     levels: int = 0,
-    looks: int = 2,
-    anchor: float | None = 0.01,
+    looks: int = 3,
+    anchor: float | None = None,
 ) -> Split:
     """Estimate what distinguishes the two shares of a mixture.
 
@@ -51,10 +50,10 @@ def cascade_split(
     views : int
         Mirror images whose answers are averaged, 1 to 4, each with the sign that agrees best with the others.
     levels : int
-        Doublings of the coarse answer's 32 pixels by the fine network, where it was trained.
+        Doublings of the coarse answer's 64 pixels by the fine network, where it was trained.
     looks : int
-        Doublings by closer looks of the coarse network, where there are no levels. From there on the mixture
-        guides the answer to its full size.
+        How many of the closer `LOOKS` the coarse network takes, where there are no levels. From there on the
+        mixture guides the answer to its full size.
     anchor : float, optional
         See `anchored_sparse`; None leaves it out.
 
@@ -64,39 +63,29 @@ def cascade_split(
     told apart. Networks trained on squared errors say little where they know little, and mirror images that
     disagree cancel, so both lower it. It is 1 where one share holds all contrast.
     """
-    size = COARSE_SIZE * 2 ** (levels or looks)
-    working = max(size, SHARPEN_SIZE)
-    guide = reduce_image(mixture, working).expand(-1, 3, -1, -1)
-    marks = guide.new_zeros(1, 2, *guide.shape[2:])
+    sizes = [SEEN_SIZE, *LOOKS[: 0 if levels else looks]]
+    seen_size = max(sizes[-1], COARSE_SIZE * 2**levels)
+    seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)
+    scribbles = seen.new_zeros(1, 2, *seen.shape[2:])
     if hints is not None:
-        marks = reduce_hints(hints.transpose(0, 1), working)
+        scribbles = reduce_hints(hints.transpose(0, 1), seen_size)
 
-    image, scribbles = reduce_image(guide, size), reduce_hints(marks, size)
-    see = network if levels else partial(_whole_then_windows, network)
-    answers = [see(image.flip(m), scribbles.flip(m)).flip(m) for m in MIRRORS[:views]]
-    members = torch.stack(answers)  # (V, 1, 3, size, size)
-    members = members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)
-    members = members * hint_sign(image, members.mean(dim=0), scribbles)
-    confidence = _confidence(image, members.mean(dim=0))
+    mirrors = MIRRORS[:views]
+    members = torch.stack([network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m) for m in mirrors])
+    difference = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
+    for size in sizes[1:]:
+        difference = look_closer(network, reduce_image(seen, size), reduce_hints(scribbles, size), difference)
+    size = difference.shape[-1]
+    guide, marks = reduce_image(seen, size), reduce_hints(scribbles, size)
+    difference = difference * hint_sign(guide, difference, marks)
+    confidence = _confidence(guide, difference)
 
-    difference = reduce_image(members.mean(dim=0), working)
     if anchor is not None:
         difference = anchored_sparse(guide, difference, marks=marks, anchor=anchor)
     if mixture.shape[1] == 1:
         difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
     return Split(guided_upsample(difference, guide, mixture), enlarged)
-
-
-def _whole_then_windows(network: Cascade, mixture: Tensor, hints: Tensor) -> Tensor:
-    """Return d at the mixture's size: the coarse network on the whole, then on windows, with ever less weight."""
-    size, weight = COARSE_SIZE, 1.0
-    difference = network.start(reduce_image(mixture, size), reduce_hints(hints, size))
-    while size < mixture.shape[-1]:
-        size, weight = 2 * size, weight / 2
-        seen, marks = reduce_image(mixture, size), reduce_hints(hints, size)
-        difference = look_closer(network, seen, marks, difference, weight=weight)
-    return difference
 
 
 def agreeing_signs(members: Tensor) -> Tensor:

@@ -6,15 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, double
-
-STRIDE = COARSE_SIZE // 2
+from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade
 
 
 def look_closer(
-    network: Cascade, mixture: Tensor, hints: Tensor, difference: Tensor, *, weight: float
+    network: Cascade, mixture: Tensor, hints: Tensor, difference: Tensor, *, weight: float = 0.5
 ) -> Tensor:
-    """Double the resolution of an answer by what the coarse network says about overlapping windows.
+    """Bring an answer to a higher resolution by what the coarse network says about overlapping windows.
 
     It was trained on parts of pictures as well as on whole ones. A window's sign is free, so it is settled by
     the answer so far; where a window contradicts that, or is unrelated to it, it counts for little.
@@ -23,12 +21,12 @@ def look_closer(
     ----------
     network : Cascade
         Only its coarse part is used.
-    mixture : Tensor of shape (1, 3, S, S)
-        S a multiple of 32, above 32.
-    hints : Tensor of shape (1, 2, S, S)
+    mixture : Tensor of shape (1, 3, 2 S, 2 S)
+        2 S one of 128 + 64 n, so that windows of 128 pixels that overlap by half cover it.
+    hints : Tensor of shape (1, 2, 2 S, 2 S)
         Scribbles.
-    difference : Tensor of shape (1, 3, S / 2, S / 2)
-        The answer so far, d.
+    difference : Tensor of shape (1, 3, s, s)
+        The answer so far, d; s at most S.
     weight : float
         Share of the windows in the result, in [0, 1].
 
@@ -41,9 +39,10 @@ def look_closer(
     ``(1 - weight) d + weight * mean of r e`` over the windows that cover a pixel, tapered towards their borders: e is
     the network's answer, ``r = <e, d> / (|e| |d|)`` its correlation with d in the window, sign included.
     """
-    size = tuple(mixture.shape[-2:])
-    so_far = double(difference)
-    before, seen, marks = (_windows(image) for image in (so_far, mixture, hints))
+    size = (mixture.shape[-2] // 2, mixture.shape[-1] // 2)
+    so_far = F.interpolate(difference, size, mode="bilinear", align_corners=False)
+    before = _windows(so_far, COARSE_SIZE)
+    seen, marks = (_windows(image, SEEN_SIZE) for image in (mixture, hints))
     said = network.start(seen, marks)
     product = (said * before).sum(dim=(1, 2, 3), keepdim=True)
     lengths = said.square().sum(dim=(1, 2, 3), keepdim=True) * before.square().sum(
@@ -57,12 +56,12 @@ def look_closer(
     return so_far + weight * (closer - so_far)
 
 
-def _windows(image: Tensor) -> Tensor:
-    """Overlapping windows of an image (1, C, S, S) as a batch (L, C, 32, 32)."""
-    columns = F.unfold(image, COARSE_SIZE, stride=STRIDE)
-    return columns[0].T.reshape(-1, image.shape[1], COARSE_SIZE, COARSE_SIZE)
+def _windows(image: Tensor, side: int) -> Tensor:
+    """Windows of an image (1, C, T, T) that overlap by half, as a batch (L, C, side, side)."""
+    columns = F.unfold(image, side, stride=side // 2)
+    return columns[0].T.reshape(-1, image.shape[1], side, side)
 
 
 def _together(windows: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Sum windows (L, C, 32, 32) where they came from; (1, C, S, S)."""
-    return F.fold(windows.flatten(1).T[None], size, COARSE_SIZE, stride=STRIDE)
+    """Sum windows (L, C, 64, 64) where they came from; (1, C, S, S)."""
+    return F.fold(windows.flatten(1).T[None], size, COARSE_SIZE, stride=COARSE_SIZE // 2)
