@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -133,7 +134,7 @@ def fold_normalisation(published: Mapping[str, Tensor], network: EfficientNetLit
     pairs = [("stem", "_conv_stem", "_bn0")]
     number = 0
     for s, stage in enumerate(network.stages):
-        for b, block in enumerate(stage):  # type: ignore[arg-type]
+        for b, block in enumerate(cast("Iterable[InvertedResidual]", stage)):
             old, new = f"_blocks.{number}.", f"stages.{s}.{b}."
             if block.expand is not None:
                 pairs.append((new + "expand", old + "_expand_conv", old + "_bn0"))
