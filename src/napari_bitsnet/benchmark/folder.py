@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.benchmark.builtin import NOISE, WEIGHTS
 from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
 from napari_bitsnet.benchmark.damage import damage_folder_cases
+from napari_bitsnet.benchmark.scribbles import draw_scribbles
 from napari_bitsnet.data.photographs import fit
 
 SET_PAIRS = [
@@ -32,6 +33,10 @@ SET_PAIRS = [
     ("set5/bird", "set14/zebra"),
 ]
 """The fixed list: ten pairs of Set5 and Set14, the BITS-Net paper's sets; ``set14/face`` is ``set5/head``."""
+
+
+SCRIBBLES = (20, 60)
+"""Numbers of scribbles in the groups with hints."""
 
 
 def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
@@ -92,6 +97,11 @@ def _pair(group: str, paths: Sequence[Path], size: int, *, grey: bool = False, s
     return replace(case, truths=truths, mixture=truths.sum(axis=0))
 
 
+def _scribbled(group: str, paths: Sequence[Path], size: int, count: int) -> Case:
+    case = _pair(group, paths, size)
+    return replace(case, hints=draw_scribbles(case.truths, count))
+
+
 def _mixtures(group: str, paths: Sequence[Path], size: int, weights: NDArray, noise: float) -> Case:
     pair = [read(path, size) for path in paths]
     return two_mixtures(f"{paths[0].stem} + {paths[1].stem}", group, pair, weights, noise=noise)
@@ -103,6 +113,9 @@ def _sets(data: Path, size: int) -> Iterator[Maker]:
         yield "blind, Set5 + Set14", partial(_pair, "blind, Set5 + Set14", paths, size)
         group = "blind, Set5 + Set14, grey"
         yield group, partial(_pair, group, paths, size, grey=True)
+        for count in SCRIBBLES:
+            group = f"hints, Set5 + Set14, {count} scribbles"
+            yield group, partial(_scribbled, group, paths, size, count)
         for words, weights in WEIGHTS.items():
             for stratum, noise in NOISE.items():
                 group = f"two mixtures, Set5 + Set14, {words} weights{stratum}"
