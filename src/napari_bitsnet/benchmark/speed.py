@@ -27,8 +27,8 @@ COLUMNS = (
     "note",
 )  # fmt: skip
 TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "plain", "until", "opening")
-CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 4}
-"""Four iterations, two of which denoise."""
+CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 2}
+"""Two or four iterations, half of which denoise."""
 COMPILING = 25.0
 """Seconds that have to be left to begin with a variant that is compiled first."""
 

@@ -69,19 +69,19 @@ def exclusion_loss(
             f"Expected an image that can be halved {n_scales - 1} times and keep 2 pixels a side, got "
             f"{a.shape[-2]} x {a.shape[-1]}: use n_scales={fitting}."
         )
-    images, channels = torch.cat([a, b], dim=1), a.shape[1]  # worked on together
+    images, channels = torch.cat([a, b], dim=1).contiguous(), a.shape[1]  # worked on together, row by row
     means = []
     weight = None if valid is None else valid.to(a)
     for scale in range(n_scales):
         if scale:
-            images = F.avg_pool2d(images, 2)
+            images = _halve(images)
             # a coarse pixel is valid if all four below it are
             weight = None if weight is None else -F.max_pool2d(-weight, 2)
         for axis in (-1, -2):
             strength = _EdgeStrength.apply(
                 _balance(images, channels, axis, epsilon) if balanced else images, axis
             )
-            strength_a, strength_b = strength[:, :channels], strength[:, channels:]
+            strength_a, strength_b = strength.split([channels, strength.shape[1] - channels], dim=1)
             if weight is None:
                 count: Tensor | int = max(strength.shape[-2] * strength.shape[-1], 1)
             else:
@@ -136,6 +136,11 @@ def _pairwise_minimum(weight: Tensor, axis: int) -> Tensor:
     return torch.minimum(weight.narrow(axis, 0, size), weight.narrow(axis, 1, size))
 
 
+def _halve(images: Tensor) -> Tensor:
+    """Means of 2 x 2 pixels; as interpolation half-way between pixels, which CPUs do faster than pooling."""
+    return F.interpolate(images, scale_factor=0.5, mode="bilinear", align_corners=False)
+
+
 def _balance(images: Tensor, channels: int, axis: int, epsilon: float) -> Tensor:
     """Scale the second image, behind the first `channels`, so that its differences are of the first one's size."""
     a, b = images[:, :channels], images[:, channels:]
@@ -148,7 +153,7 @@ def _inner_products(a: Tensor, b: Tensor) -> Tensor:
     if a.is_cuda:
         # one product an image row: a few long dot products would leave most of a GPU idle
         return torch.einsum("nahw,nbhw->nhab", a, b).sum(dim=(0, 1))
-    return (a.flatten(2) @ b.flatten(2).transpose(1, 2)).sum(dim=0)
+    return a.transpose(0, 1).flatten(1) @ b.transpose(0, 1).flatten(1).T
 
 
 class _EdgeStrength(torch.autograd.Function):
@@ -160,7 +165,7 @@ class _EdgeStrength(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, image: Tensor, axis: int) -> Tensor:
-        squashed = image.diff(dim=axis).div_(2).tanh_()
+        squashed = image.diff(dim=axis).sigmoid_().mul_(2).sub_(1)  # tanh takes ten times as long on a CPU
         strength = squashed.square()
         context.axis = axis
         context.save_for_backward(squashed, strength)

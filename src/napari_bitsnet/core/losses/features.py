@@ -58,10 +58,10 @@ def feature_exclusion_loss(
     layers = []
     for index, layer in enumerate(kappa):
         maps = [source[layer] for source in features]
-        if squash:
-            maps = [torch.sigmoid(m) for m in maps]
         if channels:
             maps = [m.index_select(1, c) for m, c in zip(maps, channels[index], strict=True)]
+        if squash:
+            maps = [torch.sigmoid(m) for m in maps]
         fitting = fitting_scales(maps[0].shape[-2], maps[0].shape[-1], n_scales)
         pairs = [exclusion_loss(a, b, n_scales=fitting) for a, b in combinations(maps, 2)]
         layers.append(torch.stack(pairs).mean())
