@@ -365,6 +365,16 @@ def test_an_opened_sample_brings_its_task(undocked):
     assert names == ["Mixture 1", "Mixture 2", None]
 
 
+def test_an_opened_sample_brings_its_mask(undocked):
+    undocked.viewer.layers.clear()
+    for array, look, kind in samples.missing_pixels():
+        getattr(undocked.viewer, "add_image" if kind == "image" else "add_labels")(array, **look)
+    assert undocked.widget.task.task_name == "inpaint"
+    assert [layer.name for layer in undocked.widget.inputs.chosen("mask")] == ["Missing"]
+    request = undocked.widget.form.request()
+    assert request.mask.array.any()
+
+
 def test_a_task_that_was_chosen_stays(undocked):
     undocked.widget.task.apply("separate", {})
     undocked.widget.task.task_changed.emit()

@@ -257,7 +257,11 @@ class LayerInputs(Container):
         same = [layer for layer in own if layer != first and layer.data.shape[:2] == first.data.shape[:2]]
         like = [layer for layer in same if layer in mixtures and layer.rgb == first.rgb]
         others = [layer for layer in like if layer in samples] if samples else like[:1]
-        likely = {"mixture": [first, *others], "guides": [layer for layer in same if layer.rgb]}
+        likely = {
+            "mixture": [first, *others],
+            "guides": [layer for layer in same if layer.rgb],
+            "mask": [layer for layer in self._viewer.layers if role(layer) == "mask"],
+        }
         with self._proposals():
             for each in self._inputs:
                 if each.name == "mixture" or (each.required and each.name in likely):
