@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.data.degraded import add_noise, lay_haze, scratches
 from napari_bitsnet.data.dual_energy import simulate_dual_energy
 from napari_bitsnet.data.marks import lay_mark
 from napari_bitsnet.data.panel import simulate_panel
@@ -98,6 +99,41 @@ def watermark() -> list[LayerData]:
         for m, image in enumerate(made.clean)
     ]
     return [*marked, *truths]
+
+
+def noise() -> list[LayerData]:
+    """A photograph with strong noise."""
+    clean = bundled_photograph("astronaut", SIZE)
+    return [
+        _layer(_eight_bits(add_noise(clean, 25 / 255)), "Noisy", "denoise", "mixture"),
+        _layer(_eight_bits(clean), "Clean (truth)", "denoise", "truth", visible=False),
+    ]
+
+
+def missing_pixels() -> list[LayerData]:
+    """A scratched photograph, with the scratches as labels."""
+    clean = _eight_bits(bundled_photograph("coffee", SIZE))
+    missing = scratches((SIZE, SIZE), seed=1)
+    metadata = {SAMPLE_KEY: {"task": "inpaint", "role": "mask"}}
+    return [
+        _layer(np.where(missing[..., None], np.uint8(0), clean), "Scratched", "inpaint", "mixture"),
+        _layer(clean, "Whole (truth)", "inpaint", "truth", visible=False),
+        (missing.astype(np.uint8), {"name": "Missing", "metadata": metadata, "opacity": 0.4}, "labels"),
+    ]
+
+
+def haze() -> list[LayerData]:
+    """A photograph behind simulated haze."""
+    made = lay_haze(bundled_photograph("motorcycle", SIZE), seed=3)
+    return [
+        _layer(_eight_bits(made.image), "Hazy", "dehaze", "mixture"),
+        _layer(_eight_bits(made.scene), "Clear (truth)", "dehaze", "truth", visible=False),
+    ]
+
+
+def _eight_bits(image: NDArray) -> NDArray:
+    """Values from 0 to 1 as uint8."""
+    return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def _blind(made: Mixed, name: str) -> list[LayerData]:

@@ -20,6 +20,11 @@ MARGIN = 1.25
 TEXTURE_FREE = 0.1
 """Part of an image's patches, the flattest ones, that its noise is estimated from."""
 
+CLIPPED = 1e-3
+"""Part of the values that equal the smallest or largest one, above which that end counts as clipped."""
+CLEAR_OF_CLIPPING = 2.5
+"""Times sigma that a patch's brightness is away from a clipped end to count."""
+
 
 @torch.no_grad()
 def denoise_patches(
@@ -104,7 +109,8 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     Notes
     -----
     The tenth of all patches with the weakest gradients are chosen by a blurred copy's gradients, which hardly see
-    their noise; the estimate is the root of the median eigenvalue of their covariance, which structure in a few
+    their noise; where values are clipped, which cuts noise off, patches near the clipped end are left out if there are
+    enough others. The estimate is the root of the median eigenvalue of their covariance, which structure in a few
     directions does not move.
 
     References
@@ -120,14 +126,35 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     slope[..., :-1, :] += grey.diff(dim=-2).square()
     slope[..., :-1] += grey.diff(dim=-1).square()
     flat = patches_of(slope, side).sum(dim=1)
-    chosen = flat.argsort()[: max(2 * side**2, int(TEXTURE_FREE * len(flat)))]
-    levels = []
-    for channel in image.split(1, dim=1):
-        values = patches_of(channel, side)[chosen].double()
-        values = values - values.mean(dim=1, keepdim=True)
-        eigenvalues = torch.linalg.eigvalsh(values.T @ values / len(values))
-        levels.append(float(eigenvalues[len(eigenvalues) // 2].clamp(min=0).sqrt()))
-    return sum(levels) / len(levels)
+    smooth = box_mean(image, side // 2)
+    lowest, highest = image.amin(), image.amax()
+    at_low, at_high = ((image == end).double().mean() > CLIPPED for end in (lowest, highest))
+    enough = max(2 * side**2, int(TEXTURE_FREE * len(flat)))
+    sigma = 0.0
+    for _ in range(3):
+        # of channels with enough patches clear of clipping, and of those without
+        levels: dict[bool, list[float]] = {True: [], False: []}
+        for channel, level in zip(image.split(1, dim=1), smooth.split(1, dim=1), strict=True):
+            near = torch.zeros_like(level, dtype=torch.bool)
+            if at_low:
+                near |= level <= lowest + CLEAR_OF_CLIPPING * sigma
+            if at_high:
+                near |= level >= highest - CLEAR_OF_CLIPPING * sigma
+            whole = patches_of(near.to(image), side).sum(dim=1) == 0
+            clear = int(whole.sum()) >= enough
+            usable = flat.masked_fill(~whole, torch.inf) if clear else flat
+            levels[clear].append(_least_spread(patches_of(channel, side)[usable.argsort()[:enough]]))
+        trusted = levels[True] or levels[False]
+        sigma = sum(trusted) / len(trusted)
+    return sigma
+
+
+def _least_spread(patches: Tensor) -> float:
+    """Root of the median eigenvalue of the covariance of patches (N, D)."""
+    values = patches.double()
+    values = values - values.mean(dim=1, keepdim=True)
+    eigenvalues = torch.linalg.eigvalsh(values.T @ values / len(values))
+    return float(eigenvalues[len(eigenvalues) // 2].clamp(min=0).sqrt())
 
 
 def _shrunk(values: Tensor, sigma: float) -> Tensor:
