@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SHOWN = ("source_", "clean", "clear", "foreground")
 """Beginnings of the names of outputs that are shown at once; the others are added hidden at the end."""
 
+BENEATH = ("unexplained",)
+"""Of these, those that are visible all the same, beneath the sources: what stands in no source, or in all."""
+
 PERCENTILES = (0.1, 99.9)
 """Part of an output's values that its contrast limits span."""
 
@@ -98,7 +101,9 @@ class PreviewLayers:
             data = self._part.to_layer_data(output)
             layer = self._layers.get(name)
             if layer is None:
-                layer = self._add(name, data, visible=name.startswith(SHOWN))
+                layer = self._add(name, data, visible=name.startswith(SHOWN + BENEATH))
+                if name.startswith(BENEATH):
+                    self._put_beneath(layer)
             else:
                 layer.data = data
                 self._renew_contrast(name, layer)
@@ -162,6 +167,12 @@ class PreviewLayers:
         self._layers[name] = layer
         self._limits[name] = limits
         return layer
+
+    def _put_beneath(self, layer: Image) -> None:
+        """Move a layer under the lowest of the run's layers."""
+        layers = self._viewer.layers
+        lowest = min(layers.index(other) for other in self.layers)
+        layers.move(layers.index(layer), lowest)
 
     def _renew_contrast(self, name: str, layer: Image) -> None:
         """Fit the contrast to the final data, unless someone has moved it since it was set."""

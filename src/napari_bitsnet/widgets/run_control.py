@@ -109,6 +109,12 @@ class RunControl:
         if self.separation is not None and self.busy:
             self.separation.stop_and_keep()
 
+    def let_go(self) -> None:
+        """The dock is closed: end the run and keep its layers, but no memory."""
+        if self.separation is not None:
+            self.separation.let_go()
+        self.forget()
+
     def discard(self) -> None:
         """End the run and remove its layers."""
         if self.separation is not None and self.busy:
@@ -191,8 +197,8 @@ class RunControl:
         """Pass on what the run says; once the widgets are gone with the viewer, end the run instead."""
         if isalive(self._bar.native):
             show(what)
-        else:
-            self.stop_and_keep()
+        elif self.separation is not None:
+            self.separation.let_go()
 
     def _learn(self, outcome: Outcome) -> None:
         """Remember how long a run took from Run to its end, for the next estimate."""

@@ -14,7 +14,7 @@ from napari_bitsnet.widgets.separation import Separation
 
 
 def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
-    """Write the outputs as TIFF files, a preview and the record.
+    """Write the outputs as TIFF files, a preview, the record and a one-page report.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
         file_stem(request.mixtures[0].name),
         calibration=calibration(request.mixtures[0]),
         inputs=request.files(),
+        report=True,
+        guides=[None if part is None else np.asarray(part.array) for part in request.guides],
     )
 
 

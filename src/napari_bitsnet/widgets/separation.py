@@ -21,7 +21,14 @@ from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.states import RunState, RunStates
 from napari_bitsnet.widgets.turns import in_turns
-from napari_bitsnet.widgets.worker import Controls, Iterate, Message, SeparationFailed, separate_layers
+from napari_bitsnet.widgets.worker import (
+    Controls,
+    Iterate,
+    Message,
+    SeparationFailed,
+    free_device_memory,
+    separate_layers,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -84,6 +91,7 @@ class Separation:
         self._live, self._preview_every = live, preview_every
         self._controls = Controls()
         self._discard = False
+        self._keep_state = True
         self._activity: ActivityBar | None = None
         self._worker: Any = None
         self._outcome: Outcome | None = None
@@ -142,6 +150,13 @@ class Separation:
         if self.states.current in (RunState.PREPARING, RunState.RUNNING):
             self.states.to(RunState.STOPPING)
 
+    def let_go(self) -> None:
+        """End after the current iteration and keep the best so far, but nothing to go on from: nobody will."""
+        self._keep_state = False
+        self.stop_and_keep()
+        if self.result is not None:
+            self.result.drop_state()
+
     def remove_layers(self) -> None:
         """Take the layers of an ended run out of the viewer."""
         self._preview.discard()
@@ -162,7 +177,7 @@ class Separation:
         self._controls = Controls(preview_every=self._preview_every)
         self.set_live(self._live)
         self._discard, self._outcome, self._pending, self._steps_shown = False, None, None, 0
-        self._remarks = []
+        self._remarks, self._keep_state = [], True
         self._activity = ActivityBar(description)
         if not _under_way:
             # a full collection walks through all of napari's objects, a quarter of a second in which nothing else
@@ -258,6 +273,9 @@ class Separation:
             self.result, outcome = None, Outcome("discarded")
         elif outcome.result is not None:
             outcome.layers = self.layers
+        if not self._keep_state and self.result is not None:
+            self.result.drop_state()
+            free_device_memory(thorough=False)
         outcome.remarks = tuple(self._remarks)
         _under_way.discard(self)
         if not _under_way:

@@ -257,8 +257,7 @@ class TaskWidget(Container):
     def _on_docked(self, parent: Any) -> None:
         """Ask for devices once the dock is shown; closing the dock is Stop & keep."""
         if parent is None:
-            self.control.stop_and_keep()
-            self.control.forget()
+            self.control.let_go()
         else:
             QTimer.singleShot(LOOK_AFTER_MS, self.device.look)
 
