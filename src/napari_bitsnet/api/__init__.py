@@ -64,7 +64,7 @@ def run(
     hints : integer array of shape (Y, X), optional
         k where edges or areas belong to source k, 0 where nothing is said.
     mask : array of shape (Y, X), optional
-        True where pixels are to be left out; they come back as NaN.
+        True where pixels are to be left out; they come back as NaN. For ``"inpaint"``, where they are missing.
     axes : str, optional
         One letter a dimension (Y, X, C for channels, any other for stacks); needed where there is doubt.
     method, preset : str

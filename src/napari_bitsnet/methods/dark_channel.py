@@ -34,7 +34,7 @@ class DarkChannelConfig(BaseConfig):
     smoothness: float = setting(
         20.0, "Envelope: how much neighbours' transmissions agree.", ge=0.1, le=10_000, step=10.0
     )
-    part: float = setting(0.97, "Part of the haze that is taken away.", ge=0.1, le=1, step=0.05)
+    part: float = setting(1.0, "Part of the haze that is taken away.", ge=0.1, le=1, step=0.05)
 
 
 @dataclass(kw_only=True)

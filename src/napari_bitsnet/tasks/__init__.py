@@ -55,7 +55,7 @@ class Inputs:
     hints : ndarray of shape (Y, X), optional
         Integers: k where pixels belong to source k (from 1), 0 where nothing is said.
     mask : ndarray of shape (Y, X), optional
-        True where the mixture's pixels are to be left out.
+        True where the mixture's pixels are to be left out, or, for a task that fills them, are missing.
     """
 
     mixture: NDArray
