@@ -34,7 +34,6 @@ def draw(name: str, task: str, output: str, made: list, mask: np.ndarray | None 
         captions.append("transmission")
     path = IMAGES / f"tutorial-{name}.png"
     imsave(path, contact_sheet([row], [captions], title=f"{task}: {result.provenance['method']}"))
-    print(path, captions)
 
 
 if __name__ == "__main__":
