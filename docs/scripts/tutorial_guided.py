@@ -74,8 +74,14 @@ def concealed() -> None:
     truth = made.truths[0] - made.explained[0]
     rows = [[made.mixture, made.guides[0], out["source_1"], out["source_2"], truth, made.truths[1]]]
     captions = [
-        ["X-ray", "photograph", "source 1: what\nthe photograph explains", "source 2: all else"]
-        + ["truth: what the front hides", "truth: the other side"]
+        [
+            "X-ray",
+            "photograph",
+            "source 1: what\nthe photograph explains",
+            "source 2: all else",
+            "truth: what the front hides",
+            "truth: the other side",
+        ]
     ]
     title = f"xray, one guide: {gain(found.sources, made.truths, made.mixture)} over the X-ray itself"
     save("concealed-design", rows, captions, title)

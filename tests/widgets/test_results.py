@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 import napari_bitsnet as nb
 from napari_bitsnet.cli import build_app
+from napari_bitsnet.widgets.layers import layer_part
+from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.recipes import as_command, as_python
 from napari_bitsnet.widgets.saving import file_stem
 
@@ -34,6 +36,20 @@ def run_real(undocked, **changes):
     undocked.wait_idle()
     assert run.result is not None, undocked.widget.notice.text
     return run
+
+
+def test_what_no_guide_explains_is_visible_beneath_the_sources(undocked, image):
+    viewer = undocked.viewer
+    part = layer_part(viewer.layers[0])
+    shown = PreviewLayers(viewer, part)
+    outputs = {
+        name: np.asarray(image, np.float32) for name in ("source_1", "source_2", "unexplained", "residual")
+    }
+    first, second, unexplained, residual = shown.finish(outputs, {})
+    assert [first.visible, second.visible, unexplained.visible, residual.visible] == [True, True, True, False]
+    order = [viewer.layers.index(layer) for layer in (unexplained, first, second)]
+    assert order == sorted(order)
+    assert viewer.layers.index(unexplained) > 0
 
 
 # --- Brightness ------------------------------------------------------------------------------------------
@@ -150,6 +166,7 @@ def test_what_was_saved_repeats_the_run(from_file, tmp_path):
         "a_mixture_residual.tif",
         "a_mixture_preview.png",
         "a_mixture_run.json",
+        "a_mixture_report.html",
     }
     np.testing.assert_array_equal(tifffile.imread(files[0]), run.layers[0].data)
     again = CliRunner().invoke(
