@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 
 from napari_bitsnet.api import RunSettings, run
 from napari_bitsnet.core.config import Config
-from napari_bitsnet.core.mixing import Haze, Linear, Masked, Noisy, Overlay, Weighted
+from napari_bitsnet.core.mixing import Cutout, Haze, Linear, Masked, Noisy, Overlay, Weighted
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Inputs
@@ -161,6 +161,7 @@ def tiny_problems() -> dict[str, Problem]:
         "noise, grey, missing pixels": Problem(grey, 1, mixing=Noisy(0.05), valid=valid),
         "holes": Problem(a, 1, mixing=Masked(), valid=valid),
         "haze": Problem(a, 1, mixing=Haze()),
+        "a cutout": Problem(mixture, mixing=Cutout(), hints=hints),
         "a mark on two images": Problem(marked, 3, mixing=Overlay(), hints=everywhere),
         "two mixtures": Problem(pair, mixing=Weighted()),
         "two mixtures, weights add to one": Problem(pair, mixing=Weighted(rule="sum-to-one")),

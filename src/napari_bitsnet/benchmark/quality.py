@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.api import Result, run
 from napari_bitsnet.benchmark.case import Case
 from napari_bitsnet.benchmark.memory import PeakMemory
-from napari_bitsnet.benchmark.statistics import crosstalk
+from napari_bitsnet.benchmark.statistics import crosstalk, overlap
 from napari_bitsnet.core.metrics import empty_answers, score
 
 Row = dict[str, Any]
@@ -111,7 +111,9 @@ def score_row(case: Case, sources: NDArray) -> Row:
     """Scores of one answer: means over sources, with crosstalk."""
     scores = score(sources, case.truths, case.null, shares=case.shares, lo=case.lo, hi=case.hi)
     ordered = sources[scores["assignment"]]
+    masks = case.truths.dtype == bool
     return {
+        **({"iou": overlap(ordered, case.truths)} if masks else {}),
         **{name: scores[f"mean_{name}"] for name in COLUMNS},
         "ssim_gain": scores["mean_ssim"] - scores["mean_ssim_mixture"],
         "crosstalk": float(np.mean(crosstalk(ordered, case.truths))),

@@ -37,6 +37,13 @@ def crosstalk(estimates: NDArray, truths: NDArray) -> list[float]:
     return found
 
 
+def overlap(estimates: NDArray, truths: NDArray) -> float:
+    """Intersection over union of masks (K, Y, X), estimates counting as set above one half; mean over K."""
+    found = np.asarray(estimates) > 0.5
+    both, either = (found & truths).sum(axis=(1, 2)), (found | truths).sum(axis=(1, 2))
+    return float(np.mean(both / np.maximum(either, 1)))
+
+
 def bootstrap_interval(
     differences: Sequence[float], *, level: float = 0.95, draws: int = 4000, seed: int = 0
 ) -> tuple[float, float]:

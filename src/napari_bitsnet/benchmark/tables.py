@@ -28,7 +28,8 @@ def markdown(rows: Sequence[Row]) -> str:
     """
     parts = []
     for group, members in _grouped(rows, "group"):
-        lines = [f"### {group}", "", HEAD, "|" + "---|" * (HEAD.count("|") - 1)]
+        head = HEAD + " **IoU** |" if "iou" in next(iter(members)) else HEAD
+        lines = [f"### {group}", "", head, "|" + "---|" * (head.count("|") - 1)]
         named = sorted(_grouped(members, "contender"), key=lambda pair: _order(*pair))
         lines += [_line(name, list(entries)) for name, entries in named]
         parts.append("\n".join(lines))
@@ -103,4 +104,6 @@ def _line(name: str, rows: Sequence[Row]) -> str:
         f"{mean('seconds'):.1f}" if "seconds" in rows[0] else "",
         f"{mean('peak_mib'):.0f}" if rows[0].get("peak_mib") is not None else "",
     ]
+    if "iou" in rows[0]:
+        cells.append(f"**{mean('iou'):.3f}**")
     return "| " + " | ".join(cells) + " |"

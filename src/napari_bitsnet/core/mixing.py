@@ -139,6 +139,25 @@ class Overlay:
         return (1 - self.cover) * sources[:-1] + self.cover * sources[-1:]
 
 
+@dataclass(frozen=True)
+class Cutout:
+    """One observation, a foreground before a background: ``I = m F + (1 − m) B``; sources are F, B.
+
+    Parameters
+    ----------
+    mask : Tensor of shape (1, 1, H, W), optional
+        m in [0, 1], nearly everywhere one of both; None while it is unknown.
+    """
+
+    mask: Tensor | None = None
+    name: str = "cutout"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        if self.mask is None:
+            raise ValueError("Expected a known mask to cut out with, got none: estimate it first.")
+        return self.mask * sources[:1] + (1 - self.mask) * sources[1:]
+
+
 def optical_density(intensity: Tensor, blank: float | Tensor) -> Tensor:
     """Beer–Lambert: ``D = -log(I / I0)``, where attenuation adds.
 

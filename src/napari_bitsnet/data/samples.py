@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.data.degraded import add_noise, lay_haze, scratches
 from napari_bitsnet.data.dual_energy import simulate_dual_energy
 from napari_bitsnet.data.marks import lay_mark
+from napari_bitsnet.data.outlines import outlined
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
 from napari_bitsnet.data.synthetic import Mixed, mix, photograph_mixtures, slice_mixture, texture_mixture
@@ -134,6 +135,20 @@ def haze() -> list[LayerData]:
 def _eight_bits(image: NDArray) -> NDArray:
     """Values from 0 to 1 as uint8."""
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def segmentation() -> list[LayerData]:
+    """A photograph, a scribble on its foreground and one on its background, and the outlined truth."""
+    drawn = outlined("coffee", SIZE)
+    return [
+        _layer(np.round(255 * drawn.image).astype(np.uint8), "Cup", "segment", "mixture"),
+        (
+            drawn.hints,
+            {"name": "Scribbles", "metadata": {SAMPLE_KEY: {"task": "segment", "role": "hints"}}},
+            "labels",
+        ),
+        _layer(drawn.mask.astype(np.float32), "Foreground (truth)", "segment", "truth", visible=False),
+    ]
 
 
 def _blind(made: Mixed, name: str) -> list[LayerData]:

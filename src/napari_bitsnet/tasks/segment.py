@@ -1,0 +1,130 @@
+"""A foreground cut out of its background: a mask that is nearly binary, and both layers whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.hints import hint_maps
+from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.mixing import Cutout
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.tasks import TASKS, Input, Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEAST_SIZE = 8
+"""Pixels a side that can be segmented."""
+
+
+class SegmentConfig(Config):
+    """Settings of the task."""
+
+    above: float = setting(
+        0.94,
+        "With a saliency image: part of the pixels that is below the foreground's.",
+        ge=0.5,
+        le=1,
+        step=0.01,
+    )
+    below: float = setting(
+        0.06, "With a saliency image: part of the pixels that is surely background.", ge=0, le=0.5, step=0.01
+    )
+
+
+@TASKS.register("segment")
+class Segment:
+    """``I = m F + (1 − m) B``: two layers and a mask, told apart by hints, by a saliency image, or by the border."""
+
+    name: ClassVar[str] = "segment"
+    title: ClassVar[str] = "Foreground and background"
+    summary: ClassVar[str] = "Cuts a foreground out of its background and completes both."
+    Config: ClassVar[type[Config]] = SegmentConfig
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input("mixture", "Image", "The image to be cut out of."),
+        Input(
+            "hints",
+            "Hints",
+            "Labels: 1 on the foreground, 2 on the background, a scribble each.",
+            required=False,
+        ),
+        Input(
+            "guides",
+            "Saliency",
+            "Instead of hints: an image that is bright where the foreground stands out.",
+            required=False,
+            many=True,
+        ),
+        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+    )
+
+    def __init__(self, config: SegmentConfig | None = None) -> None:
+        self.config = config or SegmentConfig()
+
+    def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
+        """See `Task.traits`: where there are no hints, `build` makes some."""
+        return Traits(n_sources=2, has_hints=True, mixing="cutout")
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`."""
+        return "random_walk"
+
+    def build(self, inputs: Inputs) -> Problem:
+        """See `Task.build`."""
+        image = normalise(inputs.mixture, mask=inputs.mask)
+        size = (image.tensor.shape[-2], image.tensor.shape[-1])
+        if min(size) < LEAST_SIZE:
+            raise ValueError(
+                f"Expected at least {LEAST_SIZE} x {LEAST_SIZE} pixels, got {size[0]} x {size[1]}."
+            )
+        return Problem(
+            image.tensor,
+            2,
+            mixing=Cutout(),
+            hints=self._marks(inputs, image.tensor),
+            valid=image.valid,
+            scaling=image.scaling,
+        )
+
+    def _marks(self, inputs: Inputs, image: Tensor) -> Tensor:
+        """Painted hints, those that a saliency image gives, or guessed ones: (2, 1, H, W).
+
+        Raises
+        ------
+        ValueError
+            If only one of foreground and background is marked, or the saliency image has another size.
+        """
+        from napari_bitsnet.core.solvers.random_walk import automatic_hints, saliency_hints
+
+        size = (image.shape[-2], image.shape[-1])
+        if inputs.hints is not None:
+            hints = hint_maps(inputs.hints, 2, shape=size)
+            if hints is None or not bool(hints.flatten(1).any(dim=1).all()):
+                raise ValueError(
+                    "Expected hints on foreground (1) and background (2), got "
+                    f"{'none' if hints is None else 'only one of them'}: scribble on both, or give no hints at all."
+                )
+            return hints
+        salient = [guide for guide in inputs.guides if guide is not None]
+        if not salient:
+            return automatic_hints(image)
+        found = normalise(salient[0], what="the saliency image").tensor
+        if tuple(found.shape[-2:]) != size:
+            raise ValueError(
+                f"Expected a saliency image of {size} pixels (Y, X), got {tuple(found.shape[-2:])}: resize it."
+            )
+        return saliency_hints(found, above=self.config.above, below=self.config.below)
+
+    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+        """See `Task.outputs`: ``foreground`` and ``background``, completed; ``mask`` in [0, 1]; ``labels`` 1 and 2."""
+        foreground, background = restore(answer["sources"], problem.scaling, valid=problem.valid)
+        mask = answer["opacity"][0, 0].cpu().numpy().astype(np.float32)
+        labels = np.where(mask > 0.5, np.float32(1), np.float32(2))
+        if problem.valid is not None:
+            seen = problem.valid[0, 0].cpu().numpy()
+            mask, labels = (np.where(seen, image, np.float32(np.nan)) for image in (mask, labels))
+        return {"foreground": foreground, "background": background, "mask": mask, "labels": labels}
