@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_bitsnet.core.solvers import patch_denoising
 from napari_bitsnet.core.solvers.patch_denoising import denoise_patches, estimate_sigma
 from napari_bitsnet.core.solvers.patch_groups import (
     opponent,
@@ -14,7 +15,7 @@ from napari_bitsnet.core.solvers.patch_groups import (
     similar_patches,
 )
 from napari_bitsnet.core.solvers.patch_inpainting import inpaint_patches, interpolate_missing
-from napari_bitsnet.core.solvers.tiles import TiledAverage
+from napari_bitsnet.core.solvers.tiles import TiledAverage, solve_in_tiles
 
 SIGMA = 0.1
 
@@ -157,3 +158,23 @@ def test_one_tile_averages_with_decay():
     average.update(0, torch.ones(1, 1, 4, 4))
     average.update(1, torch.full((1, 1, 4, 4), 4.0))
     torch.testing.assert_close(average.value, torch.full((1, 1, 4, 4), 3.0))
+
+
+def test_a_local_computation_in_tiles_is_that_of_the_whole():
+    image = noise((1, 2, 37, 53))
+
+    def blur(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(x, 5, 1, padding=2, count_include_pad=False)
+
+    assert torch.equal(solve_in_tiles(blur, [image], side=64, margin=2), blur(image))
+    torch.testing.assert_close(solve_in_tiles(blur, [image], side=16, margin=2), blur(image))
+
+
+def test_a_large_images_noise_is_found_in_squares(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(patch_denoising, "SAMPLE", 64)
+    monkeypatch.setattr(patch_denoising, "SQUARES", 4)
+    clean = torch.full((1, 1, 180, 200), 0.5)
+    clean[..., 60:] = picture(70)[:, :1].repeat(1, 1, 3, 2)[..., :180, :140]
+    noisy = clean + SIGMA * noise(clean.shape)
+    assert patch_denoising._sampled(noisy).shape == (1, 1, 64, 256)
+    assert estimate_sigma(noisy) == pytest.approx(SIGMA, rel=0.1)

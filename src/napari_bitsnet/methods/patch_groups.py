@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.solvers.stopping import StoppingRule
 
+TILE, MARGIN = 512, 32
+"""Larger images are worked on in tiles of this side, which see so many pixels around them."""
 ENOUGH = 3
 """Rounds after which a denoised image hardly changes, or loses texture."""
 
@@ -114,24 +116,26 @@ class PatchGroups:
     def _round(self, state: PatchGroupsState) -> Tensor:
         from napari_bitsnet.core.solvers.patch_denoising import denoise_patches
         from napari_bitsnet.core.solvers.patch_inpainting import inpaint_patches
+        from napari_bitsnet.core.solvers.tiles import solve_in_tiles
 
         config, problem = self.config, state.problem
         shape = {"side": config.side, "reach": config.reach, "count": config.count}
         if isinstance(problem.mixing, Noisy):
-            basic = state.image if state.step else None
-            return denoise_patches(
-                problem.observations, max(state.sigma, 1e-4), basic, stride=config.stride + 1, **shape
-            )
+            known = [state.image] if state.step else []
+            sigma = max(state.sigma, 1e-4)
+
+            def denoise(noisy: Tensor, basic: Tensor | None = None) -> Tensor:
+                return denoise_patches(noisy, sigma, basic, stride=config.stride + 1, **shape)
+
+            return solve_in_tiles(denoise, [problem.observations, *known], side=TILE, margin=MARGIN)
         if problem.valid is None:
             return state.image
-        return inpaint_patches(
-            state.image,
-            problem.observations,
-            problem.valid,
-            stride=config.stride,
-            offset=state.step,
-            **shape,
-        )
+
+        def inpaint(image: Tensor, observed: Tensor, valid: Tensor) -> Tensor:
+            return inpaint_patches(image, observed, valid, stride=config.stride, offset=state.step, **shape)
+
+        images = [state.image, problem.observations, problem.valid]
+        return solve_in_tiles(inpaint, images, side=TILE, margin=MARGIN)
 
     def answer(self, state: PatchGroupsState) -> dict[str, Tensor]:
         """See `Method.answer`: one source, the clean image."""

@@ -20,6 +20,8 @@ EDGE = 0.05
 """Difference of brightness between neighbours at which transmission may bend more easily."""
 BELOW = 0.03
 """Weight of pixels that lie below the envelope: bright things, whose dark channel says too much haze."""
+GUIDED_SIDE = 1024
+"""Longer side, in pixels, at which the guided filter is fitted."""
 GUIDED_RADIUS, GUIDED_EPSILON = 0.08, 1e-3
 """Of the guided filter that brings back the edges: radius as part of the longer side, ridge."""
 
@@ -137,10 +139,20 @@ def smooth_transmission(
 
 
 def guided(transmission: Tensor, image: Tensor) -> Tensor:
-    """Bring a transmission (1, 1, H, W) to the edges of the image (1, C, H, W), in [LEAST, 1]."""
-    radius = max(1, round(GUIDED_RADIUS * max(image.shape[-2:])))
-    fit = linear_coefficients(image, transmission, radius=radius, epsilon=GUIDED_EPSILON)
-    return apply_coefficients(*fit, image).clamp(LEAST, 1)
+    """Bring a transmission (1, 1, H, W) to the edges of the image (1, C, H, W), in [LEAST, 1].
+
+    References
+    ----------
+    He & Sun, "Fast Guided Filter", 2015, arXiv:1505.00996: fitted at reduced size.
+    """
+    height, width = image.shape[-2:]
+    factor = min(1.0, GUIDED_SIDE / max(height, width))
+    size = (max(2, round(height * factor)), max(2, round(width * factor)))
+    small, coarse = (F.interpolate(i, size, mode="bilinear", antialias=True) for i in (image, transmission))
+    radius = max(1, round(GUIDED_RADIUS * max(size)))
+    fit = linear_coefficients(small, coarse, radius=radius, epsilon=GUIDED_EPSILON)
+    a, b = (F.interpolate(part, (height, width), mode="bilinear") for part in fit)
+    return apply_coefficients(a, b, image).clamp(LEAST, 1)
 
 
 def clear_scene(image: Tensor, transmission: Tensor, airlight: tuple[float, ...]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,8 @@ TEXTURE_FREE = 0.1
 
 CLIPPED = 1e-3
 """Part of the values that equal the smallest or largest one, above which that end counts as clipped."""
+SAMPLE, SQUARES = 256, 16
+"""Side and number of the squares that a large image's noise is estimated from."""
 CLEAR_OF_CLIPPING = 2.5
 """Times sigma that a patch's brightness is away from a clipped end to count."""
 
@@ -120,6 +124,7 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     """
     from napari_bitsnet.core.guided_filter import box_mean
 
+    image = _sampled(image)
     side = min(side, *image.shape[-2:])
     grey = box_mean(opponent(image)[:, :1], 2)
     slope = torch.zeros_like(grey)
@@ -147,6 +152,17 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
         trusted = levels[True] or levels[False]
         sigma = sum(trusted) / len(trusted)
     return sigma
+
+
+def _sampled(image: Tensor) -> Tensor:
+    """Of a large image evenly spread squares, side by side: their seams are no flat patches."""
+    height, width = image.shape[-2:]
+    if height * width <= (SAMPLE * SQUARES) * SAMPLE or min(height, width) < SAMPLE:
+        return image
+    per_side = math.isqrt(SQUARES)
+    starts = [[round(k * (n - SAMPLE) / (per_side - 1)) for k in range(per_side)] for n in (height, width)]
+    squares = [image[..., y : y + SAMPLE, x : x + SAMPLE] for y in starts[0] for x in starts[1]]
+    return torch.cat(squares, dim=-1)
 
 
 def _least_spread(patches: Tensor) -> float:

@@ -1,12 +1,52 @@
-"""An image fitted tile by tile, and the running average of its tiles."""
+"""Images worked on tile by tile: local computations, and running averages of fits."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 OVERLAP = 4
 """Neighbouring tiles share a strip of one OVERLAP-th of their side."""
+
+
+def solve_in_tiles(
+    solve: Callable[..., Tensor], images: Sequence[Tensor], *, side: int, margin: int
+) -> Tensor:
+    """Apply a local computation tile by tile, so that memory does not grow with the image.
+
+    Parameters
+    ----------
+    solve : callable
+        Takes crops of all `images` and returns an image of the crops' size.
+    images : sequence of Tensor (1, C_i, H, W)
+        Of one size.
+    side : int
+        Of the tiles in pixels; images up to that go straight through.
+    margin : int
+        Pixels around a tile that the computation also sees.
+
+    Returns
+    -------
+    Tensor of shape (1, C, H, W)
+        Of each tile what lies inside its margin.
+    """
+    height, width = images[0].shape[-2:]
+    if max(height, width) <= side:
+        return solve(*images)
+    rows = []
+    for top in range(0, height, side):
+        row = []
+        for left in range(0, width, side):
+            y0, x0 = max(0, top - margin), max(0, left - margin)
+            y1, x1 = min(height, top + side + margin), min(width, left + side + margin)
+            answer = solve(*(image[..., y0:y1, x0:x1] for image in images))
+            inside = (slice(top - y0, top - y0 + side), slice(left - x0, left - x0 + side))
+            bottom, right = min(side, height - top), min(side, width - left)
+            row.append(answer[..., inside[0], inside[1]][..., :bottom, :right])
+        rows.append(torch.cat(row, dim=-1))
+    return torch.cat(rows, dim=-2)
 
 
 class TiledAverage:
