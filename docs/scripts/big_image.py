@@ -2,7 +2,7 @@
 
 ``OMP_NUM_THREADS=2 python docs/scripts/big_image.py --size 6000 8000``
 
-The panel is simulated at a quarter of the size, enlarged, and given fine grain; the run is a process of its own, so
+The panel is simulated at about 1000 pixels a side, enlarged, and given fine grain; the run is a process of its own, so
 that its peak memory is that of a user's session, inputs and results included.
 """
 
@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-REDUCED = 4
+SIMULATED = 1000
+"""Longer side of the panel before it is enlarged, in pixels."""
 
 
 def simulate(size: tuple[int, int], folder: Path) -> None:
@@ -30,10 +31,11 @@ def simulate(size: tuple[int, int], folder: Path) -> None:
     from napari_bitsnet.data.panel import simulate_panel
 
     rng = np.random.default_rng(0)
-    panel = simulate_panel(0, (size[0] // REDUCED, size[1] // REDUCED))
+    factor = max(1, round(max(size) / SIMULATED))
+    panel = simulate_panel(0, (size[0] // factor, size[1] // factor))
 
     def enlarged(image: NDArray, grain: float) -> NDArray:
-        large = zoom(image.astype(np.float32), REDUCED, order=1)
+        large = zoom(image.astype(np.float32), factor, order=1)
         large += grain * rng.standard_normal(large.shape, dtype=np.float32)
         return np.clip(large, 0, np.iinfo(image.dtype).max).astype(image.dtype)
 
@@ -61,8 +63,9 @@ def separate(folder: Path, preset: str) -> dict[str, float]:
     seconds, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     truths = np.load(folder / "truths.npy")
-    reduced = np.stack([block_means(source) for source in result.sources])
-    scores = nb.metrics.score(reduced, truths, block_means(mixture))
+    factor = mixture.shape[0] // truths.shape[1]
+    reduced = np.stack([block_means(result.outputs[f"source_{k}"], factor) for k in (1, 2)])
+    scores = nb.metrics.score(reduced, truths, block_means(mixture, factor))
     return {
         "wall seconds": seconds,
         "seconds of all cores": cpu,
@@ -74,10 +77,10 @@ def separate(folder: Path, preset: str) -> dict[str, float]:
     }
 
 
-def block_means(image: NDArray) -> NDArray:
-    """Means of squares of `REDUCED` pixels."""
-    height, width = (n // REDUCED for n in image.shape)
-    blocks = image[: height * REDUCED, : width * REDUCED].reshape(height, REDUCED, width, REDUCED)
+def block_means(image: NDArray, side: int) -> NDArray:
+    """Means of squares of `side` pixels."""
+    height, width = (n // side for n in image.shape)
+    blocks = image[: height * side, : width * side].reshape(height, side, width, side)
     return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 

@@ -191,6 +191,10 @@ def test_large_images_are_fitted_at_reduced_size_and_registered_at_full_size(mon
     assert small.model.terms[0].image is problem.guides[0]
     assert gain(panel, reduced, problem) > gain(panel, answer, problem) - 1.0
     assert reduced["uncertainty"].shape == reduced["unexplained"].shape
+    method = Regression(config)
+    looked_at = method.start_after(problem, small, device="cpu", seed=0)  # a slice of a stack, before its fit
+    monkeypatch.setattr("napari_bitsnet.methods.regression.SEEN", 2.0**-3)
+    assert gain(panel, method.answer(looked_at), problem) > 1.0
 
 
 def test_windows():

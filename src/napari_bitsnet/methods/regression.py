@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
@@ -194,7 +194,9 @@ class Regression:
             prior=_expected_weights(state.previous),
         )
         result["uncertainty"] = state.trust.half_width
-        state.notices += fit_notices(model, state.trust, search=config.search, registered=config.registration)
+        whole = state.model or model
+        search = round(config.search * whole.modes.size[0] / model.modes.size[0])
+        state.notices += fit_notices(whole, state.trust, search=search, registered=config.registration)
         state.notices += registration_notices(state.problem, seed=state.seed)
         figures = {
             "explained_energy": state.trust.explained_energy,
@@ -303,8 +305,9 @@ class Regression:
             return state.result
         if state.rough is None:
             with torch.no_grad():
-                model, _, _ = Regression(ROUGH)._fit(state)
-                state.rough = explained_shares(state.problem, model)
+                rough = Regression(ROUGH)
+                model, _, _ = rough._fit(replace(state, previous=None))
+                state.rough = explained_shares(state.problem, rough._enlarged(model, state.problem))
         return state.rough
 
     def stopping(self) -> StoppingRule | None:
