@@ -95,7 +95,8 @@ class PlainOfficial:
         for fixed in self.inputs:
             view = orient(fixed, o)
             if jitter:
-                view = view + jitter * torch.randn(view.shape, generator=self.rng, dtype=view.dtype)
+                noise = torch.randn(view.shape, generator=self.rng, dtype=view.dtype, device=view.device)
+                view = view + jitter * noise
             seen.append(view.contiguous())
         ((first, second),) = draw_channels([8], 2, 3, self.rng)
         self.optimiser.zero_grad()

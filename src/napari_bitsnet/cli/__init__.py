@@ -59,4 +59,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; it ends the program with its exit code."""
+    from napari_bitsnet.core.device import keep_freed_memory
+
+    keep_freed_memory()
     build_app()()

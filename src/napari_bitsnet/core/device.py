@@ -95,3 +95,19 @@ def free_memory(*, thorough: bool = True) -> None:
         gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed, for the next step, instead of fetching it anew page by page.
+
+    A fifth of an iteration's time on a CPU at 1024 x 1024, more above. It holds for the whole process, so only
+    programs of our own call it. On glibc; elsewhere nothing happens.
+    """
+    import ctypes
+    import sys
+
+    mmap_max, trim_threshold = -4, -1  # names of glibc's mallopt
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)

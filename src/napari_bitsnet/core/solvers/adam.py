@@ -100,11 +100,11 @@ class DipFit:
             if stream is None:
                 made.append(network(seen))
                 continue
-            stream.wait_stream(torch.cuda.current_stream())
+            stream.wait_stream(torch.cuda.current_stream(stream.device))
             with torch.cuda.stream(stream):
                 made.append(network(seen))
         for stream in self.streams:
-            torch.cuda.current_stream().wait_stream(stream)
+            torch.cuda.current_stream(stream.device).wait_stream(stream)
         images = [unorient(image, orientation) for image, _ in made]
         features = [maps for _, maps in made]
         return torch.cat(images), features
