@@ -228,3 +228,13 @@ def test_layer_names_as_file_names():
 
 def test_the_package_offers_it():
     assert callable(nb.separate_layer)
+
+
+def test_a_mask_of_a_colour_image_is_a_grey_layer(undocked):
+    viewer = undocked.viewer
+    layer = viewer.add_image(np.zeros((5, 6, 3), np.uint8), rgb=True, name="cup")
+    shown = PreviewLayers(viewer, layer_part(layer))
+    mask = np.linspace(0, 1, 30, dtype=np.float32).reshape(5, 6)
+    (added,) = shown.finish({"mask": mask, "weights": np.eye(2, dtype=np.float32)}, {})
+    assert not added.rgb
+    np.testing.assert_array_equal(added.data, mask)

@@ -96,12 +96,13 @@ class PreviewLayers:
         for name, output in outputs.items():
             if turn != self._turn:
                 return
-            if output.shape != self._shape or name in self._deleted:
+            grey = self._part.rgb and output.shape == self._shape[:-1]  # a mask of a colour image
+            if not (grey or output.shape == self._shape) or name in self._deleted:
                 continue
-            data = self._part.to_layer_data(output)
+            data = self._grey_data(output) if grey else self._part.to_layer_data(output)
             layer = self._layers.get(name)
             if layer is None:
-                layer = self._add(name, data, visible=name.startswith(SHOWN + BENEATH))
+                layer = self._add(name, data, visible=name.startswith(SHOWN + BENEATH), grey=grey)
                 if name.startswith(BENEATH):
                     self._put_beneath(layer)
             else:
@@ -137,6 +138,10 @@ class PreviewLayers:
         shape = tuple(self._part.array.shape)
         return (*shape[:-1], min(shape[-1], 3)) if self._part.rgb else shape
 
+    def _grey_data(self, output: NDArray) -> NDArray:
+        """Data of an output without colours: it is on no scale of theirs."""
+        return output.reshape((1,) * self._part.dropped + output.shape)
+
     def _is_plane(self, output: NDArray) -> bool:
         return output.shape == self._shape[len(self._part.stack_shape) :]
 
@@ -146,7 +151,7 @@ class PreviewLayers:
             return self._part.to_layer_data(output)
         return np.full(self._shape, np.nan, np.float32)
 
-    def _add(self, name: str, data: NDArray, *, visible: bool = True) -> Image:
+    def _add(self, name: str, data: NDArray, *, visible: bool = True, grey: bool = False) -> Image:
         selection = self._viewer.layers.selection
         active = selection.active
         limits = contrast_limits(data)
@@ -155,7 +160,7 @@ class PreviewLayers:
             layer = self._viewer.add_image(
                 data,
                 name=f"{self._part.name} {name.replace('_', ' ')}",
-                rgb=self._part.rgb,
+                rgb=self._part.rgb and not grey,
                 visible=visible,
                 contrast_limits=limits,
                 metadata={METADATA_KEY: {"output": name}},

@@ -5,7 +5,6 @@ It knows nothing of forms and docks: they start it, listen to it and may vanish 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from napari_bitsnet.widgets.activity import ActivityBar
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.request import Request
+from napari_bitsnet.widgets.responsiveness import favour_viewer, treat_alike
 from napari_bitsnet.widgets.states import RunState, RunStates
 from napari_bitsnet.widgets.turns import in_turns
 from napari_bitsnet.widgets.worker import (
@@ -179,10 +179,7 @@ class Separation:
         self._discard, self._outcome, self._pending, self._steps_shown = False, None, None, 0
         self._remarks, self._keep_state = [], True
         self._activity = ActivityBar(description)
-        if not _under_way:
-            # a full collection walks through all of napari's objects, a quarter of a second in which nothing else
-            # happens: those that are there already wait until the run is over
-            gc.freeze()
+        favour_viewer()
         _under_way.add(self)
         self._worker = create_worker(
             separate_layers,
@@ -279,7 +276,7 @@ class Separation:
         outcome.remarks = tuple(self._remarks)
         _under_way.discard(self)
         if not _under_way:
-            gc.unfreeze()
+            treat_alike()
         self.states.to(RunState.IDLE)
         self.ended.emit(outcome)
 
