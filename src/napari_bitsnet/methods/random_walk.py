@@ -63,7 +63,7 @@ class RandomWalkState(State):
 class RandomWalk:
     """``I = m F + (1 − m) B``: m from a random walk that colours like the marks' pull at, F and B filled in behind it.
 
-    See `colour_evidence`, `random_walk` and `interpolate_missing`.
+    See `colour_evidence`, `random_walk` and `membrane_fill`.
     """
 
     name: ClassVar[str] = "random_walk"
@@ -164,11 +164,11 @@ def _completed(problem: Problem, mask: Tensor) -> Tensor:
     """Foreground and background (2, C, H, W), each filled in where the other one is."""
     import torch
 
-    from napari_bitsnet.core.solvers.patch_inpainting import interpolate_missing
+    from napari_bitsnet.core.solvers.sparse_fill import membrane_fill
 
     image = problem.observations
     layers = []
     for own in (mask > 0.9, mask < 0.1):
         known = own if problem.valid is None else own & problem.valid
-        layers.append(interpolate_missing(image, known) if bool(known.any()) else image)
+        layers.append(membrane_fill(image, ~known) if bool(known.any()) else image)
     return torch.cat(layers)

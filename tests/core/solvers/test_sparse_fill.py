@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import laplace
 
-from napari_bitsnet.core.solvers.sparse_fill import smooth_fill, sparse_fill
+from napari_bitsnet.core.solvers.sparse_fill import membrane_fill, smooth_fill, sparse_fill
 
 
 @pytest.fixture
@@ -44,3 +44,15 @@ def test_waves_are_continued_better_than_smoothly(hole):
 def test_without_a_hole_nothing_changes():
     image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     assert sparse_fill(image, torch.zeros((1, 1, 16, 16), dtype=torch.bool)) is image
+
+
+def test_a_membrane_lies_between_what_is_known_and_covers_most_of_an_image():
+    image = torch.zeros((1, 1, 33, 50))
+    image[..., 40:] = 1
+    missing = torch.zeros((1, 1, 33, 50), dtype=torch.bool)
+    missing[..., 5:40] = True
+    found = membrane_fill(torch.where(missing, 7.0, image), missing)
+    assert torch.equal(found[~missing], image[~missing])
+    along = found[0, 0, 16, 5:40]
+    assert (along.diff() > 0).all()
+    torch.testing.assert_close(along, torch.arange(1, 36) / 36, atol=0.08, rtol=0)

@@ -102,6 +102,43 @@ def smooth_fill(image: Tensor, missing: Tensor, *, tolerance: float = 1e-4, step
     return known + hole * x
 
 
+def membrane_fill(image: Tensor, missing: Tensor, *, sweeps: int = 20) -> Tensor:
+    """Fill missing pixels, however many, with a membrane held by the known ones: ``min ‖∇x‖²``, nearly.
+
+    Parameters
+    ----------
+    image : Tensor of shape (N, C, H, W)
+        Any values where pixels are missing.
+    missing : Tensor of shape (1, 1, H, W)
+        bool; at least one pixel is known.
+    sweeps : int
+        Averages over four neighbours on each scale, from coarse to fine.
+    """
+    known = 1 - missing.to(image)
+    return _membrane(image * known, known, sweeps)
+
+
+def _membrane(total: Tensor, weight: Tensor, sweeps: int) -> Tensor:
+    """Values (N, C, H, W) times their weights (1, 1, H, W), filled in where the weights are 0."""
+    height, width = total.shape[-2:]
+    here = total / weight.clamp_min(1e-6)
+    hole = weight == 0
+    if not bool(hole.any()) or min(height, width) < 2:
+        mean = total.sum(dim=(-2, -1), keepdim=True) / weight.sum().clamp_min(1e-6)
+        return torch.where(hole, mean, here)
+    values, weights = (
+        F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in (total, weight)
+    )
+    coarse = _membrane(values, weights, sweeps)
+    filled = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+    filled = torch.where(hole, filled, here)
+    for _ in range(sweeps):
+        around = F.pad(filled, (1, 1, 1, 1), mode="replicate")
+        mean = around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + around[..., 1:-1, :-2] + around[..., 1:-1, 2:]
+        filled = torch.where(hole, mean / 4, here)
+    return filled
+
+
 def _laplacian(image: Tensor) -> Tensor:
     return gradient_adjoint(gradient(image))
 
