@@ -118,3 +118,19 @@ def test_an_airlight_has_one_value_a_channel(photograph: np.ndarray):
 def test_one_value_of_airlight_is_for_all_channels(photograph: np.ndarray):
     outputs = run("dehaze", photograph, airlight=(0.8,), device="cpu").outputs
     np.testing.assert_allclose(outputs["airlight"], [0.8] * 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6, 2), (5, 5), (5, 7, 3)])
+def test_tiny_images_work(shape: tuple[int, ...]):
+    image = np.random.default_rng(0).random(shape)
+    missing = np.zeros(shape[:2], bool)
+    missing[1, 1] = True
+    few = np.ones(shape[:2], bool)
+    few[1, 1] = few[2, 0] = False
+    for mask in (missing, few):
+        assert np.isfinite(
+            run("inpaint", image, mask=mask, preset="quick", device="cpu").outputs["clean"]
+        ).all()
+    for task, output in (("denoise", "clean"), ("dehaze", "clear")):
+        answer = run(task, image, preset="quick", iterations=2, device="cpu").outputs[output]
+        assert np.isfinite(answer).all()

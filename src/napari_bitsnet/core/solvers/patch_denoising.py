@@ -177,7 +177,7 @@ def _shrunk(values: Tensor, sigma: float) -> Tensor:
     """Groups (R, K, D) with their own covariance, the noise's taken off."""
     mean = values.mean(dim=1, keepdim=True)
     centred = values - mean
-    variances, basis = torch.linalg.eigh(centred.mT @ centred / (values.shape[1] - 1))
+    variances, basis = torch.linalg.eigh(centred.mT @ centred / max(1, values.shape[1] - 1))
     gain = (1 - (MARGIN * sigma) ** 2 / variances.clamp(min=1e-12)).clamp(min=0)
     return mean + (centred @ basis * gain[:, None]) @ basis.mT
 
@@ -186,6 +186,6 @@ def _wiener(values: Tensor, known: Tensor, sigma: float) -> Tensor:
     """Groups (R, K, D) with the covariance of their cleaner copies `known`."""
     mean = known.mean(dim=1, keepdim=True)
     centred = known - mean
-    covariance = centred.mT @ centred / (known.shape[1] - 1)
+    covariance = centred.mT @ centred / max(1, known.shape[1] - 1)
     noise = sigma**2 * torch.eye(known.shape[-1], dtype=known.dtype, device=known.device)
     return mean + (values - mean) @ torch.linalg.solve(covariance + noise, covariance)

@@ -55,7 +55,7 @@ def reference_rows(size: tuple[int, int], side: int, stride: int, offset: int = 
     def along(length: int) -> Tensor:
         last = length - side
         return torch.unique(
-            torch.cat([torch.arange(offset % stride, last + 1, stride), torch.tensor([0, last])])
+            torch.cat([torch.arange(min(offset % stride, last), last + 1, stride), torch.tensor([0, last])])
         )
 
     return along(size[0]), along(size[1])

@@ -128,7 +128,7 @@ def inpaint_patches(
             values = patches[group]  # (R, K, D)
             mean = values.mean(dim=1, keepdim=True)
             centred = values - mean
-            covariance = centred.mT @ centred / (values.shape[1] - 1) + SPREAD**2 * eye
+            covariance = centred.mT @ centred / max(1, values.shape[1] - 1) + SPREAD**2 * eye
             seen_here = known[reference]
             noise = torch.where(seen_here, TRUST**2, UNKNOWN).to(values)
             misfit = torch.where(seen_here, target[reference] - mean[:, 0], 0.0)
