@@ -15,14 +15,7 @@ from numpy.typing import NDArray
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.photographs import fit
-from napari_bitsnet.data.synthetic import head_volume
-
-
-def other_contrast(volume: NDArray, seed: int) -> NDArray:
-    """A volume as another sequence would show it: tissues in another order of brightness, own noise."""
-    noise = np.random.default_rng(seed).standard_normal(volume.shape)
-    shown = np.interp(volume, [0, 0.1, 0.3, 0.5, 0.7, 1], [0, 0.9, 0.75, 0.45, 0.25, 0.6])
-    return (shown + 0.01 * noise).astype(np.float32)
+from napari_bitsnet.data.synthetic import head_volume, other_contrast
 
 
 def mixed_stack(volume: NDArray, distance: int, first: int, count: int) -> tuple[NDArray, NDArray, NDArray]:

@@ -19,6 +19,7 @@ from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtur
 from napari_bitsnet.benchmark.damage import damage_folder_cases
 from napari_bitsnet.benchmark.scribbles import draw_scribbles
 from napari_bitsnet.data.photographs import fit
+from napari_bitsnet.data.synthetic import other_contrast
 
 SET_PAIRS = [
     ("set5/baby", "set5/bird"),
@@ -160,6 +161,9 @@ def _reflection(path: Path) -> Case:
 def _slices(path: Path, size: int) -> Iterator[Maker]:
     for z in (20, 28, 36, 44):
         yield "MRI slices", partial(_slice_pair, path, z, z + 14, size)
+    for n_guides, words in ((2, "two guides"), (1, "one guide")):
+        group = f"MRI stack, {words}"
+        yield group, partial(_stack, group, path, 24, 8, size, n_guides)
 
 
 def _slice_pair(path: Path, first: int, second: int, size: int) -> Case:
@@ -168,6 +172,28 @@ def _slice_pair(path: Path, first: int, second: int, size: int) -> Case:
     volume = imread(path).astype(np.float32)
     pair = [fit(volume[z] / volume.max(), size) for z in (first, second)]
     return half_and_half(f"slices {first} + {second}", "MRI slices", *pair)
+
+
+def _stack(group: str, path: Path, first: int, count: int, size: int, n_guides: int) -> Case:
+    """A stack (Y, X, Z) mixed slice with slice, 14 apart; guides show the slices in another contrast."""
+    from tifffile import imread
+
+    volume = imread(path).astype(np.float32)
+    wanted = [volume[first : first + count], volume[first + 14 : first + 14 + count]]
+    pair = np.stack([[fit(z / volume.max(), size) for z in part] for part in wanted])
+    truths = np.moveaxis(pair, 1, -1).astype(np.float32) / 2  # scores take the last axis for channels
+    guides = [other_contrast(2 * t, seed) if seed < n_guides else None for seed, t in enumerate(truths)]
+    return Case(
+        f"slices {first} to {first + count - 1} + 14",
+        group,
+        "xray",
+        truths.sum(axis=0),
+        truths,
+        guides=guides,
+        options={"axes": "YXZ", "low": 0.0, "high": 1.0},
+        lo=0.0,
+        hi=1.0,
+    )
 
 
 def _chests(folder: Path, size: int) -> Iterator[Maker]:
