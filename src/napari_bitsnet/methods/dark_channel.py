@@ -81,7 +81,7 @@ class DarkChannel:
         """See `Method.start`; nothing is random."""
         from napari_bitsnet.core.solvers.haze import estimate_airlight
 
-        problem = problem.to(device)
+        problem = problem.to("cpu" if device == "mps" else device)  # float64 is missing there
         assert isinstance(problem.mixing, Haze)  # see `supports`
         airlight = problem.mixing.airlight
         if airlight is None:

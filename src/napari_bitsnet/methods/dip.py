@@ -204,7 +204,7 @@ class Dip:
         first, trial, fitted = problem.observations, None, problem.valid
         size = (first.shape[-2], first.shape[-1])
         if refining:
-            first = run_start(config.start, problem, device=device, seed=seed)["sources"]
+            first = run_start(config.start, problem, device=device, seed=seed)["sources"].to(device)
         if refining and not correcting and problem.valid is not None:
             trial = hide_pixels(problem, config.start, device=device, seed=seed)
             fitted = problem.valid & ~trial.hidden

@@ -149,6 +149,7 @@ class DoubleDipHaze:
 
         config = self.config
         refining = config.start != "none"
+        device = "cpu" if device == "mps" else device  # float64 is missing there
         problem = problem.to(device)
         assert isinstance(problem.mixing, Haze)  # see `supports`
         rng = torch.Generator().manual_seed(seed)

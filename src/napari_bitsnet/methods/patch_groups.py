@@ -91,7 +91,7 @@ class PatchGroups:
         from napari_bitsnet.core.solvers.patch_denoising import estimate_sigma
         from napari_bitsnet.core.solvers.patch_inpainting import interpolate_missing
 
-        problem = problem.to(device)
+        problem = problem.to("cpu" if device == "mps" else device)  # float64 is missing there
         image = problem.observations
         if isinstance(problem.mixing, Noisy):
             sigma = problem.mixing.sigma
