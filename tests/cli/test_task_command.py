@@ -323,6 +323,7 @@ def test_ctrl_c_in_a_terminal(scan, tmp_path):
         (["--seconds", "soon"], "seconds: Input should be a valid number"),
         (["--settings", "no.json"], "Expected the record of a run, got no.json"),
         (["--no-such-option"], "No such option"),
+        (["--alpha-exclusion", "1"], "it is a setting of the method bitsnet, --set alpha_exclusion=…"),
     ],
 )
 def test_bad_usage(toy, call, scan, tmp_path, arguments, message):

@@ -22,6 +22,7 @@ def build_app() -> typer.Typer:
     from napari_bitsnet.cli.spike_in import spike_in_command
     from napari_bitsnet.cli.task_command import task_command
     from napari_bitsnet.cli.train import train_app
+    from napari_bitsnet.cli.unknown_options import TaskCommand
     from napari_bitsnet.tasks import TASKS
 
     app = typer.Typer(
@@ -39,7 +40,7 @@ def build_app() -> typer.Typer:
     app.command("list")(list_entries)
     app.add_typer(train_app, name="train")
     for name in TASKS:
-        app.command(name.replace("_", "-"))(task_command(name))
+        app.command(name.replace("_", "-"), cls=TaskCommand)(task_command(name))
     return app
 
 

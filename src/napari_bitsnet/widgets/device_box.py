@@ -9,12 +9,16 @@ from psygnal import Signal
 from superqt.utils import create_worker
 
 from napari_bitsnet.widgets.fields import tooltip
+from napari_bitsnet.widgets.help import GENERAL, help_button
 from napari_bitsnet.widgets.menu import Entry, Menu
-from napari_bitsnet.widgets.rows import Text, labelled
+from napari_bitsnet.widgets.rows import Text, labelled, plain
 
 AMBER = "#e0a030"
 
-SLOW = "No GPU that PyTorch can use: methods with networks take minutes. Closed forms are fast."
+SLOW = (
+    "No GPU that PyTorch can use: methods with networks take minutes, closed forms are fast. The question mark says "
+    "how to enable one."
+)
 
 
 class DeviceBox(Container):
@@ -40,7 +44,8 @@ class DeviceBox(Container):
         )
         self.menu.value = device
         self._line = Text("Looking for devices…")
-        super().__init__(widgets=[labelled(self.menu), self._line], labels=False)
+        row = plain([labelled(self.menu), help_button(GENERAL)], layout="horizontal")
+        super().__init__(widgets=[row, self._line], labels=False)
         self.margins = (0, 0, 0, 0)
         self.menu.changed.connect(self._describe)
 
