@@ -103,7 +103,9 @@ class DoubleDipHaze:
     """``min mean (I - t J - (1 - t) A)² + a smooth(t)``, ``J = DIP_1``, ``t = DIP_2``; then J by inversion.
 
     From a closed form, networks see the image itself and correct scene and transmission. The preset ``"official"``
-    draws both from noise with the released code's settings, once; that code applies itself to its own result again.
+    draws both from noise with the released code's settings. Departures from that code: one run, where it applies itself
+    to its own result again; one airlight for all pixels, where a third network draws it; new noise on both inputs, where
+    the transmission's has none; the guided filter's ridge is 1e-3 for 1e-4, its radius follows the image's size.
 
     References
     ----------
