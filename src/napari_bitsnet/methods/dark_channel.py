@@ -35,6 +35,13 @@ class DarkChannelConfig(BaseConfig):
         20.0, "Envelope: how much neighbours' transmissions agree.", ge=0.1, le=10_000, step=10.0
     )
     part: float = setting(1.0, "Part of the haze that is taken away.", ge=0.1, le=1, step=0.05)
+    airlight_part: float = setting(
+        0.02,
+        "Part of the pixels, those with the densest haze, among which an airlight is looked for that is not given.",
+        ge=1e-5,
+        le=0.5,
+        step=0.005,
+    )
 
 
 @dataclass(kw_only=True)
@@ -60,7 +67,7 @@ class DarkChannel:
         "quick": DarkChannelConfig(),
         "balanced": DarkChannelConfig(),
         "best": DarkChannelConfig(),
-        "original": DarkChannelConfig(fit="windows", radius=0.03, part=0.95),
+        "original": DarkChannelConfig(fit="windows", radius=0.03, part=0.95, airlight_part=0.001),
     }
     full_resolution: ClassVar[bool] = True
     config: DarkChannelConfig
@@ -86,7 +93,7 @@ class DarkChannel:
         airlight = problem.mixing.airlight
         if airlight is None:
             window = max(1, round(AIRLIGHT_WINDOW * max(problem.observations.shape[-2:])))
-            airlight = estimate_airlight(problem.observations, window)
+            airlight = estimate_airlight(problem.observations, window, part=self.config.airlight_part)
         return DarkChannelState(problem=problem, airlight=airlight)
 
     def advance(self, state: DarkChannelState) -> Iterator[dict[str, Tensor]]:

@@ -14,8 +14,6 @@ WORKING_SIDE = 128
 """Longer side, in pixels, at which transmissions are solved for: they are smooth."""
 LEAST = 0.1
 """Smallest transmission: behind denser haze there is nothing to see but amplified noise."""
-BRIGHTEST = 1e-3
-"""Part of the pixels, those of the brightest dark channel, among which the airlight is looked for."""
 EDGE = 0.05
 """Difference of brightness between neighbours at which transmission may bend more easily."""
 BELOW = 0.03
@@ -44,8 +42,8 @@ def dark_channel(image: Tensor, radius: int) -> Tensor:
     return least_around(image.amin(dim=1, keepdim=True), radius)
 
 
-def estimate_airlight(image: Tensor, radius: int) -> tuple[float, ...]:
-    """Return the colour of the brightest pixel among those with the brightest dark channel (He et al.).
+def estimate_airlight(image: Tensor, radius: int, *, part: float = 0.02) -> tuple[float, ...]:
+    """Return the colour of the brightest pixels among those with the brightest dark channel.
 
     Parameters
     ----------
@@ -53,15 +51,24 @@ def estimate_airlight(image: Tensor, radius: int) -> tuple[float, ...]:
         On the [0, 1] scale.
     radius : int
         Of the dark channel's windows, in pixels.
+    part : float
+        Of all pixels, those of the brightest dark channel that are looked at.
 
     Returns
     -------
     tuple of C floats
+        Mean of the brightest hundredth of them, at least one.
+
+    References
+    ----------
+    He et al. (see `dark_channel`) look at a thousandth and take the brightest pixel. Where even the densest haze lets something
+    through, that one is often a dark thing's; more candidates find a bright one.
     """
     dark = dark_channel(image, radius).flatten()
-    candidates = dark.topk(max(1, int(BRIGHTEST * len(dark)))).indices
+    candidates = dark.topk(max(1, int(part * len(dark)))).indices
     colours = image[0].flatten(1)[:, candidates]
-    return tuple(float(value) for value in colours[:, colours.sum(dim=0).argmax()])
+    brightest = colours.sum(dim=0).topk(max(1, len(candidates) // 100)).indices
+    return tuple(colours[:, brightest].mean(dim=1).tolist())
 
 
 def dark_channel_transmission(
