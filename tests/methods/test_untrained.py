@@ -332,8 +332,12 @@ def test_supports() -> None:
     )
     double = DoubleDip(DoubleDipConfig())
     assert double.supports(Traits(n_sources=3)) is None
-    assert double.supports(Traits(mixing="weighted", n_observations=2)) == (
-        "Double-DIP is for one image whose sources add up; several mixtures are solved by ica."
+    assert double.supports(Traits(mixing="weighted", n_observations=2)) is None
+    assert double.supports(Traits(mixing="haze")) == (
+        "Double-DIP, for transparency, knows sources that add up or are weighted, not haze mixing."
+    )
+    assert double.supports(Traits(n_observations=2)) == (
+        "Sources that add up are one image's; several mixtures have weights."
     )
 
 
@@ -351,6 +355,15 @@ def test_double_dip_official_settings() -> None:
         "learning_rate": 5e-4, "iterations": 8000, "alpha_exclusion": 0.01, "kernel_size": 5, "input_channels": 3,
         "input_scale": 0.005, "jitter": True, "orientations": True, "keep": "best", "correction": 0,
         "channels": (8, 16, 32, 64, 128), "skip_channels": (0, 0, 0, 4, 4), "exact": False, "anchor": 0,
+    }  # fmt: skip
+    assert {name: getattr(preset, name) for name in table} == table
+
+
+def test_double_dip_official_settings_for_several_mixtures() -> None:
+    preset = DoubleDip.presets["official_mixtures"]
+    table = {
+        "learning_rate": 1e-3, "iterations": 4000, "alpha_exclusion": 0.1, "kernel_size": 5, "input_channels": 2,
+        "jitter": False, "orientations": False, "keep": "best", "correction": 0, "anchor": 0,
     }  # fmt: skip
     assert {name: getattr(preset, name) for name in table} == table
 

@@ -1,4 +1,4 @@
-"""Double-DIP, transparency of one image: two deep image priors whose edges are kept apart."""
+"""Double-DIP, transparency of one image or of several mixtures: deep image priors whose edges are kept apart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class DoubleDip(UntrainedMethod):
     """``min_Theta L1(I, y_1 + … + y_K) + alpha Excl(y_1, …, y_K)``, with ``y_k = DIP_k(z_k; Theta_k)``.
 
     The preset ``"official"`` has the released code's settings, but looks for the best remix on every upright step
-    rather than on each that is a multiple of 8.
+    rather than on each that is a multiple of 8. ``"official_mixtures"`` has those for several mixtures, whose weights are
+    fitted directly (in that code two more networks give them) and whose remix is compared by absolute differences (there: squares).
 
     References
     ----------
@@ -50,11 +51,28 @@ class DoubleDip(UntrainedMethod):
             keep="best",
             early_stopping=False,
         ),
+        "official_mixtures": DoubleDipConfig(
+            iterations=4000,
+            learning_rate=1e-3,
+            start="none",
+            correction=0,
+            anchor=0,
+            exact=False,
+            alpha_exclusion=0.1,
+            kernel_size=5,
+            input_channels=2,
+            jitter=False,
+            orientations=False,
+            keep="best",
+            early_stopping=False,
+        ),
     }
     config: DoubleDipConfig
 
     def supports(self, traits: Traits) -> str | None:
         """See `Method.supports`."""
-        if traits.mixing != "linear" or traits.n_observations != 1:
-            return "Double-DIP is for one image whose sources add up; several mixtures are solved by ica."
+        if traits.mixing not in ("linear", "weighted"):
+            return f"Double-DIP, for transparency, knows sources that add up or are weighted, not {traits.mixing} mixing."
+        if traits.mixing == "linear" and traits.n_observations != 1:
+            return "Sources that add up are one image's; several mixtures have weights."
         return None

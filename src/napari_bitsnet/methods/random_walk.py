@@ -43,7 +43,7 @@ class RandomWalkConfig(BaseConfig):
     attached: bool = setting(True, "Foreground is only what hangs together with one of its marks.")
     radius: int = setting(
         2,
-        "Of the guided filter that brings the outline to full size, times the reduction.",
+        "Radius of the guided filter that brings the outline to full size, at the walk's size.",
         ge=1,
         le=50,
         step=1,
@@ -128,8 +128,7 @@ class RandomWalk:
             chance = attached(chance, hints)
         mask = (0.5 + SHARPNESS * (chance - 0.5)).clamp(0, 1)[None, None]
         if factor < 1:
-            radius = max(1, round(config.radius))
-            a, b = linear_coefficients(seen, mask, radius=radius, epsilon=1e-4)
+            a, b = linear_coefficients(seen, mask, radius=config.radius, epsilon=1e-4)
             beyond = mask - apply_coefficients(a, b, seen)
             mask = apply_coefficients(enlarged(a, size), enlarged(b + beyond, size), image).clamp(0, 1)
         marked = state.problem.hints > 0
