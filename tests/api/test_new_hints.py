@@ -7,8 +7,9 @@ import napari_bitsnet as nb
 from napari_bitsnet.api.run import finish, iter_resume, iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.methods.feedforward import weights_available
 
-pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,21 @@ def test_networks_go_on_with_hints_that_come_while_they_run(crossing):
     assert ["hints" in losses for losses in seen] == [False] * 12 + [True] * 18
     assert seen[-1]["hints"] < seen[12]["hints"]
     assert result.provenance["hints_taken_at"] == [12]
+
+
+@pytest.mark.parametrize(("task", "method"), [("separate", "feedforward"), ("segment", "random_walk")])
+def test_methods_that_read_hints_begin_again(crossing, task, method):
+    mixture, labels = crossing
+    if method == "feedforward" and not weights_available():
+        pytest.skip("no trained weights")
+    before = np.where(labels == 1, 1, 0).astype(np.uint8)
+    before[0, :3] = 2
+    first = nb.run(task, mixture, hints=before, method=method)
+    again = finish(iter_resume(first, iterations=1, hints=labels))
+    expected = nb.run(task, mixture, hints=labels, method=method)
+    for name, output in expected.outputs.items():
+        np.testing.assert_array_equal(again.outputs[name], output)
+    assert again.provenance["hints_taken_at"] == [1]
 
 
 def test_a_closed_form_is_solved_again(crossing):

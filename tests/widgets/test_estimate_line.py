@@ -17,6 +17,7 @@ def known(undocked):
 
 def test_it_follows_the_form(known, image):
     form = known.widget.form
+    form.method.method.choose("bitsnet")
     small = form.estimate.text
     assert small == "a few seconds, under 0.1 GB"
     known.viewer.add_image(image.repeat(20, 0).repeat(20, 1), name="large")
@@ -40,6 +41,7 @@ def test_without_an_image_it_says_nothing(known):
 def test_a_run_teaches(known, fake_run):
     form, control = known.widget.form, known.widget.control
     form.device.choose("cpu")
+    form.method.method.choose("bitsnet")
     known.widget.run()
     control._since -= 1000  # as if it had taken so much longer, for a thirtieth of the iterations
     known.wait_idle()

@@ -32,7 +32,9 @@ def test_a_task_runs_from_the_dock(undocked, monkeypatch, image, name):
         mixtures.append(viewer.add_image(scene[::-1] // 2 + scene // 2, name="other", rgb=True))
     widget.inputs.choose("mixture", mixtures)
     if "guides" in asked:
-        widget.inputs.choose("guides", [viewer.add_image(scene[:, ::-1].copy(), name="front", rgb=True), None])
+        widget.inputs.choose(
+            "guides", [viewer.add_image(scene[:, ::-1].copy(), name="front", rgb=True), None]
+        )
     for marks in ("hints", "mask"):
         if marks in asked and (asked[marks].required or marks == "hints"):
             widget.inputs.choose(marks, [viewer.add_labels(labels, name=marks)])

@@ -103,7 +103,8 @@ def test_every_way_out_leaves_the_dock_idle_and_nothing_behind(dock, fake_run, i
         fake_run.state, fake_run.calls = None, []
         widget.method.preset.choose("quick" if widget.method.preset.value != "quick" else "balanced")
         del run
-        gc.collect()
+        if held() is not None:
+            gc.collect()
         assert held() is None, name
         dock.wait(lambda: QThreadPool.globalInstance().activeThreadCount() == 0)
         viewer.layers.clear()
@@ -125,6 +126,7 @@ def test_closing_the_dock_gives_everything_back(dock, fake_run):
     dock.qtbot.wait(50)
     fake_run.state = None
     assert run.result.state is None
-    gc.collect()
+    if held() is not None:
+        gc.collect()
     assert held() is None
     assert not any(lock.locked() for lock in worker._LOCKS.values())

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotS
 
 def test_what_is_painted_during_a_run_reaches_it(dock, fake_run):
     fake_run.hold_at = 2
+    dock.widget.method.method.choose("bitsnet")
     run = dock.widget.run()
     dock.wait(lambda: run.states.current is RunState.RUNNING)
     dock.widget.inputs.paint_wanted.emit()
@@ -46,6 +47,7 @@ def test_hints_painted_afterwards_are_offered_to_go_on_with(undocked, fake_run, 
         return fake_run.iterate(undocked.widget.separation.request, stop)
 
     monkeypatch.setattr(napari_bitsnet.api, "iter_resume", more)
+    undocked.widget.method.method.choose("bitsnet")
     undocked.widget.run()
     undocked.wait_idle()
     undocked.widget.paint_hints()

@@ -291,6 +291,7 @@ def test_continue_goes_on_with_the_same_layers(undocked, fake_run, monkeypatch):
         return fake_run.iterate(undocked.widget.separation.request, stop)
 
     monkeypatch.setattr(napari_bitsnet.api, "iter_resume", more)
+    undocked.widget.method.method.choose("bitsnet")
     undocked.widget.run()
     undocked.wait_idle()
     assert undocked.widget.bar.more.text == "Continue +50"

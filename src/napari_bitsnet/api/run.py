@@ -96,7 +96,7 @@ def start_session(
         state = method.start(problem.to(device), device=device, seed=settings.seed)
     else:
         state = warm(problem.to(device), before.state, device=device, seed=settings.seed)
-    return Session(task, inputs, problem, method, state, notices=tuple(notices))
+    return Session(task, inputs, problem, method, state, notices=tuple(notices), seed=settings.seed)
 
 
 def iter_run(

@@ -38,6 +38,8 @@ class Session:
         What was said while the problem was stated.
     hints_taken_at : list of int
         Iterations after which other hints were taken; such a run cannot be repeated from its last ones.
+    seed : int
+        Of all randomness, for methods that have to start again.
     """
 
     task: Task
@@ -50,6 +52,7 @@ class Session:
     losses: dict[str, Any] | None = None
     notices: tuple[str, ...] = ()
     hints_taken_at: list[int] = field(default_factory=list)
+    seed: int = 0
 
     def outputs(self) -> dict[str, NDArray]:
         """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
@@ -125,18 +128,20 @@ class Session:
         ValueError
             If the task cannot work with them.
         """
-        from napari_bitsnet.methods.wrappers.obeying import with_hints
+        from napari_bitsnet.methods.wrappers.obeying import starts_again, with_hints
 
         inputs = replace(self.inputs, hints=labels)
-        stated = self.task.build(inputs).hints
-        method = with_hints(self.method, self.problem)
-        if method is None:
-            raise ValueError(f"{self.method.title} cannot take hints while it runs: run again with them.")
-        device = self.state.problem.observations.device
-        self.hints_taken_at.append(self.state.step)
-        method.take_hints(self.state, None if stated is None else stated.to(device))
-        self.inputs, self.method = inputs, method
-        self.problem = replace(self.problem, hints=stated)
+        problem = self.task.build(inputs)
+        method = with_hints(self.method, problem)
+        device = str(self.state.problem.observations.device)
+        taken_at = self.state.step
+        if method is None or starts_again(self.method):
+            method = method or self.method
+            self.state = method.start(problem.to(device), device=device, seed=self.seed)
+        else:
+            method.take_hints(self.state, None if problem.hints is None else problem.hints.to(device))
+        self.hints_taken_at.append(taken_at)
+        self.inputs, self.method, self.problem = inputs, method, problem
 
     def _take(self, hints: NewHints | None, steps: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Take hints that have come; those that cannot be used are said, and the run goes on as before."""

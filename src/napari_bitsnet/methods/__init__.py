@@ -23,7 +23,8 @@ class Method(Protocol[S]):
     """A way to solve a `Problem`.
 
     One that looks at hints also has ``take_hints(state, hints: Tensor | None) -> None``: go on with other ones, (K, 1,
-    H, W) on the device, or with none. For those without, shares are given to the named source afterwards (`Obeying`).
+    H, W) on the device, or with none. For those without, shares are given to the named source afterwards (`Obeying`); one
+    that has ``reads_hints = True`` is started again first, and so is one whose sources are no shares.
 
     Building one (``METHODS.get(name)(config)``), its presets and `supports` load no torch; torch is imported
     inside `start`, `advance` and `answer`.

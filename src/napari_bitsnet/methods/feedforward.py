@@ -80,6 +80,7 @@ class Feedforward:
         "best": FeedforwardConfig(views=4),
     }
     full_resolution: ClassVar[bool] = True
+    reads_hints: ClassVar[bool] = True
 
     def __init__(self, config: FeedforwardConfig | None = None) -> None:
         self.config = config or FeedforwardConfig()

@@ -73,6 +73,13 @@ class Obeying:
         return {**answer, "sources": give_marked(answer["sources"], hints.to(answer["sources"]))}
 
 
+def starts_again(method: Method[Any]) -> bool:
+    """Whether a method without ``take_hints`` looks at the problem's hints, so that other ones need a new start."""
+    while hasattr(method, "method"):  # the one that is wrapped
+        method = method.method
+    return bool(getattr(method, "reads_hints", False))
+
+
 def with_hints(method: Method[Any], problem: Problem) -> Any:
     """Return a method that looks at hints: itself, or wrapped; None where marks say nothing about shares."""
     if hasattr(method, "take_hints"):
