@@ -19,6 +19,8 @@ MARKS = 1500
 """Most pixels of a scribble that are compared with."""
 ROWS = 16384
 """Pixels compared with them at a time: bounds the memory."""
+NECK = 3
+"""Parts of the foreground hang together where they are joined by so many pixels."""
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
@@ -153,14 +155,17 @@ def _pair(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
 
 
 def attached(chance: Tensor, hints: Tensor) -> Tensor:
-    """Keep of the foreground (H, W) the parts that hang together with one of its marks."""
+    """Keep of the foreground (H, W) the parts that hang together with one of its marks, by more than a pixel or two."""
     import numpy as np
-    from scipy.ndimage import label
+    from scipy.ndimage import binary_dilation, binary_opening, label
 
-    parts, _ = label((chance > 0.5).cpu().numpy())  # by their sides, not their corners
+    found = (chance > 0.5).cpu().numpy()
     marks = (hints[0, 0] > 0).cpu().numpy()
+    square = np.ones((NECK, NECK), bool)
+    parts, _ = label(binary_opening(found, square) | (marks & found))  # by their sides, not their corners
     kept = np.isin(parts, np.unique(parts[marks & (parts > 0)]))
-    return torch.where(torch.from_numpy(kept).to(chance.device), chance, chance.clamp(max=0.49))
+    kept = binary_dilation(kept, square) & found
+    return torch.where(torch.from_numpy(kept).to(chance.device), chance, torch.minimum(chance, 1 - chance))
 
 
 def automatic_hints(image: Tensor, *, certain: float = 0.06) -> Tensor:

@@ -126,9 +126,7 @@ def _membrane(total: Tensor, weight: Tensor, sweeps: int) -> Tensor:
     if not bool(hole.any()) or min(height, width) < 2:
         mean = total.sum(dim=(-2, -1), keepdim=True) / weight.sum().clamp_min(1e-6)
         return torch.where(hole, mean, here)
-    values, weights = (
-        F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in (total, weight)
-    )
+    values, weights = (F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in (total, weight))
     coarse = _membrane(values, weights, sweeps)
     filled = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
     filled = torch.where(hole, filled, here)
