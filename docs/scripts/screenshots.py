@@ -115,6 +115,7 @@ def one_image(folder: Path, suffix: str, iterations: int) -> None:
     hints = scene.viewer.layers["Photographs hints"]
     hints.data = draw_scribbles(truths, 24, seed=0).astype(np.uint8)
     hints.mode = "pan_zoom"
+    scene.dock.method.method.choose("sparse_gradients")
     scene.run()
     scene.dock.view.side_by_side.value = True
     scene.shoot("tutorial-separate")
