@@ -76,17 +76,18 @@ def test_inputs_are_written_as_they_are(tmp_path):
             np.testing.assert_array_equal(tifffile.imread(path), guide)
 
 
-def test_demo_takes_its_cases_apart(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(demo_module, "BLIND_SECONDS", 0.5)
+def test_demo_takes_its_cases_apart(call, tmp_path):
     code, text = call("demo", "-o", tmp_path, "--size", 128, "--device", "cpu", "-q")
     assert code == SUCCESS, text
     assert "null: best empty answer" in text
     assert "ceiling" in text
+    assert "Nulls separate nothing" in text
+    assert "warning: too_hard: Hardly told apart" in text
     assert (tmp_path / "scores.md").read_text() in text
     assert np.asarray(Image.open(tmp_path / "demo.png")).shape[0] > 1000
     names = {p.name for p in tmp_path.iterdir()}
-    assert {f"{key}_run.json" for key in ("panel", "two_mixtures", "blind")} <= names
-    assert {f"{key}_source_{k}.tif" for key in ("panel", "two_mixtures", "blind") for k in (1, 2)} <= names
+    assert {f"{key}_run.json" for key in ("panel", "two_mixtures", "blind", "too_hard")} <= names
+    assert {f"{key}_source_{k}.tif" for key in ("panel", "two_mixtures", "blind", "too_hard") for k in (1, 2)} <= names
 
 
 def test_what_the_demo_wrote_can_be_repeated(call, tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ EXPLAINED = {
     "unexplained": "What no guide explains: look here for earlier designs, and for what went wrong.",
     "uncertainty": "Half width of the 90 % interval of the sources, but for a constant.",
     "phantoms": "Where edges of the sources cancel in the mixture: 0 none, 1 as much as it shows.",
+    "confidence": "The part of the local contrast that trained networks tell apart: 0 none, 1 all.",
     "residual": "The mixture minus the sum of the sources.",
 }
 

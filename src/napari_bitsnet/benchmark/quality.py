@@ -81,6 +81,8 @@ def measure(
                 result, seconds, mib = outcome
                 row |= score_row(case, case.answer(result))
                 row |= {"seconds": seconds, "peak_mib": mib, "warned": bool(result.warnings)}
+                if "confidence" in result.outputs:
+                    row["confidence"] = float(np.nanmean(result.outputs["confidence"]))
                 _append(rows_file, row)
                 yield row, case, result
 

@@ -51,6 +51,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
     from napari_bitsnet.api.saving import atomically
     from napari_bitsnet.benchmark.demo import (
         ENOUGH,
+        WORDS,
         demo_cases,
         draw_outcomes,
         judge,
@@ -69,7 +70,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
             outcomes.append(outcome)
             if interrupt.requested:
                 break
-    table = score_table(outcomes)
+    table = f"{score_table(outcomes)}\n{WORDS}"
     with atomically(folder / "scores.md") as path:
         path.write_text(table, encoding="utf-8")
     with atomically(folder / "demo.png") as path:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.images import Scaling, restore
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.methods.feedforward import weights_available
 from napari_bitsnet.tasks import TASKS, Input, Inputs
 from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+DOUBTFUL = 0.25
+"""Mean confidence of the trained networks below which a result is called doubtful; see the model card."""
 
 
 class SeparateConfig(SharesConfig):
@@ -43,7 +51,9 @@ class Separate:
         return Traits(n_sources=self.config.n_sources, has_hints=has_hints)
 
     def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`: the closed form where there are hints, which networks do not beat."""
+        """See `Task.default_method`: the trained networks for two sources, which untrained ones do not beat."""
+        if traits.n_sources == 2 and weights_available():
+            return "feedforward"
         return "sparse_gradients" if traits.has_hints else "bitsnet"
 
     def build(self, inputs: Inputs) -> Problem:
@@ -51,5 +61,16 @@ class Separate:
         return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
 
     def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
-        """See `Task.outputs`: ``source_1`` …, ``residual``."""
-        return shares_outputs(problem, answer["sources"], inputs, self.config)
+        """See `Task.outputs`: ``source_1`` …, ``residual``; from trained networks ``confidence`` in [0, 1] too."""
+        outputs = shares_outputs(problem, answer["sources"], inputs, self.config)
+        if "confidence" in answer:
+            outputs["confidence"] = restore(answer["confidence"], Scaling(), valid=problem.valid)[0]
+            mean = float(np.nanmean(outputs["confidence"]))
+            if mean < DOUBTFUL:
+                warnings.warn(
+                    f"Hardly told apart: the confidence is {mean:.2f} on average (0 to 1), and little is right where it is "
+                    "low. What helps: hints (scribbles that say which edge is whose), a guide, or a second mixture.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return outputs

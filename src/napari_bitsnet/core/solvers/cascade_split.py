@@ -61,7 +61,8 @@ def cascade_split(
     -----
     Confidence is the local energy of the contrast of d over that of I: the part of the mixture's contrast that is
     told apart. Networks trained on squared errors say little where they know little, and mirror images that
-    disagree cancel, so both lower it. It is 1 where one share holds all contrast.
+    disagree cancel, so both lower it. It is 1 where one share holds all contrast, and scaled by the correlation of what the
+    network says of the whole with what it says after closer looks.
     """
     sizes = [SEEN_SIZE, *LOOKS[: 0 if levels else looks]]
     seen_size = max(sizes[-1], COARSE_SIZE * 2**levels)
@@ -72,13 +73,13 @@ def cascade_split(
 
     mirrors = MIRRORS[:views]
     members = torch.stack([network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m) for m in mirrors])
-    difference = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
+    difference = whole = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
     for size in sizes[1:]:
         difference = look_closer(network, reduce_image(seen, size), reduce_hints(scribbles, size), difference)
     size = difference.shape[-1]
     guide, marks = reduce_image(seen, size), reduce_hints(scribbles, size)
     difference = difference * hint_sign(guide, difference, marks)
-    confidence = _confidence(guide, difference)
+    confidence = _confidence(guide, difference) * _agreement(whole, difference)
 
     if anchor is not None:
         difference = anchored_sparse(guide, difference, marks=marks, anchor=anchor)
@@ -134,6 +135,15 @@ def guided_upsample(image: Tensor, guide: Tensor, full_guide: Tensor) -> Tensor:
         F.interpolate(b, size, mode="bilinear", align_corners=False),
         full_guide,
     )
+
+
+def _agreement(whole: Tensor, closer: Tensor) -> Tensor:
+    """Correlation, without its sign, of d (1, 3, S, S) before and after closer looks."""
+    before, after = (
+        x - x.mean(dim=(2, 3), keepdim=True) for x in (whole, reduce_image(closer, whole.shape[-1]))
+    )
+    lengths = before.square().sum().sqrt() * after.square().sum().sqrt()
+    return (before * after).sum().abs() / lengths.clamp_min(1e-12)
 
 
 def _confidence(image: Tensor, difference: Tensor) -> Tensor:
