@@ -65,7 +65,7 @@ def test_only_this_package_s_warnings_are_collected():
 def test_of_large_images_bands_are_looked_at(monkeypatch):
     image = np.arange(1000.0)[:, None] + np.zeros((1000, 32))
     assert bands(image) is image
-    monkeypatch.setattr("napari_bitsnet.api.notices.LOOKED_AT", 8 * 64 * 32)
+    monkeypatch.setattr("napari_bitsnet.api.notices.LOOKED_AT", 32 * 16 * 32)
     seen = bands(image)
     assert seen.shape == (512, 32)
     assert (seen.min(), seen.max()) == (0, 999)

@@ -14,7 +14,7 @@ from napari_bitsnet.core.metrics import copy_fraction
 from napari_bitsnet.core.problem import Traits
 
 PACKAGE = str(Path(__file__).parents[1])
-LOOKED_AT, BAND = 2**22, 64
+LOOKED_AT, BAND = 2**20, 16
 """Pixels of a large image that are looked at, in bands of so many rows."""
 UNEXPLAINED_LIMIT = 0.1
 """Contrast of what no guide explains, relative to the mixture's, above which it is said where it went."""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+AT_ONCE = 2**20
+"""Pixels that are held in float64 at a time."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """What `restore` needs to undo `normalise`.
@@ -214,12 +218,18 @@ def restore(tensor: Tensor, scaling: Scaling, *, share_of: int = 1, valid: Tenso
     layout = (n, height, width, channels) if scaling.has_channels else (n, height, width)
     images = np.empty(layout, dtype=np.float32)
     missing = None if valid is None else ~valid[0, 0].cpu().numpy()
+    step = max(1, AT_ONCE // width)
     for k in range(n):
-        for c in range(channels):  # one at a time, as in `normalise`
-            values = tensor[k, c].detach().cpu().numpy().astype(np.float64)
-            values *= scaling.span
-            values += scaling.lo / share_of
-            if missing is not None:
-                values[missing] = np.nan
-            images[(k, ..., c) if scaling.has_channels else k] = values
+        for c in range(channels):
+            target = images[k, ..., c] if scaling.has_channels else images[k]
+            for top in range(
+                0, height, step
+            ):  # few rows at a time: float64 of a large image would fill the memory
+                rows = slice(top, top + step)
+                values = tensor[k, c, rows].detach().cpu().numpy().astype(np.float64)
+                values *= scaling.span
+                values += scaling.lo / share_of
+                if missing is not None:
+                    values[missing[rows]] = np.nan
+                target[rows] = values
     return images
