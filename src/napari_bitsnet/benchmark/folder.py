@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.benchmark.builtin import NOISE, WEIGHTS
 from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
 from napari_bitsnet.benchmark.damage import damage_folder_cases
-from napari_bitsnet.benchmark.scribbles import draw_scribbles
+from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.photographs import fit
 from napari_bitsnet.data.synthetic import other_contrast
 
