@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_bitsnet.data.datasets import load_images, pack, reserved_photos
+from napari_bitsnet.data.datasets import image_names, load_images, pack, read_images, reserved_photos
 
 
 @pytest.fixture
@@ -70,3 +70,17 @@ def test_nothing_to_read(tmp_path: Path):
         load_images(tmp_path, short_side=10)
     with pytest.raises(ValueError, match="Expected at least one image, got none"):
         pack(iter([]))
+
+
+def test_reading_tells_how_far_it_is(folder: Path):
+    assert image_names(folder) == ["a.png", "b.png", "deeper/c.png"]
+    assert list(read_images(folder, short_side=10)) == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("contents", [b"", b"no picture", b"cut off"])
+def test_a_damaged_image_is_named(folder: Path, contents: bytes):
+    if contents == b"cut off":
+        contents = (folder / "b.png").read_bytes()[:900]
+    (folder / "b.png").write_bytes(contents)
+    with pytest.raises(ValueError, match=r"Expected an image, got b\.png in .*, which cannot be read"):
+        load_images(folder, short_side=10)
