@@ -16,14 +16,20 @@ from napari_bitsnet.widgets.worker import Message
 
 
 class RunBar(Container):
-    """Buttons and progress; what they do is decided by who listens."""
+    """Buttons and progress; what they do is decided by who listens.
+
+    Parameters
+    ----------
+    curve : Sparkline, optional
+        For the loss; default a logarithmic one.
+    """
 
     run_pressed = Signal()
     stop_pressed = Signal()
     discard_pressed = Signal()
     continue_pressed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, curve: Sparkline | None = None) -> None:
         self.run = PushButton(text="Run", tooltip=tooltip("Separate the image (Ctrl+Enter)."))
         self.stop = PushButton(text="Stop && keep", tooltip=tooltip("End the run and keep the best so far."))
         self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
@@ -33,7 +39,7 @@ class RunBar(Container):
         self.live = CheckBox(
             text="Live", value=True, tooltip=tooltip("Show the sources while they come apart.")
         )
-        self._curve = Sparkline()
+        self._curve = Sparkline() if curve is None else curve
         self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
         self.run.native.setStyleSheet("font-weight: bold;")
         self._progress = plain([self._bar, self.live], layout="horizontal")

@@ -15,13 +15,20 @@ HEIGHT = 28
 
 
 class Sparkline(QWidget):
-    """A curve of positive numbers on a logarithmic scale, in the colour of the text."""
+    """A curve in the colour of the text.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    logarithmic : bool
+        Whether the scale is; numbers that are not positive are then left out.
+    """
+
+    def __init__(self, *, logarithmic: bool = True) -> None:
         super().__init__()
+        self._logarithmic = logarithmic
         self._points: list[tuple[int, float]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("Loss so far, logarithmic")
+        self.setToolTip("Loss so far, logarithmic" if logarithmic else "Loss so far")
 
     def sizeHint(self) -> QSize:
         """As wide as there is room, and low."""
@@ -38,8 +45,8 @@ class Sparkline(QWidget):
         self.update()
 
     def add(self, step: int, loss: float) -> None:
-        """Add a point; what is not positive and finite is left out."""
-        if not (math.isfinite(loss) and loss > 0):
+        """Add a point; what is not finite (and positive, on a logarithmic scale) is left out."""
+        if not math.isfinite(loss) or (self._logarithmic and loss <= 0):
             return
         self._points.append((step, loss))
         if len(self._points) > MOST:
@@ -51,13 +58,13 @@ class Sparkline(QWidget):
         if len(self._points) < 2:
             return
         steps = [step for step, _ in self._points]
-        logs = [math.log(loss) for _, loss in self._points]
-        span, height = (max(steps) - min(steps)) or 1, (max(logs) - min(logs)) or 1.0
+        heights = [math.log(loss) if self._logarithmic else loss for _, loss in self._points]
+        span, height = (max(steps) - min(steps)) or 1, (max(heights) - min(heights)) or 1.0
         width, drop = self.width() - 4, self.height() - 4
         curve = QPolygonF(
             [
-                QPointF(2 + width * (step - min(steps)) / span, 2 + drop * (max(logs) - log) / height)
-                for step, log in zip(steps, logs, strict=True)
+                QPointF(2 + width * (step - min(steps)) / span, 2 + drop * (max(heights) - value) / height)
+                for step, value in zip(steps, heights, strict=True)
             ]
         )
         painter = QPainter(self)

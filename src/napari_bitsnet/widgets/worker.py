@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,8 +132,12 @@ class Controls:
 
 Messages = Generator[Message, None, "Result | None"]
 
+R = TypeVar("R")
 
-def guarded(function: Callable[..., Messages]) -> Callable[..., Messages]:
+
+def guarded(
+    function: Callable[..., Generator[Message, None, R]],
+) -> Callable[..., Generator[Message, None, R]]:
     """Turn every error of a generator function into `SeparationFailed`, raised outside the except block.
 
     So the error carries no traceback whose frames would keep tensors alive for the rest of the session;
@@ -141,7 +145,7 @@ def guarded(function: Callable[..., Messages]) -> Callable[..., Messages]:
     """
 
     @wraps(function)
-    def inner(*args: Any, **kwargs: Any) -> Messages:
+    def inner(*args: Any, **kwargs: Any) -> Generator[Message, None, R]:
         try:
             return (yield from function(*args, **kwargs))
         except Exception as error:
