@@ -204,3 +204,19 @@ def test_the_shipped_weights_separate_photographs():
         found, true = (x.permute(0, 2, 3, 1).numpy() for x in (method.answer(state)["sources"], shares))
         gains.append(score(found, true, true.sum(axis=0), lo=0, hi=1)["mean_gain_offset_free"])
     assert sum(gains) / len(gains) > 0.5
+
+
+def test_sources_keep_the_order_of_the_slice_before(weights: Path):
+    problem = Problem(_mixture(3, 40, 40))
+    method = Feedforward(FeedforwardConfig(weights=weights))
+    alone = method.start(problem, device="cpu", seed=0)
+    list(method.advance(alone))
+    for order in ([0, 1], [1, 0]):
+        earlier = method.start(problem, device="cpu", seed=0)
+        earlier.sources = alone.sources[order]
+        state = method.start_after(problem, earlier, device="cpu", seed=0)
+        list(method.advance(state))
+        assert torch.equal(state.sources, alone.sources[order])
+    other = method.start(Problem(_mixture(3, 32, 40)), device="cpu", seed=0)
+    list(method.advance(other))
+    assert method.start_after(problem, other, device="cpu", seed=0).before is None

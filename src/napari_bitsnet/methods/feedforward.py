@@ -57,9 +57,12 @@ def weights_available() -> bool:
 
 @dataclass(kw_only=True)
 class FeedforwardState(State):
-    """The networks and, once they have run, the shares (K, C, H, W) and how far to trust them (1, 1, H, W)."""
+    """The networks, the shares of the slice before and, once they have run, this one's (K, C, H, W) and how far to trust them
+    (1, 1, H, W).
+    """
 
     network: Cascade
+    before: Tensor | None = None
     sources: Tensor | None = None
     confidence: Tensor | None = None
 
@@ -114,6 +117,16 @@ class Feedforward:
         network = load_network(self.config.weights).to(device)
         return FeedforwardState(problem=problem, network=network)
 
+    def start_after(
+        self, problem: Problem, previous: FeedforwardState, *, device: str, seed: int
+    ) -> FeedforwardState:
+        """See `WarmStart.start_after`: the sources keep the order that they have in the slice before."""
+        state = self.start(problem, device=device, seed=seed)
+        earlier = previous.sources
+        if earlier is not None and earlier.shape[1:] == state.problem.observations.shape[1:]:
+            state.before = earlier.to(device)
+        return state
+
     def advance(self, state: FeedforwardState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration."""
         import torch
@@ -121,7 +134,8 @@ class Feedforward:
         if state.step:
             return
         with torch.no_grad():
-            state.sources, state.confidence = self._separate(state.network, state.problem)
+            shares, state.confidence = self._separate(state.network, state.problem)
+            state.sources = shares if state.before is None else _in_order(shares, state.before)
         state.step = 1
         yield {"doubt": 1 - state.confidence.mean()}
 
@@ -194,6 +208,18 @@ def load_network(path: Path | None = None) -> Cascade:
     if unknown or set(absent) - expected:
         raise ValueError(f"Expected weights of the networks that {path} describes, got others.")
     return network
+
+
+def _in_order(shares: Tensor, before: Tensor) -> Tensor:
+    """Return the shares in the order that is nearest to that of the slice before, by their contrast."""
+    from itertools import permutations
+
+    def contrast(images: Tensor) -> Tensor:
+        return images - images.mean(dim=(2, 3), keepdim=True)
+
+    now, then = contrast(shares), contrast(before)
+    orders = [list(order) for order in permutations(range(len(shares)))]
+    return shares[max(orders, key=lambda order: float((now[order] * then).sum()))]
 
 
 def _edges(share: Tensor) -> float:
