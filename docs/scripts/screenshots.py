@@ -26,6 +26,8 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_bitsnet.core.hints import draw_scribbles
+from napari_bitsnet.data.photographs import photograph
+from napari_bitsnet.methods.feedforward import shipped_weights
 
 SIZE = (1366, 768)
 
@@ -43,24 +45,27 @@ def pump(seconds: float = 0.5, until: Callable[[], bool] = lambda: True, limit: 
 
 
 class Scene:
-    """A viewer with a sample and the dock.
+    """A viewer with a sample and a dock.
 
     Parameters
     ----------
     sample : str
-        Key of the sample.
+        Key of the sample; none if empty.
     folder : Path
         Where pictures go.
     suffix : str
         At the end of their names.
+    widget : str, optional
+        Name of the dock, if it is not the one that separates.
     """
 
-    def __init__(self, sample: str, folder: Path, suffix: str = "") -> None:
+    def __init__(self, sample: str, folder: Path, suffix: str = "", widget: str | None = None) -> None:
         self.folder, self.suffix = folder, suffix
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(*SIZE)
-        self.viewer.open_sample("napari-bitsnet", sample)
-        _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-bitsnet")
+        if sample:
+            self.viewer.open_sample("napari-bitsnet", sample)
+        _, self.dock = self.viewer.window.add_plugin_dock_widget("napari-bitsnet", widget)
         pump(until=lambda: "Looking" not in self.dock.device.line)
 
     def run(self) -> Any:
@@ -168,12 +173,33 @@ def areas(folder: Path, suffix: str, iterations: int) -> None:
     scene.close()
 
 
+def training(folder: Path, suffix: str, iterations: int) -> None:
+    """The package's networks, trained on with parts of the bundled photographs."""
+    images = Path(tempfile.mkdtemp()) / "photographs"
+    images.mkdir()
+    for seed in range(80):
+        pixels = (255 * np.clip(photograph(seed, 256), 0, 1)).astype(np.uint8)
+        Image.fromarray(pixels).save(images / f"{seed}.png")
+    scene = Scene("", folder, suffix, "Train networks…")
+    scene.dock.sources.add([images])
+    scene.dock.output.value = images.with_name("mine.safetensors")
+    quick = {"steps": 60, "batch": 8, "validate_every": 10, "validation_pairs": 16, "rate": 2e-4, "fine_share": 0}
+    scene.dock.config = scene.dock.config.updated({**quick, "weights": shipped_weights()})
+    run: Any = scene.dock.train()
+    pump(until=lambda: run.layer is not None and len(scene.dock.bar.points) > 25)
+    scene.shoot("tutorial-training")
+    scene.dock.stop_and_keep()
+    pump(until=lambda: not scene.dock.busy)
+    scene.close()
+
+
 SCENES = {
     "panel": panel,
     "separate": one_image,
     "mixtures": mixtures,
     "registration": registration,
     "hints": areas,
+    "training": training,
 }
 
 
