@@ -14,11 +14,11 @@ import pytest
 from napari.utils import progress
 from PIL import Image
 
+from napari_bitsnet.methods.feedforward import shipped_weights
 from napari_bitsnet.widgets import training_dock, worker
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.states import RunState
 from napari_bitsnet.widgets.training_bar import TrainingBar, training_line
-from napari_bitsnet.widgets.training_request import TrainingRequest
 from napari_bitsnet.widgets.training_run import PICTURE, WIDTH, keep_all, trainings_under_way
 from napari_bitsnet.widgets.training_worker import TrainingMessage
 
@@ -88,6 +88,7 @@ def opened(make_napari_viewer_proxy):
 def fill(dock, images: Path, output: Path, **settings):
     dock.sources.add([images])
     dock.output.value = output
+    dock.shipped.value = False
     dock.config = dock.config.updated({**SETTINGS, **settings})
 
 
@@ -228,19 +229,26 @@ def test_what_cannot_be_trained_is_said_at_once(spoil, said, qtbot, images, tmp_
     assert dock.bar.run.enabled
 
 
-def test_the_last_training_is_remembered(qtbot, images, tmp_path):
-    request = TrainingRequest(
-        (images,), tmp_path / "mine.safetensors", training_dock.FeedforwardTraining(batch=7)
-    )
-    assert not request.resumes
+def test_the_last_training_is_remembered(qtbot, images, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training_dock.Training, "start", lambda self: asked.append(self.request))
     first = training_dock.TrainingDock(None)
-    first._remember(request)
+    fill(first, images, tmp_path / "mine.safetensors", batch=7)
+    first.shipped.value = True
+    first.train()
+    assert asked[0].config.weights == shipped_weights()
+    assert not asked[0].resumes
     second = training_dock.TrainingDock(None)
     for dock in (first, second):
         qtbot.addWidget(dock.native)
     assert second.sources.paths == (images,)
-    assert second.config.batch == 7
-    assert second.output.line_edit.value == str(request.output)
+    assert second.config == first.config
+    assert second.config.weights is None
+    assert second.output.line_edit.value == str(asked[0].output)
+    assert second.shipped.value
+    second.shipped.value = False
+    second.train()
+    assert asked[1].config.weights is None
 
 
 def test_sources_are_added_and_removed(qtbot, tmp_path):

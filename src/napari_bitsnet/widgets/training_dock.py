@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import Container
+from magicgui.widgets import CheckBox, Container
 from napari.utils.notifications import show_error, show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea
 
+from napari_bitsnet.methods.feedforward import shipped_weights, weights_available
 from napari_bitsnet.training.settings import FeedforwardTraining
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.fields import PathEdit, tooltip
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 PAGE = "tutorials/training.md"
 
-FIRST = ("hours", "steps", "validate_every", "weights")
+FIRST = ("hours", "steps", "validate_every")
 """Settings that are always shown; the others are folded away."""
 
 FILE = "training"
@@ -67,9 +68,18 @@ class TrainingDock(Container):
         self.output = PathEdit(
             mode=FileDialogMode.OPTIONAL_FILE,
             filter=f"*{SUFFIX}",
-            label="Weights",
+            label="Write to",
             tooltip=tooltip(
-                f"File to write, {SUFFIX}; checkpoints and pictures go to a folder of the same name."
+                f"File for the weights, {SUFFIX}; checkpoints and pictures go to a folder of the same name."
+            ),
+        )
+        self.shipped = CheckBox(
+            text="Begin with the package's networks",
+            value=weights_available(),
+            enabled=weights_available(),
+            tooltip=tooltip(
+                "They know photographs already; without the tick training begins from nothing, unless other "
+                "weights are named below."
             ),
         )
         config = FeedforwardTraining(validate_every=100)  # more often than on the command line: someone looks
@@ -122,11 +132,14 @@ class TrainingDock(Container):
         self.notice.clear_message()
         try:
             output = Path(str(self.output.line_edit.value).strip()).expanduser()
-            request = TrainingRequest(self.sources.paths, output, self.config, self.device.value)
+            config = self.config
+            if self.shipped.value and config.weights is None:
+                config = config.updated({"weights": shipped_weights()})
+            request = TrainingRequest(self.sources.paths, output, config, self.device.value)
         except ValueError as error:
             self._complain(str(error))
             return None
-        self._remember(request)
+        self._remember(request, self.config)
         if request.resumes:
             self.notice.say("info", f"Goes on from the training in {request.folder}.")
         training = self.training = Training(self._viewer, request)
@@ -188,17 +201,17 @@ class TrainingDock(Container):
         elif self.training is not None and self.busy:
             self.training.let_go()
 
-    def _remember(self, request: TrainingRequest) -> None:
-        paths = {"sources": list(map(str, request.sources)), "output": str(request.output)}
-        remember(
-            FILE, {**paths, "settings": request.config.model_dump(mode="json"), "device": request.device}
-        )
+    def _remember(self, request: TrainingRequest, config: FeedforwardTraining) -> None:
+        what: dict[str, Any] = {"sources": list(map(str, request.sources)), "output": str(request.output)}
+        what |= {"shipped": self.shipped.value, "settings": config.model_dump(mode="json")}
+        remember(FILE, {**what, "device": request.device})
 
     def _recall(self) -> None:
         """Fill in the last training, so that it can go on; what no longer fits is left out."""
         last = recall(FILE)
         self.sources.add(last.get("sources", []))
         self.output.value = last.get("output", "")
+        self.shipped.value = last.get("shipped", self.shipped.value) and weights_available()
         try:
             self.config = self.config.updated(last.get("settings", {}))
         except ValueError:
@@ -211,7 +224,10 @@ class TrainingDock(Container):
         )
         title = plain([head, help_button(PAGE)], layout="horizontal")
         more = Section("More settings", self._rest, page=PAGE)
-        form = plain([title, self.sources, labelled(self.output), self._first, more, self.device], spacing=6)
+        form = plain(
+            [title, self.sources, labelled(self.output), self._first, self.shipped, more, self.device],
+            spacing=6,
+        )
         form.native.layout().addStretch()
         area = QScrollArea()
         area.setWidgetResizable(True)
