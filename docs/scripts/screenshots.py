@@ -27,7 +27,6 @@ from qtpy.QtWidgets import QApplication
 
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.photographs import photograph
-from napari_bitsnet.methods.feedforward import shipped_weights
 
 SIZE = (1366, 768)
 
@@ -183,8 +182,15 @@ def training(folder: Path, suffix: str, iterations: int) -> None:
     scene = Scene("", folder, suffix, "Train networks…")
     scene.dock.sources.add([images])
     scene.dock.output.value = images.with_name("mine.safetensors")
-    quick = {"steps": 60, "batch": 8, "validate_every": 10, "validation_pairs": 16, "rate": 2e-4, "fine_share": 0}
-    scene.dock.config = scene.dock.config.updated({**quick, "weights": shipped_weights()})
+    quick = {
+        "steps": 60,
+        "batch": 8,
+        "validate_every": 10,
+        "validation_pairs": 16,
+        "rate": 2e-4,
+        "fine_share": 0,
+    }
+    scene.dock.config = scene.dock.config.updated(quick)
     run: Any = scene.dock.train()
     pump(until=lambda: run.layer is not None and len(scene.dock.bar.points) > 25)
     scene.shoot("tutorial-training")
