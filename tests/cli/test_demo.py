@@ -87,7 +87,9 @@ def test_demo_takes_its_cases_apart(call, tmp_path):
     assert np.asarray(Image.open(tmp_path / "demo.png")).shape[0] > 1000
     names = {p.name for p in tmp_path.iterdir()}
     assert {f"{key}_run.json" for key in ("panel", "two_mixtures", "blind", "too_hard")} <= names
-    assert {f"{key}_source_{k}.tif" for key in ("panel", "two_mixtures", "blind", "too_hard") for k in (1, 2)} <= names
+    assert {
+        f"{key}_source_{k}.tif" for key in ("panel", "two_mixtures", "blind", "too_hard") for k in (1, 2)
+    } <= names
 
 
 def test_what_the_demo_wrote_can_be_repeated(call, tmp_path, monkeypatch):
