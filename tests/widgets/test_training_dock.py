@@ -45,7 +45,7 @@ def _all_trainings_end(qtbot):
     yield
     for training in trainings_under_way():
         training.let_go()
-    qtbot.waitUntil(lambda: not trainings_under_way(), timeout=20_000)
+    qtbot.waitUntil(lambda: not trainings_under_way(), timeout=60_000)
     assert not progress._all_instances
     assert not any(lock.locked() for lock in worker._LOCKS.values())
 
@@ -93,7 +93,7 @@ def fill(dock, images: Path, output: Path, **settings):
 
 
 def wait(qtbot, condition):
-    qtbot.waitUntil(condition, timeout=20_000)
+    qtbot.waitUntil(condition, timeout=60_000)
 
 
 def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbot):
@@ -174,6 +174,38 @@ def test_closing_the_dock_stops_and_keeps(opened, small, images, tmp_path, qtbot
     wait(qtbot, lambda: not training.states.busy)
     assert output.is_file()
     keep_all()  # nothing is under way
+
+
+def test_stopped_while_it_waits_for_the_device(qtbot, images, tmp_path):
+    """Cancel in the activity dock is Stop & keep."""
+    other = worker.Turn("cpu")
+    assert other.take(timeout=1)
+    dock = training_dock.TrainingDock(None)
+    qtbot.addWidget(dock.native)
+    fill(dock, images, tmp_path / "mine.safetensors")
+    training = dock.train()
+    wait(qtbot, lambda: "Waiting" in dock.bar.line)
+    training._activity._bar.cancel()
+    wait(qtbot, lambda: not dock.busy)
+    assert dock.bar.line == "Stopped before the first step."
+    assert dock.notice.text == ""
+    other.give_back()
+
+
+def test_an_error_on_the_device_is_told_and_ends_it(qtbot, images, tmp_path, monkeypatch):
+    from napari_bitsnet.training import feedforward
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("CUDA out of memory")
+        yield
+
+    monkeypatch.setattr(feedforward, "train_feedforward", fail)
+    dock = training_dock.TrainingDock(None)
+    qtbot.addWidget(dock.native)
+    fill(dock, images, tmp_path / "mine.safetensors")
+    dock.train()
+    wait(qtbot, lambda: not dock.busy)
+    assert dock.notice.text == "Out of memory: CUDA out of memory. Try a smaller batch."
 
 
 def no_source(dock, images, tmp_path):

@@ -159,8 +159,10 @@ class TrainingDock(Container):
         self.notice.clear_message()
         if isinstance(outcome, SeparationFailed):
             self.bar.show_end("")
-            advice = " Try a smaller batch." if outcome.kind == "memory" else ""
-            self._complain(outcome.message + advice)
+            text = outcome.message
+            if outcome.kind == "memory":
+                text = f"{text.rstrip('.')}. Try a smaller batch."
+            self._complain(text)
         elif outcome is None or outcome.last is None:
             self.bar.show_end(
                 "" if outcome is None or not outcome.stopped else "Stopped before the first step."
