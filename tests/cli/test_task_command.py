@@ -187,6 +187,30 @@ def test_another_run_is_not_taken_for_this_one(toy, call, scan, tmp_path):
     assert (sources(tmp_path) != before).any()
 
 
+def test_changed_files_are_noticed(toy, call, scan, tmp_path):
+    arguments = ("separate", scan, "-o", tmp_path / "a", *TOY)
+    call(*arguments)
+    tifffile.imwrite(scan, tifffile.imread(scan)[::-1].copy())
+    code, text = call(*arguments)
+    assert code == FAILURE
+    assert "with other contents of its input files: choose another folder" in text
+    code, text = call("separate", "-o", tmp_path / "b", "--settings", tmp_path / "a/scan_run.json", "-q")
+    assert code == SUCCESS
+    assert f"warning: {scan} is not what it was in the recorded run" in text
+
+
+def test_files_of_a_record_belong_to_its_own_image(toy, call, scan, tmp_path):
+    marks = tmp_path / "marks.tif"
+    tifffile.imwrite(
+        marks, np.eye(len(tifffile.imread(scan)), tifffile.imread(scan).shape[1], dtype=np.uint8)
+    )
+    call("separate", scan, "-o", tmp_path / "a", *TOY, "--hints", marks)
+    again = ("--settings", tmp_path / "a/scan_run.json", "-q")
+    text = call("separate", scan, "-o", tmp_path / "b", *again)[1]
+    assert "warning: the record's hints are left out, because IN is named: give --hints" in text
+    assert "left out" not in call("separate", scan, "-o", tmp_path / "c", *again, "--hints", marks)[1]
+
+
 def test_names_that_would_collide(toy, call, scan, tmp_path):
     (tmp_path / "b").mkdir()
     tifffile.imwrite(tmp_path / "b/scan.tif", tifffile.imread(scan))

@@ -101,8 +101,11 @@ class Batch:
         if self.settings.axes is None:  # then they are the file's
             before["axes"] = None
         differing = sorted(name for name in now if before.get(name) != now[name])
-        if record.get("inputs") != job.record:
+        inputs = record.get("inputs") or {}
+        if {**inputs, "contents": None} != {**job.record, "contents": None}:
             differing.append("input files")
+        elif inputs.get("contents") != job.record["contents"]:
+            differing.append("contents of its input files")
         if differing:
             raise ValueError(
                 f"{self.folder} holds another run of that name, with other {', '.join(differing)}: choose another "

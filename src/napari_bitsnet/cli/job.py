@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +74,9 @@ class Job:
         name = self.mixtures[0].name
         return name[: -len(".ome.tif")] if name.lower().endswith(".ome.tif") else self.mixtures[0].stem
 
-    @property
+    @cached_property
     def record(self) -> dict[str, Any]:
-        """Absolute paths, for the record of the run."""
+        """Absolute paths and fingerprints of what they hold, for the record of the run."""
 
         def text(path: Path | None) -> str | None:
             return None if path is None else str(path.expanduser().absolute())
@@ -84,6 +86,11 @@ class Job:
             "guides": [text(path) for path in self.guides],
             "hints": text(self.hints),
             "mask": text(self.mask),
+            "contents": {
+                str(text(path)): fingerprint(path)
+                for path in (*self.mixtures, *self.guides, self.hints, self.mask)
+                if path is not None
+            },
         }
 
     def read(self) -> Images:
@@ -107,6 +114,15 @@ class Job:
             mixtures[0].calibration,
             notices,
         )
+
+
+def fingerprint(path: Path) -> str | None:
+    """Beginning of a file's SHA-256, so that a changed file is not taken for the same; None if it cannot be read."""
+    try:
+        with path.expanduser().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError:
+        return None
 
 
 def labels(file: ImageFile) -> NDArray:

@@ -15,7 +15,7 @@ from napari_bitsnet.api.run import make_method, make_task
 from napari_bitsnet.api.saving import Depth, TiffKind, check_writable
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
-from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.job import Job, fingerprint
 from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.methods import METHODS
@@ -107,9 +107,13 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
     if not files and not recorded.get("mixture"):
         raise ValueError("Expected at least one input file, got none: name it before the options.")
     if files:
+        _say_what_is_left_out(values, recorded)
         recorded = {}
     else:
         files = [Path(path) for path in recorded["mixture"]]
+        for path, before in (recorded.get("contents") or {}).items():
+            if fingerprint(Path(path)) != before:
+                typer.echo(f"warning: {path} is not what it was in the recorded run", err=True)
 
     def marks(name: str) -> Path | None:
         given = values.get(name) or recorded.get(name)
@@ -129,6 +133,15 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
         "single": asked["mixture"].least == 1,
     }
     return [Job(tuple(files), **shared)] if several else [Job((file,), **shared) for file in files]
+
+
+def _say_what_is_left_out(values: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
+    """Files of a record belong to its own image: with others named, they have to be named too."""
+    for name, option in (("guides", "guide"), ("hints", "hints"), ("mask", "mask")):
+        if recorded.get(name) and not values.get(option):
+            typer.echo(
+                f"warning: the record's {name} are left out, because IN is named: give --{option}", err=True
+            )
 
 
 def _checked(settings: RunSettings, changes: Sequence[str], job: Job) -> RunSettings:

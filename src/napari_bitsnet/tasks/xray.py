@@ -77,10 +77,16 @@ class Xray:
         Raises
         ------
         ValueError
-            Also if there is no guide, there are more than sources, or one has another aspect ratio than the
-            mixture.
+            Also if there is no guide, there are more than sources, one is the mixture itself, or one has another
+            aspect ratio than the mixture.
         """
         guides = self._one_a_source(inputs.guides)
+        for k, guide in enumerate(guides):
+            if guide is not None and np.array_equal(guide, inputs.mixture):
+                raise ValueError(
+                    f"Expected another picture than the image as guide {k + 1}, got the image itself: a guide shows one "
+                    "source alone, such as a photograph of one side."
+                )
         shape = np.shape(inputs.mixture)[:2]
         fitted = [None if g is None else fit_guide(g, shape, k + 1) for k, g in enumerate(guides)]
         return build_shares_problem(
