@@ -173,7 +173,7 @@ def areas(folder: Path, suffix: str, iterations: int) -> None:
 
 
 def training(folder: Path, suffix: str, iterations: int) -> None:
-    """The package's networks, trained on with parts of the bundled photographs."""
+    """The package's networks, trained on with images drawn like photographs."""
     images = Path(tempfile.mkdtemp()) / "photographs"
     images.mkdir()
     for seed in range(80):
@@ -192,7 +192,7 @@ def training(folder: Path, suffix: str, iterations: int) -> None:
     }
     scene.dock.config = scene.dock.config.updated(quick)
     run: Any = scene.dock.train()
-    pump(until=lambda: run.layer is not None and len(scene.dock.bar.points) > 25)
+    pump(until=lambda: run.layer is not None and len(scene.dock.bar.points) > 17)
     scene.shoot("tutorial-training")
     scene.dock.stop_and_keep()
     pump(until=lambda: not scene.dock.busy)
