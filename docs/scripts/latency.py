@@ -35,6 +35,7 @@ def main() -> None:
     viewer = napari.Viewer(show=True)
     viewer.add_image(photograph_mixture(0, arguments.size).mixtures[0], name="mixture", rgb=True)
     _, widget = viewer.window.add_plugin_dock_widget("napari-bitsnet")
+    widget.task.apply("separate", {})
     widget.method.apply(arguments.method, "balanced", {})
     wait(lambda: "Looking" in widget.device.line)
     wait(lambda: True, 1.0)
