@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import threading
 
 import pytest
 
 from napari_bitsnet.widgets.preview import SAMPLED, contrast_limits
-from napari_bitsnet.widgets.responsiveness import SWITCH, favour_viewer, treat_alike
+from napari_bitsnet.widgets.responsiveness import COURTESY, SWITCH, favour_viewer, step_back, treat_alike
 from napari_bitsnet.widgets.turns import in_turns
 
 
@@ -67,3 +69,19 @@ def test_contrast_of_large_images_is_that_of_a_sample():
     low, high = contrast_limits(large)
     assert low == pytest.approx(np.percentile(large, 0.1), abs=0.15)
     assert high == pytest.approx(np.percentile(large, 99.9), abs=0.15)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_a_thread_that_computes_steps_back_and_the_viewer_does_not():
+    seen = []
+
+    def compute() -> None:
+        step_back()
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(target=compute)
+    thread.start()
+    thread.join()
+    assert seen == [max(before, COURTESY)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari_bitsnet.widgets.responsiveness import step_back
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -146,6 +148,7 @@ def guarded(
 
     @wraps(function)
     def inner(*args: Any, **kwargs: Any) -> Generator[Message, None, R]:
+        step_back()
         try:
             return (yield from function(*args, **kwargs))
         except Exception as error:
