@@ -250,12 +250,15 @@ def test_cancel_in_the_activity_dock_is_stop_and_keep(dock, fake_run):
     assert dock.viewer.layers[SOURCES[0]].metadata["napari-bitsnet"]["stop_reason"] == "stopped"
 
 
-def test_not_separable_names_the_ways_out(undocked, fake_run):
-    fake_run.warnings = ("Not separable from this image alone: copies.",)
+@pytest.mark.parametrize(
+    "words", ["Not separable from this image alone: copies.", "Hardly told apart: the confidence is .1."]
+)
+def test_not_separable_names_the_ways_out(undocked, fake_run, words):
+    fake_run.warnings = (words,)
     undocked.widget.run()
     undocked.wait_idle()
     assert undocked.widget.notice.kind == "warning"
-    assert "Not separable" in undocked.widget.notice.text
+    assert words in undocked.widget.notice.text
     assert "Paint hints" in undocked.widget.notice.actions
     undocked.widget.notice.press("Paint hints")
     hints = undocked.viewer.layers["painting hints"]

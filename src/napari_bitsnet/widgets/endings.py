@@ -42,8 +42,8 @@ def show_ending(widget: TaskWidget, outcome: Outcome) -> None:
         return
     texts = [*(outcome.result.warnings if outcome.result is not None else ()), *outcome.remarks]
     if outcome.kind != "discarded" and texts:
-        not_separable = any(text.startswith("Not separable") for text in texts)
-        widget.notice.say("warning", " ".join(texts), _ways_out(widget) if not_separable else ())
+        alone = any(text.startswith(("Not separable", "Hardly told apart")) for text in texts)
+        widget.notice.say("warning", " ".join(texts), _ways_out(widget) if alone else ())
 
 
 def _retries(widget: TaskWidget, outcome: Outcome) -> list[Action]:
