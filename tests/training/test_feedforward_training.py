@@ -108,6 +108,19 @@ def test_the_whole_training(small_network, image_folder: Path, tmp_path: Path, m
     assert list(train_feedforward([image_folder], output, CONFIG, device="cpu")) == []  # nothing left to do
 
 
+def test_longer_training_goes_on_with_both_networks(small_network, image_folder, tmp_path, monkeypatch):
+    """The fine network's checkpoint does not bring back the coarse network of that time."""
+    monkeypatch.setattr(feedforward, "new_network", small_network)
+    output = tmp_path / "weights.safetensors"
+    list(train_feedforward([image_folder], output, CONFIG, device="cpu"))
+    before = load_network(output).coarse.state_dict()
+    longer = CONFIG.updated({"steps": 8})
+    steps = [(p.stage, p.step) for p in train_feedforward([image_folder], output, longer, device="cpu")]
+    assert steps == [("coarse", 4), ("coarse", 5), ("coarse", 6), ("fine", 2)]
+    after = load_network(output).coarse.state_dict()
+    assert not all(torch.equal(before[name], after[name]) for name in before)
+
+
 def test_stopping_early_leaves_weights(small_network, image_folder: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(feedforward, "new_network", small_network)
     output = tmp_path / "weights.safetensors"

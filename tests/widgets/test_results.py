@@ -69,6 +69,25 @@ def test_brightness_moves_between_sources_that_go_on_adding_up(undocked, fake_ru
     np.testing.assert_allclose(first.data, 0.25 * image, atol=1e-6)
 
 
+def test_the_two_sources_are_swapped_by_name(undocked, fake_run):
+    undocked.widget.run()
+    undocked.wait_idle()
+    undocked.widget.run()  # a second run: the button is there again
+    undocked.wait_idle()
+    first, second, _ = undocked.widget.separation.layers
+    names = [first.name, second.name]
+    arrays = [np.array(layer.data) for layer in (first, second)]
+    undocked.widget.brightness.swap.changed.emit(True)
+    assert [first.name, second.name] == names[::-1]
+    for layer, array, output in zip((first, second), arrays, ("source_1", "source_2"), strict=True):
+        np.testing.assert_array_equal(layer.data, array)
+        assert layer.metadata["napari-bitsnet"]["output"] == output
+    undocked.widget.brightness.sliders[0].value = 0.2  # now named after the layer that it moves
+    assert not np.array_equal(first.data, arrays[0])
+    undocked.widget.brightness.swap.changed.emit(True)
+    assert [first.name, second.name] == names
+
+
 def test_sources_that_multiply_have_no_brightness_to_move(undocked, fake_run):
     options = {"mixing": "attenuation", "output": "intensity"}
     undocked.widget.settings = undocked.widget.settings.updated({"options": options})

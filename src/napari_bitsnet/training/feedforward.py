@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import pickle
 import time
@@ -158,7 +159,11 @@ def _run_stage(stage: Stage, folder: Path, output: Path, config: FeedforwardTrai
     if stage.name == "fine":
         stage.average.trained_levels = config.fine_levels
     if checkpoint.is_file():
+        coarse = copy.deepcopy(stage.average.coarse.state_dict())
         stage.resume(checkpoint)
+        if stage.name == "fine":  # what was before it may have been trained on since
+            for network in (stage.network, stage.average):
+                network.coarse.load_state_dict(coarse)
 
     def keep() -> None:
         stage.save(checkpoint)

@@ -1,11 +1,11 @@
-"""Sliders that move brightness between the sources of a finished run."""
+"""What no method can know about the sources of a finished run: their brightness, and which one is the first."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import Container, FloatSlider
+from magicgui.widgets import Container, FloatSlider, PushButton
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.brightness import split_brightness
@@ -24,6 +24,15 @@ class BrightnessForm(Container):
         self._bases: list[NDArray] = []
         self._span = 1.0
         self._sliders: list[FloatSlider] = []
+        self._captions: list[Text] = []
+        self.swap = PushButton(
+            text="Swap the two",
+            tooltip=tooltip(
+                "Exchange the names of the two sources: which one is the first cannot be known. Each keeps its record, which "
+                "says what it was called in the run."
+            ),
+        )
+        self.swap.changed.connect(self._swap)
         super().__init__(widgets=[], labels=False)
         self.margins = (0, 0, 0, 0)
 
@@ -43,7 +52,7 @@ class BrightnessForm(Container):
         self.clear()
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in layers}
         sources = [layer for name, layer in named.items() if name.startswith("source_")]
-        self._sliders, self._layers, self._bases = [], [], []
+        self._sliders, self._captions, self._layers, self._bases = [], [], [], []
         if "residual" not in named or len(sources) < 2 or not _add_up(sources[0]):
             return
         self._layers = sources
@@ -57,7 +66,20 @@ class BrightnessForm(Container):
             slider.native.setMinimumWidth(100)
             slider.changed.connect(self._apply)
             self._sliders.append(slider)
-            self.append(labelled(slider))
+            row = labelled(slider)
+            self._captions.append(row[0])
+            self.append(row)
+        if len(sources) == 2:
+            self.append(self.swap)
+
+    def _swap(self) -> None:
+        first, second = self._layers
+        names = first.name, second.name
+        first.name = f"{names[0]} …"  # two layers cannot have one name, not even for a moment
+        second.name, first.name = names
+        texts = [caption.value for caption in self._captions]
+        for caption, text in zip(self._captions, reversed(texts), strict=True):
+            caption.value = text
 
     def _apply(self) -> None:
         shifts = [slider.value * self._span for slider in self._sliders]
