@@ -7,7 +7,7 @@ import pytest
 
 from napari_bitsnet import api
 from napari_bitsnet.api.checks import check
-from napari_bitsnet.api.notices import bands, collected
+from napari_bitsnet.api.notices import DOUBTFUL, bands, collected, doubtful
 from napari_bitsnet.data.panel import simulate_panel
 
 PANEL = simulate_panel(5, 96)
@@ -70,3 +70,13 @@ def test_of_large_images_bands_are_looked_at(monkeypatch):
     assert seen.shape == (512, 32)
     assert (seen.min(), seen.max()) == (0, 999)
     assert abs(seen.std() - image.std()) < 0.1 * image.std()
+
+
+def test_low_confidence_is_said_with_the_ways_out():
+    assert doubtful({}) is None
+    assert doubtful({"confidence": np.full((4, 4), DOUBTFUL)}) is None
+    low = np.full((4, 4), 0.1)
+    low[0, 0] = np.nan
+    text = doubtful({"confidence": low})
+    assert text.startswith("Hardly told apart: the confidence is 0.10 on average")
+    assert "a guide" in text

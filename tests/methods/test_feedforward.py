@@ -166,6 +166,15 @@ def test_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         load_network(tmp_path / "w.safetensors")
 
 
+def test_loading_is_the_same_each_time_and_uses_up_no_random_numbers(weights: Path):
+    """Also of the fine network, which these weights lack."""
+    state = torch.get_rng_state()
+    first, again = (load_network(weights).state_dict() for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(name.startswith("fine.") for name in first)
+
+
 def test_files_that_are_no_weights(tmp_path: Path):
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"no weights at all")

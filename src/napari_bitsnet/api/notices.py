@@ -22,6 +22,9 @@ UNEXPLAINED_LIMIT = 0.1
 COPY_LIMIT = 0.9
 """Squared correlation of gradients above which a source counts as the mixture again."""
 
+DOUBTFUL = 0.25
+"""Mean confidence of trained networks below which a result is called doubtful; see the model card."""
+
 WAYS_OUT = (
     "What helps: a guide (a photograph of one source), hints (scribbles that say which edge is whose), "
     "or a second mixture of the same sources."
@@ -81,6 +84,22 @@ def collected(notices: list[str]) -> Iterator[None]:
             notices.append(str(entry.message))
         else:
             warnings.warn_explicit(entry.message, entry.category, entry.filename, entry.lineno)
+
+
+def doubtful(outputs: Mapping[str, NDArray]) -> str | None:
+    """Return a notice if trained networks hardly told the sources apart, by their own confidence; else None.
+
+    Parameters
+    ----------
+    outputs : mapping of str to ndarray
+        ``confidence`` (Y, X) in [0, 1], if there is one, among them.
+    """
+    if "confidence" not in outputs:
+        return None
+    mean = float(np.nanmean(bands(outputs["confidence"])))
+    if mean >= DOUBTFUL:
+        return None
+    return f"Hardly told apart: the confidence is {mean:.2f} on average (0 to 1), and little is right where it is low. {WAYS_OUT}"
 
 
 def divided_unexplained(outputs: Mapping[str, NDArray], guides: int) -> str | None:

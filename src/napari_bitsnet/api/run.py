@@ -15,6 +15,7 @@ from napari_bitsnet.api.notices import (
     NotSeparatedWarning,
     collected,
     divided_unexplained,
+    doubtful,
     not_separated,
 )
 from napari_bitsnet.api.planes import Planes
@@ -318,9 +319,11 @@ def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | 
     found = [*session.notices, *session.state.notices]
     problem = session.problem
     if outputs is not None and "residual" in outputs and problem.mixing.name == "linear":
+        copies = None
         if problem.density_of is None:
             sources = [o for name, o in outputs.items() if name.startswith("source_")]
-            found.append(not_separated(sources, session.inputs.mixture, problem.traits) or "")
+            copies = not_separated(sources, session.inputs.mixture, problem.traits)
+        found.append(copies or doubtful(outputs) or "")
         if getattr(session.task.config, "unexplained", "") == "divided":
             found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")
     texts = list(dict.fromkeys(text for text in found if text))

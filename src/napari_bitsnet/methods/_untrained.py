@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods._generators import build_generator, stopping_rule
 from napari_bitsnet.methods._starts import choose_start, run_start
 from napari_bitsnet.methods._untrained_config import UntrainedConfig
 from napari_bitsnet.methods._weights import FittedWeights, first_weights
@@ -96,11 +97,7 @@ class UntrainedMethod(ABC):
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`: the running-variance rule, if wanted."""
-        from napari_bitsnet.core.solvers.stopping import RunningVariance
-
-        if not self.config.early_stopping:
-            return None
-        return RunningVariance(window=self.config.window, patience=self.config.patience)
+        return stopping_rule(self.config)
 
     def start(self, problem: Problem, *, device: str, seed: int) -> UntrainedState:
         """See `Method.start`."""
@@ -174,7 +171,6 @@ class UntrainedMethod(ABC):
         """One network a source, on its guide where it has one, else on noise."""
         import torch
 
-        from napari_bitsnet.core.networks.skip import SkipNetwork, initialise
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
 
         config, observed = self.config, problem.observations
@@ -184,19 +180,18 @@ class UntrainedMethod(ABC):
             seen = guide
             if seen is None:
                 seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-            network = SkipNetwork(
-                seen.shape[1],
-                observed.shape[1],
-                channels=[int(c) for c in config.channels],
-                skip_channels=[int(c) for c in config.skip_channels],
-                kernel_size=config.kernel_size,
-                output="linear" if config.correction else "sigmoid",
+            networks.append(
+                build_generator(
+                    seen.shape[1],
+                    observed.shape[1],
+                    rng,
+                    channels=config.channels,
+                    skip_channels=config.skip_channels,
+                    kernel_size=config.kernel_size,
+                    linear=bool(config.correction),
+                    silent=bool(config.correction) and refining,
+                )
             )
-            initialise(network, rng)
-            if config.correction and refining:  # the first correction is none
-                for parameter in network.head.parameters():
-                    torch.nn.init.zeros_(parameter)
-            networks.append(network)
             inputs.append(seen)
         noise = torch.Generator(device=device).manual_seed(seed)
         return DipFit(networks, inputs, learning_rate=config.learning_rate, rng=noise, unknowns=unknowns)

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
+from napari_bitsnet.methods._generators import check_sizes
 from napari_bitsnet.methods._starts import StartName
 
 
@@ -75,14 +76,5 @@ class UntrainedConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"expected an odd kernel_size, got {self.kernel_size}")
-        if len(self.channels) != len(self.skip_channels):
-            raise ValueError(
-                f"expected as many skip_channels as channels, got {len(self.skip_channels)} for {len(self.channels)}"
-            )
-        if any(c != int(c) or c < 1 for c in self.channels) or any(
-            c != int(c) or c < 0 for c in self.skip_channels
-        ):
-            raise ValueError("expected whole numbers of channels, at least 1 a scale and 0 a skip connection")
+        check_sizes(self.kernel_size, self.channels, self.skip_channels)
         return self

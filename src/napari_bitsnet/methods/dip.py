@@ -12,6 +12,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods._generators import build_generator, check_sizes, stopping_rule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,12 +80,7 @@ class DipConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"expected an odd kernel_size, got {self.kernel_size}")
-        if len(self.channels) != len(self.skip_channels):
-            raise ValueError(
-                f"expected as many skip_channels as channels, got {len(self.skip_channels)} for {len(self.channels)}"
-            )
+        check_sizes(self.kernel_size, self.channels, self.skip_channels)
         return self
 
 
@@ -190,7 +186,6 @@ class Dip:
         import torch
 
         from napari_bitsnet.core.losses.reconstruction import l2_loss
-        from napari_bitsnet.core.networks.skip import SkipNetwork, initialise
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
         from napari_bitsnet.core.solvers.tiles import TiledAverage
         from napari_bitsnet.methods._starts import run_start
@@ -211,19 +206,17 @@ class Dip:
         seen = first
         if not correcting:
             seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-        network = SkipNetwork(
+        network = build_generator(
             seen.shape[1],
             first.shape[1],
-            channels=[int(c) for c in config.channels],
-            skip_channels=[int(c) for c in config.skip_channels],
+            rng,
+            channels=config.channels,
+            skip_channels=config.skip_channels,
             kernel_size=config.kernel_size,
             upsampling=config.upsampling,
-            output="linear" if correcting else "sigmoid",
+            linear=correcting,
+            silent=correcting,
         )
-        initialise(network, rng)
-        if correcting:  # the first correction is none
-            for parameter in network.head.parameters():
-                torch.nn.init.zeros_(parameter)
         noise = torch.Generator(device=device).manual_seed(seed)
         return DipState(
             problem=problem,
@@ -272,8 +265,4 @@ class Dip:
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`; an answer that has used up its budget stays the same, and ends the run as well."""
-        from napari_bitsnet.core.solvers.stopping import RunningVariance
-
-        if not self.config.early_stopping:
-            return None
-        return RunningVariance(window=self.config.window, patience=self.config.patience)
+        return stopping_rule(self.config)

@@ -13,6 +13,7 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods._generators import build_generator, check_sizes, stopping_rule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,12 +66,7 @@ class DoubleDipHazeConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"expected an odd kernel_size, got {self.kernel_size}")
-        if len(self.channels) != len(self.skip_channels):
-            raise ValueError(
-                f"expected as many skip_channels as channels, got {len(self.skip_channels)} for {len(self.channels)}"
-            )
+        check_sizes(self.kernel_size, self.channels, self.skip_channels)
         return self
 
 
@@ -144,7 +140,6 @@ class DoubleDipHaze:
         """See `Method.start`."""
         import torch
 
-        from napari_bitsnet.core.networks.skip import SkipNetwork, initialise
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
         from napari_bitsnet.core.solvers.keeping import RunningAverage
         from napari_bitsnet.methods._starts import run_start
@@ -163,19 +158,18 @@ class DoubleDipHaze:
             if not refining:
                 size = (image.shape[-2], image.shape[-1])
                 seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-            network = SkipNetwork(
-                seen.shape[1],
-                image.shape[1],
-                channels=[int(c) for c in config.channels],
-                skip_channels=[int(c) for c in config.skip_channels],
-                kernel_size=config.kernel_size,
-                output="linear" if refining else "sigmoid",
+            networks.append(
+                build_generator(
+                    seen.shape[1],
+                    image.shape[1],
+                    rng,
+                    channels=config.channels,
+                    skip_channels=config.skip_channels,
+                    kernel_size=config.kernel_size,
+                    linear=refining,
+                    silent=refining,
+                )
             )
-            initialise(network, rng)
-            if refining:  # the first correction is none
-                for parameter in network.head.parameters():
-                    torch.nn.init.zeros_(parameter)
-            networks.append(network)
             inputs.append(seen)
         airlight = first["airlight"].clone()
         learnt = config.learn_airlight and problem.mixing.airlight is None
@@ -240,8 +234,4 @@ class DoubleDipHaze:
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`."""
-        from napari_bitsnet.core.solvers.stopping import RunningVariance
-
-        if not self.config.early_stopping:
-            return None
-        return RunningVariance(window=self.config.window, patience=self.config.patience)
+        return stopping_rule(self.config)

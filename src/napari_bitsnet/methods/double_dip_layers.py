@@ -13,6 +13,7 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Cutout, Overlay
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods._generators import build_generator, check_sizes, stopping_rule
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,12 +73,8 @@ class DoubleDipLayersConfig(BaseConfig):
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"expected an odd kernel_size, got {self.kernel_size}")
-        if self.channels is not None and (
-            not self.channels or any(c != int(c) or c < 1 for c in self.channels)
-        ):
-            raise ValueError("expected whole numbers of channels, at least 1 a scale")
+        widths = MASK_CHANNELS if self.channels is None else self.channels
+        check_sizes(self.kernel_size, widths, [0] * len(widths))
         return self
 
 
@@ -164,7 +161,6 @@ class DoubleDipLayers:
         """See `Method.start`."""
         import torch
 
-        from napari_bitsnet.core.networks.skip import SkipNetwork, initialise
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
         from napari_bitsnet.core.solvers.keeping import RunningAverage
         from napari_bitsnet.methods._starts import run_start
@@ -188,19 +184,18 @@ class DoubleDipLayers:
                 seen = images[min(k, len(images) - 1)][None]
             elif kind == "overlay" or k == drawn:
                 seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-            network = SkipNetwork(
-                seen.shape[1],
-                images.shape[1],
-                channels=[int(c) for c in widths],
-                skip_channels=[4 if s > 2 else 0 for s in range(len(widths))],
-                kernel_size=config.kernel_size,
-                output="linear" if refining else "sigmoid",
+            networks.append(
+                build_generator(
+                    seen.shape[1],
+                    images.shape[1],
+                    rng,
+                    channels=widths,
+                    skip_channels=[4 if s > 2 else 0 for s in range(len(widths))],
+                    kernel_size=config.kernel_size,
+                    linear=refining,
+                    silent=refining,
+                )
             )
-            initialise(network, rng)
-            if refining:  # the first correction is none
-                for parameter in network.head.parameters():
-                    torch.nn.init.zeros_(parameter)
-            networks.append(network)
             inputs.append(seen)
         colour, unknowns = None, []
         if isinstance(problem.mixing, Overlay):
@@ -289,11 +284,7 @@ class DoubleDipLayers:
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`."""
-        from napari_bitsnet.core.solvers.stopping import RunningVariance
-
-        if not self.config.early_stopping:
-            return None
-        return RunningVariance(window=self.config.window, patience=self.config.patience)
+        return stopping_rule(self.config)
 
 
 def _no_start(problem: Problem) -> tuple[Tensor, Tensor]:

@@ -187,6 +187,8 @@ def load_network(path: Path | None = None) -> Cascade:
     ValueError
         If the file holds something else.
     """
+    import torch
+
     from napari_bitsnet.core.networks.cascade import Cascade
     from napari_bitsnet.core.networks.weights import expand, load_tensors
 
@@ -201,7 +203,11 @@ def load_network(path: Path | None = None) -> Cascade:
         raise ValueError(
             f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
         )
-    network = Cascade(**facts["network"]).eval().requires_grad_(False)
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # what the file lacks begins the same each time; nobody's numbers are used up
+        torch.manual_seed(0)
+        network = Cascade(**facts["network"]).eval().requires_grad_(False)
     network.trained_levels = facts.get("levels", 0)
     expected = set() if network.trained_levels else {n for n in network.state_dict() if n.startswith("fine.")}
     absent, unknown = network.load_state_dict(expand(tensors), strict=False)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
@@ -17,10 +15,6 @@ from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, sha
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-DOUBTFUL = 0.25
-"""Mean confidence of the trained networks below which a result is called doubtful; see the model card."""
 
 
 class SeparateConfig(SharesConfig):
@@ -65,12 +59,4 @@ class Separate:
         outputs = shares_outputs(problem, answer["sources"], inputs, self.config)
         if "confidence" in answer:
             outputs["confidence"] = restore(answer["confidence"], Scaling(), valid=problem.valid)[0]
-            mean = float(np.nanmean(outputs["confidence"]))
-            if mean < DOUBTFUL:
-                warnings.warn(
-                    f"Hardly told apart: the confidence is {mean:.2f} on average (0 to 1), and little is right where it is "
-                    "low. What helps: hints (scribbles that say which edge is whose), a guide, or a second mixture.",
-                    UserWarning,
-                    stacklevel=2,
-                )
         return outputs
