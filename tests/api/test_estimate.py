@@ -55,8 +55,19 @@ def test_a_run_teaches():
     assert of(learnt=learnt) == of()  # the CPU was not used
 
 
-def test_methods_that_were_never_measured_are_learnt():
-    name = next(name for name in METHODS if name not in COSTS)
+def test_every_method_of_the_package_was_measured():
+    assert set(COSTS) == set(METHODS.names())
+
+
+def test_what_goes_first_is_paid_once():
+    dip = RunSettings(method="dip")
+    few, many = (of(dip.updated({"iterations": n}), n_sources=1, device="cuda").seconds for n in (10, 100))
+    assert many < 5 * few
+
+
+def test_methods_that_were_never_measured_are_learnt(monkeypatch):
+    name = "dip"
+    monkeypatch.delitem(COSTS, name)
     settings = RunSettings(method=name)
     assert not of(settings).known
     learnt = learn(settings, (64, 64), 2.0, n_sources=1, n_planes=1, device="cpu", iterations=5, learnt={})

@@ -22,19 +22,29 @@ class Cost:
         Seconds of an iteration (of a closed form, of all) a megapixel and source.
     memory : float, optional
         MiB a megapixel and source; None if it was not measured.
+    start : float
+        Seconds a megapixel and source before the first iteration, where another method goes first.
     """
 
     fixed: float
     step: float
     memory: float | None = None
+    start: float = 0.0
 
 
 COSTS = {
     "bitsnet": Cost(1.5, 1.4, 1500),
+    "dark_channel": Cost(0.3, 1.0, 450),
+    "dip": Cost(1.0, 1.3, 2000, start=75.0),
     "double_dip": Cost(1.5, 1.0, 1500),
+    "double_dip_haze": Cost(1.2, 1.1, 1500),
+    "double_dip_layers": Cost(1.0, 0.9, 1000, start=4.0),
     "feedforward": Cost(0.5, 1.0, 220),
     "ica": Cost(0.1, 1.0, 200),
+    "patch_groups": Cost(0.2, 75.0, 2300),
+    "random_walk": Cost(0.2, 5.0, 1000),
     "regression": Cost(2.0, 55.0, 1500),
+    "shared_mark": Cost(0.5, 7.0, 200),
     "sparse_gradients": Cost(0.2, 1.5, 250),
 }
 
@@ -103,7 +113,7 @@ def estimate(
     cost = COSTS.get(method.name, UNKNOWN)
     factor = dict(learnt or {}).get(kind_of_run(settings, device))
     steps = 1 if made.iterations == 1 else count
-    alone = cost.fixed + cost.step * megapixels * n_sources * steps
+    alone = cost.fixed + (cost.start + cost.step * steps) * megapixels * n_sources
     kind = device.partition(":")[0]
     speed = FASTER.get(kind) or min(os.cpu_count() or 1, 8) ** 0.6
     seconds = n_planes * alone * (factor if factor is not None else 1 / speed)
