@@ -313,7 +313,7 @@ def test_start_is_chosen_from_what_is_known(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_start_runs_the_methods_balanced_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS._entries, "regression", Half)
-    answer = _starts.run_start("regression", Problem(image(1, 1, 4, 4)), device="cpu", seed=0)
+    answer = _starts.run_start("regression", Problem(image(1, 1, 4, 4)), device="cpu", seed=0).answer
     assert set(answer) == {"sources", "explained"}
 
 

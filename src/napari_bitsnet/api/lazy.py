@@ -126,6 +126,6 @@ def run_lazily(
 
 def _solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:
     session = start_session(settings, task, inputs, device, before)
-    for _ in session.advance(iterations=settings.iterations or session.method.iterations):
+    for _ in session.advance(iterations=session.planned(settings.iterations)):
         pass
     return session

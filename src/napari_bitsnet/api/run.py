@@ -204,7 +204,7 @@ def _run_planes(
             continue
         session = started  # of a stack only the last is kept: its networks would fill the memory
         yield from session.advance(
-            iterations=settings.iterations or session.method.iterations,
+            iterations=session.planned(settings.iterations),
             seconds=settings.seconds,
             stop=stop,
             hints=partial(arrived, index),

@@ -54,6 +54,10 @@ class Session:
     hints_taken_at: list[int] = field(default_factory=list)
     seed: int = 0
 
+    def planned(self, iterations: int | None) -> int:
+        """Steps of this run, of `iterations` or else what the method plans; fewer where it goes on from another slice."""
+        return max(1, round(self.state.share * (iterations or self.method.iterations)))
+
     def outputs(self) -> dict[str, NDArray]:
         """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
         answer = self.method.answer(self.state)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
 from napari_bitsnet.benchmark.cutouts import cutout_cases
 from napari_bitsnet.benchmark.damage import damage_cases
+from napari_bitsnet.benchmark.films import film_cases
 from napari_bitsnet.benchmark.marks import mark_cases
 from napari_bitsnet.data.photographs import bundled_photograph
 
@@ -82,3 +83,4 @@ def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
     yield from mark_cases(size, n)
     yield from cutout_cases(size)
     yield from damage_cases(size, n)
+    yield from film_cases(size, n)

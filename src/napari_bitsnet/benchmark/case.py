@@ -43,6 +43,8 @@ class Case:
         Names of the outputs that are compared with the truths; empty for the sources.
     baselines : mapping of str to callable
         What other software answers, (K, Y, X[, C]) each; computed when a table is made.
+    apart : bool
+        Whether a film's frames, a mixture (T, Y, X, C) with truths (K, T, Y, X, C), are run one by one, not as a stack.
     """
 
     name: str
@@ -61,6 +63,12 @@ class Case:
     ceiling: NDArray | None = None
     scored: tuple[str, ...] = ()
     baselines: Mapping[str, Callable[[], NDArray]] = field(default_factory=dict)
+    apart: bool = False
+
+    @property
+    def is_film(self) -> bool:
+        """Whether mixture and truths have frames."""
+        return self.truths.ndim == 5
 
     @property
     def null(self) -> NDArray:
@@ -73,6 +81,12 @@ class Case:
     def answer(self, result: Result) -> NDArray:
         """The outputs that are compared with the truths, (K, Y, X[, C])."""
         return np.stack([result.outputs[name] for name in self.scored]) if self.scored else result.sources
+
+
+def frames_as_channels(film: NDArray) -> NDArray:
+    """Lay out (..., T, Y, X, C) as an image of T C channels (..., Y, X, T C): scores are means over channels."""
+    image = np.moveaxis(film, -4, -2)
+    return image.reshape(*image.shape[:-2], -1)
 
 
 Maker = tuple[str, Callable[[], Case]]

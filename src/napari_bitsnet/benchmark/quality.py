@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api import Result, run
-from napari_bitsnet.benchmark.case import Case
+from napari_bitsnet.benchmark.case import Case, frames_as_channels
+from napari_bitsnet.benchmark.films import flicker
 from napari_bitsnet.benchmark.memory import PeakMemory
 from napari_bitsnet.benchmark.statistics import crosstalk, overlap
 from napari_bitsnet.core.metrics import empty_answers, score
@@ -111,13 +112,16 @@ def reference_rows(case: Case) -> list[Row]:
 
 def score_row(case: Case, sources: NDArray) -> Row:
     """Scores of one answer: means over sources, with crosstalk."""
-    scores = score(sources, case.truths, case.null, shares=case.shares, lo=case.lo, hi=case.hi)
+    layout = frames_as_channels if case.is_film else np.asarray
+    images = (layout(each) for each in (sources, case.truths, case.null))
+    scores = score(*images, shares=case.shares, lo=case.lo, hi=case.hi)
     ordered = sources[scores["assignment"]]
     masks = case.truths.dtype == bool
     return {
         **({"iou": overlap(ordered, case.truths)} if masks else {}),
         **{name: scores[f"mean_{name}"] for name in COLUMNS},
         "ssim_gain": scores["mean_ssim"] - scores["mean_ssim_mixture"],
+        **({"flicker": len(sources) * flicker(ordered, case.truths)} if case.is_film else {}),
         "crosstalk": float(np.mean(crosstalk(ordered, case.truths))),
     }
 
@@ -140,18 +144,8 @@ def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, fl
         warnings.simplefilter("ignore")
         began = time.perf_counter()
         try:
-            result = run(
-                case.task,
-                case.mixture,
-                guides=case.guides,
-                hints=case.hints,
-                mask=case.mask,
-                method=method,
-                preset=preset,
-                seed=seed,
-                device=device,
-                **case.options,
-            )
+            options = {**case.options, "method": method, "preset": preset, "seed": seed, "device": device}
+            result = _frame_by_frame(case, options) if case.apart else _whole(case, options)
         except ValueError as error:
             if "cannot solve this" in str(error):
                 return None
@@ -159,6 +153,18 @@ def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, fl
         seconds = time.perf_counter() - began
     result.drop_state()
     return result, seconds, memory.mib
+
+
+def _whole(case: Case, options: dict[str, Any]) -> Result:
+    return run(case.task, case.mixture, guides=case.guides, hints=case.hints, mask=case.mask, **options)
+
+
+def _frame_by_frame(case: Case, options: dict[str, Any]) -> Result:
+    """Run every frame of a film by itself and stack the answers."""
+    options = {name: value for name, value in options.items() if name != "axes"}
+    results = [run(case.task, frame, **options) for frame in case.mixture]
+    outputs = {name: np.stack([r.outputs[name] for r in results]) for name in results[0].outputs}
+    return Result(outputs, results[0].provenance)
 
 
 def _key(row: Row) -> tuple[Any, ...]:

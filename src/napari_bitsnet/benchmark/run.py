@@ -122,7 +122,7 @@ def _draw(case: Case, answers: Sequence[tuple[str, Result]], folder: Path, sheet
     """Save the picture of one case, if it has answers that were made in this run."""
     from skimage.io import imsave
 
-    if sheets and answers:
+    if sheets and answers and not case.is_film:
         folder.mkdir(exist_ok=True)
         name = "".join(c if c.isalnum() else "-" for c in f"{case.group} {case.name}")
         imsave(folder / f"{name}.png", draw_case(case, answers), check_contrast=False)

@@ -18,6 +18,9 @@ HEAD = (
     "| 95 % of the mean | SSIM gain | crosstalk | seed spread | s | MiB |"
 )
 
+FURTHER = {"iou": "IoU", "flicker": "flicker"}
+"""Columns that only some groups have."""
+
 
 def markdown(rows: Sequence[Row]) -> str:
     """Return one table a group: means over cases, with the tails and the interval of the gain.
@@ -28,7 +31,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """
     parts = []
     for group, members in _grouped(rows, "group"):
-        head = HEAD + " **IoU** |" if "iou" in next(iter(members)) else HEAD
+        head = HEAD + "".join(f" **{title}** |" for name, title in FURTHER.items() if name in members[0])
         lines = [f"### {group}", "", head, "|" + "---|" * (head.count("|") - 1)]
         named = sorted(_grouped(members, "contender"), key=lambda pair: _order(*pair))
         lines += [_line(name, list(entries)) for name, entries in named]
@@ -104,6 +107,5 @@ def _line(name: str, rows: Sequence[Row]) -> str:
         f"{mean('seconds'):.1f}" if "seconds" in rows[0] else "",
         f"{mean('peak_mib'):.0f}" if rows[0].get("peak_mib") is not None else "",
     ]
-    if "iou" in rows[0]:
-        cells.append(f"**{mean('iou'):.3f}**")
+    cells += [f"**{mean(name):.3f}**" for name in FURTHER if name in rows[0]]
     return "| " + " | ".join(cells) + " |"

@@ -128,12 +128,15 @@ class State:
         networks refine from.
     notices : list of str
         What the user should know before trusting the answer: they become warnings of the result.
+    share : float
+        Part of the planned iterations that it takes: less than 1 where a slice of a stack goes on from the one before.
     """
 
     problem: Problem
     step: int = 0
     has_start: bool = False
     notices: list[str] = field(default_factory=list)
+    share: float = 1.0
 
 
 class Iteration:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_bitsnet.core.solvers.adam import DipFit
+
+LATER = 1 / 3
+"""Part of the planned steps that networks take which go on from the slice before."""
+DRIFT = 0.2
+"""Noise that is added to noise inputs from slice to slice, in parts of the first's half width."""
 StartName = Literal["auto", "none", "regression", "ica", "sparse_gradients", "feedforward"]
 
 
@@ -51,10 +58,61 @@ def choose_start(name: StartName, traits: Traits) -> str:
     return "none"
 
 
-def run_start(name: str, problem: Problem, *, device: str, seed: int) -> dict[str, Tensor]:
-    """Return the whole answer of the method called `name`, with its balanced preset."""
+class Started(NamedTuple):
+    """The whole answer of the method that went first, and its state."""
+
+    answer: dict[str, Tensor]
+    state: State
+
+
+def run_start(
+    name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
+) -> Started:
+    """Run the method called `name` with its balanced preset, from its state of the slice before if it can."""
     method = METHODS.get(name)(METHODS.get(name).presets["balanced"])
-    state = method.start(problem, device=device, seed=seed)
+    warm = None if previous is None else getattr(method, "start_after", None)
+    if warm is None:
+        state = method.start(problem, device=device, seed=seed)
+    else:
+        state = warm(problem, previous, device=device, seed=seed)
     for _ in method.advance(state):
         pass
-    return method.answer(state)
+    return Started(method.answer(state), state)
+
+
+def go_on(
+    fit: DipFit,
+    earlier: DipFit,
+    *,
+    drifting: Sequence[int] = (),
+    scale: float = 0.0,
+    seed: int = 0,
+    anew: bool = False,
+) -> float:
+    """Let networks go on from the slice before; see `DipFit.follow`.
+
+    Parameters
+    ----------
+    fit, earlier : DipFit
+        Of this slice and of the one before.
+    drifting : sequence of int
+        Which inputs are noise.
+    scale : float
+        Half width of that noise.
+    seed : int
+        Of the noise that is added to it.
+    anew : bool
+        Whether networks that correct a start from noise begin anew: what they learnt belongs to the places of the slice before,
+        and the start has its own memory. They, too, need fewer steps then.
+
+    Returns
+    -------
+    float
+        `State.share`: the part of the planned steps that is left to do.
+    """
+    if anew:
+        return LATER
+    if not fit.alike(earlier):
+        return 1.0
+    fit.follow(earlier, drifting, drift=DRIFT * scale, seed=seed)
+    return LATER

@@ -67,5 +67,5 @@ def hide_pixels(problem: Problem, start: str, *, device: str, seed: int) -> Tria
     if not bool((valid & ~hidden).any()):
         hidden = torch.zeros_like(hidden)
     without = replace(problem, valid=valid & ~hidden)
-    guessed = run_start(start, without, device=device, seed=seed)["sources"]
+    guessed = run_start(start, without, device=device, seed=seed).answer["sources"]
     return Trial(hidden, guessed.to(hidden.device))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods._generators import build_generator, stopping_rule
-from napari_bitsnet.methods._starts import choose_start, run_start
+from napari_bitsnet.methods._starts import Started, choose_start, go_on, run_start
 from napari_bitsnet.methods._untrained_config import UntrainedConfig
 from napari_bitsnet.methods._weights import FittedWeights, first_weights
 
@@ -38,8 +38,8 @@ class UntrainedState(State):
     ----------
     first : Tensor of shape (K, C, H, W)
         The sources before the first step: the start's, or the mixture split evenly.
-    start_answer : dict
-        The whole answer of the method that went first, empty if none did.
+    started : Started, optional
+        What went first: its whole answer, and its state.
     fit : DipFit
         Generators and optimiser.
     admm : RedAdmm, optional
@@ -57,9 +57,9 @@ class UntrainedState(State):
     """
 
     first: Tensor
-    start_answer: dict[str, Tensor]
     fit: DipFit
     kept: RunningAverage | BestRemix
+    started: Started | None = None
     admm: RedAdmm | None = None
     weights: FittedWeights | None = None
     feature_maps: Tensor | None = None
@@ -101,24 +101,54 @@ class UntrainedMethod(ABC):
 
     def start(self, problem: Problem, *, device: str, seed: int) -> UntrainedState:
         """See `Method.start`."""
+        return self._start(problem, None, device=device, seed=seed)
+
+    def start_after(
+        self, problem: Problem, previous: UntrainedState, *, device: str, seed: int
+    ) -> UntrainedState:
+        """See `WarmStart.start_after`: what goes first goes on from the slice before, and so do the networks."""
+        return self._start(problem, previous, device=device, seed=seed)
+
+    def _start(
+        self, problem: Problem, previous: UntrainedState | None, *, device: str, seed: int
+    ) -> UntrainedState:
         import torch
 
         from napari_bitsnet.core.solvers.keeping import BestRemix, RunningAverage
 
         config, name = self.config, choose_start(self.config.start, problem.traits)
-        answer = {} if name == "none" else run_start(name, problem, device=device, seed=seed)
+        before = None if previous is None or previous.started is None else previous.started.state
+        started = (
+            None if name == "none" else run_start(name, problem, device=device, seed=seed, previous=before)
+        )
+        answer = {} if started is None else started.answer
         problem = problem.to(device)
         rng = torch.Generator().manual_seed(seed)
         weights = first_weights(problem, answer, rng)
         unknowns = [] if weights is None or weights.change is None else [weights.change]
         first = answer["sources"].to(device) if answer else _even_split(problem)
+        fit, share = self._generators(problem, unknowns, rng, seed, refining=bool(answer)), 1.0
+        admm = self.split_variables(first)
+        if previous is not None:
+            drawn = [k for k, g in enumerate(problem.guides or (None,) * problem.n_sources) if g is None]
+            share = go_on(
+                fit,
+                previous.fit,
+                drifting=drawn,
+                scale=config.input_scale,
+                seed=seed,
+                anew=bool(answer),
+            )
+            if admm is not None and previous.admm is not None and not answer and share < 1:
+                admm.follow(previous.admm)
         return UntrainedState(
             problem=problem,
             has_start=bool(answer),
+            share=share,
             first=first,
-            start_answer=answer,
-            admm=self.split_variables(first),
-            fit=self._generators(problem, unknowns, rng, seed, refining=bool(answer)),
+            started=started,
+            admm=admm,
+            fit=fit,
             kept=BestRemix() if config.keep == "best" else RunningAverage(_decay(config)),
             weights=weights,
             calls=_recorder(device),
@@ -142,7 +172,7 @@ class UntrainedMethod(ABC):
     def answer(self, state: UntrainedState) -> dict[str, Tensor]:
         """See `Method.answer`: before the first step what went first, then what `keep` names."""
         sources = state.first if state.kept.value is None else state.kept.value
-        answer = {**state.start_answer, "sources": sources}
+        answer = {**(state.started.answer if state.started else {}), "sources": sources}
         if state.weights is not None:
             answer["weights"] = state.weights.current.detach()
         if self.config.features and state.feature_maps is not None:

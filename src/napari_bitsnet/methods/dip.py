@@ -182,13 +182,20 @@ class Dip:
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DipState:
-        """See `Method.start`: the closed form goes first, its quick preset."""
+        """See `Method.start`: the closed form goes first, its balanced preset."""
+        return self._start(problem, None, device=device, seed=seed)
+
+    def start_after(self, problem: Problem, previous: DipState, *, device: str, seed: int) -> DipState:
+        """See `WarmStart.start_after`: the network goes on with its weights."""
+        return self._start(problem, previous, device=device, seed=seed)
+
+    def _start(self, problem: Problem, previous: DipState | None, *, device: str, seed: int) -> DipState:
         import torch
 
         from napari_bitsnet.core.losses.reconstruction import l2_loss
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
         from napari_bitsnet.core.solvers.tiles import TiledAverage
-        from napari_bitsnet.methods._starts import run_start
+        from napari_bitsnet.methods._starts import go_on, run_start
         from napari_bitsnet.methods._trial import hide_pixels
 
         config = self.config
@@ -199,7 +206,7 @@ class Dip:
         first, trial, fitted = problem.observations, None, problem.valid
         size = (first.shape[-2], first.shape[-1])
         if refining:
-            first = run_start(config.start, problem, device=device, seed=seed)["sources"].to(device)
+            first = run_start(config.start, problem, device=device, seed=seed).answer["sources"].to(device)
         if refining and not correcting and problem.valid is not None:
             trial = hide_pixels(problem, config.start, device=device, seed=seed)
             fitted = problem.valid & ~trial.hidden
@@ -218,11 +225,16 @@ class Dip:
             silent=correcting,
         )
         noise = torch.Generator(device=device).manual_seed(seed)
+        fit, share = DipFit([network], [seen], learning_rate=config.learning_rate, rng=noise), 1.0
+        if previous is not None:
+            drawn = [] if correcting else [0]
+            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
         return DipState(
             problem=problem,
             has_start=refining,
+            share=share,
             first=first,
-            fit=DipFit([network], [seen], learning_rate=config.learning_rate, rng=noise),
+            fit=fit,
             kept=TiledAverage(first, side=config.tile, decay=config.decay),
             best=first,
             before=l2_loss(first, problem.observations, problem.valid),

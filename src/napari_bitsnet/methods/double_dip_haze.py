@@ -138,11 +138,22 @@ class DoubleDipHaze:
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DoubleDipHazeState:
         """See `Method.start`."""
+        return self._start(problem, None, device=device, seed=seed)
+
+    def start_after(
+        self, problem: Problem, previous: DoubleDipHazeState, *, device: str, seed: int
+    ) -> DoubleDipHazeState:
+        """See `WarmStart.start_after`: the networks go on with their weights."""
+        return self._start(problem, previous, device=device, seed=seed)
+
+    def _start(
+        self, problem: Problem, previous: DoubleDipHazeState | None, *, device: str, seed: int
+    ) -> DoubleDipHazeState:
         import torch
 
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
         from napari_bitsnet.core.solvers.keeping import RunningAverage
-        from napari_bitsnet.methods._starts import run_start
+        from napari_bitsnet.methods._starts import go_on, run_start
 
         config = self.config
         refining = config.start != "none"
@@ -151,7 +162,7 @@ class DoubleDipHaze:
         assert isinstance(problem.mixing, Haze)  # see `supports`
         rng = torch.Generator().manual_seed(seed)
         image = problem.observations
-        first = run_start("dark_channel", problem, device=device, seed=seed)
+        first = run_start("dark_channel", problem, device=device, seed=seed).answer
         networks, inputs = [], []
         for _ in range(2):
             seen = image
@@ -174,20 +185,26 @@ class DoubleDipHaze:
         airlight = first["airlight"].clone()
         learnt = config.learn_airlight and problem.mixing.airlight is None
         noise = torch.Generator(device=device).manual_seed(seed)
+        fit = DipFit(
+            networks,
+            inputs,
+            learning_rate=config.learning_rate,
+            rng=noise,
+            unknowns=[airlight] if learnt else [],
+        )
+        share = 1.0
+        if previous is not None:
+            drawn = [] if refining else [0, 1]
+            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
         return DoubleDipHazeState(
             problem=problem,
             has_start=refining,
+            share=share,
             scene=first["sources"],
             transmission=first["transmission"],
             first_airlight=first["airlight"],
             airlight=airlight.requires_grad_() if learnt else airlight,
-            fit=DipFit(
-                networks,
-                inputs,
-                learning_rate=config.learning_rate,
-                rng=noise,
-                unknowns=[airlight] if learnt else [],
-            ),
+            fit=fit,
             kept=RunningAverage(config.decay),
         )
 

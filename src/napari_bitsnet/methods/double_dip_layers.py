@@ -159,18 +159,29 @@ class DoubleDipLayers:
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DoubleDipLayersState:
         """See `Method.start`."""
+        return self._start(problem, None, device=device, seed=seed)
+
+    def start_after(
+        self, problem: Problem, previous: DoubleDipLayersState, *, device: str, seed: int
+    ) -> DoubleDipLayersState:
+        """See `WarmStart.start_after`: the networks go on with their weights."""
+        return self._start(problem, previous, device=device, seed=seed)
+
+    def _start(
+        self, problem: Problem, previous: DoubleDipLayersState | None, *, device: str, seed: int
+    ) -> DoubleDipLayersState:
         import torch
 
         from napari_bitsnet.core.solvers.adam import DipFit, uniform_noise
         from napari_bitsnet.core.solvers.keeping import RunningAverage
-        from napari_bitsnet.methods._starts import run_start
+        from napari_bitsnet.methods._starts import go_on, run_start
 
         config, kind = self.config, problem.mixing.name
         problem = problem.to(device)
         images, refining = problem.observations, config.start != "none"
         layers, mask = _no_start(problem)
         if refining:
-            first = run_start(CLOSED_FORMS[kind], problem, device=device, seed=seed)
+            first = run_start(CLOSED_FORMS[kind], problem, device=device, seed=seed).answer
             layers, mask = first["sources"], first["opacity"]
         rng = torch.Generator().manual_seed(seed)
         size = (images.shape[-2], images.shape[-1])
@@ -203,13 +214,19 @@ class DoubleDipLayers:
             if problem.mixing.colour is None:
                 unknowns.append(colour.requires_grad_())
         noise = torch.Generator(device=device).manual_seed(seed)
+        fit = DipFit(networks, inputs, learning_rate=config.learning_rate, rng=noise, unknowns=unknowns)
+        share = 1.0
+        if previous is not None:
+            drawn = [] if refining else range(len(inputs))
+            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
         return DoubleDipLayersState(
             problem=problem,
             has_start=refining,
+            share=share,
             layers=layers,
             mask=mask,
             colour=colour,
-            fit=DipFit(networks, inputs, learning_rate=config.learning_rate, rng=noise, unknowns=unknowns),
+            fit=fit,
             kept=RunningAverage(config.decay),
             kept_mask=RunningAverage(config.decay),
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.networks.cascade import Cascade
+    from napari_bitsnet.core.solvers.carrying import Carried
     from napari_bitsnet.core.solvers.stopping import StoppingRule
 
 SHIPPED = "feedforward.safetensors"
+MOST_FRAMES = 8
+"""Frames that what is carried along a film counts for at most, against the one that is looked at."""
 
 
 class FeedforwardConfig(BaseConfig):
@@ -57,12 +61,26 @@ def weights_available() -> bool:
 
 @dataclass(kw_only=True)
 class FeedforwardState(State):
-    """The networks, the shares of the slice before and, once they have run, this one's (K, C, H, W) and how far to trust them
-    (1, 1, H, W).
+    """A run.
+
+    Parameters
+    ----------
+    network : Cascade
+        Trained.
+    before : Tensor of shape (K, C, H, W), optional
+        The shares of the slice before, on this one's scale.
+    carried : Carried, optional
+        What they say about this one.
+    frames : int
+        Slices before this one that they rest on.
+    sources, confidence : Tensor of shape (K, C, H, W) and (1, 1, H, W), optional
+        The answer, once the networks have run.
     """
 
     network: Cascade
     before: Tensor | None = None
+    carried: Carried | None = None
+    frames: int = 0
     sources: Tensor | None = None
     confidence: Tensor | None = None
 
@@ -120,11 +138,20 @@ class Feedforward:
     def start_after(
         self, problem: Problem, previous: FeedforwardState, *, device: str, seed: int
     ) -> FeedforwardState:
-        """See `WarmStart.start_after`: the sources keep the order that they have in the slice before."""
-        state = self.start(problem, device=device, seed=seed)
-        earlier = previous.sources
-        if earlier is not None and earlier.shape[1:] == state.problem.observations.shape[1:]:
-            state.before = earlier.to(device)
+        """See `WarmStart.start_after`: two sources are carried along (see `carry`) and averaged with what a glance of the
+        networks says about this slice; more sources keep the order that they have in the slice before.
+        """
+        state = FeedforwardState(problem=problem.to(device), network=previous.network.to(device))
+        observed, earlier = state.problem.observations, previous.sources
+        if earlier is None or earlier.shape[1:] != observed.shape[1:]:
+            return state
+        state.before = rescaled(earlier.to(device), previous.problem.scaling, problem.scaling)
+        if len(earlier) == problem.n_sources == 2:
+            from napari_bitsnet.core.solvers.carrying import carry
+
+            state.carried = carry(state.before.cpu().double().numpy(), observed[0].cpu().double().numpy())
+            known = previous.carried is not None and previous.carried.enough
+            state.frames = min(1 + previous.frames * known, MOST_FRAMES)
         return state
 
     def advance(self, state: FeedforwardState) -> Iterator[dict[str, Tensor]]:
@@ -134,13 +161,20 @@ class Feedforward:
         if state.step:
             return
         with torch.no_grad():
-            shares, state.confidence = self._separate(state.network, state.problem)
-            state.sources = shares if state.before is None else _in_order(shares, state.before)
+            known = state.carried is not None and state.carried.enough
+            shares, state.confidence = self._separate(state.network, state.problem, glance=known)
+            if state.before is not None:
+                shares = _in_order(shares, state.before)
+            if state.carried is not None:
+                shares = _averaged(shares, state.problem.observations, state.carried, state.frames)
+            state.sources = shares
         state.step = 1
         yield {"doubt": 1 - state.confidence.mean()}
 
-    def _separate(self, network: Cascade, problem: Problem) -> tuple[Tensor, Tensor]:
-        """Split the mixture, then again and again the share with the most edges, until there are K."""
+    def _separate(self, network: Cascade, problem: Problem, *, glance: bool) -> tuple[Tensor, Tensor]:
+        """Split the mixture, then again and again the share with the most edges, until there are K; `glance`: without mirror
+        images and closer looks.
+        """
         import torch
 
         from napari_bitsnet.core.solvers.cascade_split import cascade_split
@@ -156,9 +190,9 @@ class Feedforward:
                 network,
                 (mixed - low) / span,
                 problem.hints,
-                views=self.config.views,
+                views=1 if glance else self.config.views,
                 levels=network.trained_levels if self.config.levels is None else self.config.levels,
-                looks=self.config.looks,
+                looks=0 if glance else self.config.looks,
                 anchor=self.config.anchor if self.config.sharpen else None,
             )
             shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]
@@ -226,6 +260,27 @@ def _in_order(shares: Tensor, before: Tensor) -> Tensor:
     now, then = contrast(shares), contrast(before)
     orders = [list(order) for order in permutations(range(len(shares)))]
     return shares[max(orders, key=lambda order: float((now[order] * then).sum()))]
+
+
+def _averaged(shares: Tensor, mixture: Tensor, carried: Carried, frames: int) -> Tensor:
+    """Average two shares' difference with the carried ones', which rests on `frames` earlier ones where it is trusted.
+
+    How brightness is split stays as it was: the networks cannot know it, and would let it flicker.
+    """
+    import torch
+
+    trust = torch.as_tensor(carried.trust).to(shares)
+    before = torch.as_tensor(carried.sources).to(shares)
+    now, then = shares[:1] - shares[1:], before[:1] - before[1:]
+    darker = ((then - now) * trust).sum(dim=(-2, -1), keepdim=True) / trust.sum().clamp(min=1e-6)
+    weight = frames * trust / (1 + frames * trust)
+    difference = now + darker + weight * (then - now - darker)
+    return torch.cat([mixture + difference, mixture - difference]) / 2
+
+
+def rescaled(shares: Tensor, old: Scaling, new: Scaling) -> Tensor:
+    """Bring shares (K, C, H, W) of a mixture in [0, 1] to the scale of another one in the same units."""
+    return (shares * old.span + (old.lo - new.lo) / len(shares)) / new.span
 
 
 def _edges(share: Tensor) -> float:

@@ -50,19 +50,58 @@ class DipFit:
         device = inputs[0].device
         self.networks = nn.ModuleList(networks).to(device)
         self.inputs, self.rng = list(inputs), rng
+        self.slices = 0  # that went before this one
         self.steady = device.type == "cuda"
         self.seen: list[Tensor] = []
         self.streams = [torch.cuda.Stream(device) for _ in networks] if self.steady else []
         self._held: dict[int, list[Tensor]] = {}
         self.lay_out(torch.channels_last if device.type == "cpu" else torch.contiguous_format)
-        parameters = [*self.networks.parameters(), *unknowns]
+        self.fitted = [*self.networks.parameters(), *unknowns]
         fused = device.type in ("cpu", "cuda")
-        self.optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=fused, capturable=self.steady)
+        self.optimiser = torch.optim.Adam(self.fitted, lr=learning_rate, fused=fused, capturable=self.steady)
 
     def lay_out(self, layout: torch.memory_format) -> None:
         """Choose the order of pixels and channels in memory."""
         self.layout = layout
         self.networks.to(memory_format=layout)  # type: ignore[call-overload]
+
+    def follow(self, earlier: DipFit, drifting: Sequence[int], *, drift: float, seed: int) -> None:
+        """Go on where another fit of the same kind ended: its weights, Adam's moments, its noise, a little changed.
+
+        Parameters
+        ----------
+        earlier : DipFit
+            Of the slice before: generators and inputs of the same sizes.
+        drifting : sequence of int
+            Which inputs are noise; others (guides, the image itself) stay this slice's own.
+        drift : float
+            Half width of the uniform noise that is added to it.
+        seed : int
+            Of that noise, which is another one for every slice.
+
+        Notes
+        -----
+        Inputs that hardly change make images that hardly change. The released Double-DIP code has such drifting inputs for
+        video, but no driver for it.
+        """
+        with torch.no_grad():
+            for own, other in zip(self.fitted, earlier.fitted, strict=True):
+                own.copy_(other)
+        self.optimiser.load_state_dict(earlier.optimiser.state_dict())
+        self.slices = earlier.slices + 1
+        rng = torch.Generator().manual_seed(seed + self.slices)
+        for k in drifting:
+            own = self.inputs[k]
+            size = (own.shape[-2], own.shape[-1])
+            self.inputs[k] = earlier.inputs[k].to(own) + uniform_noise(
+                own.shape[1], size, drift, rng, str(own.device)
+            )
+
+    def alike(self, other: DipFit) -> bool:
+        """Whether another fit has generators and inputs of the same sizes."""
+
+        mine, others = ([tuple(t.shape) for t in (*fit.inputs, *fit.fitted)] for fit in (self, other))
+        return mine == others
 
     def look(self, *, orientation: int = 0, jitter: float = 0.0) -> None:
         """Make what the generators see next, ``seen``.

@@ -96,6 +96,10 @@ class RedAdmm:
         self.denoised = self.z.clone()
         self._block = [-1] * n_copies
 
+    def follow(self, earlier: RedAdmm) -> None:
+        """Take over the variables of the slice before, of the same size."""
+        self.z, self.u, self.denoised = earlier.z.clone(), earlier.u.clone(), earlier.denoised.clone()
+
     def coupling(self, y: Tensor, copy: int = 0, valid: Tensor | None = None) -> Tensor:
         """The augmented term of eq. 9 for the images y (K, C, H, W), to be minimised over the generators."""
         return coupling_loss(self.z[copy], y, self.u[copy], mu=self.mu, valid=valid)

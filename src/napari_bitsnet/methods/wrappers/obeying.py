@@ -32,6 +32,8 @@ class Obeying:
         self.name, self.title, self.summary = method.name, method.title, method.summary
         self.Config, self.presets = method.Config, method.presets
         self.full_resolution = method.full_resolution
+        if hasattr(method, "start_after"):
+            self.start_after = method.start_after
 
     @property
     def config(self) -> BaseConfig:

@@ -53,6 +53,8 @@ class WorkingSize:
         self.full_resolution = True
         if hasattr(method, "take_hints"):
             self.take_hints = self._take_hints
+        if hasattr(method, "start_after"):
+            self.start_after = self._start_after
 
     @property
     def config(self) -> BaseConfig:
@@ -73,15 +75,33 @@ class WorkingSize:
 
     def start(self, problem: Problem, *, device: str, seed: int) -> WorkingState:
         """See `Method.start`."""
+        inner = self.method.start(self._small(problem), device=device, seed=seed)
+        return self._around(inner, problem)
+
+    def _start_after(
+        self, problem: Problem, previous: WorkingState, *, device: str, seed: int
+    ) -> WorkingState:
+        """See `WarmStart.start_after`."""
+        warm = self.method.start_after  # type: ignore[attr-defined]
+        return self._around(warm(self._small(problem), previous.inner, device=device, seed=seed), problem)
+
+    def _small(self, problem: Problem) -> Problem:
+        """The problem at the working size."""
         height, width = problem.observations.shape[-2:]
         factor = self.limit / max(height, width)
-        small = problem
-        if factor < 1:
-            size = (max(2, round(height * factor)), max(2, round(width * factor)))
-            small = problem.map_images(lambda images: _resize(images, size))
-        inner = self.method.start(small, device=device, seed=seed)
+        if factor >= 1:
+            return problem
+        size = (max(2, round(height * factor)), max(2, round(width * factor)))
+        return problem.map_images(lambda images: _resize(images, size))
+
+    def _around(self, inner: State, problem: Problem) -> WorkingState:
         return WorkingState(
-            problem=problem, step=inner.step, has_start=inner.has_start, notices=inner.notices, inner=inner
+            problem=problem,
+            step=inner.step,
+            has_start=inner.has_start,
+            notices=inner.notices,
+            share=inner.share,
+            inner=inner,
         )
 
     def advance(self, state: WorkingState) -> Iterator[dict[str, Tensor]]:
