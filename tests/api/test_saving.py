@@ -212,3 +212,28 @@ def test_folder_without_rights(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ValueError, match="Permission denied"):
         check_writable(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+def test_labels_are_integers_in_files(tmp_path, kind):
+    labels = (MIXTURE > 100).astype(np.uint8) + 1
+    save_result(make_result(labels=labels), MIXTURE, tmp_path, "scan", kind=kind)
+    stored = tifffile.imread(tmp_path / f"scan_labels.{'ome.tif' if kind == 'ome' else 'tif'}")
+    assert stored.dtype == np.uint8
+    np.testing.assert_array_equal(stored, labels)
+
+
+def test_outputs_of_one_of_several_images_are_named_by_it(tmp_path):
+    pair = np.stack([MIXTURE, MIXTURE[::-1]])
+    outputs = {name: MIXTURE.astype(np.float32) for name in ("clean_1", "clean_2", "watermark")}
+
+    def names(*paths: str) -> list[str]:
+        result = make_result(task="watermark")
+        result.outputs = dict(outputs)
+        files = save_result(result, pair, tmp_path, "cat", inputs={"mixture": list(paths)})
+        return sorted(path.name for path in files if path.suffix == ".tif")
+
+    assert names("a/cat.tif", "a/dog.ome.tif") == ["cat_clean.tif", "cat_watermark.tif", "dog_clean.tif"]
+    alike = ["cat_clean_1.tif", "cat_clean_2.tif", "cat_watermark.tif"]
+    assert names("a/cat.tif", "b/cat.tif") == alike
+    assert names("both.tif") == alike

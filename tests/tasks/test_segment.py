@@ -94,6 +94,18 @@ def test_missing_pixels_stay_missing(disc):
     outputs = cut(image, hints=hints)
     assert np.isnan(outputs["mask"][40:44, 20:30]).all()
     assert iou(outputs["labels"] == 1, mask & np.isfinite(outputs["mask"])) > 0.93
+    assert (outputs["labels"][40:44, 20:30] == 0).all()
+
+
+def test_labels_are_integers_in_stacks_too(disc):
+    image, _, hints = disc
+    blank = np.full_like(image, np.nan)  # a slice that cannot be worked on
+    with pytest.warns(UserWarning, match="Slice 1 was left out"):
+        outputs = nb.run("segment", np.stack([image, blank]), axes="ZYXC", hints=hints, preset="quick").outputs
+    assert outputs["labels"].dtype == np.uint8
+    assert set(np.unique(outputs["labels"][0])) == {1, 2}
+    assert not outputs["labels"][1].any()
+    assert np.isnan(outputs["mask"][1]).all()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +113,7 @@ def test_missing_pixels_stay_missing(disc):
     [
         ({"hints": np.zeros((SIZE, SIZE), int)}, "Expected hints on foreground .* got none"),
         ({"hints": np.eye(SIZE, dtype=int)}, "Expected hints on foreground .* got only one of them"),
-        ({"hints": np.ones((4, 4), int)}, r"Expected hints of shape \(64, 64\), got \(4, 4\)"),
+        ({"hints": np.ones((4, 4), int)}, r"Expected hints of the image's shape \(64, 64\), got \(4, 4\)"),
         ({"hints": 3 * np.eye(SIZE, dtype=int)}, "0 for unknown and 1 to 2 for the sources"),
         ({"guides": [np.eye(9)]}, r"Expected a saliency image of \(64, 64\) pixels .* got \(9, 9\)"),
         ({"mask": np.ones((SIZE, SIZE), bool)}, "Expected valid pixels, got none left"),

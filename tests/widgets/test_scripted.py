@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Labels
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.synthetic import photograph_mixtures
+from napari_bitsnet.widgets.layers import layer_part
+from napari_bitsnet.widgets.preview import PreviewLayers, own_names
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 
@@ -87,3 +90,25 @@ def test_guides_and_several_mixtures_give_the_numbers_of_python_too(undocked):
     expected = nb.run("multi_mixture", list(pair), preset="quick")
     np.testing.assert_array_equal(run.layers[0].data, expected.outputs["source_1"] / np.float32(255))
     assert [layer.metadata["napari-bitsnet"]["output"] for layer in run.layers] == ["source_1", "source_2"]
+
+
+def test_labels_become_a_labels_layer(viewer, image):
+    hints = np.zeros(image.shape, np.uint8)
+    hints[3:6, 3:9], hints[14:18, 20:28] = 1, 2
+    marks = viewer.add_labels(hints, name="marks", scale=(0.5, 0.25), translate=(1, 2))
+    layers = nb.separate_layer(
+        viewer, viewer.layers[0], task="segment", hints=marks, preset="quick", device="cpu"
+    )
+    (found,) = (layer for layer in layers if layer.name == "painting labels")
+    assert isinstance(found, Labels)
+    assert set(np.unique(found.data)) == {1, 2}
+    np.testing.assert_allclose(found.scale, (0.5, 0.25))
+    np.testing.assert_allclose(found.translate, (1, 2))
+    assert found.metadata["napari-bitsnet"]["output"] == "labels"
+
+
+def test_outputs_of_one_of_several_layers_are_named_by_it(viewer, image):
+    part, other = (layer_part(viewer.add_image(image, name=name)) for name in ("cat", "dog"))
+    shown = PreviewLayers(viewer, part, own_names("watermark", [part, other]))
+    outputs = {name: np.asarray(image, np.float32) for name in ("clean_1", "clean_2", "watermark")}
+    assert [layer.name for layer in shown.finish(outputs, {})] == ["cat clean", "dog clean", "cat watermark"]

@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.planes import Planes, missing_plane
 from napari_bitsnet.api.run import make_task, start_session
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
@@ -110,7 +109,7 @@ def run_lazily(
                 warnings.simplefilter("ignore", UserWarning)  # a slice has no place to say them
                 return _solve(settings, made, inputs(index), target, reference).outputs()
         except (TypeError, ValueError):
-            return {name: np.full(image.shape, np.nan, image.dtype) for name, image in known.items()}
+            return {name: missing_plane(image) for name, image in known.items()}
 
     computed = [
         dask.delayed(known) if index == middle else dask.delayed(outputs)(index)

@@ -103,13 +103,13 @@ class Planes:
         return other[index if len(other) > 1 else 0]
 
     def assemble(self, planes: Sequence[NDArray | None]) -> NDArray:
-        """Stack one output's planes in the layout of the input; failed planes (None) become NaN.
+        """Stack one output's planes in the layout of the input; failed planes (None) become NaN, of labels 0.
 
         Images come back in the input's order of axes; anything else (mixing weights, say) is stacked
         behind the stack's axes.
         """
         known = next(p for p in planes if p is not None)
-        filled = [np.full(known.shape, np.nan, known.dtype) if p is None else p for p in planes]
+        filled = [missing_plane(known) if p is None else p for p in planes]
         stacked = np.stack(filled).reshape(*self.stack_shape, *known.shape)
         size = tuple(self.array.shape[self.axes.index(a)] for a in "YX")
         for axes in ("YX", "YXC", "MYX", "MYXC"):
@@ -119,6 +119,11 @@ class Planes:
                 want = [a for a in self.axes if a in have] if "M" not in axes or "M" in self.axes else have
                 return stacked.transpose([have.index(a) for a in want])
         return stacked
+
+
+def missing_plane(known: NDArray) -> NDArray:
+    """A plane of which nothing is known, like another one: NaN, or 0 for labels."""
+    return np.full(known.shape, 0 if np.issubdtype(known.dtype, np.integer) else np.nan, known.dtype)
 
 
 def _is_one_image(shape: tuple[int, ...], axes: str | None) -> bool:

@@ -20,7 +20,7 @@ class Result:
     ----------
     outputs : dict of str to ndarray
         float32, in the mixture's units and layout: ``source_1`` …, and by the task ``residual``,
-        ``explained_1`` …, ``unexplained``, ``weights``. Missing pixels are NaN.
+        ``explained_1`` …, ``unexplained``, ``weights``. Missing pixels are NaN. Integers are labels, 0 where pixels are missing.
     provenance : dict
         Ready for JSON: versions, task, method, every setting, seed, device, threads, iterations, stop
         reason, seconds, final losses, warnings. ``provenance["settings"]`` is a `RunSettings` record.

@@ -18,6 +18,7 @@ from napari_bitsnet.api.preview import draw_preview
 from napari_bitsnet.api.report import write_report
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.tasks import own_input
 
 _IMAGEJ_ORDER = "TZCYX"
 TiffKind = Literal["imagej", "ome"]
@@ -127,7 +128,7 @@ def save_result(
 
     Notes
     -----
-    TIFFs are ImageJ hyperstacks in the order of axes T, Z, C, Y, X: channels come before Y and X, since
+    TIFFs are float32, labels uint8; ImageJ's are hyperstacks in the order of axes T, Z, C, Y, X: channels come before Y and X, since
     ImageJ knows no float32 RGB. NaN stays NaN.
     """
     folder, record = Path(folder), record_path(folder, stem)
@@ -137,7 +138,8 @@ def save_result(
     for name in (name for name in axes if name.startswith("features_")):
         axes[name], shown[name] = "".join(planes.stack_axes) + "CYX", None  # many channels: no picture
     suffix = ".ome.tif" if kind == "ome" else ".tif"
-    files = {name: f"{stem}_{name}{suffix}" for name in result.outputs if axes[name]}
+    paths = [Path(path) for path in (inputs or {}).get("mixture") or [] if path]
+    files = {name: f"{beginning}{suffix}" for name, beginning in _names(result, stem, paths, axes).items()}
     files["preview"] = f"{stem}_preview.png"
     earlier = _files_of(record)
 
@@ -285,6 +287,26 @@ def _write_ome(
         software="napari-bitsnet",
         **options,
     )
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without its suffix, ``.ome.tif`` being one."""
+    return path.name[: -len(".ome.tif")] if path.name.lower().endswith(".ome.tif") else path.stem
+
+
+def _names(
+    result: Result, stem: str, paths: Sequence[Path], axes: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Names of the files of images, without suffix: outputs that belong to one of several mixtures are named by its file."""
+    stems = [stem_of(path) for path in paths]
+    names = {name: f"{stem}_{name}" for name in result.outputs if axes[name]}
+    if len(stems) < 2 or len(set(stems)) < len(stems):
+        return names
+    for name in names:
+        own = own_input(result.provenance["task"], name)
+        if own is not None and own[1] < len(stems):
+            names[name] = f"{stems[own[1]]}_{own[0]}"
+    return names
 
 
 def _deep(name: str, output: NDArray, dtype: np.dtype, result: Result) -> NDArray:

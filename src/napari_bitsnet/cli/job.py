@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.saving import stem_of
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.data.reading import ImageFile, read_image
@@ -71,8 +72,7 @@ class Job:
     @property
     def stem(self) -> str:
         """Beginning of the names of what is written: the (first) mixture's."""
-        name = self.mixtures[0].name
-        return name[: -len(".ome.tif")] if name.lower().endswith(".ome.tif") else self.mixtures[0].stem
+        return stem_of(self.mixtures[0])
 
     @cached_property
     def record(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -217,8 +217,8 @@ class DoubleDipLayers:
         fit = DipFit(networks, inputs, learning_rate=config.learning_rate, rng=noise, unknowns=unknowns)
         share = 1.0
         if previous is not None:
-            drawn = [] if refining else range(len(inputs))
-            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
+            noise_inputs: Sequence[int] = [] if refining else range(len(inputs))
+            share = go_on(fit, previous.fit, drifting=noise_inputs, scale=config.input_scale, seed=seed)
         return DoubleDipLayersState(
             problem=problem,
             has_start=refining,

@@ -98,8 +98,20 @@ class Task(Protocol):
         """Name the answer's images and bring them back to the mixture's units and layout.
 
         Sources come as ``"source_1"`` …; tasks whose sources add up to the mixture also return
-        ``"residual"``: the mixture minus their sum. Missing pixels are NaN.
+        ``"residual"``: the mixture minus their sum. Images are float32 and NaN where pixels are missing; integers are labels,
+        0 there.
         """
+
+
+def own_input(task: str, output: str) -> tuple[str, int] | None:
+    """Return to which of several mixtures, counted from 0, an output belongs and its name there; None if to all.
+
+    A task's class says so with ``of_each_mixture = ("clean",)``: then ``clean_2`` is the second one's ``clean``.
+    """
+    name, _, number = output.rpartition("_")
+    if name in getattr(TASKS.get(task), "of_each_mixture", ()) and number.isdigit():
+        return name, int(number) - 1
+    return None
 
 
 TASKS: Registry[type[Task]] = Registry("task", __name__, "napari_bitsnet.tasks")

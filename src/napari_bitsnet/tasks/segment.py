@@ -120,11 +120,13 @@ class Segment:
         return saliency_hints(found, above=self.config.above, below=self.config.below)
 
     def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
-        """See `Task.outputs`: ``foreground`` and ``background``, completed; ``mask`` in [0, 1]; ``labels`` 1 and 2."""
+        """See `Task.outputs`: ``foreground`` and ``background``, completed; ``mask`` in [0, 1]; ``labels`` 1 and 2, 0 where
+        pixels are missing.
+        """
         foreground, background = restore(answer["sources"], problem.scaling, valid=problem.valid)
         mask = answer["opacity"][0, 0].cpu().numpy().astype(np.float32)
-        labels = np.where(mask > 0.5, np.float32(1), np.float32(2))
+        labels = np.where(mask > 0.5, 1, 2).astype(np.uint8)
         if problem.valid is not None:
             seen = problem.valid[0, 0].cpu().numpy()
-            mask, labels = (np.where(seen, image, np.float32(np.nan)) for image in (mask, labels))
+            mask, labels = np.where(seen, mask, np.float32(np.nan)), labels * seen
         return {"foreground": foreground, "background": background, "mask": mask, "labels": labels}

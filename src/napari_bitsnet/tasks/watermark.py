@@ -67,6 +67,8 @@ class Watermark:
         ),
     )
 
+    of_each_mixture: ClassVar[tuple[str, ...]] = ("clean",)
+
     def __init__(self, config: WatermarkConfig | None = None) -> None:
         self.config = config or WatermarkConfig()
 

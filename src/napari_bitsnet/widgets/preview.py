@@ -6,17 +6,18 @@ layers is a generator that is advanced once a turn of the event loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.tasks import TASKS
 from napari_bitsnet.widgets.layers import METADATA_KEY, Part
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 SHOWN = ("source_", "clean", "clear", "foreground")
 """Beginnings of the names of outputs that are shown at once; the others are added hidden at the end."""
@@ -42,18 +43,20 @@ class PreviewLayers:
         Where to add them.
     part : Part
         The mixture: it says where outputs lie and how they look.
+    names : mapping of str to str
+        Names of the layers of outputs that belong to another input; the others' begin with the part's.
     """
 
-    def __init__(self, viewer: Any, part: Part) -> None:
-        self._viewer, self._part = viewer, part
-        self._layers: dict[str, Image] = {}
+    def __init__(self, viewer: Any, part: Part, names: Mapping[str, str] | None = None) -> None:
+        self._viewer, self._part, self._names = viewer, part, names or {}
+        self._layers: dict[str, Image | Labels] = {}
         self._limits: dict[str, tuple[float, float]] = {}
         self._deleted: set[str] = set()
         self._turn = 0
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
-    def layers(self) -> list[Image]:
+    def layers(self) -> list[Image | Labels]:
         """The run's layers that are in the viewer, in the order of its outputs."""
         return list(self._layers.values())
 
@@ -111,7 +114,7 @@ class PreviewLayers:
             layer.metadata[METADATA_KEY] = {**record, "output": name}
             yield name
 
-    def finish(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> list[Image]:
+    def finish(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> list[Image | Labels]:
         """Do all of `finishing` at once, for scripts; return the run's layers."""
         for _ in self.finishing(outputs, record):
             pass
@@ -151,26 +154,28 @@ class PreviewLayers:
             return self._part.to_layer_data(output)
         return np.full(self._shape, np.nan, np.float32)
 
-    def _add(self, name: str, data: NDArray, *, visible: bool = True, grey: bool = False) -> Image:
+    def _add(self, name: str, data: NDArray, *, visible: bool = True, grey: bool = False) -> Image | Labels:
         selection = self._viewer.layers.selection
         active = selection.active
-        limits = contrast_limits(data)
+        common = {
+            "name": self._names.get(name, f"{self._part.name} {name.replace('_', ' ')}"),
+            "visible": visible,
+            "metadata": {METADATA_KEY: {"output": name}},
+            **self._part.geometry,
+        }
         # adding a layer selects it, which builds its controls: the user's selection is not ours to change
         with nullcontext() if active is None else selection.events.blocker_all():
-            layer = self._viewer.add_image(
-                data,
-                name=f"{self._part.name} {name.replace('_', ' ')}",
-                rgb=self._part.rgb and not grey,
-                visible=visible,
-                contrast_limits=limits,
-                metadata={METADATA_KEY: {"output": name}},
-                **self._part.geometry,
-                **self._part.look,
-            )
+            if np.issubdtype(data.dtype, np.integer):
+                layer = self._viewer.add_labels(data, **common)
+            else:
+                self._limits[name] = limits = contrast_limits(data)
+                rgb = self._part.rgb and not grey
+                layer = self._viewer.add_image(
+                    data, rgb=rgb, contrast_limits=limits, **common, **self._part.look
+                )
             if active is not None:
                 selection.active = active
         self._layers[name] = layer
-        self._limits[name] = limits
         return layer
 
     def _put_beneath(self, layer: Image) -> None:
@@ -179,9 +184,9 @@ class PreviewLayers:
         lowest = min(layers.index(other) for other in self.layers)
         layers.move(layers.index(layer), lowest)
 
-    def _renew_contrast(self, name: str, layer: Image) -> None:
-        """Fit the contrast to the final data, unless someone has moved it since it was set."""
-        if tuple(layer.contrast_limits) != self._limits[name]:
+    def _renew_contrast(self, name: str, layer: Image | Labels) -> None:
+        """Fit the contrast to the final data, unless someone has moved it since it was set; labels have none."""
+        if name not in self._limits or tuple(layer.contrast_limits) != self._limits[name]:
             return
         self._limits[name] = contrast_limits(layer.data)
         layer.contrast_limits = self._limits[name]
@@ -191,6 +196,12 @@ class PreviewLayers:
             if layer == event.value:  # not `is`: plugins are given proxies of layers
                 del self._layers[name]
                 self._deleted.add(name)
+
+
+def own_names(task: str, parts: Sequence[Part]) -> dict[str, str]:
+    """Layers' names of the outputs that belong to one of several mixtures: its name with the output's."""
+    kinds = getattr(TASKS.get(task), "of_each_mixture", ())
+    return {f"{kind}_{k + 1}": f"{part.name} {kind}" for kind in kinds for k, part in enumerate(parts)}
 
 
 def contrast_limits(data: NDArray) -> tuple[float, float]:

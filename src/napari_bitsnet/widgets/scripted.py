@@ -75,7 +75,7 @@ def separate_layer(
     """
     from napari_bitsnet.widgets.alignment import align
     from napari_bitsnet.widgets.layers import layer_part
-    from napari_bitsnet.widgets.preview import PreviewLayers
+    from napari_bitsnet.widgets.preview import PreviewLayers, own_names
     from napari_bitsnet.widgets.request import Request
 
     mixture, *others = layer if isinstance(layer, Sequence) else (layer,)
@@ -110,5 +110,5 @@ def separate_layer(
         mask=beside(mask, labels=True),
     )
     result = finish(request.iterate(lambda: False))
-    layers = PreviewLayers(viewer, request.mixtures[0])
+    layers = PreviewLayers(viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures))
     return layers.finish(result.outputs, request.record(result))

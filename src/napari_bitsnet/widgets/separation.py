@@ -16,7 +16,7 @@ from psygnal import Signal
 
 from napari_bitsnet.widgets.activity import ActivityBar
 from napari_bitsnet.widgets.layers import Part
-from napari_bitsnet.widgets.preview import PreviewLayers
+from napari_bitsnet.widgets.preview import PreviewLayers, own_names
 from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.responsiveness import favour_viewer, treat_alike
 from napari_bitsnet.widgets.states import RunState, RunStates
@@ -87,7 +87,9 @@ class Separation:
         self.request = request
         self.states = RunStates()
         self.result: Result | None = None
-        self._preview = PreviewLayers(viewer, request.mixtures[0])
+        self._preview = PreviewLayers(
+            viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures)
+        )
         self._live, self._preview_every = live, preview_every
         self._controls = Controls()
         self._discard = False
