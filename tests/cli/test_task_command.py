@@ -113,7 +113,7 @@ def test_hints_and_mask(toy, call, scan, tmp_path):
     [
         (np.full((24, 32), 0.5, np.float32), "Expected hints as whole numbers, got float32 fractions"),
         (np.zeros((24, 32, 3), np.uint8), "Expected hints as one channel of labels"),
-        (np.ones((9, 9), np.uint8), "Expected hints of shape (24, 32), got (9, 9)"),
+        (np.ones((9, 9), np.uint8), "Expected hints of the image's shape (24, 32), got (9, 9)"),
         (np.full((24, 32), 3, np.uint8), "Expected hints as integers, 0 for unknown and 1 to 2"),
     ],
 )

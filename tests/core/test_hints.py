@@ -64,7 +64,7 @@ def test_maps_hold_one_plane_a_source():
 @pytest.mark.parametrize(
     ("labels", "text"),
     [
-        (np.zeros((2, 4), int), r"Expected hints of shape \(2, 3\), got \(2, 4\)"),
+        (np.zeros((2, 4), int), r"Expected hints of the image's shape \(2, 3\), got \(2, 4\)"),
         (np.full((2, 3), 3), "0 for unknown and 1 to 2 for the sources, got int64 from 3 to 3"),
         (np.full((2, 3), -1), "from -1 to -1"),
         (np.ones((2, 3)), "got float64"),

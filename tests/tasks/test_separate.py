@@ -185,7 +185,7 @@ def test_empty_hints_are_none():
 @pytest.mark.parametrize(
     ("hints", "text"),
     [
-        (np.zeros((12, 14), dtype=int), r"Expected hints of shape \(12, 15\), got \(12, 14\)"),
+        (np.zeros((12, 14), dtype=int), r"Expected hints of the image's shape \(12, 15\), got \(12, 14\)"),
         (np.zeros((12, 15)), "Expected hints as integers, .* got float64"),
         (np.full((12, 15), 3), "1 to 2 for the sources, got int64 from 3 to 3"),
         (np.full((12, 15), -1), "from -1 to -1"),

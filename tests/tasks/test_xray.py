@@ -113,6 +113,7 @@ def test_a_guide_of_the_same_size_is_left_alone():
         ([PANEL.guides[0]] * 3, r"at most one guide for each of the 2 sources, got 3: .*n_sources=3"),
         ([PANEL.guides[0][:40]], r"guide 1 of 40 x 48 pixels for a mixture of 48 x 48: crop or register"),
         ([None, PANEL.mixture], "another picture than the image as guide 2, got the image itself"),
+        ([PANEL.guides[0], PANEL.guides[0].copy()], "the same picture as guides 1 and 2"),
         ([np.zeros((48, 48, 3))], "contrast, got the same value .* in guide 1"),
         ([None, np.zeros((48, 48), bool)], "got booleans for guide 2"),
         ([np.zeros((2, 48, 48, 3))], r"got shape \(2, 48, 48, 3\) for guide 1"),

@@ -118,7 +118,10 @@ def hint_maps(labels: ArrayLike, n_sources: int, *, shape: tuple[int, int] | Non
 
     marks = np.asarray(labels)
     if shape is not None and marks.shape != tuple(shape):
-        raise ValueError(f"Expected hints of shape {tuple(shape)}, got {marks.shape}.")
+        raise ValueError(
+            f"Expected hints of the image's shape {tuple(shape)}, got {marks.shape}: paint them over the whole image, in its "
+            "pixels."
+        )
     if not np.issubdtype(marks.dtype, np.integer) or marks.min() < 0 or marks.max() > n_sources:
         raise ValueError(
             f"Expected hints as integers, 0 for unknown and 1 to {n_sources} for the sources, got "

@@ -77,16 +77,24 @@ class Xray:
         Raises
         ------
         ValueError
-            Also if there is no guide, there are more than sources, one is the mixture itself, or one has another
-            aspect ratio than the mixture.
+            Also if there is no guide, there are more than sources, one is the mixture itself or given twice, or one has
+            another aspect ratio than the mixture.
         """
         guides = self._one_a_source(inputs.guides)
         for k, guide in enumerate(guides):
-            if guide is not None and np.array_equal(guide, inputs.mixture):
+            if guide is None:
+                continue
+            if np.array_equal(guide, inputs.mixture):
                 raise ValueError(
                     f"Expected another picture than the image as guide {k + 1}, got the image itself: a guide shows one "
                     "source alone, such as a photograph of one side."
                 )
+            for j, other in enumerate(guides[:k]):
+                if other is not None and np.array_equal(other, guide):
+                    raise ValueError(
+                        f"Expected different guides, got the same picture as guides {j + 1} and {k + 1}: each belongs "
+                        "to one source, so leave the other out."
+                    )
         shape = np.shape(inputs.mixture)[:2]
         fitted = [None if g is None else fit_guide(g, shape, k + 1) for k, g in enumerate(guides)]
         return build_shares_problem(
