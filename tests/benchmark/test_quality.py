@@ -91,8 +91,14 @@ def test_tables_put_nulls_first_and_ceilings_last():
 
 
 def test_contenders_and_absent_folders(tmp_path):
-    assert parse_contender("bitsnet:quick") == ("bitsnet", "quick")
-    assert parse_contender("ica") == ("ica", "balanced")
+    quick = {"method": "bitsnet", "preset": "quick"}
+    assert parse_contender("bitsnet:quick") == {**quick, "settings": {}}
+    assert parse_contender("ica") == {"method": "ica", "preset": "balanced", "settings": {}}
+    assert parse_contender("bitsnet:quick@n_seeds=4@start=none@lam=0.1") == {
+        **quick,
+        "n_seeds": 4,
+        "settings": {"start": "none", "lam": 0.1},
+    }
     with pytest.raises(FileNotFoundError, match="which is absent"):
         next(folder_cases(tmp_path / "nothing"))
     assert list(folder_cases(tmp_path)) == []

@@ -44,6 +44,7 @@ def run(
     preset: str = "balanced",
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
+    n_seeds: int = 1,
     device: str = "auto",
     size_limit: int = 512,
     iterations: int | None = None,
@@ -73,6 +74,8 @@ def run(
         Settings of the method that differ from the preset's.
     seed : int
         Seed of all randomness; the same seed, device and number of threads give the same result.
+    n_seeds : int
+        Of networks without training, how many seeds are averaged: `seed`, ``seed + 1`` …
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     size_limit : int
@@ -114,6 +117,7 @@ def run(
             preset=preset,
             settings=settings,
             seed=seed,
+            n_seeds=n_seeds,
             device=device,
             size_limit=size_limit,
             iterations=iterations,

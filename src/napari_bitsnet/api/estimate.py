@@ -113,13 +113,13 @@ def estimate(
     cost = COSTS.get(method.name, UNKNOWN)
     factor = dict(learnt or {}).get(kind_of_run(settings, device))
     steps = 1 if made.iterations == 1 else count
-    alone = cost.fixed + (cost.start + cost.step * steps) * megapixels * n_sources
+    alone = cost.fixed + settings.n_seeds * (cost.start + cost.step * steps) * megapixels * n_sources
     kind = device.partition(":")[0]
     speed = FASTER.get(kind) or min(os.cpu_count() or 1, 8) ** 0.6
     seconds = n_planes * alone * (factor if factor is not None else 1 / speed)
     if settings.seconds is not None:
         seconds = min(seconds, n_planes * settings.seconds)
-    memory = None if cost.memory is None else cost.memory * megapixels * n_sources
+    memory = None if cost.memory is None else cost.memory * megapixels * n_sources * settings.n_seeds
     return Estimate(seconds, memory, method.name in COSTS or factor is not None)
 
 

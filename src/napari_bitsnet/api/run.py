@@ -83,10 +83,18 @@ def start_session(
     with collected(notices):
         problem = task.build(inputs)
     method = make_method(settings, task, problem.traits)
+    if settings.n_seeds > 1:
+        from napari_bitsnet.methods.wrappers.averaged_seeds import AveragedSeeds
+
+        if method.iterations == 1:
+            raise ValueError(
+                f"Expected n_seeds=1 for {method.title}, whose answer is the same for every seed, got {settings.n_seeds}."
+            )
+        # a wrapper has on the instance what a method has on the class
+        method = cast("Method[Any]", AveragedSeeds(method, settings.n_seeds))
     if not method.full_resolution:
         from napari_bitsnet.methods.wrappers.working_size import WorkingSize
 
-        # a wrapper has on the instance what a method has on the class
         method = cast("Method[Any]", WorkingSize(method, settings.size_limit))
     if problem.hints is not None:
         from napari_bitsnet.methods.wrappers.obeying import with_hints

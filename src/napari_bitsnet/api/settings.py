@@ -23,6 +23,13 @@ class RunSettings(Config):
         default_factory=dict, description="Settings of the method that differ from the preset's."
     )
     seed: int = setting(0, "Seed of all randomness.", ge=0, le=2**31 - 1, step=1)
+    n_seeds: int = setting(
+        1,
+        "Networks without training: how many seeds, from this one on, whose answers are averaged; takes as many times as long.",
+        ge=1,
+        le=64,
+        step=1,
+    )
     device: str = setting("auto", "auto, cpu, cuda, cuda:N or mps.")
     axes: str | None = setting(
         None, "One letter a dimension, such as YX, YXC, ZYX; none where there is no doubt."

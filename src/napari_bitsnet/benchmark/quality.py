@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api import Result, run
+from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.benchmark.case import Case, frames_as_channels
 from napari_bitsnet.benchmark.films import flicker
 from napari_bitsnet.benchmark.memory import PeakMemory
@@ -23,10 +24,29 @@ Row = dict[str, Any]
 COLUMNS = ("psnr", "ssim", "psnr_offset_free", "gain", "gain_offset_free")
 
 
-def parse_contender(text: str) -> tuple[str, str]:
-    """Read ``method`` or ``method:preset``; the preset defaults to balanced."""
-    method, _, preset = text.partition(":")
-    return method, preset or "balanced"
+def parse_contender(text: str) -> dict[str, Any]:
+    """Read ``method``, ``method:preset`` or ``method:preset@name=value@…`` as arguments of `run`.
+
+    The preset defaults to balanced. Names are those of the run (``iterations``, ``n_seeds`` …) or of the method's settings.
+    """
+    words, *changes = text.split("@")
+    method, _, preset = words.partition(":")
+    given = dict(change.partition("=")[::2] for change in changes)
+    values = {name: _value(text) for name, text in given.items()}
+    return {
+        "method": method,
+        "preset": preset or "balanced",
+        "settings": {n: v for n, v in values.items() if n not in RunSettings.model_fields},
+        **{n: v for n, v in values.items() if n in RunSettings.model_fields},
+    }
+
+
+def _value(text: str) -> Any:
+    """A number, true, false or a list as JSON has them, else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def measure(
@@ -44,7 +64,7 @@ def measure(
     cases : iterable of Case
         Read one after another; only one is in memory.
     contenders : sequence of str
-        ``"method"`` or ``"method:preset"``; ``"auto"`` is what the task would choose.
+        See `parse_contender`; ``"auto"`` is what the task would choose.
     rows_file : Path
         One JSON object a line. Rows that are there already are not measured again.
     seeds : sequence of int
@@ -139,12 +159,11 @@ def load_rows(path: Path) -> list[Row]:
 
 def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, float, float | None] | None:
     """Run one contender, or return None where it does not support the case."""
-    method, preset = parse_contender(contender)
     with warnings.catch_warnings(), PeakMemory(device) as memory:
         warnings.simplefilter("ignore")
         began = time.perf_counter()
         try:
-            options = {**case.options, "method": method, "preset": preset, "seed": seed, "device": device}
+            options = {**case.options, **parse_contender(contender), "seed": seed, "device": device}
             result = _frame_by_frame(case, options) if case.apart else _whole(case, options)
         except ValueError as error:
             if "cannot solve this" in str(error):

@@ -63,8 +63,7 @@ def until_rows(
 
 def _follow(case: Case, contender: str, device: str) -> dict[str, Any]:
     """Run with an eye on the score."""
-    method, preset = parse_contender(contender)
-    settings = RunSettings(task=case.task, method=method, preset=preset, options=case.options, device=device)
+    settings = RunSettings(task=case.task, options=case.options, device=device, **parse_contender(contender))
     looks: list[tuple[float, float, float]] = []
     clock = Clock()
     with warnings.catch_warnings():

@@ -18,7 +18,10 @@ def benchmark(
         Path | None, typer.Option(help="Folder of measuring images; without it, built-in cases only.")
     ] = None,
     methods: Annotated[
-        str, typer.Option(help="Contenders, comma-separated: method or method:preset; or auto.")
+        str,
+        typer.Option(
+            help="Contenders, comma-separated: method, method:preset or method:preset@setting=value@…; or auto."
+        ),
     ] = CONTENDERS,
     group: Annotated[
         list[str] | None,

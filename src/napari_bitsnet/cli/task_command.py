@@ -21,7 +21,7 @@ from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Input, Task
 
-RUN_OPTIONS = ("method", "preset", "seed", "device", "axes", "size_limit", "iterations", "seconds")
+RUN_OPTIONS = ("method", "preset", "seed", "n_seeds", "device", "axes", "size_limit", "iterations", "seconds")
 
 
 def task_command(name: str) -> Callable[..., None]:

@@ -26,7 +26,7 @@ from napari_bitsnet.widgets.rows import plain
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.task_form import TaskForm
 
-RUN_OPTIONS = ("seconds", "size_limit", "seed")
+RUN_OPTIONS = ("seconds", "size_limit", "seed", "n_seeds")
 
 
 class ProblemForm(Container):

@@ -10,7 +10,7 @@ from napari_bitsnet.api.records import recorded_settings
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.tasks import TASKS
 
-SIMPLE = ("method", "preset", "seed", "device", "size_limit", "iterations", "seconds")
+SIMPLE = ("method", "preset", "seed", "n_seeds", "device", "size_limit", "iterations", "seconds")
 
 
 def as_python(record: Mapping[str, Any]) -> str:

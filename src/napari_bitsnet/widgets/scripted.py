@@ -25,6 +25,7 @@ def separate_layer(
     preset: str = "balanced",
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
+    n_seeds: int = 1,
     device: str = "auto",
     size_limit: int = 512,
     iterations: int | None = None,
@@ -51,7 +52,7 @@ def separate_layer(
         they have none.
     hints, mask : Labels, optional
         k where pixels belong to source k; anything but 0 where pixels are to be left out.
-    method, preset, settings, seed, device, size_limit, iterations, seconds
+    method, preset, settings, seed, n_seeds, device, size_limit, iterations, seconds
         As for `napari_bitsnet.run`.
     level : int
         Resolution level of a multiscale image; 0 is full resolution.
@@ -98,6 +99,7 @@ def separate_layer(
                 "preset": preset,
                 "settings": dict(settings or {}),
                 "seed": seed,
+                "n_seeds": n_seeds,
                 "device": device,
                 "size_limit": size_limit,
                 "iterations": iterations,

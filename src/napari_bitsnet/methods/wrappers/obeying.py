@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_bitsnet.core.config import Config as BaseConfig
-from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.problem import Problem, State
 from napari_bitsnet.methods import Method
+from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.core.solvers.stopping import StoppingRule
 
-
-class Obeying:
+class Obeying(Wrapper):
     """A method whose answer is changed where hints say whose something is; see `give_marked`.
 
     It keeps nothing of its own, so that a run can be wrapped when hints come while it goes on, or after it.
@@ -28,30 +26,9 @@ class Obeying:
     """
 
     def __init__(self, method: Method[Any]) -> None:
-        self.method = method
-        self.name, self.title, self.summary = method.name, method.title, method.summary
-        self.Config, self.presets = method.Config, method.presets
-        self.full_resolution = method.full_resolution
+        super().__init__(method)
         if hasattr(method, "start_after"):
             self.start_after = method.start_after
-
-    @property
-    def config(self) -> BaseConfig:
-        """The wrapped method's settings."""
-        return self.method.config
-
-    @property
-    def iterations(self) -> int:
-        """See `Method.iterations`."""
-        return self.method.iterations
-
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
-        return self.method.supports(traits)
-
-    def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`."""
-        return self.method.stopping()
 
     def start(self, problem: Problem, *, device: str, seed: int) -> State:
         """See `Method.start`."""

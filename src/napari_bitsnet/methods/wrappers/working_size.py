@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_bitsnet.core.config import Config as BaseConfig
-from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.problem import Problem, State
 from napari_bitsnet.methods import Method
+from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ class WorkingState(State):
     inner: State
 
 
-class WorkingSize:
+class WorkingSize(Wrapper):
     """A method that sees images no longer than `limit` pixels a side.
 
     Sources come back as ``y_k = a_k · I + b_k + (what the working size knows beyond that)``, with a and b fitted in
@@ -47,28 +47,13 @@ class WorkingSize:
     """
 
     def __init__(self, method: Method[Any], limit: int) -> None:
-        self.method, self.limit = method, limit
-        self.name, self.title, self.summary = method.name, method.title, method.summary
-        self.Config, self.presets = method.Config, method.presets
+        super().__init__(method)
+        self.limit = limit
         self.full_resolution = True
         if hasattr(method, "take_hints"):
             self.take_hints = self._take_hints
         if hasattr(method, "start_after"):
             self.start_after = self._start_after
-
-    @property
-    def config(self) -> BaseConfig:
-        """The wrapped method's settings."""
-        return self.method.config
-
-    @property
-    def iterations(self) -> int:
-        """See `Method.iterations`."""
-        return self.method.iterations
-
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
-        return self.method.supports(traits)
 
     def stopping(self) -> None:
         """None: `advance` itself asks the wrapped method's rule, at the working size, where it is cheap."""
