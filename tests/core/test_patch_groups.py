@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from napari_bitsnet.core.solvers.patch_groups import (
     reference_rows,
     similar_patches,
 )
-from napari_bitsnet.core.solvers.patch_inpainting import inpaint_patches, interpolate_missing
+from napari_bitsnet.core.solvers.patch_inpainting import inpaint_patches, interpolate_missing, refine_fill
 from napari_bitsnet.core.solvers.tiles import TiledAverage, solve_in_tiles
 
 SIGMA = 0.1
@@ -178,3 +179,21 @@ def test_a_large_images_noise_is_found_in_squares(monkeypatch: pytest.MonkeyPatc
     noisy = clean + SIGMA * noise(clean.shape)
     assert patch_denoising._sampled(noisy).shape == (1, 1, 64, 256)
     assert estimate_sigma(noisy) == pytest.approx(SIGMA, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_texture_goes_on_in_holes_and_nothing_else_changes(seed):
+    y, x = np.mgrid[:48, :56]
+    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, 2)
+    stripes = 0.5 + 0.2 * np.sin(x + phase[0]) + 0.2 * np.sin(0.7 * y + 0.4 * x + phase[1])
+    images = torch.from_numpy(np.stack([stripes, 1 - stripes])[:, None].repeat(3, axis=1)).float()
+    missing = torch.zeros(1, 1, 48, 56, dtype=torch.bool)
+    missing[..., 20:27, 24:30] = True
+    guessed = torch.where(missing, 0.5, images)
+    assert torch.equal(refine_fill(guessed, missing, rounds=0), guessed)
+    assert torch.equal(refine_fill(guessed, torch.zeros_like(missing), rounds=2), guessed)
+    filled = refine_fill(guessed, missing, rounds=4)
+    outside = ~missing.expand_as(images)
+    assert torch.equal(filled[outside], images[outside])
+    errors = [(found - images)[~outside].square().mean() for found in (guessed, filled)]
+    assert errors[1] < 0.1 * errors[0]

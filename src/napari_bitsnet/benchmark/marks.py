@@ -55,10 +55,17 @@ def _marked(
     below = (image - cover * np.array(made.colour)) / np.maximum(1 - cover, 1e-3)
     single = len(names) == 1
 
-    def biharmonic() -> NDArray:
+    def biharmonic(missing: NDArray) -> NDArray:
         from skimage.restoration import inpaint_biharmonic
 
-        return 255 * inpaint_biharmonic(image / 255, inside, channel_axis=-1)[None]
+        return 255 * inpaint_biharmonic(image / 255, missing, channel_axis=-1)[None]
+
+    baselines = {"biharmonic, mark known": partial(biharmonic, inside)}
+    if single:
+        y0, x0, y1, x1 = made.box
+        box = np.zeros_like(inside)
+        box[y0:y1, x0:x1] = True
+        baselines["biharmonic, whole box"] = partial(biharmonic, box)
 
     return Case(
         ", ".join(names),
@@ -73,5 +80,5 @@ def _marked(
         hi=255.0,
         ceiling=np.clip(below, 0, 255).astype(np.float32)[None] if opacity < 1 else None,
         scored=("clean",) if single else ("clean_1",),
-        baselines={"biharmonic, mark known": biharmonic},
+        baselines=baselines,
     )

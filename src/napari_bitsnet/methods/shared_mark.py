@@ -41,6 +41,9 @@ class SharedMarkConfig(BaseConfig):
     search_steps: int = setting(200, "Steps of the search for the mark.", ge=20, le=5000, step=20)
     fit_steps: int = setting(150, "Steps of the fit of its opacity.", ge=20, le=5000, step=10)
     fill_steps: int = setting(20, "Steps of filling in what an opaque mark hides.", ge=2, le=500, step=2)
+    fill_rounds: int = setting(
+        6, "Rounds of going on from there with texture from similar patches.", ge=0, le=50, step=1
+    )
 
 
 @dataclass(kw_only=True)
@@ -57,7 +60,7 @@ class SharedMark:
     """``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, its outline is softened, opacity and colour in turn.
 
     Where the mark is opaque, what it hides is filled in from around. See `find_mark`, `soften_mark`, `mark_colour`,
-    `sparse_fill`. A colour that is not known is white where there is one image; with several the corner of the colour
+    `sparse_fill`, `refine_fill`. A colour that is not known is white where there is one image; with several the corner of the colour
     cube that explains most is refined.
     """
 
@@ -68,7 +71,7 @@ class SharedMark:
     )
     Config: ClassVar[type[BaseConfig]] = SharedMarkConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
-        "quick": SharedMarkConfig(rounds=1, search_steps=120, fit_steps=100),
+        "quick": SharedMarkConfig(rounds=1, search_steps=120, fit_steps=100, fill_rounds=2),
         "balanced": SharedMarkConfig(),
         "best": SharedMarkConfig(rounds=3, search_steps=400, fit_steps=300, fill_steps=40),
     }
@@ -164,6 +167,7 @@ class SharedMark:
 
     def _fill(self, state: SharedMarkState) -> None:
         """Fill in what the mark hides altogether."""
+        from napari_bitsnet.core.solvers.patch_inpainting import refine_fill
         from napari_bitsnet.core.solvers.shared_mark import remove_mark
         from napari_bitsnet.core.solvers.sparse_fill import sparse_fill
 
@@ -172,7 +176,8 @@ class SharedMark:
         clean, hidden, state.opacity = remove_mark(
             images, state.opacity, state.colour, keep_outline=self.config.outline == "undo"
         )
-        state.clean = sparse_fill(clean, hidden, steps=self.config.fill_steps)
+        filled = sparse_fill(clean, hidden, steps=self.config.fill_steps)
+        state.clean = refine_fill(filled, hidden, rounds=self.config.fill_rounds)
 
     def answer(self, state: SharedMarkState) -> dict[str, Tensor]:
         """See `Method.answer`: ``"sources"``, the M clean images and the mark's colour, and ``"opacity"`` (1, 1, H, W)."""

@@ -20,6 +20,8 @@ TRUST = 3e-3
 """Standard deviation of known pixels about the Gaussian model, on the [0, 1] scale."""
 SPREAD = 3e-3
 """Standard deviation added in every direction, so that groups with too few patches stay invertible."""
+HOLE_SIDE, HOLE_REACH = 6, 16
+"""Side of patches and furthest shift, in pixels, where holes are as large as letters: more of both than for single pixels."""
 UNKNOWN = 1e3
 """Variance of a missing pixel's value."""
 
@@ -138,3 +140,40 @@ def inpaint_patches(
             seen.index_add_(0, reference, torch.ones_like(reference, dtype=seen.dtype))
     filled = opponent(put_together(total, seen, (height, width), side), inverse=True)
     return torch.where(valid, observed, filled)
+
+
+def refine_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Tensor:
+    """Go on from filled holes with texture from around: rounds of `inpaint_patches`, where the holes are.
+
+    Parameters
+    ----------
+    images : Tensor of shape (N, C, H, W)
+        Filled, each on its own; they are what groups begin from.
+    missing : Tensor of shape (1, 1, H, W)
+        bool, the holes.
+    rounds : int
+        0 leaves the images as they are.
+
+    Returns
+    -------
+    Tensor of shape (N, C, H, W)
+        In [0, 1] in the holes, as it was elsewhere.
+    """
+    if not rounds or not bool(missing.any()):
+        return images
+    rows, columns = (missing[0, 0].any(dim=axis).nonzero()[:, 0] for axis in (1, 0))
+    around = HOLE_REACH + HOLE_SIDE
+    place = (
+        ...,
+        slice(max(0, int(rows[0]) - around), int(rows[-1]) + 1 + around),
+        slice(max(0, int(columns[0]) - around), int(columns[-1]) + 1 + around),
+    )
+    known, result = ~missing[place], images.clone()
+    for image in result.split(1):
+        observed = filled = image[place]
+        for k in range(rounds):
+            filled = inpaint_patches(
+                filled, observed, known, side=HOLE_SIDE, reach=HOLE_REACH, offset=k % 2
+            ).clamp(0, 1)
+        image[place] = torch.where(known, observed, filled)
+    return result

@@ -275,7 +275,8 @@ def remove_mark(
     colour : Tensor of shape (C,)
         W.
     keep_outline : bool
-        False counts the soft outline as hidden: compression has spoilt it.
+        False counts the soft outline as hidden: compression has spoilt it. So it is under an opaque mark on one image, of which
+        nothing else says how far it reaches.
 
     Returns
     -------
@@ -289,6 +290,7 @@ def remove_mark(
     opaque = bool(opacity.max() >= OPAQUE)
     if opaque:
         opacity = opaque_outline(images, opacity, colour)
+        keep_outline = keep_outline and len(images) > 1
     below = (images - opacity * colour[:, None, None]) / (1 - opacity).clamp_min(1 - OPAQUE)
     clean = torch.where(opacity > 0, below.clamp(0, 1), images)
     doubtful = (FAINT if opaque else DOUBTFUL) if keep_outline else 0.0
