@@ -6,7 +6,7 @@ import pytest
 from napari_bitsnet.core.metrics import score
 from napari_bitsnet.data.fields import displace
 from napari_bitsnet.data.paintings import SCENES, painting
-from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.data.panel import Recipe, simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
 
 
@@ -102,3 +102,17 @@ def test_errors():
         simulate_panel(0, 64, kind="wild")
     with pytest.raises(ValueError, match=r"Unknown kind of painting 'fresco'. Known: landscape"):
         painting(np.random.default_rng(0), (64, 64), "fresco")
+
+
+def test_parts_are_all_that_colours_do_not_tell(panel):
+    rest = panel.truths - panel.explained - sum(panel.parts.values())
+    np.testing.assert_allclose(rest, rest.mean(axis=(1, 2), keepdims=True).repeat(96, 1).repeat(96, 2), atol=0.5)
+    assert panel.parts.keys() == {"relief", "design", "cracks", "support"}
+    np.testing.assert_array_equal(panel.parts["support"][0], panel.parts["support"][1])
+
+
+def test_a_recipe_leaves_out_what_it_gives_no_strength():
+    panel = simulate_panel(3, 64, recipe=Recipe(cracks=0, visible_cracks=0, support=0))
+    assert not panel.parts["cracks"].any()
+    assert not panel.parts["support"].any()
+    assert panel.parts["relief"].any()

@@ -8,7 +8,7 @@ Only the first part can be explained from the photographs, and these are out of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,35 @@ from napari_bitsnet.data.paintings import SCENES, painting
 from napari_bitsnet.data.photographs import fit
 from napari_bitsnet.data.xray_layers import abandoned_design, cracks, pigment_density, support
 
-SUPPORT = 0.12
-"""Standard deviation of a side's half of the support, relative to its colour-explained part."""
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a simulated panel is made of; the defaults are those of the benchmark.
+
+    Parameters
+    ----------
+    relief, design, cracks : float
+        Strengths, to one another, of brushwork, abandoned design and cracks in what no photograph shows.
+    support : float
+        Standard deviation of a side's half of the support, relative to its colour-explained part.
+    visible_cracks : float
+        Part of the light that a crack takes from the photograph.
+    pigments : int
+        Colours with a density of their own.
+    pigment_width : float
+        Width of their borders in colour, on the [0, 1] scale.
+    drift_length : float
+        Length over which densities drift, as a part of the shorter side.
+    """
+
+    relief: float = 0.6
+    design: float = 0.7
+    cracks: float = 1.5
+    support: float = 0.12
+    visible_cracks: float = 0.15
+    pigments: int = 14
+    pigment_width: float = 0.06
+    drift_length: float = 1 / 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,8 @@ class Panel:
         For each guide (dy, dx) in pixels: ``guide(y, x) = painting(y + dy, x + dx)``.
     blank : float or None
         Under attenuation the intensity without an object, in the mixture's grey levels.
+    parts : dict of ndarrays of shape (2, Y, X)
+        What else is in each truth, but for a constant: ``"relief"``, ``"design"``, ``"cracks"``, ``"support"``.
     """
 
     mixture: NDArray
@@ -50,6 +79,7 @@ class Panel:
     explained: NDArray
     displacements: NDArray
     blank: float | None = None
+    parts: dict[str, NDArray] = field(default_factory=dict)
 
     def ceiling(self, n_guides: int = 2) -> NDArray:
         """Sources (2, Y, X) if the colour-explained part were known exactly and the rest split as it has to be.
@@ -75,6 +105,7 @@ def simulate_panel(
     noise: float = 0.0,
     bits: int = 16,
     attenuation: bool = False,
+    recipe: Recipe | None = None,
 ) -> Panel:
     """Simulate the X-radiograph of a panel painted on both sides.
 
@@ -101,6 +132,8 @@ def simulate_panel(
         Depth of the mixture; 0 leaves float32 on [0, 1].
     attenuation : bool
         Whether the mixture is a transmitted intensity rather than a density.
+    recipe : Recipe, optional
+        What else it is made of.
 
     Returns
     -------
@@ -127,30 +160,55 @@ def simulate_panel(
         raise ValueError(f"Expected two paintings of shape (Y, X, 3), got {got or 'none'}.")
 
     rng = np.random.default_rng(seed)
-    half_support = SUPPORT * support(rng, shape)
+    recipe = recipe or Recipe()
+    half_support = recipe.support * support(rng, shape)
     kinds = rng.permutation(list(SCENES))
     guides, truths, explained, moves = [], [], [], []
+    parts: dict[str, list[NDArray]] = {"relief": [], "design": [], "cracks": [], "support": []}
     for side in range(2):
         if paintings is None:
             image, relief = painting(rng, shape, str(kinds[side]))
         else:
             image = fit(np.asarray(paintings[side]), shape)
             relief = paint(rng, image)[1]
-        colours = pigment_density(rng, image, drift)
+        colours = pigment_density(
+            rng,
+            image,
+            drift,
+            pigments=recipe.pigments,
+            width=recipe.pigment_width,
+            length=recipe.drift_length,
+        )
         colours = (colours - colours.mean()) / colours.std()
         fissures = cracks(rng, shape)
         thickness = relief * np.clip(0.7 + 0.3 * colours, 0.2, None)  # heavy pigments show their strokes
-        rest = 0.6 * thickness / thickness.std() + 0.7 * abandoned_design(rng, shape) - 1.5 * fissures
-        rest = unexplained * (rest - rest.mean()) / rest.std()
+        brushwork = recipe.relief * thickness / thickness.std()
+        below = recipe.design * abandoned_design(rng, shape)
+        rest = brushwork + below - recipe.cracks * fissures
+        amount = unexplained / rest.std()
+        rest = amount * (rest - rest.mean())
         strength = rng.uniform(0.85, 1.15)
         explained.append(strength * colours)
         truths.append(strength * (colours + rest) + half_support)
+        hidden = (brushwork, below, -recipe.cracks * fissures)
+        for name, part in zip(parts, hidden, strict=False):
+            parts[name].append(strength * amount * part)
+        parts["support"].append(half_support)
         move = displacement(rng, shape, misregistration, kind=kind)
-        photograph = displace(image * (1 - 0.15 * fissures[..., None]), *move)
+        photograph = displace(image * (1 - recipe.visible_cracks * fissures[..., None]), *move)
         guides.append(np.round(255 * np.clip(photograph, 0, 1)).astype(np.uint8))
         moves.append(move)
+    hidden_parts = {name: np.array(part) for name, part in parts.items()}
     return _expose(
-        rng, guides, np.array(truths), np.array(explained), np.array(moves), noise, bits, attenuation
+        rng,
+        guides,
+        np.array(truths),
+        np.array(explained),
+        hidden_parts,
+        np.array(moves),
+        noise,
+        bits,
+        attenuation,
     )
 
 
@@ -159,6 +217,7 @@ def _expose(
     guides: list[NDArray],
     truths: NDArray,
     explained: NDArray,
+    parts: dict[str, NDArray],
     moves: NDArray,
     noise: float,
     bits: int,
@@ -171,6 +230,7 @@ def _expose(
     top = 2.5 if attenuation else 0.95 * full
     scale = top / truths.sum(axis=0).max()
     truths, explained = scale * truths, scale * explained
+    parts = {name: (scale * part).astype(np.float32) for name, part in parts.items()}
     blank = 0.9 * full if attenuation else None
     density = truths.sum(axis=0)
     mixture = density if blank is None else blank * np.exp(-density)
@@ -180,4 +240,6 @@ def _expose(
         mixture = np.clip(np.round(mixture), 0, full).astype(np.uint8 if bits == 8 else np.uint16)
     else:
         mixture = mixture.astype(np.float32)
-    return Panel(mixture, guides, truths.astype(np.float32), explained.astype(np.float32), moves, blank)
+    return Panel(
+        mixture, guides, truths.astype(np.float32), explained.astype(np.float32), moves, blank, parts
+    )

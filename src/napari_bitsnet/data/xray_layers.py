@@ -8,10 +8,16 @@ from numpy.typing import NDArray
 from napari_bitsnet.data.fields import fractal_field, grid, smooth_field, streaks
 from napari_bitsnet.data.paintings import Scene, figure
 
-N_PIGMENTS = 14
 
-
-def pigment_density(rng: np.random.Generator, image: NDArray, drift: float) -> NDArray:
+def pigment_density(
+    rng: np.random.Generator,
+    image: NDArray,
+    drift: float,
+    *,
+    pigments: int = 14,
+    width: float = 0.06,
+    length: float = 1 / 6,
+) -> NDArray:
     """X-ray density of the colours of a painting: a look-up by pigment whose weights drift over the panel.
 
     Parameters
@@ -22,6 +28,12 @@ def pigment_density(rng: np.random.Generator, image: NDArray, drift: float) -> N
         The painting in [0, 1].
     drift : float
         Relative standard deviation of each weight over the panel.
+    pigments : int
+        Number of colour clusters c.
+    width : float
+        Of the borders between them, on the [0, 1] scale.
+    length : float
+        Over which weights drift, as a part of the shorter side.
 
     Returns
     -------
@@ -31,20 +43,20 @@ def pigment_density(rng: np.random.Generator, image: NDArray, drift: float) -> N
     """
     colours = image.reshape(-1, 3)
     sample = colours[rng.choice(len(colours), min(4000, len(colours)), replace=False)]
-    centres = sample[:N_PIGMENTS].copy()
+    centres = sample[:pigments].copy()
     for _ in range(15):  # k-means (Lloyd)
         nearest = ((sample[:, None] - centres) ** 2).sum(-1).argmin(1)
         for c in np.unique(nearest):
             centres[c] = sample[nearest == c].mean(0)
     squared = ((colours[:, None] - centres) ** 2).sum(-1)
-    closeness = np.exp(-(squared - squared.min(1, keepdims=True)) / (2 * 0.06**2))
+    closeness = np.exp(-(squared - squared.min(1, keepdims=True)) / (2 * width**2))
     members = (closeness / closeness.sum(1, keepdims=True)).reshape(*image.shape[:2], -1)
     brightness = image.mean(-1)
     density = np.zeros(image.shape[:2])
-    for c in range(N_PIGMENTS):
+    for c in range(len(centres)):
         weight = 0.4 * centres[c].mean() + 0.6 * rng.uniform()
         slope = rng.uniform(0.0, 0.8)
-        field = smooth_field(rng, brightness.shape, min(brightness.shape) / 6)
+        field = smooth_field(rng, brightness.shape, length * min(brightness.shape))
         shaded = weight + slope * (brightness - centres[c].mean())
         density += members[..., c] * shaded * (1 + drift * field)
     return density
