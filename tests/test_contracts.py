@@ -351,7 +351,7 @@ def test_a_task_runs_and_names_its_outputs(name: str, everything: bool):
     if weights is not None:  # one residual a mixture
         images |= {f"residual {m + 1}": image for m, image in enumerate(images.pop("residual"))}
     for key, image in images.items():
-        assert image.dtype == np.float32, key
+        assert image.dtype in (np.float32, np.uint8), key  # images, labels
         assert image.shape[:2] == (HEIGHT, WIDTH), key
         kept = np.ones((HEIGHT, WIDTH), bool) if inputs.mask is None else ~inputs.mask
         assert np.isfinite(image[kept]).all(), key
