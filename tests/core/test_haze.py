@@ -69,3 +69,13 @@ def test_a_smooth_envelope_bridges_what_is_bright():
     assert float((smooth - t).abs().mean()) < 0.08
     assert float(smooth.min()) >= LEAST
     assert float(smooth.max()) <= 1
+
+
+def test_the_envelope_is_never_below_what_windows_allow():
+    grey = 0.45 + 0.1 * scene()  # nothing dark
+    grey[..., 30:34, 30:34] = 0.0  # but here
+    image = Haze(AIRLIGHT, transmission())(grey)
+    smooth = smooth_transmission(image, AIRLIGHT, radius=0.05, smoothness=20)
+    windows = dark_channel_transmission(image, AIRLIGHT, 2, part=1.0)
+    assert bool((smooth >= windows).all())
+    assert bool((smooth > windows + 0.01).any())

@@ -124,7 +124,9 @@ def smooth_transmission(
     ``min_l sum_p w_p (l_p - log b_p)**2 + lambda sum_pq e_pq (l_p - l_q)**2``,
 
     w = 1 above the fit and .03 below it (asymmetric least squares, reweighted), e smaller across edges of the image.
-    Solved at 128 pixels along the longer side, brought to full size by the guided filter.
+    Solved at 128 pixels along the longer side, brought to full size by the guided filter. Where nothing is dark for a long way
+    the fit, which follows the largest b within its reach only, ends below what the darkest pixel of a window allows; as t is not below
+    either, the larger of both is taken.
 
     References
     ----------
@@ -142,7 +144,11 @@ def smooth_transmission(
     grey = small[0].mean(dim=0).double().cpu().numpy()
     fitted = torch.from_numpy(np.exp(_envelope(log_bound, grey, smoothness, rounds))).to(image)
     wide = F.interpolate(fitted[None, None], (height, width), mode="bilinear")
-    return guided(1 - part * (1 - wide), image)
+    envelope = guided(1 - part * (1 - wide), image)
+    windows = dark_channel_transmission(
+        image, airlight, max(1, round(radius * max(height, width))), part=part
+    )
+    return torch.maximum(envelope, windows)
 
 
 def guided(transmission: Tensor, image: Tensor) -> Tensor:
