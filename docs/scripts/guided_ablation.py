@@ -24,12 +24,14 @@ Answer = Callable[[Panel, int], NDArray]
 """From a panel and the number of guides to sources (2, Y, X)."""
 
 
-def explain(panel: Panel, n_guides: int, without: tuple[str, ...] = ()) -> tuple[NDArray, RegressionState]:
+def explain(
+    panel: Panel, n_guides: int, without: tuple[str, ...] = (), *, cracks: bool = False
+) -> tuple[NDArray, RegressionState]:
     """Fit to the panel without some of its parts; what the guides explain (2, Y, X), in the panel's units."""
     total = panel.truths.sum(axis=0) - sum(panel.parts[name].sum(axis=0) for name in without)
     seen = normalise(total.astype(np.float32))
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
-    method = Regression(Regression.presets["balanced"].updated({"trust": False}))
+    method = Regression(Regression.presets["balanced"].updated({"trust": False, "cracks": cracks}))
     state = method.start(Problem(seen.tensor, 2, guides=guides), device="cpu", seed=0)
     for _ in method.advance(state):
         pass
@@ -41,9 +43,11 @@ def divide(panel: Panel, n_guides: int, explained: NDArray) -> NDArray:
     return replace(panel, explained=explained).ceiling(n_guides)
 
 
-def fitted(*without: str) -> Answer:
-    """The closed form, fitted to the panel without some of its parts."""
-    return lambda panel, n_guides: divide(panel, n_guides, explain(panel, n_guides, without)[0])
+def fitted(*without: str, cracks: bool = False) -> Answer:
+    """The closed form, fitted to the panel without some of its parts, with the network for cracks or not."""
+    return lambda panel, n_guides: divide(
+        panel, n_guides, explain(panel, n_guides, without, cracks=cracks)[0]
+    )
 
 
 def capacity(panel: Panel, n_guides: int) -> NDArray:
@@ -73,6 +77,7 @@ def knowing(*names: str) -> Answer:
 
 ANSWERS: dict[str, tuple[Answer, dict]] = {
     "closed form": (fitted(), {}),
+    "closed form, cracks found by the network": (fitted(cracks=True), {}),
     "ceiling: colours known": (knowing(), {}),
     "photographs without cracks": (fitted(), {"recipe": Recipe(visible_cracks=0)}),
     "densities that do not drift": (fitted(), {"drift": 0.0}),

@@ -15,7 +15,7 @@ from napari_bitsnet.data.panel import Panel, simulate_panel
 from napari_bitsnet.methods._guided_model import sample_windows
 from napari_bitsnet.methods.regression import Regression, RegressionConfig, RegressionState
 
-LINEAR = RegressionConfig(registration="none", drift=1, spread=10, centres=8)
+LINEAR = RegressionConfig(registration="none", drift=1, spread=10, centres=8, cracks=False)
 
 
 def blobs(seed: int, channels: int, size: tuple[int, int] = (40, 48)) -> torch.Tensor:

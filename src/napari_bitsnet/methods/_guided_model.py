@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STRIP = 2**17
 """Pixels that are explained at a time."""
+CRACK_SPREAD = 2.0
+"""Standard deviation expected of what a crack changes, on the observation's [0, 1] scale, over the light that it takes."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class GuideTerm:
         d, as coefficients of the model's `modes`, in pixels.
     weights : Tensor of shape (N, C)
         w; zero before the first fit.
+    cracks : Tensor of shape (1, 1, H, W), optional
+        Part of the light that cracks take from the guide: divided out of its colours, and seen in the observation as well.
     """
 
     image: Tensor
@@ -43,11 +47,23 @@ class GuideTerm:
     coarse: ColourBasis
     displacement: Tensor
     weights: Tensor
+    cracks: Tensor | None = None
 
     @cached_property
     def limits(self) -> tuple[Tensor, Tensor]:
         """Smallest and largest value of each channel of the guide."""
         return self.image.amin(dim=(0, 2, 3)), self.image.amax(dim=(0, 2, 3))
+
+    @cached_property
+    def depths(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest value of the cracks."""
+        assert self.cracks is not None
+        return self.cracks.amin(dim=(0, 2, 3)), self.cracks.amax(dim=(0, 2, 3))
+
+
+def healed(colours: Tensor, cracks: Tensor | None) -> Tensor:
+    """Colours (..., C, h, w) of a guide without its cracks (..., 1, h, w): ``g / (1 - m)``, at most 1."""
+    return colours if cracks is None else (colours / (1 - cracks)).clamp(max=1)
 
 
 @dataclass
@@ -73,19 +89,28 @@ class GuidedModel:
         from napari_bitsnet.core.displacement import sample
 
         moved = self.modes.combine(term.displacement, window)
-        return sample(term.image, moved, window, term.limits)
+        colours = sample(term.image, moved, window, term.limits)
+        return colours if term.cracks is None else healed(colours, self.cracks(term, window))
+
+    def cracks(self, term: GuideTerm, window: Window) -> Tensor:
+        """A guide's cracks (1, h, w) as they lie on the observation."""
+        from napari_bitsnet.core.displacement import sample
+
+        assert term.cracks is not None
+        return sample(term.cracks, self.modes.combine(term.displacement, window), window, term.depths)
 
     def features(self, term: GuideTerm, window: Window) -> Tensor:
-        """Feature images (N, h, w): memberships and colour, then coarse memberships times each drift mode."""
+        """Feature images (N, h, w): memberships and colour; coarse memberships times each drift mode, and times cracks."""
         import torch
 
         colours = self.aligned(term, window)
-        steady = term.basis(colours)
-        if self.drift.order == 1:
-            return steady
-        fields = self.drift.fields(window, colours)[1:]
-        drifting = (term.coarse.memberships(colours)[:, None] * fields).flatten(0, 1)
-        return torch.cat([steady, drifting])
+        parts = [term.basis(colours)]
+        coarse = term.coarse.memberships(colours)
+        if self.drift.order > 1:
+            parts.append((coarse[:, None] * self.drift.fields(window, colours)[1:]).flatten(0, 1))
+        if term.cracks is not None:
+            parts.append(coarse * self.cracks(term, window))
+        return torch.cat(parts)
 
     def precision(self, term: GuideTerm, spread: float, drift_spread: float) -> Tensor:
         """One over the variance expected of each weight, (N,).
@@ -99,9 +124,13 @@ class GuidedModel:
         """
         import torch
 
-        steady = torch.full((len(term.basis),), spread**-2)
-        drifting = (self.drift.roughness()[1:] / drift_spread**2).repeat(len(term.coarse.centres))
-        return torch.cat([steady, drifting]) if self.drift.order > 1 else steady
+        parts = [torch.full((len(term.basis),), spread**-2)]
+        count = len(term.coarse.centres)
+        if self.drift.order > 1:
+            parts.append((self.drift.roughness()[1:] / drift_spread**2).repeat(count))
+        if term.cracks is not None:
+            parts.append(torch.full((count,), CRACK_SPREAD**-2))
+        return torch.cat(parts)
 
     def explain(self, term: GuideTerm, window: Window) -> Tensor:
         """Return e_g on a window, (C, h, w); its mean is arbitrary."""
@@ -109,7 +138,12 @@ class GuidedModel:
 
         return torch.einsum("nc,nhw->chw", term.weights, self.features(term, window))
 
-    def resized(self, size: tuple[int, int], guides: Mapping[int, Tensor] | None = None) -> GuidedModel:
+    def resized(
+        self,
+        size: tuple[int, int],
+        guides: Mapping[int, Tensor] | None = None,
+        cracks: Mapping[int, Tensor | None] | None = None,
+    ) -> GuidedModel:
         """The same model for images of another size.
 
         Parameters
@@ -118,19 +152,28 @@ class GuidedModel:
             Of these.
         guides : mapping of int to Tensor (1, C_g, H, W), optional
             The guides of that size by their source; default this model's, averaged or interpolated.
+        cracks : mapping of int to Tensor (1, 1, H, W) or None, optional
+            Their cracks; given with `guides`.
         """
         from torch.nn import functional as F
 
         if size == self.modes.size:
             return self
-        terms = [
-            replace(
-                term,
-                image=F.interpolate(term.image, size, mode="area") if guides is None else guides[term.source],
-                displacement=term.displacement * (size[0] / self.modes.size[0]),
+
+        def at_size(image: Tensor) -> Tensor:
+            return F.interpolate(image, size, mode="area")
+
+        terms = []
+        for term in self.terms:
+            found = term.cracks if cracks is None else cracks[term.source]
+            terms.append(
+                replace(
+                    term,
+                    image=at_size(term.image) if guides is None else guides[term.source],
+                    cracks=found if found is None or cracks is not None else at_size(found),
+                    displacement=term.displacement * (size[0] / self.modes.size[0]),
+                )
             )
-            for term in self.terms
-        ]
         return GuidedModel(replace(self.modes, size=size), replace(self.drift, size=size), terms)
 
     def strips(self) -> Iterator[Window]:

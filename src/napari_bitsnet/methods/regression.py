@@ -71,6 +71,10 @@ class RegressionConfig(BaseConfig):
         le=2**24,
         step=2**12,
     )
+    cracks: bool = setting(
+        True,
+        "Look for cracks in colour photographs, by a trained network, and heal their colours before the fit.",
+    )
     trust: bool = setting(
         True,
         "Judge the fit: the 90 % interval as a map, and how much holds in parts that were not fitted to.",
@@ -90,7 +94,7 @@ class RegressionState(State):
 
 
 ROUGH = RegressionConfig(
-    centres=32, width=0.08, drift=1, scales=2, rounds=2, steps=2, pixels=2**15, trust=False
+    centres=32, width=0.08, drift=1, scales=2, rounds=2, steps=2, pixels=2**15, cracks=False, trust=False
 )
 """What is fitted for a first look, if somebody looks before the fit: a second or two for two guides."""
 
@@ -100,9 +104,9 @@ class Regression:
     """Colour regression on gradients: ``∇I = sum_g ∇ f_g(guide_g) + rest``, f_g fitted robustly for all guides together.
 
     Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
-    clusters over the image; guides are first registered to the observation. What no guide explains is split evenly over
-    the sources without a guide, or over all sources if each has one. Constants, which gradients do not show, are
-    chosen so that the darkest parts of all sources agree.
+    clusters over the image; guides are first healed of cracks, which join as features, and registered to the
+    observation. What no guide explains is split evenly over the sources without a guide, or over all sources if each has
+    one. Constants, which gradients do not show, are chosen so that the darkest parts of all sources agree.
     """
 
     name: ClassVar[str] = "regression"
@@ -110,7 +114,7 @@ class Regression:
     summary: ClassVar[str] = "Photographs as guides: what their colours explain, registered, within seconds."
     Config: ClassVar[type[BaseConfig]] = RegressionConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
-        "quick": RegressionConfig(centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4),
+        "quick": RegressionConfig(centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4, cracks=False),
         "balanced": RegressionConfig(),
         "best": RegressionConfig(centres=128, width=0.05, drift=4, steps=12, rounds=6, pixels=2**20),
     }
@@ -215,6 +219,12 @@ class Regression:
         size = (round(height * factor), round(width * factor))
         return problem.map_images(lambda images: F.interpolate(images, size, mode="area"))
 
+    def _cracks(self, problem: Problem) -> list[Tensor | None]:
+        """What cracks take from each guide; see `cracks_of`."""
+        from napari_bitsnet.methods._guided_cracks import cracks_of
+
+        return cracks_of(problem.guides) if self.config.cracks else [None] * len(problem.guides)
+
     def _enlarged(self, model: GuidedModel, problem: Problem) -> GuidedModel:
         """The fitted model for the guides at full size, registered there once more."""
         from napari_bitsnet.methods._guided_fit import Data, refine_displacement
@@ -223,7 +233,8 @@ class Regression:
         size = (problem.observations.shape[-2], problem.observations.shape[-1])
         if model.modes.size == size:
             return model
-        large = model.resized(size, {k: guide for k, guide in enumerate(problem.guides) if guide is not None})
+        guides = {k: guide for k, guide in enumerate(problem.guides) if guide is not None}
+        large = model.resized(size, guides, dict(enumerate(self._cracks(problem))))
         data = Data(problem.observations, problem.valid, sample_windows(size, self.config.pixels))
         for _ in range(POLISH if self.config.registration == "smooth" else 0):
             refine_displacement(large, data, spread=DISPLACEMENT_SPREAD * size[0] / model.modes.size[0])
@@ -234,7 +245,7 @@ class Regression:
         from napari_bitsnet.core.colours import ColourBasis, fit_centres
         from napari_bitsnet.core.displacement import Modes
         from napari_bitsnet.methods._guided_fit import Data, fit_weights, register
-        from napari_bitsnet.methods._guided_model import GuidedModel, GuideTerm, sample_windows
+        from napari_bitsnet.methods._guided_model import GuidedModel, GuideTerm, healed, sample_windows
 
         config, problem = self.config, self._reduced(state.problem)
         observation = problem.observations
@@ -243,6 +254,7 @@ class Regression:
         model = GuidedModel(modes, Modes(size, 1))
         previous = state.previous.resized(size) if state.previous else None
         before = {term.source: term for term in (previous.terms if previous else ())}
+        cracks = self._cracks(problem)
         for source, guide in enumerate(problem.guides):
             if guide is not None:
                 known = before.get(source)
@@ -262,6 +274,7 @@ class Regression:
                         if known is None
                         else known.displacement.clone(),
                         observation.new_zeros((len(coarse), observation.shape[1])),
+                        cracks[source],
                     )
                 )
         data = Data(observation, problem.valid, sample_windows(size, config.pixels))
@@ -279,7 +292,10 @@ class Regression:
         for term in model.terms:
             known = before.get(term.source)
             term.basis = (
-                ColourBasis(fit_centres(term.image, config.centres, seed=state.seed), config.width)
+                ColourBasis(
+                    fit_centres(healed(term.image, term.cracks), config.centres, seed=state.seed),
+                    config.width,
+                )
                 if known is None
                 else known.basis
             )
