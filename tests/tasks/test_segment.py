@@ -101,7 +101,9 @@ def test_labels_are_integers_in_stacks_too(disc):
     image, _, hints = disc
     blank = np.full_like(image, np.nan)  # a slice that cannot be worked on
     with pytest.warns(UserWarning, match="Slice 1 was left out"):
-        outputs = nb.run("segment", np.stack([image, blank]), axes="ZYXC", hints=hints, preset="quick").outputs
+        outputs = nb.run(
+            "segment", np.stack([image, blank]), axes="ZYXC", hints=hints, preset="quick"
+        ).outputs
     assert outputs["labels"].dtype == np.uint8
     assert set(np.unique(outputs["labels"][0])) == {1, 2}
     assert not outputs["labels"][1].any()
