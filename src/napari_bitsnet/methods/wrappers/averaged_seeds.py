@@ -42,7 +42,7 @@ class AveragedSeeds(Wrapper):
     Notes
     -----
     This stands in the place of choosing the best seed: no score without truth was found that tells which one that is, and the
-    mean of four is better than the best of them (docs/benchmarks/results.md).
+    mean of four comes near the one that the truth would choose (docs/benchmarks/results.md).
 
     References
     ----------
