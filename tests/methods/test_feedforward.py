@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import napari_bitsnet as nb
 from napari_bitsnet.benchmark.films import film_case, flicker
 from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.metrics import score
@@ -267,3 +269,19 @@ def test_a_film_is_less_restless_than_its_frames_and_nearer_to_the_truth():
         flicker(np.stack([a[k] for a in answers], axis=1), case.truths[:, :4]) for k in range(2)
     )
     assert restless < 0.9 * alone_restless
+
+
+def test_candidates_add_up_and_are_gone_with_the_state(weights: Path):
+    mixture = _mixture(3, 50, 40)[0].permute(1, 2, 0).numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = {"weights": weights, "looks": 1}
+        first, second = (nb.run("separate", mixture, method="feedforward", settings=settings) for _ in "12")
+    assert len(first.candidates) == 3
+    for sources in first.candidates:
+        assert sources.shape == first.sources.shape
+        np.testing.assert_allclose(sources.sum(axis=0), mixture, atol=1e-6)
+    first.drop_state()
+    assert len(first.candidates) == 3
+    second.drop_state()
+    assert second.candidates == ()

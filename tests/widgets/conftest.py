@@ -56,7 +56,12 @@ def make_state() -> Any:
     """Stands in for a session: two sources of one image."""
     problem = SimpleNamespace(n_sources=2, mixing=SimpleNamespace(name="linear"))
     method = METHODS.get("bitsnet")
-    return SimpleNamespace(problem=problem, task=TASKS.get("separate")(), method=method(method.Config()))
+    return SimpleNamespace(
+        problem=problem,
+        task=TASKS.get("separate")(),
+        method=method(method.Config()),
+        candidates=lambda: (),
+    )
 
 
 @dataclass

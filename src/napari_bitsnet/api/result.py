@@ -34,6 +34,7 @@ class Result:
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
     state: Session | None = field(default=None, repr=False)
+    _candidates: tuple[NDArray, ...] | None = field(default=None, init=False, repr=False)
 
     def __repr__(self) -> str:
         made = self.provenance
@@ -55,6 +56,17 @@ class Result:
     def residual(self) -> NDArray:
         """The mixture minus what the sources explain, in the mixture's units."""
         return self.outputs["residual"]
+
+    @property
+    def candidates(self) -> tuple[NDArray, ...]:
+        """Other sources ``(K, *mixture.shape)`` that the mixture may consist of, the likeliest first, in its units.
+
+        The answer itself is not among them. Most methods know none, nor are there any for stacks. They are made from the
+        state when they are first asked for, within half a second, so none are left to make after `drop_state`.
+        """
+        if self._candidates is None:
+            self._candidates = () if self.state is None else self.state.candidates()
+        return self._candidates
 
     def drop_state(self) -> None:
         """Forget networks and optimiser; the result can then no longer be resumed."""

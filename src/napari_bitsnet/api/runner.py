@@ -66,6 +66,17 @@ class Session:
             outputs[f"features_{k + 1}"] = maps.cpu().numpy()
         return outputs
 
+    def candidates(self) -> tuple[NDArray, ...]:
+        """Other sources (K, Y, X[, C]) that the method would rather not choose, in the mixture's units; most methods know none."""
+        import numpy as np
+
+        others = getattr(self.method, "candidates", lambda state: [])(self.state)
+        named = [self.task.outputs(self.problem, {"sources": shares}, self.inputs) for shares in others]
+        return tuple(
+            np.stack([image for name, image in outputs.items() if name.startswith("source_")])
+            for outputs in named
+        )
+
     def advance(
         self,
         *,

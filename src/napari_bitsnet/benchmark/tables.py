@@ -18,7 +18,7 @@ HEAD = (
     "| 95 % of the mean | SSIM gain | crosstalk | seed spread | s | MiB |"
 )
 
-FURTHER = {"iou": "IoU", "flicker": "flicker"}
+FURTHER = {"iou": "IoU", "flicker": "flicker", "both_above": "both above"}
 """Columns that only some groups have."""
 
 

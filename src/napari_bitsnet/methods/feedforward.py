@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.networks.cascade import Cascade
     from napari_bitsnet.core.solvers.carrying import Carried
+    from napari_bitsnet.core.solvers.cascade_split import Evidence
     from napari_bitsnet.core.solvers.stopping import StoppingRule
 
 SHIPPED = "feedforward.safetensors"
@@ -75,6 +76,8 @@ class FeedforwardState(State):
         Slices before this one that they rest on.
     sources, confidence : Tensor of shape (K, C, H, W) and (1, 1, H, W), optional
         The answer, once the networks have run.
+    evidence : Evidence, optional
+        Of the last split.
     """
 
     network: Cascade
@@ -83,6 +86,7 @@ class FeedforwardState(State):
     frames: int = 0
     sources: Tensor | None = None
     confidence: Tensor | None = None
+    evidence: Evidence | None = None
 
 
 @METHODS.register("feedforward")
@@ -162,7 +166,9 @@ class Feedforward:
             return
         with torch.no_grad():
             known = state.carried is not None and state.carried.enough
-            shares, state.confidence = self._separate(state.network, state.problem, glance=known)
+            shares, state.confidence, state.evidence = self._separate(
+                state.network, state.problem, glance=known
+            )
             if state.before is not None:
                 shares = _in_order(shares, state.before)
             if state.carried is not None:
@@ -171,7 +177,9 @@ class Feedforward:
         state.step = 1
         yield {"doubt": 1 - state.confidence.mean()}
 
-    def _separate(self, network: Cascade, problem: Problem, *, glance: bool) -> tuple[Tensor, Tensor]:
+    def _separate(
+        self, network: Cascade, problem: Problem, *, glance: bool
+    ) -> tuple[Tensor, Tensor, Evidence | None]:
         """Split the mixture, then again and again the share with the most edges, until there are K; `glance`: without mirror
         images and closer looks.
         """
@@ -181,6 +189,7 @@ class Feedforward:
 
         shares = [problem.observations]
         confidence = torch.ones_like(shares[0][:, :1])
+        evidence = None
         while len(shares) < problem.n_sources:
             mixed = shares.pop(max(range(len(shares)), key=lambda k: _edges(shares[k])))
             # a share is taken apart as if it were an image of its own
@@ -196,8 +205,8 @@ class Feedforward:
                 anchor=self.config.anchor if self.config.sharpen else None,
             )
             shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]
-            confidence = torch.minimum(confidence, split.confidence)
-        return torch.cat(shares), confidence
+            confidence, evidence = torch.minimum(confidence, split.confidence), split.evidence
+        return torch.cat(shares), confidence, evidence
 
     def answer(self, state: FeedforwardState) -> dict[str, Tensor]:
         """See `Method.answer`; also ``"confidence"`` (1, 1, H, W) in [0, 1]."""
@@ -205,6 +214,26 @@ class Feedforward:
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
         return {"sources": state.sources, "confidence": state.confidence}
+
+    def candidates(self, state: FeedforwardState) -> list[Tensor]:
+        """See `Method`: up to three other splits of one image into two, where closer looks were taken and no hint decides."""
+        problem = state.problem
+        if (
+            state.evidence is None
+            or problem.n_sources != 2
+            or problem.hints is not None
+            or state.before is not None
+        ):
+            return []
+        import torch
+
+        from napari_bitsnet.core.solvers.other_splits import other_splits
+
+        mixture = problem.observations
+        with torch.no_grad():
+            others = other_splits(state.network, state.evidence, mixture)
+        shares = [torch.cat([mixture + d, mixture - d]) / 2 for d in others]
+        return shares if state.sources is None else [_in_order(each, state.sources) for each in shares]
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`."""

@@ -17,6 +17,7 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.hints import paint
 from napari_bitsnet.widgets.area_form import AreaForm
 from napari_bitsnet.widgets.brightness_form import BrightnessForm
+from napari_bitsnet.widgets.candidate_bar import CandidateBar
 from napari_bitsnet.widgets.endings import show_ending, summary
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import preferences
@@ -73,6 +74,7 @@ class TaskWidget(Container):
         self.view = ViewBar(napari_viewer)
         self.bar = RunBar()
         self.brightness = BrightnessForm()
+        self.candidates = CandidateBar()
         self.areas = AreaForm(napari_viewer)
         self.record = RecordBar(napari_viewer)
         self.control = RunControl(napari_viewer, self.form, self.bar, self.notice, chosen)
@@ -216,6 +218,10 @@ class TaskWidget(Container):
     # --- Layout and wiring -------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
+        self._candidate_section = Section(
+            "Other splits", self.candidates, unfolded=True, page="concepts/trust.md"
+        )
+        self._candidate_section.visible = False
         self._brightness_section = Section(
             "Brightness of the sources", self.brightness, page="concepts/identifiability.md"
         )
@@ -224,7 +230,14 @@ class TaskWidget(Container):
         self._area_section.visible = False
         self._record_section = Section("Selected result", self.record, page="getting-started-viewer.md")
         scrolled = plain(
-            [self.form, self._brightness_section, self._area_section, self._record_section], spacing=6
+            [
+                self.form,
+                self._candidate_section,
+                self._brightness_section,
+                self._area_section,
+                self._record_section,
+            ],
+            spacing=6,
         )
         scrolled.native.layout().addStretch()
         self._scrolled = scrolled
@@ -242,6 +255,8 @@ class TaskWidget(Container):
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
         self.control.ended.connect(self._on_ended)
+        # other sources: their brightness begins anew
+        self.candidates.changed.connect(lambda _: self.brightness.follow(self.separation.layers))
         self.inputs.paint_wanted.connect(self.paint_hints)
         self.areas.given.connect(self.give_area)
         self.areas.drawing.connect(self.view.overlay)
@@ -266,6 +281,8 @@ class TaskWidget(Container):
         self.record.reset()
         self.brightness.follow(outcome.layers if outcome.result is not None else [])
         self._brightness_section.visible = bool(self.brightness.sliders)
+        self.candidates.follow(self.separation if outcome.result is not None else None)
+        self._candidate_section.visible = bool(self.candidates.buttons)
         self.areas.follow(self.separation)
         self._area_section.visible = bool(self.areas.buttons)
         show_ending(self, outcome)

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
 from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, reduce_hints, reduce_image
 from napari_bitsnet.core.solvers.anchored_sparse import anchored_sparse, gradient
-from napari_bitsnet.core.solvers.closer_look import look_closer
+from napari_bitsnet.core.solvers.closer_look import follow_windows, window_answers
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
@@ -20,11 +20,31 @@ LOOKS = [192, 256, 384]
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the networks said on the way, from which other splits can be made; see `other_splits`.
+
+    Parameters
+    ----------
+    seen : Tensor of shape (1, 3, T, T)
+        The mixture.
+    whole : Tensor of shape (1, 3, 64, 64)
+        d, from a look at the whole.
+    said : tuple of Tensor of shape (L, 3, 64, 64)
+        Of the windows of each closer look.
+    """
+
+    seen: Tensor
+    whole: Tensor
+    said: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
 class Split:
-    """``d = y1 - y2`` (1, C, H, W) and ``confidence`` (1, 1, H, W) in [0, 1]."""
+    """``d = y1 - y2`` (1, C, H, W), ``confidence`` (1, 1, H, W) in [0, 1] and what they rest on."""
 
     difference: Tensor
     confidence: Tensor
+    evidence: Evidence
 
 
 def cascade_split(
@@ -74,8 +94,10 @@ def cascade_split(
     mirrors = MIRRORS[:views]
     members = torch.stack([network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m) for m in mirrors])
     difference = whole = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
+    said = []
     for size in sizes[1:]:
-        difference = look_closer(network, reduce_image(seen, size), reduce_hints(scribbles, size), difference)
+        said.append(window_answers(network, reduce_image(seen, size), reduce_hints(scribbles, size)))
+        difference = follow_windows(said[-1], difference, size // 2)[0]
     size = difference.shape[-1]
     guide, marks = reduce_image(seen, size), reduce_hints(scribbles, size)
     difference = difference * hint_sign(guide, difference, marks)
@@ -86,7 +108,8 @@ def cascade_split(
     if mixture.shape[1] == 1:
         difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
-    return Split(guided_upsample(difference, guide, mixture), enlarged)
+    evidence = Evidence(seen, whole, tuple(said))
+    return Split(guided_upsample(difference, guide, mixture), enlarged, evidence)
 
 
 def agreeing_signs(members: Tensor) -> Tensor:

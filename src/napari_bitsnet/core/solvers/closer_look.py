@@ -39,21 +39,39 @@ def look_closer(
     ``(1 - weight) d + weight * mean of r e`` over the windows that cover a pixel, tapered towards their borders: e is
     the network's answer, ``r = <e, d> / (|e| |d|)`` its correlation with d in the window, sign included.
     """
-    size = (mixture.shape[-2] // 2, mixture.shape[-1] // 2)
+    said = window_answers(network, mixture, hints)
+    return follow_windows(said, difference, mixture.shape[-1] // 2, weight=weight)[0]
+
+
+def window_answers(network: Cascade, mixture: Tensor, hints: Tensor) -> Tensor:
+    """Return what the coarse network says of each window, (L, 3, 64, 64); images as in `look_closer`."""
+    return network.start(*(_windows(image, SEEN_SIZE) for image in (mixture, hints)))
+
+
+def follow_windows(
+    said: Tensor, difference: Tensor, side: int, *, weight: float = 0.5
+) -> tuple[Tensor, Tensor]:
+    """Bring an answer to `side` pixels by what was said of windows; see `look_closer`.
+
+    Returns
+    -------
+    tuple of Tensor
+        d (1, 3, S, S), and its support: the windows' correlations without their signs, weighted by the energy of d in
+        each; 0 to 1.
+    """
+    size = (side, side)
     so_far = F.interpolate(difference, size, mode="bilinear", align_corners=False)
     before = _windows(so_far, COARSE_SIZE)
-    seen, marks = (_windows(image, SEEN_SIZE) for image in (mixture, hints))
-    said = network.start(seen, marks)
     product = (said * before).sum(dim=(1, 2, 3), keepdim=True)
-    lengths = said.square().sum(dim=(1, 2, 3), keepdim=True) * before.square().sum(
-        dim=(1, 2, 3), keepdim=True
-    )
+    energy = before.square().sum(dim=(1, 2, 3), keepdim=True)
+    lengths = said.square().sum(dim=(1, 2, 3), keepdim=True) * energy
     correlation = product / lengths.sqrt().clamp_min(1e-12)
 
-    slope = torch.hann_window(COARSE_SIZE + 2, periodic=False, device=mixture.device)[1:-1]
-    taper = (slope[:, None] * slope).expand(len(seen), 3, -1, -1)
+    slope = torch.hann_window(COARSE_SIZE + 2, periodic=False, device=said.device)[1:-1]
+    taper = (slope[:, None] * slope).expand(len(said), 3, -1, -1)
     closer = _together(correlation * said * taper, size) / _together(taper, size)
-    return so_far + weight * (closer - so_far)
+    support = (correlation.abs() * energy).sum() / energy.sum().clamp_min(1e-12)
+    return so_far + weight * (closer - so_far), support
 
 
 def _windows(image: Tensor, side: int) -> Tensor:

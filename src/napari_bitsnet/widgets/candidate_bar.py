@@ -1,0 +1,99 @@
+"""Other splits of a finished run as thumbnails: a click shows one in the layers of the sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import Container
+from numpy.typing import NDArray
+from qtpy.QtCore import QSize
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QWidget
+
+from napari_bitsnet.widgets.fields import tooltip
+from napari_bitsnet.widgets.layers import METADATA_KEY
+from napari_bitsnet.widgets.rows import Text
+
+if TYPE_CHECKING:
+    from napari_bitsnet.widgets.separation import Separation
+
+SIDE = 58
+"""Pixels of each source in a thumbnail, which shows them one above the other."""
+
+WHY = "One image may be split in several ways. The first is the answer; if it looks wrong, try another."
+
+
+class CandidateBar(Container):
+    """A row of thumbnails, the answer first; empty where a method knows one answer only."""
+
+    def __init__(self) -> None:
+        super().__init__(widgets=[Text(WHY)], labels=False)
+        self.margins = (0, 0, 0, 0)
+        self.buttons: list[QToolButton] = []
+        self._group: QButtonGroup | None = None
+        self._row = QWidget()
+        self._thumbnails = QHBoxLayout(self._row)
+        self._thumbnails.setContentsMargins(0, 0, 0, 0)
+        self.native.layout().addWidget(self._row)
+        self._layers: list[Any] = []
+        self._splits: list[list[NDArray]] = []
+
+    def follow(self, separation: Separation | None) -> None:
+        """Offer what a run's result may be besides.
+
+        Parameters
+        ----------
+        separation : Separation or None
+            A run that has ended.
+        """
+        for button in self.buttons:
+            button.setParent(None)
+            button.deleteLater()
+        self.buttons, self._splits, self._layers = [], [], []
+        result = None if separation is None else separation.result
+        if separation is None or result is None or not result.candidates:
+            return
+        named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
+        self._layers = [layer for name, layer in named.items() if name.startswith("source_")]
+        part = separation.request.mixtures[0]
+        self._splits = [[np.asarray(layer.data) for layer in self._layers]]
+        self._splits += [[part.to_layer_data(image) for image in sources] for sources in result.candidates]
+        self._group = QButtonGroup(self._row)
+        for k, sources in enumerate((result.sources, *result.candidates)):
+            button = QToolButton()
+            button.setCheckable(True)
+            button.setChecked(k == 0)
+            button.setIcon(QIcon(_thumbnail(sources)))
+            button.setIconSize(QSize(SIDE, 2 * SIDE + 2))
+            words = "The answer" if k == 0 else f"Another split, number {k} by the networks' own support"
+            button.setToolTip(tooltip(f"{words}: source 1 above, source 2 below."))
+            button.setAccessibleName(words)
+            button.clicked.connect(lambda _=False, k=k: self.show_split(k))
+            self._group.addButton(button)
+            self._thumbnails.addWidget(button)
+            self.buttons.append(button)
+
+    def show_split(self, k: int) -> None:
+        """Put a split into the layers of the sources; 0 is the answer. The layers' records say which one it is."""
+        self.buttons[k].setChecked(True)
+        for layer, image in zip(self._layers, self._splits[k], strict=True):
+            layer.data = image
+            layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], "candidate": k}
+        self.changed.emit(k)
+
+
+def _thumbnail(sources: NDArray) -> QPixmap:
+    """Two sources (2, Y, X[, C]) one above the other, each stretched to its own range."""
+    pictures = []
+    for source in sources:
+        step = max(1, round(max(source.shape[:2]) / SIDE))
+        small = np.nan_to_num(source[::step, ::step])
+        small = small if small.ndim == 3 else np.repeat(small[..., None], 3, axis=-1)
+        low, high = np.percentile(small, (1, 99))
+        picture = np.clip((small - low) / max(high - low, 1e-12), 0, 1)
+        pictures += [picture, np.zeros((2, *picture.shape[1:]))]
+    pixels = np.ascontiguousarray((255 * np.concatenate(pictures[:-1])).astype(np.uint8))
+    height, width, _ = pixels.shape
+    image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(image.copy())

@@ -1,0 +1,50 @@
+"""Thumbnails of other splits, and what a click on one does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def shown(undocked, fake_run, image, monkeypatch):
+    """A run that has ended with two other splits."""
+    others = tuple(np.stack([w * image, (1 - w) * image]).astype(np.float32) for w in (0.1, 0.6))
+    monkeypatch.setattr("napari_bitsnet.api.result.Result.candidates", property(lambda self: others))
+    undocked.widget.run()
+    undocked.wait_idle()
+    return undocked.widget
+
+
+def test_a_click_shows_another_split_and_the_first_takes_it_back(shown, image):
+    bar = shown.candidates
+    first, second, *_ = shown.separation.layers
+    answer = [np.array(layer.data) for layer in (first, second)]
+    assert len(bar.buttons) == 3
+    assert bar.buttons[0].isChecked()
+    bar.buttons[2].click()
+    np.testing.assert_allclose(first.data, 0.6 * image, atol=1e-6)
+    np.testing.assert_allclose(second.data, 0.4 * image, atol=1e-6)
+    assert first.metadata["napari-bitsnet"]["candidate"] == 2
+    assert [button.isChecked() for button in bar.buttons] == [False, False, True]
+    shown.brightness.sliders[0].value = 0.1  # goes on from the split that is shown
+    np.testing.assert_allclose(first.data + second.data, image, atol=1e-6)
+    bar.buttons[0].click()
+    for layer, data in zip((first, second), answer, strict=True):
+        np.testing.assert_array_equal(layer.data, data)
+    assert all(slider.value == 0 for slider in shown.brightness.sliders)
+
+
+def test_thumbnails_are_reached_by_keys_and_say_what_they_are(shown):
+    for button in shown.candidates.buttons:
+        assert button.focusPolicy() & button.focusPolicy().TabFocus
+        assert not button.icon().isNull()
+        assert button.accessibleName()
+        assert "source 1 above" in button.toolTip()
+
+
+def test_without_other_splits_there_is_no_row(undocked, fake_run):
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.widget.candidates.buttons == []
+    assert not undocked.widget._candidate_section.visible
