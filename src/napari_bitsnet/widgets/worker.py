@@ -202,8 +202,7 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
     try:
         yield Message("Computing…")
         result = yield from _loop(iterate(controls.stop.is_set, controls.new_hints), controls)
-        if result is not None and result.state is not None:
-            _ = result.candidates  # made here, not on the viewer's thread
+        _ = getattr(result, "candidates", ())  # made here, not on the viewer's thread
         free_device_memory(thorough=False)
         return result
     finally:
