@@ -106,7 +106,9 @@ def test_errors():
 
 def test_parts_are_all_that_colours_do_not_tell(panel):
     rest = panel.truths - panel.explained - sum(panel.parts.values())
-    np.testing.assert_allclose(rest, rest.mean(axis=(1, 2), keepdims=True).repeat(96, 1).repeat(96, 2), atol=0.5)
+    np.testing.assert_allclose(
+        rest, rest.mean(axis=(1, 2), keepdims=True).repeat(96, 1).repeat(96, 2), atol=0.5
+    )
     assert panel.parts.keys() == {"relief", "design", "cracks", "support"}
     np.testing.assert_array_equal(panel.parts["support"][0], panel.parts["support"][1])
 

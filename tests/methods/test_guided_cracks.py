@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.paintings import painting
 from napari_bitsnet.data.xray_layers import cracks
 from napari_bitsnet.methods import _guided_cracks
 from napari_bitsnet.methods._guided_cracks import crack_network, cracks_of, find_cracks
 from napari_bitsnet.methods._guided_model import healed
+from napari_bitsnet.methods.regression import Regression
 
 
 def cracked(seed: int, size: int = 128) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -56,3 +58,15 @@ def test_without_weights_there_are_no_cracks(monkeypatch: pytest.MonkeyPatch, tm
         assert not find_cracks(photograph).any()
     finally:
         crack_network.cache_clear()
+
+
+@pytest.mark.parametrize(("largest", "searched"), [(2**24, True), (100, False)])
+def test_very_large_images_are_not_searched(monkeypatch: pytest.MonkeyPatch, largest: int, searched: bool):
+    monkeypatch.setattr("napari_bitsnet.methods.regression.CRACKED", largest)
+    photograph = cracked(9, 48)[2]
+    problem = Problem(photograph[:, :1], 2, guides=(photograph, None))
+    method = Regression(Regression.presets["quick"].updated({"cracks": True, "trust": False}))
+    state = method.start(problem, device="cpu", seed=0)
+    next(method.advance(state))
+    assert state.model is not None
+    assert (state.model.terms[0].cracks is not None) is searched

@@ -33,6 +33,8 @@ SEEN = 4
 """Larger images than this times the pixels that are fitted to are reduced to it for the fit."""
 POLISH = 2
 """Steps of registration at full size after a fit at reduced size."""
+CRACKED = 2**24
+"""Larger images than this many pixels are not searched for cracks, for the sake of memory."""
 
 
 class RegressionConfig(BaseConfig):
@@ -73,7 +75,7 @@ class RegressionConfig(BaseConfig):
     )
     cracks: bool = setting(
         True,
-        "Look for cracks in colour photographs, by a trained network, and heal their colours before the fit.",
+        "Look for cracks in colour photographs, by a trained network, and heal their colours before the fit; not above 16 megapixels.",
     )
     trust: bool = setting(
         True,
@@ -219,11 +221,12 @@ class Regression:
         size = (round(height * factor), round(width * factor))
         return problem.map_images(lambda images: F.interpolate(images, size, mode="area"))
 
-    def _cracks(self, problem: Problem) -> list[Tensor | None]:
-        """What cracks take from each guide; see `cracks_of`."""
+    def _cracks(self, problem: Problem, whole: Problem) -> list[Tensor | None]:
+        """What cracks take from each guide of `problem`, which is `whole` at some size; see `cracks_of`."""
         from napari_bitsnet.methods._guided_cracks import cracks_of
 
-        return cracks_of(problem.guides) if self.config.cracks else [None] * len(problem.guides)
+        wanted = self.config.cracks and whole.observations[0, 0].numel() <= CRACKED
+        return cracks_of(problem.guides) if wanted else [None] * len(problem.guides)
 
     def _enlarged(self, model: GuidedModel, problem: Problem) -> GuidedModel:
         """The fitted model for the guides at full size, registered there once more."""
@@ -234,7 +237,7 @@ class Regression:
         if model.modes.size == size:
             return model
         guides = {k: guide for k, guide in enumerate(problem.guides) if guide is not None}
-        large = model.resized(size, guides, dict(enumerate(self._cracks(problem))))
+        large = model.resized(size, guides, dict(enumerate(self._cracks(problem, problem))))
         data = Data(problem.observations, problem.valid, sample_windows(size, self.config.pixels))
         for _ in range(POLISH if self.config.registration == "smooth" else 0):
             refine_displacement(large, data, spread=DISPLACEMENT_SPREAD * size[0] / model.modes.size[0])
@@ -254,7 +257,7 @@ class Regression:
         model = GuidedModel(modes, Modes(size, 1))
         previous = state.previous.resized(size) if state.previous else None
         before = {term.source: term for term in (previous.terms if previous else ())}
-        cracks = self._cracks(problem)
+        cracks = self._cracks(problem, state.problem)
         for source, guide in enumerate(problem.guides):
             if guide is not None:
                 known = before.get(source)
