@@ -447,3 +447,18 @@ def test_feature_maps_are_written_when_asked_for(call, scan, tmp_path):
     maps = tifffile.imread(tmp_path / "out/scan_features_1.tif")
     assert maps.ndim == 3
     assert maps.shape[1:] == tifffile.imread(tmp_path / "out/scan_source_1.tif").shape
+
+
+def test_other_splits_are_written_beside_the_answer(call, tmp_path):
+    image = np.random.default_rng(0).random((40, 48)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "two.tif", image)
+    out = tmp_path / "out"
+    code, text = call("separate", tmp_path / "two.tif", "-o", out, "--method", "feedforward", "--candidates")
+    assert code == SUCCESS, text
+    answer = tifffile.imread(out / "two_source_1.tif")
+    for number in (1, 2, 3):
+        sources = [tifffile.imread(out / f"two_candidate_{number}_source_{k}.tif") for k in (1, 2)]
+        np.testing.assert_allclose(sum(sources), image, atol=1e-5)
+        assert not np.allclose(sources[0], answer, atol=1e-3)
+    assert (out / "two_candidate_3_preview.png").is_file()
+    assert "skipped" in call("separate", tmp_path / "two.tif", "-o", out, "--method", "feedforward")[1]

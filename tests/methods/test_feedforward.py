@@ -283,5 +283,12 @@ def test_candidates_add_up_and_are_gone_with_the_state(weights: Path):
         np.testing.assert_allclose(sources.sum(axis=0), mixture, atol=1e-6)
     first.drop_state()
     assert len(first.candidates) == 3
+    chosen = first.choose(2)
+    np.testing.assert_array_equal(chosen.sources, first.candidates[1])
+    assert chosen.provenance["candidate"] == 2
+    assert set(first.outputs) - set(chosen.outputs) == {"confidence"}
+    assert first.choose(0) is first
+    with pytest.raises(ValueError, match=r"Expected a candidate from 0 \(the answer\) to 3, got 4"):
+        first.choose(4)
     second.drop_state()
     assert second.candidates == ()

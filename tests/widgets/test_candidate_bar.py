@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import tifffile
 
 
 @pytest.fixture
@@ -33,6 +36,14 @@ def test_a_click_shows_another_split_and_the_first_takes_it_back(shown, image):
     for layer, data in zip((first, second), answer, strict=True):
         np.testing.assert_array_equal(layer.data, data)
     assert all(slider.value == 0 for slider in shown.brightness.sliders)
+
+
+def test_the_split_that_is_shown_is_saved(shown, tmp_path):
+    shown.candidates.buttons[1].click()
+    files = shown.save(tmp_path)
+    source = next(file for file in files if file.name.endswith("source_2.tif"))
+    np.testing.assert_array_equal(tifffile.imread(source), shown.separation.layers[1].data)
+    assert json.loads(files[-1].read_text("utf-8"))["candidate"] == 1
 
 
 def test_thumbnails_are_reached_by_keys_and_say_what_they_are(shown):

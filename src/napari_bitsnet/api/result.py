@@ -62,11 +62,40 @@ class Result:
         """Other sources ``(K, *mixture.shape)`` that the mixture may consist of, the likeliest first, in its units.
 
         The answer itself is not among them. Most methods know none, nor are there any for stacks. They are made from the
-        state when they are first asked for, within half a second, so none are left to make after `drop_state`.
+        state when they are first asked for, so none are left to make after `drop_state`.
         """
         if self._candidates is None:
             self._candidates = () if self.state is None else self.state.candidates()
         return self._candidates
+
+    def choose(self, candidate: int) -> Result:
+        """Return the result with another one of its splits as its sources.
+
+        Parameters
+        ----------
+        candidate : int
+            Its number among `candidates`, from 1; 0 is the answer itself.
+
+        Returns
+        -------
+        Result
+            ``provenance["candidate"]`` says which one it is. Without the confidence, which is the answer's, and without
+            state.
+
+        Raises
+        ------
+        ValueError
+            If there is no such candidate.
+        """
+        if candidate == 0:
+            return self
+        if not 1 <= candidate <= len(self.candidates):
+            raise ValueError(
+                f"Expected a candidate from 0 (the answer) to {len(self.candidates)}, got {candidate}: see candidates."
+            )
+        outputs = {name: image for name, image in self.outputs.items() if name != "confidence"}
+        outputs |= {f"source_{k + 1}": image for k, image in enumerate(self.candidates[candidate - 1])}
+        return Result(outputs, {**self.provenance, "candidate": candidate}, self.warnings)
 
     def drop_state(self) -> None:
         """Forget networks and optimiser; the result can then no longer be resumed."""

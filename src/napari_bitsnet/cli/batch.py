@@ -53,6 +53,8 @@ class Batch:
         Whether to show no progress.
     kind, depth, report
         How results are written; see `save_result`.
+    candidates : bool
+        Whether other splits are written as well, where the method knows some.
     """
 
     settings: RunSettings
@@ -62,6 +64,7 @@ class Batch:
     kind: TiffKind = "imagej"
     depth: Depth = "float"
     report: bool = False
+    candidates: bool = False
 
     def run(self, jobs: Sequence[Job]) -> int:
         """Do all jobs and return the exit code."""
@@ -128,21 +131,24 @@ class Batch:
             stop=interrupt,
         )
         result = follow(run, job.stem, n_planes=n_planes, quiet=self.quiet)
+        others = len(result.candidates) if self.candidates else 0
         result.drop_state()
         for warning in result.warnings:
             warnings.warn(warning, stacklevel=1)
-        files = save_result(
-            result,
-            images.mixture,
-            self.folder,
-            job.stem,
-            calibration=images.calibration,
-            inputs=job.record,
-            kind=self.kind,
-            depth=self.depth,
-            report=self.report,
-            guides=images.guides,
-        )
+        files: list[Path] = []
+        for number in (*range(1, others + 1), 0):  # the answer last: with its record the input is finished
+            files += save_result(
+                result.choose(number),
+                images.mixture,
+                self.folder,
+                f"{job.stem}_candidate_{number}" if number else job.stem,
+                calibration=images.calibration,
+                inputs=job.record,
+                kind=self.kind,
+                depth=self.depth,
+                report=self.report,
+                guides=images.guides,
+            )
         made = result.provenance
         count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
         typer.echo(

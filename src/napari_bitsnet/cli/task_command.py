@@ -80,6 +80,7 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
         kind=values["format"],
         depth=values["depth"],
         report=values["report"],
+        candidates=values["candidates"],
     )
     return batch, jobs
 
@@ -220,12 +221,18 @@ def _other_parameters() -> list[inspect.Parameter]:
     report = typer.Option(
         "--report", help="Write a page (HTML) with pictures, settings and warnings.", show_default=False
     )
+    candidates = typer.Option(
+        "--candidates",
+        help="Write other splits as well, NAME_candidate_1_source_1 and so on, where the method knows some.",
+        show_default=False,
+    )
     return [
         _keyword("set", list[str] | None, changes),
         _keyword("settings", Path | None, settings),
         _keyword("format", TiffKind, kind, default="imagej"),
         _keyword("depth", Depth, depth, default="float"),
         _keyword("report", bool, report, default=False),
+        _keyword("candidates", bool, candidates, default=False),
         _keyword("overwrite", bool, overwrite, default=False),
         _keyword("quiet", bool, quiet, default=False),
     ]

@@ -38,6 +38,7 @@ class CandidateBar(Container):
         self.native.layout().addWidget(self._row)
         self._layers: list[Any] = []
         self._splits: list[list[NDArray]] = []
+        self._separation: Separation | None = None
 
     def follow(self, separation: Separation | None) -> None:
         """Offer what a run's result may be besides.
@@ -51,6 +52,7 @@ class CandidateBar(Container):
             button.setParent(None)
             button.deleteLater()
         self.buttons, self._splits, self._layers = [], [], []
+        self._separation = separation
         result = None if separation is None else separation.result
         if separation is None or result is None or not result.candidates:
             return
@@ -75,7 +77,11 @@ class CandidateBar(Container):
             self.buttons.append(button)
 
     def show_split(self, k: int) -> None:
-        """Put a split into the layers of the sources; 0 is the answer. The layers' records say which one it is."""
+        """Put a split into the layers of the sources; 0 is the answer. The layers' records say which one it is, and it is
+        what will be saved.
+        """
+        if self._separation is not None:
+            self._separation.candidate = k
         self.buttons[k].setChecked(True)
         for layer, image in zip(self._layers, self._splits[k], strict=True):
             layer.data = image
@@ -95,5 +101,6 @@ def _thumbnail(sources: NDArray) -> QPixmap:
         pictures += [picture, np.zeros((2, *picture.shape[1:]))]
     pixels = np.ascontiguousarray((255 * np.concatenate(pictures[:-1])).astype(np.uint8))
     height, width, _ = pixels.shape
-    image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    data = pixels.tobytes()  # must live until it has been copied
+    image = QImage(data, width, height, 3 * width, QImage.Format.Format_RGB888)
     return QPixmap.fromImage(image.copy())

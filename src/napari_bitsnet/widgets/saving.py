@@ -38,7 +38,7 @@ def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
     request = separation.request
     arrays = [np.asarray(part.array) for part in request.mixtures]
     return save_result(
-        separation.result,
+        separation.result.choose(separation.candidate),
         np.stack(arrays) if len(arrays) > 1 else arrays[0],
         check_writable(folder),
         file_stem(request.mixtures[0].name),

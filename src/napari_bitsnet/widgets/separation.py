@@ -87,6 +87,7 @@ class Separation:
         self.request = request
         self.states = RunStates()
         self.result: Result | None = None
+        self.candidate = 0  # the split that the layers show; 0 is the answer
         self._preview = PreviewLayers(
             viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures)
         )
@@ -232,7 +233,7 @@ class Separation:
         if self._discard or result is None:
             self._outcome = Outcome("discarded")
             return
-        self.result = result
+        self.result, self.candidate = result, 0
         stopped = result.provenance["stop_reason"] == "stopped"
         self._outcome = Outcome("kept" if stopped else "done", result)
 
