@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SIDE = 58
 """Pixels of each source in a thumbnail, which shows them one above the other."""
 
+FRAME = "QToolButton { border: 2px solid transparent } QToolButton:checked { border: 2px solid #ffb000 }"
+"""The split that is shown has a frame."""
 WHY = "One image may be split in several ways. The first is the answer; if it looks wrong, try another."
 
 
@@ -33,6 +35,7 @@ class CandidateBar(Container):
         self.buttons: list[QToolButton] = []
         self._group: QButtonGroup | None = None
         self._row = QWidget()
+        self._row.setStyleSheet(FRAME)
         self._thumbnails = QHBoxLayout(self._row)
         self._thumbnails.setContentsMargins(0, 0, 0, 0)
         self.native.layout().addWidget(self._row)
