@@ -60,7 +60,8 @@ def _options(
 
 def main() -> None:
     """Run the command line; it ends the program with its exit code."""
-    from napari_bitsnet.core.device import keep_freed_memory
+    from napari_bitsnet.core.device import keep_freed_memory, wait_politely
 
     keep_freed_memory()
+    wait_politely()
     build_app()()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 
@@ -112,6 +113,15 @@ def keep_freed_memory() -> None:
     if (mallopt := _c_library("mallopt")) is not None:
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
+
+
+def wait_politely() -> None:
+    """Let PyTorch's threads sleep while they wait for one another, unless the environment says otherwise.
+
+    Where other programs want the same cores, threads that wait actively take them from those they wait for: a separation took 2.5 to
+    10 times the processor's time. To be called before torch is loaded; it holds for the whole process.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _c_library(name: str) -> Callable[..., int] | None:

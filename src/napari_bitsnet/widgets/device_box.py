@@ -8,6 +8,7 @@ from magicgui.widgets import Container
 from psygnal import Signal
 from superqt.utils import create_worker
 
+from napari_bitsnet.core.device import wait_politely
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.help import GENERAL, help_button
 from napari_bitsnet.widgets.menu import Entry, Menu
@@ -34,6 +35,7 @@ class DeviceBox(Container):
     """Emitted when the devices are known."""
 
     def __init__(self, device: str = "auto") -> None:
+        wait_politely()  # `look` and every run load PyTorch: this comes before
         self._descriptions: dict[str, str] = {}
         self._worker: Any = None
         names = dict.fromkeys(("auto", device, "cpu"))
