@@ -70,7 +70,8 @@ class Session:
         """Other sources (K, Y, X[, C]) that the method would rather not choose, in the mixture's units; most methods know none."""
         import numpy as np
 
-        others = getattr(self.method, "candidates", lambda state: [])(self.state)
+        make = getattr(self.method, "candidates", None)
+        others = [] if make is None else make(self.state)
         named = [self.task.outputs(self.problem, {"sources": shares}, self.inputs) for shares in others]
         return tuple(
             np.stack([image for name, image in outputs.items() if name.startswith("source_")])

@@ -255,8 +255,7 @@ class TaskWidget(Container):
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
         self.control.ended.connect(self._on_ended)
-        # other sources: their brightness begins anew
-        self.candidates.changed.connect(lambda _: self.brightness.follow(self.separation.layers))
+        self.candidates.changed.connect(self._on_other_split)
         self.inputs.paint_wanted.connect(self.paint_hints)
         self.areas.given.connect(self.give_area)
         self.areas.drawing.connect(self.view.overlay)
@@ -288,6 +287,11 @@ class TaskWidget(Container):
         show_ending(self, outcome)
         if outcome.result is not None and self._folder:
             self._save_aside()
+
+    def _on_other_split(self, _: int) -> None:
+        """Other sources: their brightness begins anew."""
+        if self.separation is not None:
+            self.brightness.follow(self.separation.layers)
 
     def _save_aside(self) -> None:
         """Write the result to the folder of the preferences, on another thread."""
