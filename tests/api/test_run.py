@@ -223,6 +223,30 @@ def test_warnings_point_at_the_line_that_called(mixture, call):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize(
+    ("task", "given", "message"),
+    [
+        (
+            "denoise",
+            "hints",
+            r"Expected no hints for the task 'denoise'.*task that does \(segment, separate, xray\)",
+        ),
+        ("denoise", "guides", r"Expected no guides for the task 'denoise'.*task that does \(segment, xray\)"),
+        ("separate", "guides", "Expected no guides for the task 'separate'"),
+    ],
+)
+def test_inputs_that_a_task_does_not_take_are_refused(mixture, task, given, message):
+    value = np.ones(mixture.shape[:2], int)
+    with pytest.raises(ValueError, match=message):
+        api.run(task, mixture, **{given: [value] if given == "guides" else value})
+
+
+def test_what_is_wrong_with_all_slices_is_said_once():
+    with pytest.raises(ValueError, match=r"one slice that can be worked on\. Expected a box") as error:
+        api.run("watermark", np.random.default_rng(0).random((3, 20, 20)), axes="TYX")
+    assert str(error.value).count("Expected a box") == 1
+
+
 def test_guides_are_a_list(mixture):
     with pytest.raises(TypeError, match="Expected a list of guides"):
         api.run("xray", mixture, guides=mixture)

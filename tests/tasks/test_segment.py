@@ -118,6 +118,11 @@ def test_labels_are_integers_in_stacks_too(disc):
         ({"hints": np.ones((4, 4), int)}, r"Expected hints of the image's shape \(64, 64\), got \(4, 4\)"),
         ({"hints": 3 * np.eye(SIZE, dtype=int)}, "0 for unknown and 1 to 2 for the sources"),
         ({"guides": [np.eye(9)]}, r"Expected a saliency image of \(64, 64\) pixels .* got \(9, 9\)"),
+        ({"guides": [np.eye(SIZE)] * 2}, "Expected hints or one saliency image, got 2 of them"),
+        (
+            {"guides": [np.eye(SIZE)], "hints": np.eye(SIZE, dtype=int)},
+            "Expected hints or one saliency image, got 1 of them and hints",
+        ),
         ({"mask": np.ones((SIZE, SIZE), bool)}, "Expected valid pixels, got none left"),
     ],
 )

@@ -126,6 +126,12 @@ def test_images_of_other_sizes_and_tiny_ones_are_refused():
         Watermark().build(Inputs([image[:9] for image in (images[0], images[0])]))
 
 
+def test_a_box_takes_in_the_pixels_that_it_touches():
+    image = np.random.default_rng(0).random((20, 20))
+    hints = Watermark(WatermarkConfig(box=(4.2, 6.8, 4.6, 7.1))).build(Inputs([image])).hints
+    assert np.argwhere(hints[1, 0].numpy()).tolist() == [[4, 6], [4, 7]]
+
+
 @pytest.mark.parametrize("box", [(1.0, 2.0, 3.0), (9.0, 0.0, 3.0, 5.0)])
 def test_a_box_has_four_edges_in_order(box):
     with pytest.raises(ValueError, match="Expected a box y0, x0, y1, x1"):

@@ -45,7 +45,10 @@ class Planes:
         if isinstance(array, Sequence):
             shapes = {np.shape(a) for a in array}
             if len(shapes) > 1:
-                raise ValueError(f"Expected images of one shape, got {sorted(shapes)}.")
+                raise ValueError(
+                    f"Expected images of one shape, got {sorted(shapes)}: crop or register them so that they show the same "
+                    "area, all in colour or all grey."
+                )
             array = np.stack([np.asarray(a) for a in array]) if len(array) else np.empty(0)
         self.array = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
         shape = tuple(self.array.shape)

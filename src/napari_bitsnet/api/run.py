@@ -86,7 +86,7 @@ def start_session(
     if settings.n_seeds > 1:
         from napari_bitsnet.methods.wrappers.averaged_seeds import AveragedSeeds
 
-        if method.iterations == 1:
+        if not getattr(method, "seeded", False):
             raise ValueError(
                 f"Expected n_seeds=1 for {method.title}, whose answer is the same for every seed, got {settings.n_seeds}."
             )
@@ -163,6 +163,18 @@ def iter_run(
     return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
 
 
+def _check_taken(task: Task, **given: Any) -> None:
+    """Raise a ValueError if there is an input that the task does not take: it would make no difference."""
+    for name, value in given.items():
+        if value is None or (name == "guides" and not value) or name in {i.name for i in task.inputs}:
+            continue
+        others = [other for other in TASKS if name in {i.name for i in TASKS.get(other).inputs}]
+        raise ValueError(
+            f"Expected no {name} for the task {task.name!r}, which makes no use of any: leave out {name}=, or choose a "
+            f"task that does ({', '.join(others)})."
+        )
+
+
 def _run_planes(
     settings: RunSettings,
     task: Task,
@@ -179,6 +191,7 @@ def _run_planes(
         raise TypeError(
             "Expected a list of guides, one image or None a source, got a single one: guides=[image, None]."
         )
+    _check_taken(task, guides=[g for g in guides if g is not None], hints=hints, mask=mask)
     guide_planes = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
     hint_planes, mask_planes = planes.match(hints, "hints"), planes.match(mask, "the mask")
 
@@ -228,7 +241,8 @@ def _run_planes(
             kept += [None] * left
             break
     if session is None:
-        raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(notices)}")
+        why = dict.fromkeys(notice.partition(": ")[2] for notice in notices)
+        raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(why)}")
     outputs = {
         name: planes.assemble([None if k is None else k[name] for k in kept])
         for name in next(k for k in kept if k is not None)

@@ -73,7 +73,7 @@ def box_mask(shape: tuple[int, int], box: Sequence[int]) -> NDArray[np.bool_]:
     mask[y0:y1, x0:x1] = True
     if not mask.any():
         raise ValueError(
-            f"Expected a box (y0, x0, y1, x1) inside the image of {shape} pixels, got {tuple(box)}."
+            f"Expected a box (y0, x0, y1, x1) inside the image of {shape} pixels, got {tuple(box)}: Y comes before X."
         )
     return mask
 

@@ -164,10 +164,14 @@ def normalise(
     if mask is not None:
         mask = np.asarray(mask)
         if mask.shape != (height, width):
-            raise ValueError(f"Expected a mask of shape {(height, width)}, got {mask.shape}.")
+            raise ValueError(
+                f"Expected a mask of shape {(height, width)}, got {mask.shape}: one value for each of the image's pixels."
+            )
         missing |= mask.astype(bool)
     if missing.all():
-        raise ValueError(f"Expected valid pixels, got none left after masking in {what}.")
+        raise ValueError(
+            f"Expected valid pixels, got none left after masking in {what}: a mask marks what is to be left out."
+        )
 
     holes = bool(missing.any())
     seen = [plane[~missing] if holes else plane for plane in planes]

@@ -26,6 +26,8 @@ class Method(Protocol[S]):
     H, W) on the device, or with none. For those without, shares are given to the named source afterwards (`Obeying`); one
     that has ``reads_hints = True`` is started again first, and so is one whose sources are no shares.
 
+    One whose answer depends on the seed has ``seeded = True``: the answers of several seeds can be averaged.
+
     One that knows other answers, too, has ``candidates(state) -> list[Tensor]``: other ``"sources"``, the likeliest first.
 
     Building one (``METHODS.get(name)(config)``), its presets and `supports` load no torch; torch is imported

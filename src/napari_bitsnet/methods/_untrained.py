@@ -82,6 +82,7 @@ class UntrainedMethod(ABC):
     Config: ClassVar[type[BaseConfig]]
     presets: ClassVar[dict[str, BaseConfig]]
     full_resolution: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
 
     def __init__(self, config: UntrainedConfig) -> None:
         self.config = config

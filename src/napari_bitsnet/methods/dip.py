@@ -165,6 +165,7 @@ class Dip:
         ),
     }
     full_resolution: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
     config: DipConfig
 
     def __init__(self, config: DipConfig | None = None) -> None:

@@ -122,6 +122,7 @@ class DoubleDipHaze:
         ),
     }
     full_resolution: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
     config: DoubleDipHazeConfig
 
     def __init__(self, config: DoubleDipHazeConfig | None = None) -> None:

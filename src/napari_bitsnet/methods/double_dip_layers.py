@@ -141,6 +141,7 @@ class DoubleDipLayers:
         ),
     }
     full_resolution: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
     config: DoubleDipLayersConfig
 
     def __init__(self, config: DoubleDipLayersConfig | None = None) -> None:

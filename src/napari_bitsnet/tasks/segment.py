@@ -96,11 +96,18 @@ class Segment:
         Raises
         ------
         ValueError
-            If only one of foreground and background is marked, or the saliency image has another size.
+            If only one of foreground and background is marked, the saliency image has another size, or there is more than
+            one of all these.
         """
         from napari_bitsnet.core.solvers.random_walk import automatic_hints, saliency_hints
 
         size = (image.shape[-2], image.shape[-1])
+        salient = [guide for guide in inputs.guides if guide is not None]
+        if len(salient) + (inputs.hints is not None) > 1:
+            raise ValueError(
+                f"Expected hints or one saliency image, got {len(salient)} of them"
+                f"{'' if inputs.hints is None else ' and hints'}: leave out what is too many."
+            )
         if inputs.hints is not None:
             hints = hint_maps(inputs.hints, 2, shape=size)
             if hints is None or not bool(hints.flatten(1).any(dim=1).all()):
@@ -109,7 +116,6 @@ class Segment:
                     f"{'none' if hints is None else 'only one of them'}: scribble on both, or give no hints at all."
                 )
             return hints
-        salient = [guide for guide in inputs.guides if guide is not None]
         if not salient:
             return automatic_hints(image)
         found = normalise(salient[0], what="the saliency image").tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -153,12 +154,16 @@ class Watermark:
         """
         region = np.ones(size, dtype=bool)
         if self.config.box is not None:
-            y0, x0, y1, x1 = (int(edge) for edge in self.config.box)
-            region = box_mask((size[0], size[1]), (y0, x0, y1, x1))
+            y0, x0, y1, x1 = self.config.box
+            region = box_mask(
+                (size[0], size[1]), (math.floor(y0), math.floor(x0), math.ceil(y1), math.ceil(x1))
+            )
         if inputs.mask is not None:
             mask = np.asarray(inputs.mask)
             if mask.shape != tuple(size):
-                raise ValueError(f"Expected a region of shape {tuple(size)}, got {mask.shape}.")
+                raise ValueError(
+                    f"Expected a region of shape {tuple(size)}, got {mask.shape}: draw it over the whole image, in its pixels."
+                )
             region &= mask.astype(bool)
         elif self.config.box is None and len(inputs.mixture) == 1:
             raise ValueError(

@@ -9,6 +9,7 @@ import torch
 import napari_bitsnet as nb
 from napari_bitsnet.api.estimate import estimate
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.methods import METHODS
 from napari_bitsnet.methods.wrappers.averaged_seeds import agreeing_orders
 
 PHOTO = np.random.default_rng(0).random((32, 32, 3)).astype(np.float32)
@@ -93,3 +94,34 @@ def test_seeds_cost_their_number():
     one, four = (estimate(RunSettings(method="bitsnet", n_seeds=n), (256, 256), n_sources=2) for n in (1, 4))
     assert four.mebibytes == 4 * one.mebibytes
     assert 3 * one.seconds < four.seconds <= 4 * one.seconds
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "more", "output"),
+    [
+        ("dehaze", "double_dip_haze", {"skip_channels": (0, 0)}, "transmission"),
+        ("segment", "double_dip_layers", {}, "mask"),
+    ],
+)
+def test_what_an_answer_holds_besides_sources_is_averaged_too(task, method, more, output):
+    def answered(n_seeds, seed=0):
+        settings = {"start": "none", "channels": (8, 8), **more}
+        result = nb.run(
+            task, PHOTO, method=method, settings=settings, iterations=3, seed=seed, n_seeds=n_seeds
+        )
+        return result.outputs[output]
+
+    together, alone = answered(2), [answered(1, seed) for seed in (0, 1)]
+    assert not np.allclose(alone[0], alone[1], atol=1e-3)
+    assert np.allclose(together, (alone[0] + alone[1]) / 2, atol=1e-5)
+
+
+def test_methods_that_learn_while_they_run_are_those_that_depend_on_the_seed():
+    for name in METHODS:
+        method = METHODS.get(name)
+        assert getattr(method, "seeded", False) == ("learning_rate" in method.Config.model_fields), name
+
+
+def test_a_closed_form_in_several_steps_has_one_answer_as_well():
+    with pytest.raises(ValueError, match="Expected n_seeds=1 for Shared edges, whose answer is the same"):
+        nb.run("watermark", [PHOTO, PHOTO[::-1]], n_seeds=2)

@@ -109,10 +109,12 @@ class AveragedSeeds(Wrapper):
         mean = torch.stack([own[order] for own, order in zip(sources, orders, strict=True)]).mean(dim=0)
         if problem.mixing.name == "linear":
             mean = mean + (problem.observations - mean.sum(dim=0, keepdim=True)) / len(mean)
-        found = {**answers[0], "sources": mean}
-        if "weights" in found:  # (M, K)
-            weights = [a["weights"][:, order] for a, order in zip(answers, orders, strict=True)]
-            found["weights"] = torch.stack(weights).mean(dim=0)
+        found = {"sources": mean}
+        for name in answers[0].keys() - {"sources"}:
+            values = [answer[name] for answer in answers]
+            if name == "weights":  # (M, K)
+                values = [own[:, order] for own, order in zip(values, orders, strict=True)]
+            found[name] = values[0] if name == "features" else torch.stack(values).mean(dim=0)
         return found
 
 
