@@ -18,6 +18,7 @@ from napari_bitsnet.core.hints import paint
 from napari_bitsnet.widgets.area_form import AreaForm
 from napari_bitsnet.widgets.brightness_form import BrightnessForm
 from napari_bitsnet.widgets.candidate_bar import CandidateBar
+from napari_bitsnet.widgets.check_bar import CheckBar
 from napari_bitsnet.widgets.endings import show_ending, summary
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import preferences
@@ -75,6 +76,7 @@ class TaskWidget(Container):
         self.bar = RunBar()
         self.brightness = BrightnessForm()
         self.candidates = CandidateBar()
+        self.check = CheckBar(self.form.request, self.notice)
         self.areas = AreaForm(napari_viewer)
         self.record = RecordBar(napari_viewer)
         self.control = RunControl(napari_viewer, self.form, self.bar, self.notice, chosen)
@@ -232,6 +234,7 @@ class TaskWidget(Container):
         scrolled = plain(
             [
                 self.form,
+                self.check,
                 self._candidate_section,
                 self._brightness_section,
                 self._area_section,
@@ -255,6 +258,8 @@ class TaskWidget(Container):
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
         self.control.ended.connect(self._on_ended)
+        self.form.edited.connect(self._offer_check)
+        self._offer_check()
         self.candidates.changed.connect(self._on_other_split)
         self.inputs.paint_wanted.connect(self.paint_hints)
         self.areas.given.connect(self.give_area)
@@ -287,6 +292,10 @@ class TaskWidget(Container):
         show_ending(self, outcome)
         if outcome.result is not None and self._folder:
             self._save_aside()
+
+    def _offer_check(self, *_: Any) -> None:
+        """Offer to look at the inputs where the task takes guides, of which much can be said."""
+        self.check.visible = any(each.name == "guides" for each in self.task.task.inputs)
 
     def _on_other_split(self, _: int) -> None:
         """Other sources: their brightness begins anew."""

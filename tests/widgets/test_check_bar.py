@@ -1,0 +1,67 @@
+"""Inputs are looked at before a run, where a task has guides: what is found is said, and nothing is run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.widgets.check_bar import IN_ORDER
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return simulate_panel(1, 96)
+
+
+@pytest.fixture
+def chosen(undocked, panel):
+    viewer, widget = undocked.viewer, undocked.widget
+    viewer.layers.clear()
+    xray = viewer.add_image(panel.mixture, name="x-ray")
+    front, back = (viewer.add_image(g, name=n, rgb=True) for g, n in zip(panel.guides, "ab", strict=True))
+    widget.task.apply("xray", {})
+    widget.inputs.choose("mixture", [xray])
+    widget.inputs.choose("guides", [front, back])
+    return undocked, front
+
+
+def looked(undocked):
+    undocked.widget.check.check()
+    assert not undocked.widget.check.button.enabled
+    undocked.wait(lambda: not undocked.widget.check.busy)
+    return undocked.widget.notice
+
+
+def test_guides_in_their_places_are_in_order(chosen):
+    undocked, _ = chosen
+    n_layers = len(undocked.viewer.layers)
+    notice = looked(undocked)
+    assert (notice.kind, notice.text) == ("info", IN_ORDER)
+    assert len(undocked.viewer.layers) == n_layers
+    assert undocked.widget.check.button.enabled
+
+
+def test_a_guide_that_does_not_fit_is_named(chosen):
+    undocked, front = chosen
+    front.data = np.ascontiguousarray(front.data[::-1, ::-1])
+    notice = looked(undocked)
+    assert notice.kind == "warning"
+    assert "guide 1" in notice.text.lower()
+
+
+def test_what_is_missing_is_said_at_once(chosen):
+    undocked, _ = chosen
+    undocked.viewer.layers.clear()
+    undocked.widget.check.check()
+    assert undocked.widget.notice.kind == "error"
+    assert not undocked.widget.check.busy
+
+
+def test_only_tasks_with_guides_offer_it(chosen):
+    undocked, _ = chosen
+    assert not undocked.widget.check.native.isHidden()
+    undocked.widget.task.apply("denoise", {})
+    assert undocked.widget.check.native.isHidden()
+    undocked.widget.task.menu.choose("xray")
+    assert not undocked.widget.check.native.isHidden()
