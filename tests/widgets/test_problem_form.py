@@ -80,6 +80,17 @@ def test_what_was_chosen_stays_for_the_next_task(form, add):
     assert form.inputs.chosen("mixture") == [other]
 
 
+def test_the_scribbles_of_a_sample_are_proposed_as_hints(form, undocked, add):
+    add("sample", metadata={SAMPLE_KEY: {"task": "segment", "role": "mixture"}})
+    marks = undocked.viewer.add_labels(
+        np.zeros((32, 40), int), metadata={SAMPLE_KEY: {"task": "segment", "role": "hints"}}
+    )
+    undocked.viewer.add_labels(np.zeros((32, 40), int))
+    form.task.apply("segment", {})
+    assert form.inputs.chosen("hints") == [marks]
+    assert form.inputs.chosen("guides") == [None]
+
+
 def test_an_opened_sample_takes_the_place_of_a_proposed_image(form, add):
     sample = add("sample", metadata={SAMPLE_KEY: {"task": "xray", "role": "mixture"}})
     assert form.inputs.chosen("mixture") == [sample]

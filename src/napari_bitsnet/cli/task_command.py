@@ -185,7 +185,8 @@ def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
         ),
     ]
     if "guides" in asked:
-        text = f"{asked['guides'].description} Once for each source; none for a source without."
+        several = " Once for each source; none for a source without." if asked["guides"].many else ""
+        text = asked["guides"].description + several
         option = typer.Option("--guide", metavar="FILE|none", help=text, show_default=False)
         parameters.append(_keyword("guide", list[str] | None, option))
     for name in ("hints", "mask"):

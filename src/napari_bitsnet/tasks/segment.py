@@ -57,7 +57,6 @@ class Segment:
             "Saliency",
             "Instead of hints: an image that is bright where the foreground stands out.",
             required=False,
-            many=True,
         ),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )

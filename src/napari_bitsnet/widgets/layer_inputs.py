@@ -261,10 +261,15 @@ class LayerInputs(Container):
             "mixture": [first, *others],
             "guides": [layer for layer in same if layer.rgb],
             "mask": [layer for layer in self._viewer.layers if role(layer) == "mask"],
+            "hints": [
+                layer
+                for layer in self._viewer.layers
+                if role(layer) == "hints" and sample_task(layer) == sample_task(first)
+            ],
         }
         with self._proposals():
             for each in self._inputs:
-                if each.name == "mixture" or (each.required and each.name in likely):
+                if each.name in ("mixture", "hints") or (each.required and each.name in likely):
                     for picker, layer in zip(list(self._pickers[each.name]), likely[each.name], strict=False):
                         picker.value = layer
 
@@ -282,7 +287,7 @@ class LayerInputs(Container):
 
 
 def role(layer: Any) -> str:
-    """What the layer is in a sample: ``"mixture"``, ``"guide"``, ``"truth"``; empty for other layers."""
+    """What the layer is in a sample: ``"mixture"``, ``"guide"``, ``"hints"``, ``"mask"``, ``"truth"``; empty for others."""
     return str(layer.metadata.get(SAMPLE_KEY, {}).get("role", ""))
 
 
