@@ -15,7 +15,7 @@ OPPONENT = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
 
 
 def opponent(image: Tensor, *, inverse: bool = False) -> Tensor:
-    """Rotate red, green and blue (1, 3, H, W) to brightness and two differences, or back; others stay as they are."""
+    """Rotate red, green and blue (N, 3, H, W) to brightness and two differences, or back; others stay as they are."""
     if image.shape[1] != 3:
         return image
     rotation = F.normalize(image.new_tensor(OPPONENT), dim=1)

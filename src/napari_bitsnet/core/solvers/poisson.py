@@ -50,7 +50,7 @@ class Poisson:
     """
 
     def __init__(self, height: int, width: int, like: Tensor) -> None:
-        self._rows, self._columns = (_cosines(size).to(like) for size in (height, width))
+        self._rows, self._columns = (cosine_transform(size).to(like) for size in (height, width))
         y, x = (torch.arange(size, dtype=torch.float64) for size in (height, width))
         longer = max(height, width)
         values = [2 - 2 * torch.cos(math.pi * k / len(k)) for k in (y, x)]
@@ -83,7 +83,7 @@ class Poisson:
         return self.filtered(gradient_adjoint(field), gain)
 
 
-def _cosines(size: int) -> Tensor:
+def cosine_transform(size: int) -> Tensor:
     """Orthonormal cosine transform (DCT-II) as a matrix, one frequency a row."""
     k, i = torch.arange(size, dtype=torch.float64)[:, None], torch.arange(size, dtype=torch.float64)
     matrix = torch.cos(math.pi * k * (i + 0.5) / size) * math.sqrt(2 / size)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.solvers.poisson import gradient, gradient_adjoint
+from napari_bitsnet.core.solvers.patch_groups import opponent
+from napari_bitsnet.core.solvers.poisson import cosine_transform, gradient, gradient_adjoint
 
 WINDOW = 8
 """Side of the windows, in pixels."""
 FIRST, LAST = 0.3, 0.04
 """Thresholds below which waves are left out, at the first step and at the last."""
-OPPONENT = torch.tensor(
-    [[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, -(2**-0.5), 0.0], [6**-0.5, 6**-0.5, -2 * 6**-0.5]]
-)
-"""Grey, red against green, yellow against blue: orthonormal axes of colour."""
 
 
 def sparse_fill(image: Tensor, missing: Tensor, *, steps: int = 20) -> Tensor:
@@ -56,13 +51,12 @@ def sparse_fill(image: Tensor, missing: Tensor, *, steps: int = 20) -> Tensor:
     )
     hole, part = missing[..., place[0], place[1]], image[..., place[0], place[1]]
     start = smooth_fill(part, hole)
-    axes = OPPONENT.to(image) if image.shape[1] == 3 else torch.eye(image.shape[1]).to(image)
-    known, filled = (torch.einsum("oc,nchw->nohw", axes, x) for x in (part, start))
+    known, filled = opponent(part), opponent(start)
     for step in range(steps):
         threshold = FIRST * (LAST / FIRST) ** (step / (steps - 1))
         filled = torch.where(hole, _few_waves(filled, threshold), known)
     result = image.clone()
-    found = torch.einsum("oc,nohw->nchw", axes, filled).clamp(0, 1)
+    found = opponent(filled, inverse=True).clamp(0, 1)
     result[..., place[0], place[1]] = torch.where(hole, found, part)
     return result
 
@@ -171,7 +165,5 @@ def _few_waves(image: Tensor, threshold: float) -> Tensor:
 
 def _cosine_filters() -> Tensor:
     """The 64 two-dimensional cosine waves of a window, orthonormal, (64, 1, 8, 8); the mean first."""
-    k, i = torch.arange(WINDOW)[:, None], torch.arange(WINDOW)
-    wave = torch.cos(math.pi * k * (i + 0.5) / WINDOW) * math.sqrt(2 / WINDOW)
-    wave[0] /= math.sqrt(2)
+    wave = cosine_transform(WINDOW)
     return torch.einsum("ai,bj->abij", wave, wave).reshape(WINDOW**2, 1, WINDOW, WINDOW)
