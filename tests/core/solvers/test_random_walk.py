@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from napari_bitsnet.core.denoisers.gaussian import blur
@@ -70,3 +71,20 @@ def test_marks_are_guessed_and_read_from_saliency():
     assert told[0].sum() == told[0, 0, 15:25, 15:25].sum() > 0
     assert 0 < told[1].sum() < 0.1 * 1600
     assert not (told[0] * told[1]).any()
+
+
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.98])
+def test_a_binary_saliency_image_marks_all_its_pixels(part):
+    salient = torch.zeros(400)
+    salient[: int(400 * part)] = 1
+    hints = saliency_hints(salient.reshape(1, 1, 20, 20))
+    assert torch.equal(hints[0].flatten(), salient)
+    assert torch.equal(hints[1].flatten(), 1 - salient)
+
+
+def test_saliency_that_is_mostly_undecided_marks_what_differs():
+    salient = torch.full((1, 1, 20, 20), 0.5)
+    salient[..., 0, 0], salient[..., 1, 0] = 1, 0
+    hints = saliency_hints(salient)
+    assert hints[0, 0].argwhere().tolist() == [[0, 0]]
+    assert hints[1, 0].argwhere().tolist() == [[1, 0]]

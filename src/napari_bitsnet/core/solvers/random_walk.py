@@ -206,10 +206,19 @@ def automatic_hints(image: Tensor, *, certain: float = 0.06) -> Tensor:
 
 
 def saliency_hints(salient: Tensor, *, above: float = 0.94, below: float = 0.06) -> Tensor:
-    """Marks (2, 1, H, W) from how salient pixels (1, C, H, W) are: the ranks above and below two quantiles."""
+    """Marks (2, 1, H, W) from how salient pixels (1, C, H, W) are: those from a quantile on, and those up to another one.
+
+    Equal values are marked alike: a binary image, where both quantiles may be the same value, marks all its pixels.
+    """
     grey = salient.mean(dim=1)[0]
-    order = grey.flatten().argsort().argsort().reshape(grey.shape).to(grey) / max(1, grey.numel() - 1)
-    return torch.stack([order > above, order < below])[:, None].to(grey)
+    ranked = grey.flatten().sort().values
+    high, low = (ranked[round(part * (len(ranked) - 1))] for part in (above, below))
+    foreground, background = (grey >= high, grey <= low) if high > low else (grey > high, grey < low)
+    if not bool(foreground.any()):
+        foreground = grey >= high
+    if not bool(background.any()):
+        background = grey <= low
+    return torch.stack([foreground, background])[:, None].to(grey)
 
 
 def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
