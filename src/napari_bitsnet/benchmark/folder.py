@@ -141,6 +141,25 @@ def _reserved(folder: Path, size: int, n: int) -> Iterator[Maker]:
         yield group, partial(_pair, group, pair, size)
         if i < n // 2:
             yield unequal, partial(_pair, unequal, pair, size, shares=0.65)
+    for i in range(min(n, len(paths) // 3)):
+        yield "blind, three photographs", partial(_triple, [paths[k] for k in order[3 * i : 3 * i + 3]], size)
+
+
+def _triple(paths: Sequence[Path], size: int) -> Case:
+    """Superimpose three photographs in equal parts."""
+    truths = np.stack([read(path, size) for path in paths]).astype(np.float32) / 3
+    options = {"low": 0.0, "high": 1.0, "n_sources": 3}
+    name = " + ".join(path.stem for path in paths)
+    return Case(
+        name,
+        "blind, three photographs",
+        "separate",
+        truths.sum(axis=0),
+        truths,
+        options=options,
+        lo=0.0,
+        hi=1.0,
+    )
 
 
 def _reflections(folder: Path, n: int) -> Iterator[Maker]:
