@@ -462,3 +462,11 @@ def test_other_splits_are_written_beside_the_answer(call, tmp_path):
         assert not np.allclose(sources[0], answer, atol=1e-3)
     assert (out / "two_candidate_3_preview.png").is_file()
     assert "skipped" in call("separate", tmp_path / "two.tif", "-o", out, "--method", "feedforward")[1]
+    again = call("separate", "--settings", out / "two_candidate_2_run.json", "-o", tmp_path / "again")[1]
+    assert "the record is of candidate 2" in again
+
+
+def test_a_method_that_knows_one_answer_says_so(toy, call, scan, tmp_path):
+    code, text = call("separate", scan, "-o", tmp_path / "out", *TOY, "--candidates")
+    assert code == SUCCESS
+    assert "no other splits" in text

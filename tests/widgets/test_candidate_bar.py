@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_bitsnet.widgets.recipes import as_python
+
 
 @pytest.fixture
 def shown(undocked, fake_run, image, monkeypatch):
@@ -29,6 +31,7 @@ def test_a_click_shows_another_split_and_the_first_takes_it_back(shown, image):
     np.testing.assert_allclose(first.data, 0.6 * image, atol=1e-6)
     np.testing.assert_allclose(second.data, 0.4 * image, atol=1e-6)
     assert first.metadata["napari-bitsnet"]["candidate"] == 2
+    assert "split 2 was chosen" in as_python(first.metadata["napari-bitsnet"])
     assert [button.isChecked() for button in bar.buttons] == [False, False, True]
     shown.brightness.sliders[0].value = 0.1  # goes on from the split that is shown
     np.testing.assert_allclose(first.data + second.data, image, atol=1e-6)

@@ -73,7 +73,9 @@ class Batch:
             for job in jobs:
                 try:
                     if not self.overwrite and self._finished(job):
-                        typer.echo(f"{job.stem}: finished before, skipped (--overwrite does it again)")
+                        typer.echo(
+                            f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})"
+                        )
                         continue
                     with warning_lines(job.stem):
                         self._do(job, interrupt)
@@ -88,6 +90,9 @@ class Batch:
         if failed and len(jobs) > 1:
             typer.echo(f"error: {failed} of {len(jobs)} inputs failed", err=True)
         return FAILURE if failed else SUCCESS
+
+    def _left_out(self) -> str:
+        return ", with other splits" if self.candidates else ""
 
     def _finished(self, job: Job) -> bool:
         """Whether this very run, with these inputs and settings, was written in full.
@@ -132,6 +137,11 @@ class Batch:
         )
         result = follow(run, job.stem, n_planes=n_planes, quiet=self.quiet)
         others = len(result.candidates) if self.candidates else 0
+        if self.candidates and not others:
+            typer.echo(
+                f"{job.stem}: no other splits: only feedforward knows some, of one image in two, without hints",
+                err=True,
+            )
         result.drop_state()
         for warning in result.warnings:
             warnings.warn(warning, stacklevel=1)

@@ -60,6 +60,12 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
     task = TASKS.get(name)
     record = read_record(values["settings"]) if values["settings"] is not None else None
     base = RunSettings(task=name) if record is None else recorded_settings(record)
+    chosen = (record or {}).get("candidate")
+    if chosen and not values["candidates"]:
+        typer.echo(
+            f"note: the record is of candidate {chosen}; this run writes the answer, and with --candidates the others, too",
+            err=True,
+        )
     if base.task != name:
         raise ValueError(f"Expected the record of a {name} run, got one of {base.task}: use that command.")
     jobs = _jobs(task.inputs, values, record)

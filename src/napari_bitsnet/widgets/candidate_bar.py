@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY
+from napari_bitsnet.widgets.preview import contrast_limits
 from napari_bitsnet.widgets.rows import Text
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class CandidateBar(Container):
         self.native.layout().addWidget(self._row)
         self._layers: list[Any] = []
         self._splits: list[list[NDArray]] = []
+        self._limits: list[tuple[float, ...]] = []
         self._separation: Separation | None = None
 
     def follow(self, separation: Separation | None) -> None:
@@ -62,6 +64,7 @@ class CandidateBar(Container):
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
         self._layers = [layer for name, layer in named.items() if name.startswith("source_")]
         part = separation.request.mixtures[0]
+        self._limits = [tuple(layer.contrast_limits) for layer in self._layers]
         self._splits = [[np.asarray(layer.data) for layer in self._layers]]
         self._splits += [[part.to_layer_data(image) for image in sources] for sources in result.candidates]
         self._group = QButtonGroup(self._row)
@@ -86,8 +89,9 @@ class CandidateBar(Container):
         if self._separation is not None:
             self._separation.candidate = k
         self.buttons[k].setChecked(True)
-        for layer, image in zip(self._layers, self._splits[k], strict=True):
+        for layer, image, limits in zip(self._layers, self._splits[k], self._limits, strict=True):
             layer.data = image
+            layer.contrast_limits = limits if k == 0 else contrast_limits(image)
             layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], "candidate": k}
         self.changed.emit(k)
 

@@ -51,6 +51,8 @@ def as_command(record: Mapping[str, Any]) -> str:
     for kind in ("hints", "mask"):
         if layers[kind] is not None:
             words += [f"--{kind}", str(files[kind]) if files else f"{layers[kind]['name']}.tif"]
+    if record.get("candidate"):
+        words.append("--candidates")
     if settings.axes not in (None, "YX", "YXC"):
         words += ["--axes", str(settings.axes)]
     for name, value in {**_given(settings), **settings.options}.items():
@@ -91,10 +93,11 @@ def _from_files(record: Mapping[str, Any], settings: RunSettings, arguments: lis
     extra += [f"{kind}={read(files[kind])}" for kind in ("hints", "mask") if files[kind]]
     mixture = f"[{', '.join(mixtures)}]" if several else mixtures[0]
     inner = "".join(f"    {argument},\n" for argument in [mixture, *extra, *arguments])
+    chosen = f"result = result.choose({record['candidate']})\n" if record.get("candidate") else ""
     return (
         "import napari_bitsnet as nb\n"
         "from napari_bitsnet.data.reading import read_image\n\n"
-        f"result = nb.run(\n    {settings.task!r},\n{inner})\n"
+        f"result = nb.run(\n    {settings.task!r},\n{inner})\n{chosen}"
     )
 
 
@@ -113,7 +116,8 @@ def _from_layers(record: Mapping[str, Any], settings: RunSettings, arguments: li
     extra += [f"{part}={first[part]!r}" for part in ("level", "position", "box") if first[part]]
     mixture = f"[{', '.join(mixtures)}]" if len(mixtures) > 1 else mixtures[0]
     inner = "".join(f"    {argument},\n" for argument in ["viewer", mixture, *extra, *arguments])
-    return f"import napari_bitsnet as nb\n\nlayers = nb.separate_layer(\n{inner})\n"
+    note = f"# then split {record['candidate']} was chosen in the dock\n" if record.get("candidate") else ""
+    return f"import napari_bitsnet as nb\n\nlayers = nb.separate_layer(\n{inner})\n{note}"
 
 
 def _text(value: Any) -> str:
