@@ -288,8 +288,10 @@ def tiny_inputs(name: str, *, everything: bool) -> Inputs:
     declared = {i.name: i for i in TASKS.get(name).inputs}
     if declared["mixture"].many:
         images["mixture"] = np.stack([0.7 * a + 0.3 * b, 0.4 * a + 0.6 * b])
-    elif "guides" in declared:
+    elif "guides" in declared and declared["guides"].many:
         images["mixture"] = mixture.mean(axis=-1)
+    elif "guides" in declared:
+        del images["guides"]  # one saliency image stands in the place of hints, and both are refused
     return Inputs(
         **{k: v for k, v in images.items() if k in declared and (everything or declared[k].required)}
     )

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from napari.components import ViewerModel
+from napari.layers import Labels
 
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.core.problem import Iteration
@@ -26,6 +28,18 @@ from napari_bitsnet.widgets.separation import runs_under_way
 @pytest.fixture(autouse=True)
 def _viewer_can_draw(_without_gl):
     """Every test here may add image layers."""
+
+
+@pytest.fixture(scope="session")
+def _labels_loaded():
+    """What the first Labels layer loads changes this thread's number of threads, and no other's."""
+    Labels(np.zeros((2, 2), np.uint8))
+
+
+@pytest.fixture(autouse=True)
+def _same_threads(_labels_loaded):
+    """A run here and one on a worker's thread add in the same order, so that their numbers can be compared."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

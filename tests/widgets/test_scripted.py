@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from napari.components import ViewerModel
 from napari.layers import Labels
 
@@ -47,8 +46,6 @@ def test_the_dock_gives_the_numbers_of_python(undocked, image):
     run = undocked.widget.run()
     undocked.wait_idle()
     assert undocked.widget.notice.text.startswith("Not separable from this image alone")
-    # napari's Labels layers load what changes the number of threads of this thread alone
-    torch.set_num_threads(run.result.provenance["threads"])
     result = nb.separate(image, seed=3, **FAST)
     for layer, expected in zip(run.layers, result.outputs.values(), strict=True):
         np.testing.assert_array_equal(layer.data, expected)
