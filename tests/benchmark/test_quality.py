@@ -133,3 +133,15 @@ def test_a_folder_of_images_becomes_cases(tmp_path):
         if case.shares:
             np.testing.assert_allclose(case.truths.sum(axis=0), case.null, atol=1e-4 * np.ptp(case.null))
         assert reference_rows(case)[0]["gain"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_resumed_run_keeps_what_one_gains_by_choosing(tmp_path):
+    photographs = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
+    case = half_and_half("noise", "blind", *photographs)
+    first, again = (
+        [row for row, *_ in measure([case], ["feedforward"], tmp_path / "rows.jsonl")] for _ in range(2)
+    )
+    names = [row["contender"] for row in first]
+    assert names[-2:] == ["feedforward", "feedforward: best of 4 (knows the truth)"]
+    assert [row["contender"] for row in again] == names
+    assert again[-1]["gain_offset_free"] == first[-1]["gain_offset_free"] >= first[-2]["gain_offset_free"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, double, reduce_image
-from napari_bitsnet.core.solvers.closer_look import _together, _windows, look_closer
+from napari_bitsnet.core.networks.cascade import COARSE_SIZE, Cascade, double, reduce_image
+from napari_bitsnet.core.solvers.closer_look import _together, _windows, follow_windows, window_answers
 
 
 class Oracle(Cascade):
@@ -17,6 +17,11 @@ class Oracle(Cascade):
     def start(self, mixture: torch.Tensor, hints: torch.Tensor) -> torch.Tensor:
         signs = torch.where(torch.arange(len(mixture)) % 2 == 0, 1.0, -1.0).reshape(-1, 1, 1, 1)
         return signs * (reduce_image(mixture, COARSE_SIZE) - 0.5)
+
+
+def _look(mixture: torch.Tensor, difference: torch.Tensor, weight: float) -> torch.Tensor:
+    said = window_answers(Oracle(), mixture, torch.zeros(1, 2, *mixture.shape[-2:]))
+    return follow_windows(said, difference, mixture.shape[-1] // 2, weight=weight)[0]
 
 
 def _smooth(seed: int) -> torch.Tensor:
@@ -37,19 +42,16 @@ def test_windows_go_back_to_where_they_came_from():
 
 def test_no_weight_is_plain_enlargement():
     d = torch.rand(1, 3, 64, 64)
-    mixture, hints = _smooth(0), torch.zeros(1, 2, 256, 256)
-    assert torch.equal(look_closer(Oracle(), mixture, hints, d, weight=0.0), double(d))
+    assert torch.equal(_look(_smooth(0), d, 0.0), double(d))
 
 
 def test_windows_that_know_better_help_whatever_their_sign():
-    mixture, hints = _smooth(1), torch.zeros(1, 2, 2 * SEEN_SIZE, 2 * SEEN_SIZE)
+    mixture = _smooth(1)
     truth = reduce_image(mixture, 2 * COARSE_SIZE) - 0.5
     rough = torch.nn.functional.avg_pool2d(truth, 32)
     rough = torch.nn.functional.interpolate(rough, (COARSE_SIZE, COARSE_SIZE), mode="nearest")
     errors = [
-        float((look_closer(Oracle(), mixture, hints, s * rough, weight=w) - s * truth).square().mean())
-        for s in (1, -1)
-        for w in (0.0, 1.0)
+        float((_look(mixture, s * rough, w) - s * truth).square().mean()) for s in (1, -1) for w in (0.0, 1.0)
     ]
     assert errors[1] < 0.5 * errors[0]
     assert errors[3] < 0.5 * errors[2]
@@ -57,6 +59,5 @@ def test_windows_that_know_better_help_whatever_their_sign():
 
 def test_windows_unrelated_to_the_answer_say_nothing():
     """Where d so far is zero, or at right angles to what a window says, the window adds nothing."""
-    mixture, hints = _smooth(2), torch.zeros(1, 2, 256, 256)
-    nothing = look_closer(Oracle(), mixture, hints, torch.zeros(1, 3, 64, 64), weight=1.0)
+    nothing = _look(_smooth(2), torch.zeros(1, 3, 64, 64), 1.0)
     assert nothing.abs().max() == 0

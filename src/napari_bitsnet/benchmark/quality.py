@@ -21,6 +21,8 @@ from napari_bitsnet.benchmark.statistics import crosstalk, overlap
 from napari_bitsnet.core.metrics import empty_answers, score
 
 Row = dict[str, Any]
+BEST_OF = ": best of "
+"""Stands in the name of what somebody gains who may choose, behind that of the contender."""
 COLUMNS = ("psnr", "ssim", "psnr_offset_free", "gain", "gain_offset_free")
 
 
@@ -94,7 +96,11 @@ def measure(
             for seed in seeds:
                 row = {"group": case.group, "case": case.name, "contender": contender, "seed": seed}
                 if _key(row) in known:
-                    yield known[_key(row)], case, None
+                    beside = (case.group, case.name, seed)
+                    for found in known.values():
+                        same = (found["group"], found["case"], found["seed"]) == beside
+                        if same and found["contender"].partition(BEST_OF)[0] == contender:
+                            yield found, case, None
                     continue
                 outcome = _run(case, contender, seed, device)
                 if outcome is None:
@@ -187,7 +193,7 @@ def _best_candidate(case: Case, row: Row, result: Result) -> Row | None:
         return None
     scored = [row, *(row | score_row(case, sources) for sources in result.candidates)]
     best = max(scored, key=lambda each: each["gain_offset_free"])
-    return {**best, "contender": f"{row['contender']}: best of {len(scored)} (knows the truth)"}
+    return {**best, "contender": f"{row['contender']}{BEST_OF}{len(scored)} (knows the truth)"}
 
 
 def _whole(case: Case, options: dict[str, Any]) -> Result:

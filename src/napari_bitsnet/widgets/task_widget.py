@@ -294,8 +294,8 @@ class TaskWidget(Container):
             self._save_aside()
 
     def _offer_check(self, *_: Any) -> None:
-        """Offer to look at the inputs where the task takes guides, of which much can be said."""
-        self.check.visible = any(each.name == "guides" for each in self.task.task.inputs)
+        """Offer to look at the inputs where the task takes a guide a source, of which much can be said."""
+        self.check.visible = any(each.name == "guides" and each.many for each in self.task.task.inputs)
 
     def _on_other_split(self, _: int) -> None:
         """Other sources: their brightness begins anew."""

@@ -15,10 +15,10 @@ WHOLE = 0.1
 """Motions that are nearer to whole pixels than this are taken for whole ones, which need no interpolation."""
 NOISE = 0.05
 """Root mean square, on the mixture's [0, 1] scale, that carried sources may leave unexplained before trust fades."""
-ENOUGH = 0.5
-"""Mean trust above which what is carried counts as the same scene."""
 WINDOW = 5
 """Side of the windows in pixels over which that is taken."""
+ENOUGH = 0.5
+"""Mean trust above which what is carried counts as the same scene."""
 Motion = tuple[float, float]
 
 

@@ -9,13 +9,10 @@ from torch import Tensor
 from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade
 
 
-def look_closer(
-    network: Cascade, mixture: Tensor, hints: Tensor, difference: Tensor, *, weight: float = 0.5
-) -> Tensor:
-    """Bring an answer to a higher resolution by what the coarse network says about overlapping windows.
+def window_answers(network: Cascade, mixture: Tensor, hints: Tensor) -> Tensor:
+    """Return what the coarse network says of each window, (L, 3, 64, 64).
 
-    It was trained on parts of pictures as well as on whole ones. A window's sign is free, so it is settled by
-    the answer so far; where a window contradicts that, or is unrelated to it, it counts for little.
+    It was trained on parts of pictures as well as on whole ones.
 
     Parameters
     ----------
@@ -25,39 +22,39 @@ def look_closer(
         2 S one of 128 + 64 n, so that windows of 128 pixels that overlap by half cover it.
     hints : Tensor of shape (1, 2, 2 S, 2 S)
         Scribbles.
-    difference : Tensor of shape (1, 3, s, s)
-        The answer so far, d; s at most S.
-    weight : float
-        Share of the windows in the result, in [0, 1].
-
-    Returns
-    -------
-    Tensor of shape (1, 3, S, S)
-
-    Notes
-    -----
-    ``(1 - weight) d + weight * mean of r e`` over the windows that cover a pixel, tapered towards their borders: e is
-    the network's answer, ``r = <e, d> / (|e| |d|)`` its correlation with d in the window, sign included.
     """
-    said = window_answers(network, mixture, hints)
-    return follow_windows(said, difference, mixture.shape[-1] // 2, weight=weight)[0]
-
-
-def window_answers(network: Cascade, mixture: Tensor, hints: Tensor) -> Tensor:
-    """Return what the coarse network says of each window, (L, 3, 64, 64); images as in `look_closer`."""
     return network.start(*(_windows(image, SEEN_SIZE) for image in (mixture, hints)))
 
 
 def follow_windows(
     said: Tensor, difference: Tensor, side: int, *, weight: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """Bring an answer to `side` pixels by what was said of windows; see `look_closer`.
+    """Bring an answer to a higher resolution by what was said of overlapping windows.
+
+    A window's sign is free, so it is settled by the answer so far; where a window contradicts that, or is unrelated to
+    it, it counts for little.
+
+    Parameters
+    ----------
+    said : Tensor of shape (L, 3, 64, 64)
+        Of `window_answers`.
+    difference : Tensor of shape (1, 3, s, s)
+        The answer so far, d; s at most S.
+    side : int
+        S, half of the mixture's side there.
+    weight : float
+        Share of the windows in the result, in [0, 1].
 
     Returns
     -------
     tuple of Tensor
         d (1, 3, S, S), and its support: the windows' correlations without their signs, weighted by the energy of d in
         each; 0 to 1.
+
+    Notes
+    -----
+    ``(1 - weight) d + weight * mean of r e`` over the windows that cover a pixel, tapered towards their borders: e is
+    the network's answer, ``r = <e, d> / (|e| |d|)`` its correlation with d in the window, sign included.
     """
     size = (side, side)
     so_far = F.interpolate(difference, size, mode="bilinear", align_corners=False)

@@ -110,7 +110,7 @@ class AveragedSeeds(Wrapper):
         if problem.mixing.name == "linear":
             mean = mean + (problem.observations - mean.sum(dim=0, keepdim=True)) / len(mean)
         found = {"sources": mean}
-        for name in answers[0].keys() - {"sources"}:
+        for name in (name for name in answers[0] if name != "sources"):
             values = [answer[name] for answer in answers]
             if name == "weights":  # (M, K)
                 values = [own[:, order] for own, order in zip(values, orders, strict=True)]
