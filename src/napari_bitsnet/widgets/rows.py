@@ -7,7 +7,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, Container, Label
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy
 
 LABEL_WIDTH = 64
 """Pixels; of the rows that are always shown."""
@@ -55,6 +55,18 @@ def labelled(field: Any, width: int = LABEL_WIDTH) -> Container:
     row.native.layout().setAlignment(label.native, Qt.AlignmentFlag.AlignTop)
     label.native.setContentsMargins(0, 4, 0, 0)
     return row
+
+
+def in_scroll_area(form: Container) -> QScrollArea:
+    """Put a dock's form into an area that scrolls up and down, with its rows at the top."""
+    form.native.layout().addStretch()
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setMinimumWidth(FORM_WIDTH)
+    area.setWidget(form.native)
+    return area
 
 
 def widest(fields: Sequence[Any], most: int = 120) -> int:

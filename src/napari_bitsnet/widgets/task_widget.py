@@ -11,7 +11,7 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea
+from qtpy.QtWidgets import QFileDialog
 
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.hints import paint
@@ -24,7 +24,7 @@ from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.problem_form import ProblemForm
 from napari_bitsnet.widgets.record_bar import RecordBar
-from napari_bitsnet.widgets.rows import FORM_WIDTH, plain
+from napari_bitsnet.widgets.rows import in_scroll_area, plain
 from napari_bitsnet.widgets.run_bar import RunBar
 from napari_bitsnet.widgets.run_control import RunControl
 from napari_bitsnet.widgets.saving import save_separation
@@ -242,14 +242,8 @@ class TaskWidget(Container):
             ],
             spacing=6,
         )
-        scrolled.native.layout().addStretch()
         self._scrolled = scrolled
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(FORM_WIDTH)
-        area.setWidget(scrolled.native)
+        area = in_scroll_area(scrolled)
         self.native.layout().insertWidget(0, area, 1)
         self._area = area
 

@@ -10,8 +10,7 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, Container
 from napari.utils.notifications import show_error, show_info
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea
+from qtpy.QtCore import QTimer
 
 from napari_bitsnet.methods.feedforward import shipped_weights, weights_available
 from napari_bitsnet.training.settings import FeedforwardTraining
@@ -22,7 +21,7 @@ from napari_bitsnet.widgets.help import help_button
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.remembered import recall, remember
-from napari_bitsnet.widgets.rows import FORM_WIDTH, Text, labelled, plain
+from napari_bitsnet.widgets.rows import Text, in_scroll_area, labelled, plain
 from napari_bitsnet.widgets.run_bar import clock
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.source_list import SourceList
@@ -230,12 +229,6 @@ class TrainingDock(Container):
             [title, self.sources, labelled(self.output), self._first, self.shipped, more, self.device],
             spacing=6,
         )
-        form.native.layout().addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(FORM_WIDTH)
-        area.setWidget(form.native)
+        area = in_scroll_area(form)
         self.native.layout().insertWidget(0, area, 1)
         self._form = form
