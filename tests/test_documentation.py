@@ -70,7 +70,8 @@ def test_pictures_and_pages_that_a_page_names_are_there(page: Path):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # tiny images are hardly separable, and the run says so
-def test_the_code_on_the_python_page_runs(monkeypatch: pytest.MonkeyPatch):
+def test_the_code_on_the_python_page_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
     for name in METHODS:  # a few iterations show that the calls are right
         for preset, config in METHODS.get(name).presets.items():
             if "iterations" in type(config).model_fields:

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+import napari_bitsnet as nb
 from napari_bitsnet.api import Result, RunSettings, saving
 from napari_bitsnet.api.saving import check_writable, is_finished, record_path, save_result, write_tiff
 from napari_bitsnet.data.calibration import Calibration
@@ -237,3 +238,74 @@ def test_outputs_of_one_of_several_images_are_named_by_it(tmp_path):
     alike = ["cat_clean_1.tif", "cat_clean_2.tif", "cat_watermark.tif"]
     assert names("a/cat.tif", "b/cat.tif") == alike
     assert names("both.tif") == alike
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_result_saves_itself_as_save_result_does(tmp_path):
+    front = (MIXTURE[..., None] // [1, 2, 3]).astype(np.uint8)
+    result = nb.run("xray", MIXTURE, guides=[front, None], preset="quick")
+    files = result.save(tmp_path / "new" / "one", "scan", format="ome", depth="input", report=True)
+    (tmp_path / "two").mkdir()
+    expected = save_result(
+        result,
+        MIXTURE,
+        tmp_path / "two",
+        "scan",
+        kind="ome",
+        depth="input",
+        report=True,
+        guides=[front, None],
+    )
+    assert [path.name for path in files] == [path.name for path in expected]
+    assert all(path.parent == tmp_path / "new" / "one" for path in files)
+    for one, two in zip(files, expected, strict=True):
+        if one.name.endswith(".ome.tif"):  # OME-TIFF holds a UUID of its own
+            np.testing.assert_array_equal(tifffile.imread(one), tifffile.imread(two))
+            assert tifffile.imread(one).dtype == tifffile.imread(two).dtype
+        else:
+            assert one.read_bytes() == two.read_bytes()
+    assert result.save(tmp_path)[-1] == tmp_path / "result_run.json"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_result_saves_its_other_splits_when_asked(tmp_path):
+    mixture = np.random.default_rng(0).random((40, 48)).astype(np.float32)
+    result = nb.separate(mixture, method="feedforward")
+    assert len(result.candidates) > 1
+    files = result.save(tmp_path, "two", candidates=True)
+    assert files[-1] == tmp_path / "two_run.json"
+    stored = [tifffile.imread(tmp_path / f"two_candidate_2_source_{k}.tif") for k in (1, 2)]
+    np.testing.assert_array_equal(stored, result.candidates[1])
+    chosen = result.choose(2)
+    chosen.save(tmp_path, "chosen")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "chosen_source_1.tif"), stored[0])
+    assert chosen.state is None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("task", "mixture"), [("multi_mixture", [MIXTURE, MIXTURE[::-1]]), ("denoise", MIXTURE)]
+)
+def test_results_of_every_layout_save_themselves(task, mixture, tmp_path):
+    result = nb.run(task, mixture, preset="quick", iterations=1)
+    assert is_finished(tmp_path, "result") is False
+    result.save(tmp_path)
+    assert is_finished(tmp_path, "result")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_result_that_went_on_saves_itself(tmp_path):
+    first = nb.separate(MIXTURE, method="bitsnet", preset="quick", settings={"start": "none"}, iterations=1)
+    more = nb.resume(first, iterations=1)
+    assert (tmp_path / "result_source_1.tif") in more.save(tmp_path)
+
+
+def test_what_cannot_be_saved_is_said(tmp_path):
+    with pytest.raises(ValueError, match="got one without its mixture"):
+        make_result().save(tmp_path)
+    result = make_result()
+    result.mixture = MIXTURE
+    for stem in ("a/b", "", "..", "."):
+        with pytest.raises(ValueError, match="Expected the beginning of a file's name"):
+            result.save(tmp_path / "no", stem)
+    assert not (tmp_path / "no").exists()

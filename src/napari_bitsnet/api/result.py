@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from napari_bitsnet.api.runner import Session
+    from napari_bitsnet.api.saving import Depth, TiffKind
+    from napari_bitsnet.data.calibration import Calibration
 
 
 @dataclass(repr=False)
@@ -28,12 +32,16 @@ class Result:
         What the user should know before trusting the result.
     state : Session or None
         What `resume` goes on from; `drop_state` gives its memory back.
+    mixture, guides : array, sequence of array or None
+        What was run on, as it was given and not copied; for `save`.
     """
 
     outputs: dict[str, NDArray]
     provenance: dict[str, Any]
     warnings: tuple[str, ...] = ()
     state: Session | None = field(default=None, repr=False)
+    mixture: Any = field(default=None, repr=False, kw_only=True)
+    guides: Sequence[Any] = field(default=(), repr=False, kw_only=True)
     _candidates: tuple[NDArray, ...] | None = field(default=None, init=False, repr=False)
 
     def __repr__(self) -> str:
@@ -95,7 +103,82 @@ class Result:
             )
         outputs = {name: image for name, image in self.outputs.items() if name != "confidence"}
         outputs |= {f"source_{k + 1}": image for k, image in enumerate(self.candidates[candidate - 1])}
-        return Result(outputs, {**self.provenance, "candidate": candidate}, self.warnings)
+        return replace(
+            self, outputs=outputs, provenance={**self.provenance, "candidate": candidate}, state=None
+        )
+
+    def save(
+        self,
+        folder: str | Path,
+        stem: str = "result",
+        *,
+        format: TiffKind = "imagej",
+        depth: Depth = "float",
+        report: bool = False,
+        candidates: bool = False,
+        calibration: Calibration | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> list[Path]:
+        """Write what the command line writes: a TIFF of every image, a preview and the record of the run.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made with its parents if it does not exist. Files of an earlier run under the same `stem` are replaced.
+        stem : str
+            Beginning of the names: ``<stem>_source_1.tif`` …, ``<stem>_preview.png``, ``<stem>_run.json``.
+        format : {"imagej", "ome"}
+            ImageJ hyperstacks, or OME-TIFF (``.ome.tif``). Axes, pixel size and record are inside.
+        depth : {"float", "input"}
+            float32, or for sources and explained parts the mixture's own 8 or 16-bit integers, rounded.
+        report : bool
+            Whether to write ``<stem>_report.html``, one page with pictures, settings and warnings, as well.
+        candidates : bool
+            Whether to write the other splits, ``<stem>_candidate_1_source_1.tif`` …, as well, where there are any.
+        calibration : Calibration, optional
+            How large a pixel is.
+        inputs : mapping, optional
+            Paths of the files that the arrays came from, for the record: ``mixture`` (a list), ``guides`` (a list),
+            ``hints``, ``mask``.
+
+        Returns
+        -------
+        list of Path
+            The files, the record of the run last.
+
+        Raises
+        ------
+        ValueError
+            If the result does not come from a run, `stem` is no beginning of a file's name, or the folder
+            cannot be written to.
+        OSError
+            If a file cannot be written; nothing half-written stays behind.
+        """
+        from napari_bitsnet.api.saving import check_writable, save_result
+
+        if self.mixture is None:
+            raise ValueError("Expected the result of a run, got one without its mixture: set result.mixture.")
+        if stem in ("", ".", "..") or Path(stem).name != stem:
+            raise ValueError(
+                f'Expected the beginning of a file\'s name, got {stem!r}: folders belong into folder, as in save("out", "scan").'
+            )
+        place = check_writable(folder)
+        others = range(1, len(self.candidates) + 1) if candidates else ()
+        files: list[Path] = []
+        for number in (*others, 0):  # the answer last: with its record all is there
+            files += save_result(
+                self.choose(number),
+                self.mixture,
+                place,
+                f"{stem}_candidate_{number}" if number else stem,
+                calibration=calibration,
+                inputs=inputs,
+                kind=format,
+                depth=depth,
+                report=report,
+                guides=self.guides,
+            )
+        return files
 
     def drop_state(self) -> None:
         """Forget networks and optimiser; the result can then no longer be resumed."""

@@ -160,7 +160,9 @@ def iter_run(
     planes = Planes(mixture, settings.axes, several=observed.many, single=observed.least == 1)
     height, width = (int(planes.array.shape[planes.axes.index(a)]) for a in "YX")
     run = _run_planes(settings, task, planes, guides, hints, mask, device, stop, new_hints)
-    return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
+    result = yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device)
+    result.mixture, result.guides = mixture, tuple(guides)
+    return result
 
 
 def _check_taken(task: Task, **given: Any) -> None:
@@ -304,7 +306,9 @@ def iter_resume(
     device = result.provenance["device"]
     height, width = session.problem.observations.shape[-2:]
     run = _advance_further(settings, session, iterations, stop, new_hints, device)
-    return (yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device))
+    more = yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device)
+    more.mixture, more.guides = result.mixture, result.guides
+    return more
 
 
 def _advance_further(

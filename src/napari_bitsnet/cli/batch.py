@@ -15,7 +15,7 @@ import typer
 from napari_bitsnet.api import RunSettings, iter_run
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.records import read_record
-from napari_bitsnet.api.saving import Depth, TiffKind, is_finished, record_path, save_result
+from napari_bitsnet.api.saving import Depth, TiffKind, is_finished, record_path
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
@@ -52,7 +52,7 @@ class Batch:
     quiet : bool
         Whether to show no progress.
     kind, depth, report
-        How results are written; see `save_result`.
+        How results are written; see `Result.save`.
     candidates : bool
         Whether other splits are written as well, where the method knows some.
     """
@@ -145,20 +145,16 @@ class Batch:
         result.drop_state()
         for warning in result.warnings:
             warnings.warn(warning, stacklevel=1)
-        files: list[Path] = []
-        for number in (*range(1, others + 1), 0):  # the answer last: with its record the input is finished
-            files += save_result(
-                result.choose(number),
-                images.mixture,
-                self.folder,
-                f"{job.stem}_candidate_{number}" if number else job.stem,
-                calibration=images.calibration,
-                inputs=job.record,
-                kind=self.kind,
-                depth=self.depth,
-                report=self.report,
-                guides=images.guides,
-            )
+        files = result.save(
+            self.folder,
+            job.stem,
+            format=self.kind,
+            depth=self.depth,
+            report=self.report,
+            candidates=self.candidates,
+            calibration=images.calibration,
+            inputs=job.record,
+        )
         made = result.provenance
         count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
         typer.echo(
