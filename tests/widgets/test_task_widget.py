@@ -7,12 +7,15 @@ import warnings
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils import progress
 from napari.utils.notifications import notification_manager
 
 from napari_bitsnet.core.device import OutOfMemory
 from napari_bitsnet.data import samples
 from napari_bitsnet.tasks import xray
+from napari_bitsnet.widgets import task_widget
+from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.states import RunState
 
 pytestmark = pytest.mark.gui
@@ -358,6 +361,82 @@ def test_side_by_side(dock, fake_run):
     assert dock.viewer.canvas.grid.enabled
     dock.widget.view.side_by_side.value = False
     assert not dock.viewer.canvas.grid.enabled
+
+
+def test_all_sources_of_the_first_run_are_side_by_side_while_they_come_apart(dock, fake_run):
+    fake_run.hold_at = 2
+    grid = dock.viewer.canvas.grid
+    dock.widget.run()
+    assert not grid.enabled
+    dock.wait(lambda: grid.enabled)
+    assert dock.widget.busy
+    assert dock.widget.view.side_by_side.value
+    fake_run.go.set()
+    dock.wait_idle()
+    shown = {dock.viewer.layers[i].name for _, cell in grid.iter_viewboxes(dock.viewer.layers) for i in cell}
+    assert shown == {"painting", *SOURCES}
+
+
+def test_nobody_is_put_side_by_side_twice(undocked, fake_run):
+    view, grid = undocked.widget.view, undocked.viewer.canvas.grid
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert grid.enabled
+    grid.enabled = False  # napari's own button
+    assert not view.side_by_side.value
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert not grid.enabled
+
+
+@pytest.mark.parametrize("arrange", [{"stride": 2}, {"shape": (1, 5)}, {"enabled": True, "stride": -1}])
+def test_a_grid_that_was_set_up_is_left_alone(image, qtbot, fake_run, arrange):
+    for before in (True, False):
+        viewer = ViewerModel()
+        viewer.add_image(image, name="painting")
+        grid = viewer.canvas.grid
+        if before:
+            grid.update(arrange)
+        widget = task_widget.TaskWidget(viewer)
+        grid.update(arrange)
+        widget.run()
+        qtbot.waitUntil(lambda widget=widget: not widget.busy, timeout=20_000)
+        assert {name: getattr(grid, name) for name in arrange} == arrange
+        assert grid.enabled is arrange.get("enabled", False)
+        assert widget.view.side_by_side.value is grid.enabled
+
+
+def test_whoever_draws_is_not_disturbed(undocked, fake_run):
+    undocked.widget.paint_hints()
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert not undocked.viewer.canvas.grid.enabled
+    undocked.viewer.layers.selection.active.mode = "pan_zoom"
+    undocked.widget.run()
+    undocked.wait_idle()
+    assert undocked.viewer.canvas.grid.enabled
+
+
+def test_side_by_side_by_itself_can_be_turned_off(image, qtbot, fake_run, monkeypatch):
+    monkeypatch.setattr(task_widget, "preferences", lambda: Preferences(side_by_side=False))
+    viewer = ViewerModel()
+    viewer.add_image(image, name="painting")
+    widget = task_widget.TaskWidget(viewer)
+    widget.run()
+    qtbot.waitUntil(lambda: not widget.busy, timeout=20_000)
+    assert not viewer.canvas.grid.enabled
+
+
+def test_hidden_layers_do_not_move_the_view(undocked, fake_run, monkeypatch):
+    undocked.widget.run()
+    undocked.wait_idle()
+    resets = []
+    monkeypatch.setattr(ViewerModel, "reset_view", lambda self, **options: resets.append(1))
+    undocked.viewer.add_image(np.zeros((4, 4)), name="hidden", visible=False)
+    assert resets == []
+    undocked.viewer.layers["hidden"].visible = True
+    undocked.viewer.layers.move(0, 2)
+    assert resets
 
 
 def test_an_opened_sample_brings_its_task(undocked):

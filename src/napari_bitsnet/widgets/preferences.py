@@ -16,6 +16,7 @@ class Preferences:
     size_limit: int = 512
     live: bool = True
     per_second: float = 4.0
+    side_by_side: bool = True
     folder: str = ""
 
 
@@ -35,5 +36,6 @@ def preferences() -> Preferences:
         size_limit=stored.defaults.size_limit,
         live=stored.preview.live,
         per_second=stored.preview.per_second,
+        side_by_side=stored.preview.side_by_side,
         folder=stored.saving.folder,
     )

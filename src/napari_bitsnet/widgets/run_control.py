@@ -43,6 +43,7 @@ class RunControl:
     """
 
     ended = Signal(Outcome)
+    drawn = Signal(list)  # the run's layers, whenever they have been drawn anew
 
     def __init__(
         self, viewer: Any, form: ProblemForm, bar: RunBar, notice: Notice, preferences: Preferences
@@ -100,6 +101,7 @@ class RunControl:
         # lambdas, so that the run keeps what follows it, which has to see when the widgets are gone
         separation.states.changed.connect(lambda state: self._tell(self._bar.show_state, state))
         separation.progressed.connect(lambda message: self._tell(self._bar.show_progress, message))
+        separation.drawn.connect(lambda layers: self._tell(self.drawn.emit, layers))
         separation.ended.connect(lambda outcome: self._tell(self._on_ended, outcome))
         separation.start()
         return separation

@@ -79,6 +79,7 @@ class Separation:
     """
 
     progressed = Signal(Message)
+    drawn = Signal(list)
     ended = Signal(Outcome)
 
     def __init__(
@@ -228,6 +229,7 @@ class Separation:
 
     def _on_drawn(self) -> None:
         self._drawing = False
+        self.drawn.emit(self.layers)
 
     def _on_returned(self, result: Result | None) -> None:
         if self._discard or result is None:

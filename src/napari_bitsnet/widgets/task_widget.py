@@ -72,7 +72,7 @@ class TaskWidget(Container):
         self._folder = chosen.folder
         self._known_layers: list[tuple[Any, str]] | None = None
         self.notice = Notice()
-        self.view = ViewBar(napari_viewer)
+        self.view = ViewBar(napari_viewer, by_itself=chosen.side_by_side)
         self.bar = RunBar()
         self.brightness = BrightnessForm()
         self.candidates = CandidateBar()
@@ -251,6 +251,7 @@ class TaskWidget(Container):
         layers = self._viewer.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
+        self.control.drawn.connect(self.view.show_all)
         self.control.ended.connect(self._on_ended)
         self.form.edited.connect(self._offer_check)
         self._offer_check()
@@ -276,6 +277,8 @@ class TaskWidget(Container):
 
     def _on_ended(self, outcome: Outcome) -> None:
         self.bar.show_end(summary(outcome))
+        if outcome.result is not None:
+            self.view.show_all(outcome.layers)
         self.record.reset()
         self.brightness.follow(outcome.layers if outcome.result is not None else [])
         self._brightness_section.visible = bool(self.brightness.sliders)
