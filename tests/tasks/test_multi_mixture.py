@@ -59,7 +59,7 @@ def test_without_given_weights_there_is_no_matrix():
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"weights": [[1.0, 2.0, 3.0]], "n_sources": 2}, r"weights of shape \(mixtures, n_sources=2\)"),
+        ({"weights": [[1.0, 2.0, 3.0]], "n_sources": 2}, r"weights of shape \(mixtures, 2 sources\)"),
         ({"weights": [1.0, 2.0], "n_sources": 2}, r"got shape \(2,\)"),
         ({"weights": 3.0}, r"got shape \(\)"),
         ({"weights": "given"}, "Expected the weights in given"),

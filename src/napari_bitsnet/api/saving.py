@@ -268,7 +268,7 @@ def _write_ome(
             letters[place] = next((free for free in "ZT" if free not in letters), letter)
     if not set(letters) <= set("TCZYX"):
         raise ValueError(
-            f"Expected at most the axes T, C, Z, Y and X for OME-TIFF, got {axes}: write kind='imagej'."
+            f"Expected at most the axes T, C, Z, Y and X for OME-TIFF, got {axes}: write format='imagej'."
         )
     order = sorted(range(len(letters)), key=lambda place: "TCZYX".index(letters[place]))
     metadata: dict[str, Any] = {"axes": "".join(letters[place] for place in order)}

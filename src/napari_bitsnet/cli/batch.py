@@ -19,17 +19,18 @@ from napari_bitsnet.api.saving import Depth, TiffKind, is_finished, record_path
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
+from napari_bitsnet.cli.wording import in_flags
 
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written."""
 
 
 @contextmanager
-def warning_lines(name: str) -> Iterator[None]:
-    """Say every warning in one line on stderr, with the name of the input that it is about."""
+def warning_lines(name: str, task: str) -> Iterator[None]:
+    """Say every warning in one line on stderr, with the name of the input that it is about and the task's flags."""
 
     def show(message: Warning | str, *place: Any) -> None:
-        typer.echo(f"warning: {name}: {message}", err=True)
+        typer.echo(f"warning: {name}: {in_flags(message, task)}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -77,11 +78,11 @@ class Batch:
                             f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})"
                         )
                         continue
-                    with warning_lines(job.stem):
+                    with warning_lines(job.stem, self.settings.task):
                         self._do(job, interrupt)
                 except (TypeError, ValueError, OSError, MemoryError) as error:
                     failed += 1
-                    typer.echo(f"error: {job.stem}: {error}", err=True)
+                    typer.echo(f"error: {job.stem}: {in_flags(error, self.settings.task)}", err=True)
                 except Exception:  # a fault of ours must not cost the rest of a long batch
                     failed += 1
                     typer.echo(f"error: {job.stem}: {traceback.format_exc()}", err=True)

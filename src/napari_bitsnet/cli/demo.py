@@ -62,7 +62,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
     outcomes = []
     with Interrupt() as interrupt:
         for case in demo_cases(size):
-            with warning_lines(case.key):
+            with warning_lines(case.key, case.case.task):
                 result = follow(case.start(device, interrupt), case.key, quiet=quiet)
             result.drop_state()
             outcome = judge(case, result)

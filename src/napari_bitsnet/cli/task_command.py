@@ -17,11 +17,10 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job, fingerprint
 from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
+from napari_bitsnet.cli.wording import RUN_OPTIONS, in_flags
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Input, Task
-
-RUN_OPTIONS = ("method", "preset", "seed", "n_seeds", "device", "axes", "size_limit", "iterations", "seconds")
 
 
 def task_command(name: str) -> Callable[..., None]:
@@ -32,7 +31,7 @@ def task_command(name: str) -> Callable[..., None]:
         try:
             batch, jobs = plan(name, values)
         except ValueError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"error: {in_flags(error, name)}", err=True)
             raise typer.Exit(BAD_USAGE) from None
         raise typer.Exit(batch.run(jobs))
 

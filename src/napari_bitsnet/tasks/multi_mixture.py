@@ -74,7 +74,7 @@ class MultiMixtureConfig(Config):
         n_sources = values.get("n_sources", weights.shape[-1] if weights.ndim else 0)
         if weights.ndim != 2 or weights.shape[1] != int(n_sources):
             raise ValueError(
-                f"Expected weights of shape (mixtures, n_sources={n_sources}), got shape {weights.shape}."
+                f"Expected weights of shape (mixtures, {n_sources} sources), got shape {weights.shape}."
             )
         return {
             **values,

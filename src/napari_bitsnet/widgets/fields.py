@@ -29,6 +29,13 @@ def spoken(name: str) -> str:
     return name.removeprefix("n_").replace("_", " ").capitalize()
 
 
+def label_of(name: str, info: FieldInfo) -> str:
+    """What stands in front of a setting's field: ``"Size limit (px)"``."""
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    unit = extra.get("unit") or ""
+    return f"{spoken(name)} ({unit})" if unit else spoken(name)
+
+
 class ExactFloatBox(FloatSpinBox):
     """A spin box with as many decimals as the step or the value needs, so that no value is rounded."""
 
@@ -111,10 +118,9 @@ def make_field(name: str, info: FieldInfo) -> Any:
         If the field's type is not on the short list that forms, command line and JSON can carry.
     """
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    unit = extra.get("unit") or ""
     options: dict[str, Any] = {
         "name": name,
-        "label": f"{spoken(name)} ({unit})" if unit else spoken(name),
+        "label": label_of(name, info),
         "tooltip": tooltip(info.description or ""),
     }
     kind, optional = _without_none(info.annotation)

@@ -16,6 +16,7 @@ from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.menu import Entry, Menu
 from napari_bitsnet.widgets.rows import labelled
 from napari_bitsnet.widgets.section import Section
+from napari_bitsnet.widgets.wording import in_form
 
 AUTO = "auto"
 
@@ -113,7 +114,9 @@ class MethodForm(Container):
         ]
         for name in METHODS.names():
             method = METHODS.get(name)
-            entries.append(Entry(method.title, name, method.summary, make_default(name).supports(traits)))
+            reason = make_default(name).supports(traits)
+            words = None if reason is None else in_form(reason, task.name)
+            entries.append(Entry(method.title, name, method.summary, words))
         self.method.offer(entries, self.method.value or AUTO)
         if self.resolved != before:
             self._on_method()

@@ -16,9 +16,16 @@ Action = tuple[str, Callable[[], object]]
 
 
 class Notice(Container):
-    """A message with buttons; hidden while there is nothing to say."""
+    """A message with buttons; hidden while there is nothing to say.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    in_words : callable
+        Puts a message of the package into the words of the form beside it.
+    """
+
+    def __init__(self, in_words: Callable[[str], str] = str) -> None:
+        self._in_words = in_words
         self._text = Text()
         self._buttons = plain([], layout="vertical", spacing=2)
         super().__init__(widgets=[self._text, self._buttons], labels=False)
@@ -51,7 +58,7 @@ class Notice(Container):
         """
         self.clear_message()
         self.kind = kind
-        self._text.value = f"{SIGNS[kind]} {text}"
+        self._text.value = f"{SIGNS[kind]} {self._in_words(text)}"
         for label, function in actions:
             button = PushButton(text=label)
             button.changed.connect(lambda _=None, function=function: self._act(function))

@@ -25,8 +25,7 @@ from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.rows import plain
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.task_form import TaskForm
-
-RUN_OPTIONS = ("seconds", "size_limit", "seed", "n_seeds")
+from napari_bitsnet.widgets.wording import RUN_OPTIONS, in_form
 
 
 class ProblemForm(Container):
@@ -92,6 +91,10 @@ class ProblemForm(Container):
     def run_option_names(self) -> tuple[str, ...]:
         """Names of the options of the run that the form shows."""
         return RUN_OPTIONS
+
+    def in_words(self, text: str) -> str:
+        """Return a message with settings as the form shows them."""
+        return in_form(text, self.task.task_name)
 
     def show_registration(self) -> None:
         """Unfold the registration of guides and further mixtures."""

@@ -168,7 +168,7 @@ class RunControl:
     def complain(self, text: str) -> None:
         """Say what went wrong in the dock and as a notification."""
         self._notice.say("error", text)
-        show_error(text)
+        show_error(self._notice.text)
 
     def _follow_hints(self, *_: Any) -> None:
         self.hints.follow((self._form.inputs.chosen("hints") or [None])[0])
@@ -233,7 +233,7 @@ class RunControl:
         self._learn(outcome)
         self.ended.emit(outcome)
         if outcome.error is not None:
-            show_error(outcome.error.message)
+            show_error(self._form.in_words(outcome.error.message))
         elif self.separation is not None and self.separation.has_new_hints:
             self._taken = None
             self._on_hints()

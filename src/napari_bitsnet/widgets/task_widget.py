@@ -71,7 +71,7 @@ class TaskWidget(Container):
         self.method, self.device, self.run_options = self.form.method, self.form.device, self.form.run_options
         self._folder = chosen.folder
         self._known_layers: list[tuple[Any, str]] | None = None
-        self.notice = Notice()
+        self.notice = Notice(self.form.in_words)
         self.view = ViewBar(napari_viewer, by_itself=chosen.side_by_side)
         self.bar = RunBar()
         self.brightness = BrightnessForm()
