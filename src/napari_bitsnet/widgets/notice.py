@@ -9,7 +9,8 @@ from magicgui.widgets import Container, PushButton
 from napari_bitsnet.widgets.rows import Text, plain
 
 COLOURS = {"info": "#3a8dde", "warning": "#e0a030", "error": "#e0533d"}
-SIGNS = {"info": "ⓘ", "warning": "⚠", "error": "✖"}
+SIGNS = {"info": "Note:", "warning": "⚠", "error": "✖"}
+"""Said before the text; many fonts have no sign for information."""
 
 Action = tuple[str, Callable[[], object]]
 """Text of a button and what it does."""
