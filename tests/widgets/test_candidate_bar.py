@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_bitsnet.widgets.recipes import as_python
+from napari_bitsnet.widgets.rows import FORM_WIDTH
 
 
 @pytest.fixture
@@ -55,6 +56,16 @@ def test_thumbnails_are_reached_by_keys_and_say_what_they_are(shown):
         assert not button.icon().isNull()
         assert button.accessibleName()
         assert "source 1 above" in button.toolTip()
+
+
+def test_four_thumbnails_fit_beside_the_scroll_bar(dock, fake_run, image, monkeypatch):
+    others = tuple(np.stack([image, image]).astype(np.float32) for _ in range(3))
+    monkeypatch.setattr("napari_bitsnet.api.result.Result.candidates", property(lambda self: others))
+    dock.widget.run()
+    dock.wait_idle()
+    assert len(dock.widget.candidates.buttons) == 4
+    bar = dock.widget._area.verticalScrollBar().sizeHint().width()
+    assert dock.widget._scrolled.native.minimumSizeHint().width() <= FORM_WIDTH - bar
 
 
 def test_without_other_splits_there_is_no_row(undocked, fake_run):

@@ -19,7 +19,7 @@ from napari_bitsnet.widgets.rows import Text
 if TYPE_CHECKING:
     from napari_bitsnet.widgets.separation import Separation
 
-SIDE = 58
+SIDE = 54
 """Pixels of each source in a thumbnail, which shows them one above the other."""
 
 FRAME = "QToolButton { border: 2px solid transparent } QToolButton:checked { border: 2px solid #ffb000 }"
@@ -39,6 +39,7 @@ class CandidateBar(Container):
         self._row.setStyleSheet(FRAME)
         self._thumbnails = QHBoxLayout(self._row)
         self._thumbnails.setContentsMargins(0, 0, 0, 0)
+        self._thumbnails.setSpacing(2)
         self.native.layout().addWidget(self._row)
         self._layers: list[Any] = []
         self._splits: list[list[NDArray]] = []

@@ -15,6 +15,8 @@ from annotated_types import Ge, Le
 from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinBox, LineEdit, SpinBox
 from pydantic.fields import FieldInfo
 
+from napari_bitsnet.widgets.elided import Elided
+
 MINIMUM_WIDTH = 70
 """Pixels; spin boxes would otherwise be as wide as their largest allowed number."""
 
@@ -145,6 +147,7 @@ def _plain_field(kind: Any, info: FieldInfo, extra: dict, options: dict[str, Any
     elif get_origin(kind) is Literal:
         menu = ComboBox(choices=list(get_args(kind)), **options)
         menu.native.setMinimumWidth(MINIMUM_WIDTH)
+        Elided(menu.native)
         return menu
     elif kind is str:
         return LineEdit(**options)

@@ -10,6 +10,7 @@ from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 
+from napari_bitsnet.widgets.elided import Elided
 from napari_bitsnet.widgets.fields import tooltip
 
 
@@ -92,6 +93,7 @@ class Menu(ComboBox):
 
 
 def shrink(combo: ComboBox) -> None:
-    """Let a list be narrower than its longest entry."""
+    """Let a list be narrower than its longest entry, which is then cut in the middle."""
     combo.native.setMinimumContentsLength(8)
     combo.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    Elided(combo.native)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy
 LABEL_WIDTH = 64
 """Pixels; of the rows that are always shown."""
 
-FORM_WIDTH = 290
+FORM_WIDTH = 288
 """Least width of the form, pixels."""
 
 
