@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.benchmark.case import frames_as_channels
-from napari_bitsnet.benchmark.films import film_case, flicker, passing
+from napari_bitsnet.benchmark.films import film_case, flicker
 from napari_bitsnet.benchmark.quality import measure
 from napari_bitsnet.benchmark.tables import markdown
+from napari_bitsnet.data.films import passing
 from napari_bitsnet.methods.feedforward import weights_available
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import pytest
 from napari_bitsnet.data import samples
 from napari_bitsnet.data.samples import SAMPLE_KEY
 
-SAMPLES = ("panel", "two_mixtures", "photographs", "slices", "textures")
+SAMPLES = ("panel", "two_mixtures", "photographs", "slices", "textures", "film")
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
@@ -45,3 +45,15 @@ def test_truths_are_hidden_and_explain_the_mixture(layers):
         observed = mixture.ravel().astype(float)
         weights, *_ = np.linalg.lstsq(columns, observed, rcond=None)
         assert np.abs(columns @ weights - observed).max() < 0.01 * np.ptp(observed)
+
+
+def test_the_film_is_small_and_its_sources_move_against_each_other():
+    (film, look, _), *truths = samples.film()
+    assert film.dtype == np.uint8
+    assert film.shape[0] == 8
+    assert film.nbytes < 2**20
+    assert look["axis_labels"] == ("t", "y", "x")
+    step_y, step_x = 1, 2
+    for sign, (truth, *_) in zip((1, -1), truths, strict=True):
+        moved = np.roll(truth[0], (sign * step_y, sign * step_x), axis=(0, 1))
+        np.testing.assert_array_equal(truth[1, 4:-4, 4:-4], moved[4:-4, 4:-4])

@@ -458,6 +458,19 @@ def test_an_opened_sample_brings_its_mask(undocked):
     assert request.mask.array.any()
 
 
+def test_an_opened_film_is_separated_as_one(undocked):
+    part = undocked.widget.form.part
+    array, look, _ = samples.film()[0]
+    undocked.viewer.layers.clear()
+    undocked.viewer.add_image(array, **look)
+    assert undocked.widget.task.task_name == "separate"
+    assert part.slices.value == "all"
+    assert undocked.widget.form.request().mixtures[0].array.shape == array.shape
+    part.slices.choose("current")
+    undocked.viewer.add_image(np.zeros((4, 4)))
+    assert part.slices.value == "current"
+
+
 def test_a_task_that_was_chosen_stays(undocked):
     undocked.widget.task.apply("separate", {})
     undocked.widget.task.task_changed.emit()

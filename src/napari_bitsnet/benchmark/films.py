@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.benchmark.case import Case, Maker
-from napari_bitsnet.data.photographs import bundled_photograph
+from napari_bitsnet.data.films import STEP, passing
 
 PAIRS = [("astronaut", "coffee"), ("chelsea", "rocket"), ("coffee", "chelsea"), ("astronaut", "retina")]
 """Photographs of `skimage.data` that pass before each other."""
-FRAMES = 8
-STEP = (1.0, 2.0)
-"""How far the first photograph moves from frame to frame, (y, x) in pixels; the second moves the other way."""
 
 
 def film_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
@@ -42,24 +39,6 @@ def film_case(first: str, second: str, size: int, group: str = "film", *, apart:
         hi=1.0,
         apart=apart,
     )
-
-
-def passing(name: str, size: int, step: tuple[float, float], frames: int = FRAMES) -> NDArray:
-    """Windows (T, Y, X, C) of a bundled photograph that is half as large again, moved by `step` (y, x) from one to the next.
-
-    Raises
-    ------
-    ValueError
-        If the photograph would move out of the windows.
-    """
-    image = bundled_photograph(name, size * 3 // 2)
-    places = (len(image) - size) / 2 - np.outer(np.arange(frames) - (frames - 1) / 2, step)
-    corners = np.floor(places).astype(int)
-    if corners.min() < 0 or corners.max() > len(image) - size:
-        raise ValueError(
-            f"Expected a size that a motion of {step} pixels in {frames} frames fits into, got {size}: make it larger."
-        )
-    return np.stack([image[y : y + size, x : x + size] for y, x in corners])
 
 
 def flicker(estimates: NDArray, truths: NDArray) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.data.degraded import add_noise, lay_haze, scratches
 from napari_bitsnet.data.dual_energy import simulate_dual_energy
+from napari_bitsnet.data.films import STEP, passing
 from napari_bitsnet.data.marks import lay_mark
 from napari_bitsnet.data.outlines import outlined
 from napari_bitsnet.data.panel import simulate_panel
@@ -21,11 +22,12 @@ from napari_bitsnet.data.photographs import bundled_photograph
 from napari_bitsnet.data.synthetic import Mixed, mix, photograph_mixtures, slice_mixture, texture_mixture
 
 SAMPLE_KEY = "napari-bitsnet-sample"
-"""Where a layer's metadata say what it is in its sample: ``{"task": …, "role": …}``."""
+"""Where a layer's metadata say what it is in its sample: ``{"task": …, "role": …}``, and ``"slices": "all"`` for films."""
 
 LayerData = tuple[NDArray, dict[str, Any], str]
 
 SIZE = 256
+FILM_SIZE = 160
 
 
 def panel() -> list[LayerData]:
@@ -60,6 +62,25 @@ def photographs() -> list[LayerData]:
     """Two photographs superimposed half and half: one image, nothing else, the hardest case."""
     pair = [bundled_photograph(name, SIZE) for name in ("coffee", "chelsea")]
     return _blind(mix(pair, [[0.5, 0.5]]), "Photographs")
+
+
+def film() -> list[LayerData]:
+    """A film (T, Y, X, C) in which two photographs pass before each other, half and half."""
+    moving = [
+        passing(name, FILM_SIZE, (sign * STEP[0], sign * STEP[1]))
+        for name, sign in (("coffee", 1), ("chelsea", -1))
+    ]
+    shares = [127.5 * frames.astype(np.float32) for frames in moving]
+    time = {"axis_labels": ("t", "y", "x")}
+    layers = [
+        _layer(np.round(sum(shares)).astype(np.uint8), "Film", "separate", "mixture", **time),
+        *(
+            _layer(share, f"Source {k + 1} (truth)", "separate", "truth", visible=False, **time)
+            for k, share in enumerate(shares)
+        ),
+    ]
+    layers[0][1]["metadata"][SAMPLE_KEY]["slices"] = "all"
+    return layers
 
 
 def slices() -> list[LayerData]:
@@ -164,7 +185,7 @@ def _truths(sources: NDArray, task: str) -> list[LayerData]:
 
 def _layer(array: NDArray, name: str, task: str, role: str, **look: Any) -> LayerData:
     """Colour images that are not of 8 bits go to napari's range for them, 0 to 1."""
-    rgb = array.ndim == 3
+    rgb = array.ndim > 2
     if rgb and array.dtype != np.uint8:
         array = (array / 255).astype(np.float32)
     metadata = {SAMPLE_KEY: {"task": task, "role": role}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QToolTip
+from qtpy.QtWidgets import QStyle, QStyleOptionComboBox, QStylePainter, QToolTip
 
 MARGIN = 4
 """Pixels that styles leave around the text."""
@@ -27,16 +27,16 @@ class Elided(QObject):
         Lives as long as this does.
     """
 
-    def __init__(self, combo: QComboBox) -> None:
+    def __init__(self, combo: Any) -> None:
         super().__init__(combo)
-        self._combo: Any = combo  # Qt says of most that it may be None
+        self._combo = combo
         self._combo.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         combo.installEventFilter(self)
 
     @property
     def text(self) -> str:
         """The chosen entry as it is drawn."""
-        return self._option().currentText
+        return str(self._option().currentText)
 
     def eventFilter(self, combo: Any, event: Any) -> bool:
         """Draw, answer a tooltip, or widen the list before it opens."""

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_bitsnet.api.records import recorded_settings
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.estimate_line import EstimateLine, plane_count
 from napari_bitsnet.widgets.form import ConfigForm
@@ -45,6 +46,7 @@ class ProblemForm(Container):
     def __init__(self, viewer: Any, preferences: Preferences) -> None:
         self._viewer = viewer
         self._task_chosen = False
+        self._adopted: object = None
         self._shown: object = None
         self.task = TaskForm()
         self.inputs = LayerInputs(viewer)
@@ -222,12 +224,16 @@ class ProblemForm(Container):
         return next((layer for layer in self._viewer.layers if entry and layer.name == entry["name"]), None)
 
     def _adopt_sample(self) -> None:
-        """Choose the task that an opened sample is meant for, unless someone has chosen one."""
+        """Choose the task that an opened sample is meant for, unless someone has chosen one, and of a film all slices."""
         mixture = (self.inputs.chosen("mixture") or [None])[0]
         task = "" if mixture is None else sample_task(mixture)
         if not self._task_chosen and task in self.task.names() and task != self.task.task_name:
             self.task.menu.choose(task)
             self._task_chosen = False
+        if task and mixture.unique_id != self._adopted:
+            self._adopted = mixture.unique_id
+            if mixture.metadata[SAMPLE_KEY].get("slices") == ALL:
+                self.part.slices.choose(ALL)
 
     def _on_task(self) -> None:
         self._task_chosen = True
