@@ -271,3 +271,28 @@ def test_feature_maps_come_along_on_request(mixture):
     assert result.outputs["features_1"].shape[1:] == mixture.shape
     assert not np.array_equal(result.outputs["features_1"], result.outputs["features_2"])
     assert len(result.sources) == 2
+
+
+def test_seconds_are_those_of_the_whole_run(mixture, monkeypatch):
+    clock = [0.0]
+
+    def taking(seconds, function):
+        def slowly(*arguments, **options):
+            clock[0] += seconds
+            return function(*arguments, **options)
+
+        return slowly
+
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(Half, "start", taking(100, Half.start))
+    monkeypatch.setattr(Half, "answer", taking(10, Half.answer))
+    steps = api.iter_separate(mixture, method="half", iterations=2)
+    assert next(steps).elapsed == 100
+    result = api.separate(mixture, method="half", iterations=2)
+    looks = result.provenance["seconds"] - 100  # the stopping rule may look, too
+    assert looks >= 10
+    assert looks % 10 == 0
+    more = api.resume(result, iterations=2)
+    assert more.provenance["seconds"] == 100 + 2 * looks
+    stack = api.separate(np.stack([mixture] * 3), axes="ZYX", method="half", iterations=2)
+    assert stack.provenance["seconds"] == 3 * (100 + looks)

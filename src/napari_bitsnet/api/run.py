@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -79,6 +80,7 @@ def start_session(
     settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None = None
 ) -> Session:
     """Check one plane's images, choose the method and make it ready, from the slice before if it can."""
+    began = time.perf_counter()
     notices: list[str] = []
     with collected(notices):
         problem = task.build(inputs)
@@ -105,7 +107,8 @@ def start_session(
         state = method.start(problem.to(device), device=device, seed=settings.seed)
     else:
         state = warm(problem.to(device), before.state, device=device, seed=settings.seed)
-    return Session(task, inputs, problem, method, state, notices=tuple(notices), seed=settings.seed)
+    spent = time.perf_counter() - began
+    return Session(task, inputs, problem, method, state, spent, notices=tuple(notices), seed=settings.seed)
 
 
 def iter_run(
@@ -233,7 +236,7 @@ def _run_planes(
             hints=partial(arrived, index),
             plane=index,
         )
-        kept.append(session.outputs())
+        kept.append(session.finished())
         seconds += session.seconds
         notices += _notices(session, kept[-1], index if len(planes) > 1 else None)
         left = len(planes) - index - 1
@@ -320,7 +323,7 @@ def _advance_further(
     device: str,
 ) -> Run:
     yield from session.advance(iterations=iterations, stop=stop, hints=new_hints)
-    outputs = session.outputs()
+    outputs = session.finished()
     notices = _notices(session, outputs, None)
     provenance = record_provenance(settings, session, session.seconds, notices, device)
     return Result(outputs, provenance, tuple(notices), session)

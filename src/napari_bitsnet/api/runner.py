@@ -28,7 +28,7 @@ class Session:
     task, inputs, problem, method, state
         What is solved, and how far it got.
     seconds : float
-        Time spent so far.
+        Time spent so far, from stating the problem on: the method's start and the last outputs are part of it.
     stop_reason : str
         ``"iterations"``, ``"time"``, ``"converged"``, ``"stopped"`` (on request) or ``"finished"``
         (a closed form).
@@ -64,6 +64,13 @@ class Session:
         outputs = self.task.outputs(self.problem, answer, self.inputs)
         for k, maps in enumerate(answer.get("features", ())):  # (K, C_f, H, W), on request
             outputs[f"features_{k + 1}"] = maps.cpu().numpy()
+        return outputs
+
+    def finished(self) -> dict[str, NDArray]:
+        """The outputs at the end of a run, whose making is part of its time: `answer` may bring them to full resolution."""
+        began = time.perf_counter()
+        outputs = self.outputs()
+        self.seconds += time.perf_counter() - began
         return outputs
 
     def candidates(self) -> tuple[NDArray, ...]:
@@ -108,7 +115,7 @@ class Session:
         steps = self.method.advance(self.state)
         self.stop_reason = "iterations"
         if self.state.step == 0 and self.state.has_start:
-            yield Iteration(0, total, 0.0, {}, self.outputs, plane)
+            yield Iteration(0, total, before, {}, self.outputs, plane)
         while self.state.step < total:
             # a closed form has nothing to keep before its one iteration, which takes seconds: let it end
             has_answer = self.state.step > 0 or self.state.has_start
