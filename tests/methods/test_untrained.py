@@ -374,3 +374,11 @@ def test_double_dip_terms() -> None:
     (losses,) = go_on(method, state, 1)
     assert set(losses) == {"reconstruction", "exclusion", "total"}
     assert state.admm is None
+
+
+@pytest.mark.parametrize("name", ["early_stopping", "window", "patience", "learning_rate", "kernel_size"])
+def test_settings_that_untrained_methods_share_have_the_same_bounds(name):
+    methods = ("bitsnet", "dip", "double_dip_haze", "double_dip_layers")
+    fields = [METHODS.get(method).Config.model_fields[name] for method in methods]
+    assert len({str(field.metadata) for field in fields}) == 1
+    assert len({str(field.json_schema_extra) for field in fields}) == 1

@@ -1,8 +1,8 @@
-"""Settings of methods that fit untrained generators to one problem."""
+"""Settings of methods that fit untrained networks to one problem; those that several methods have are declared once."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal
 
 from pydantic import model_validator
 
@@ -11,12 +11,86 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.methods._generators import check_sizes
 from napari_bitsnet.methods._starts import StartName
 
+# Functions rather than a common base class, whose fields would stand before a method's own in every form.
+
+
+def adam_steps(default: int, *, step: int = 20) -> Any:
+    """``iterations``."""
+    return setting(default, "Steps of Adam.", ge=1, le=100_000, step=step)
+
+
+def adam_rate(default: float) -> Any:
+    """``learning_rate``."""
+    return setting(default, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
+
+
+def kernel_side(whose: str) -> Any:
+    """``kernel_size``."""
+    return setting(3, f"Side of the {whose} kernels, odd.", ge=1, le=9, step=2, unit="px")
+
+
+def widths(whose: str) -> Any:
+    """``channels``."""
+    return setting((8, 16, 32, 64, 128), f"Width of each of the {whose} scales, finest first.")
+
+
+def skip_widths() -> Any:
+    """``skip_channels``."""
+    return setting((0, 0, 0, 4, 4), "Width of each scale's skip connection, finest first; 0 for none.")
+
+
+def noise_channels(default: int, description: str = "Channels of the noise input without a start.") -> Any:
+    """``input_channels``."""
+    return setting(default, description, ge=1, le=64, step=1)
+
+
+def noise_scale(default: float) -> Any:
+    """``input_scale``."""
+    return setting(default, "That noise is uniform within plus or minus this.", ge=1e-4, le=1, step=0.01)
+
+
+def noise_jitter(what: str) -> Any:
+    """``jitter``, as a number."""
+    return setting(
+        0.0, f"Standard deviation of new noise added to the {what} in each step.", ge=0, le=1, step=0.01
+    )
+
+
+def running_average(default: float, description: str) -> Any:
+    """``decay``."""
+    return setting(default, description, ge=0, le=0.9999, step=0.01)
+
+
+def stops_early() -> Any:
+    """``early_stopping``."""
+    return setting(True, "Stop once the answers' running variance has passed its lowest value.")
+
+
+def variance_window(default: int = 50) -> Any:
+    """``window``."""
+    return setting(default, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
+
+
+def variance_patience(default: int = 100) -> Any:
+    """``patience``."""
+    return setting(default, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50)
+
+
+def network_check() -> Any:
+    """A validator of kernel size and widths."""
+
+    def check(config: Any) -> Any:
+        check_sizes(config.kernel_size, config.channels, config.skip_channels)
+        return config
+
+    return model_validator(mode="after")(check)
+
 
 class UntrainedConfig(BaseConfig):
     """Settings of generators that are fitted to one problem."""
 
-    iterations: int = setting(150, "Steps of Adam.", ge=1, le=100_000, step=100)
-    learning_rate: float = setting(0.008, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
+    iterations: int = adam_steps(150, step=100)
+    learning_rate: float = adam_rate(0.008)
     start: StartName = setting(
         "auto", "What goes first, for the generators to refine: a closed form, trained weights, or nothing."
     )
@@ -45,14 +119,10 @@ class UntrainedConfig(BaseConfig):
     alpha_hint: float = setting(
         1.0, "Weight of hints: the other sources have no edges there.", ge=0, le=100, step=0.1
     )
-    kernel_size: int = setting(3, "Side of the generators' kernels, odd.", ge=1, le=9, step=2, unit="px")
-    channels: tuple[float, ...] = setting(
-        (8, 16, 32, 64, 128), "Width of each of the generators' scales, finest first."
-    )
-    skip_channels: tuple[float, ...] = setting(
-        (0, 0, 0, 4, 4), "Width of each scale's skip connection, finest first; 0 for none."
-    )
-    input_channels: int = setting(3, "Channels of a generator's noise input.", ge=1, le=64, step=1)
+    kernel_size: int = kernel_side("generators'")
+    channels: tuple[float, ...] = widths("generators'")
+    skip_channels: tuple[float, ...] = skip_widths()
+    input_channels: int = noise_channels(3, "Channels of a generator's noise input.")
     input_scale: float = setting(
         0.005, "A generator's noise input is uniform within plus or minus this.", ge=1e-4, le=1, step=0.001
     )
@@ -64,17 +134,10 @@ class UntrainedConfig(BaseConfig):
         "average",
         "Which answer is kept: the running average, the one whose remix is nearest to the mixture, the last.",
     )
-    decay: float = setting(0.99, "Of the running average, from step to step.", ge=0, le=0.9999, step=0.01)
-    early_stopping: bool = setting(
-        True, "Stop once the answers' running variance has passed its lowest value."
-    )
-    window: int = setting(50, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
-    patience: int = setting(
-        100, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
-    )
+    decay: float = running_average(0.99, "Of the running average, from step to step.")
+    early_stopping: bool = stops_early()
+    window: int = variance_window()
+    patience: int = variance_patience()
     features: bool = setting(False, "Return the generators' second-to-last feature maps as well.")
 
-    @model_validator(mode="after")
-    def _check_network(self) -> Self:
-        check_sizes(self.kernel_size, self.channels, self.skip_channels)
-        return self
+    _check_network = network_check()

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods._generators import build_generator, check_sizes, stopping_rule
+from napari_bitsnet.methods._generators import build_generator, stopping_rule
+from napari_bitsnet.methods._untrained_config import (
+    adam_rate,
+    adam_steps,
+    kernel_side,
+    network_check,
+    noise_channels,
+    noise_jitter,
+    noise_scale,
+    running_average,
+    skip_widths,
+    stops_early,
+    variance_patience,
+    variance_window,
+    widths,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +39,8 @@ if TYPE_CHECKING:
 class DipConfig(BaseConfig):
     """Settings of the method."""
 
-    iterations: int = setting(80, "Steps of Adam.", ge=1, le=100_000, step=20)
-    learning_rate: float = setting(0.01, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
+    iterations: int = adam_steps(80)
+    learning_rate: float = adam_rate(0.01)
     start: Literal["patch_groups", "none"] = setting(
         "patch_groups", "What goes first and is then the network's input: a closed form, or nothing."
     )
@@ -38,28 +51,16 @@ class DipConfig(BaseConfig):
         le=1,
         step=0.01,
     )
-    kernel_size: int = setting(3, "Side of the network's kernels, odd.", ge=1, le=9, step=2, unit="px")
-    channels: tuple[float, ...] = setting(
-        (8, 16, 32, 64, 128), "Width of each of the network's scales, finest first."
-    )
-    skip_channels: tuple[float, ...] = setting(
-        (0, 0, 0, 4, 4), "Width of each scale's skip connection, finest first; 0 for none."
-    )
+    kernel_size: int = kernel_side("network's")
+    channels: tuple[float, ...] = widths("network's")
+    skip_channels: tuple[float, ...] = skip_widths()
     upsampling: Literal["bilinear", "nearest"] = setting(
         "bilinear", "How scales are brought to the next finer."
     )
-    input_channels: int = setting(
-        3, "Channels of the noise that is the input without a start.", ge=1, le=64, step=1
-    )
-    input_scale: float = setting(
-        0.1, "That noise is uniform within plus or minus this.", ge=1e-4, le=1, step=0.01
-    )
-    jitter: float = setting(
-        0.0, "Standard deviation of new noise added to the input in each step.", ge=0, le=1, step=0.01
-    )
-    decay: float = setting(
-        0.98, "Of the running average of what the network draws.", ge=0, le=0.9999, step=0.01
-    )
+    input_channels: int = noise_channels(3, "Channels of the noise that is the input without a start.")
+    input_scale: float = noise_scale(0.1)
+    jitter: float = noise_jitter("input")
+    decay: float = running_average(0.98, "Of the running average of what the network draws.")
     tile: int = setting(
         512, "Larger images are fitted in tiles of this side, in turn.", ge=64, le=8192, step=64, unit="px"
     )
@@ -70,18 +71,11 @@ class DipConfig(BaseConfig):
         le=1,
         step=0.001,
     )
-    early_stopping: bool = setting(
-        True, "Stop once the answers' running variance has passed its lowest value."
-    )
-    window: int = setting(20, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
-    patience: int = setting(
-        60, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
-    )
+    early_stopping: bool = stops_early()
+    window: int = variance_window(20)
+    patience: int = variance_patience(60)
 
-    @model_validator(mode="after")
-    def _check_network(self) -> Self:
-        check_sizes(self.kernel_size, self.channels, self.skip_channels)
-        return self
+    _check_network = network_check()
 
 
 _ORIGINAL = DipConfig(

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods._generators import build_generator, check_sizes, stopping_rule
+from napari_bitsnet.methods._generators import build_generator, stopping_rule
+from napari_bitsnet.methods._untrained_config import (
+    adam_rate,
+    adam_steps,
+    kernel_side,
+    network_check,
+    noise_channels,
+    noise_jitter,
+    noise_scale,
+    running_average,
+    skip_widths,
+    stops_early,
+    variance_patience,
+    variance_window,
+    widths,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,8 +42,8 @@ AIRLIGHT_STEPS = 1000
 class DoubleDipHazeConfig(BaseConfig):
     """Settings of the method."""
 
-    iterations: int = setting(60, "Steps of Adam.", ge=1, le=100_000, step=20)
-    learning_rate: float = setting(0.003, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
+    iterations: int = adam_steps(60)
+    learning_rate: float = adam_rate(0.003)
     start: Literal["dark_channel", "none"] = setting(
         "dark_channel", "What goes first, for the networks to correct: the closed form, or nothing."
     )
@@ -41,33 +54,18 @@ class DoubleDipHazeConfig(BaseConfig):
         0.005, "Weight of differences between the transmission and its 5 x 5 mean.", ge=0, le=10, step=0.005
     )
     learn_airlight: bool = setting(True, "Learn the airlight as well, unless it is given.")
-    kernel_size: int = setting(3, "Side of the networks' kernels, odd.", ge=1, le=9, step=2, unit="px")
-    channels: tuple[float, ...] = setting(
-        (8, 16, 32, 64, 128), "Width of each of the networks' scales, finest first."
-    )
-    skip_channels: tuple[float, ...] = setting(
-        (0, 0, 0, 4, 4), "Width of each scale's skip connection, finest first; 0 for none."
-    )
-    input_channels: int = setting(8, "Channels of the noise input without a start.", ge=1, le=64, step=1)
-    input_scale: float = setting(
-        0.05, "That noise is uniform within plus or minus this.", ge=1e-4, le=1, step=0.01
-    )
-    jitter: float = setting(
-        0.0, "Standard deviation of new noise added to the inputs in each step.", ge=0, le=1, step=0.01
-    )
-    decay: float = setting(0.95, "Of the transmission's running average.", ge=0, le=0.9999, step=0.01)
-    early_stopping: bool = setting(
-        True, "Stop once the answers' running variance has passed its lowest value."
-    )
-    window: int = setting(50, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
-    patience: int = setting(
-        100, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
-    )
+    kernel_size: int = kernel_side("networks'")
+    channels: tuple[float, ...] = widths("networks'")
+    skip_channels: tuple[float, ...] = skip_widths()
+    input_channels: int = noise_channels(8)
+    input_scale: float = noise_scale(0.05)
+    jitter: float = noise_jitter("inputs")
+    decay: float = running_average(0.95, "Of the transmission's running average.")
+    early_stopping: bool = stops_early()
+    window: int = variance_window()
+    patience: int = variance_patience()
 
-    @model_validator(mode="after")
-    def _check_network(self) -> Self:
-        check_sizes(self.kernel_size, self.channels, self.skip_channels)
-        return self
+    _check_network = network_check()
 
 
 @dataclass(kw_only=True)

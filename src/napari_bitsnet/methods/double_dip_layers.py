@@ -14,6 +14,17 @@ from napari_bitsnet.core.mixing import Cutout, Overlay
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.methods._generators import build_generator, check_sizes, stopping_rule
+from napari_bitsnet.methods._untrained_config import (
+    adam_rate,
+    adam_steps,
+    kernel_side,
+    noise_channels,
+    noise_scale,
+    running_average,
+    stops_early,
+    variance_patience,
+    variance_window,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +45,8 @@ UNTOUCHED = 0.02
 class DoubleDipLayersConfig(BaseConfig):
     """Settings of the method."""
 
-    iterations: int = setting(60, "Steps of Adam.", ge=1, le=100_000, step=20)
-    learning_rate: float = setting(0.003, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
+    iterations: int = adam_steps(60)
+    learning_rate: float = adam_rate(0.003)
     start: Literal["closed_form", "none"] = setting(
         "closed_form", "What goes first, for the networks to correct: the task's closed form, or nothing."
     )
@@ -53,23 +64,17 @@ class DoubleDipLayersConfig(BaseConfig):
         step=0.001,
     )
     alpha_hint: float = setting(1.0, "Segmentation: weight of the marks.", ge=0, le=100, step=0.1)
-    kernel_size: int = setting(3, "Side of the networks' kernels, odd.", ge=1, le=9, step=2, unit="px")
+    kernel_size: int = kernel_side("networks'")
     channels: tuple[float, ...] | None = setting(
         None, "Width of each scale of the layers' networks, finest first; none takes the released code's."
     )
-    input_channels: int = setting(2, "Channels of the noise input without a start.", ge=1, le=64, step=1)
-    input_scale: float = setting(
-        0.05, "That noise is uniform within plus or minus this.", ge=1e-4, le=1, step=0.01
-    )
+    input_channels: int = noise_channels(2)
+    input_scale: float = noise_scale(0.05)
     jitter: bool = setting(False, "Add a little new noise to the networks' inputs in each step.")
-    decay: float = setting(0.95, "Of the running average of layers and mask.", ge=0, le=0.9999, step=0.01)
-    early_stopping: bool = setting(
-        True, "Stop once the answers' running variance has passed its lowest value."
-    )
-    window: int = setting(50, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
-    patience: int = setting(
-        100, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50
-    )
+    decay: float = running_average(0.95, "Of the running average of layers and mask.")
+    early_stopping: bool = stops_early()
+    window: int = variance_window()
+    patience: int = variance_patience()
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:
