@@ -222,6 +222,11 @@ def test_labels_are_integers_in_files(tmp_path, kind):
     stored = tifffile.imread(tmp_path / f"scan_labels.{'ome.tif' if kind == 'ome' else 'tif'}")
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored, labels)
+    preview = np.asarray(Image.open(tmp_path / "scan_preview.png")).astype(int)
+    assert (preview == (230, 159, 0)).all(
+        axis=-1
+    ).sum() > 1000  # grows by whole pixels: colours stay what they are
+    assert (preview == (0, 114, 178)).all(axis=-1).sum() > 1000
 
 
 def test_outputs_of_one_of_several_images_are_named_by_it(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
+from napari_bitsnet.data.contact_sheet import contact_sheet, labels_in_words, labels_to_display, to_display
 
 PINK = (196, 120, 160)
 
@@ -63,3 +63,16 @@ def test_large_images_are_fitted_with_their_aspect():
 def test_captions_have_to_match(rows, captions):
     with pytest.raises(ValueError, match="Expected images and one caption for each, got rows of"):
         contact_sheet(rows, captions)
+
+
+def test_labels_have_colours_of_their_own():
+    labels = np.array([[0, 1, 2], [3, 7, 8]], np.uint8)
+    shown = labels_to_display(labels)
+    assert shown.dtype == np.uint8
+    assert (shown[0, 0] == PINK).all()
+    assert (
+        len({tuple(colour) for colour in shown.reshape(-1, 3).tolist()}) == 5
+    )  # the eighth is the first again
+    np.testing.assert_array_equal(shown[0, 1], shown[1, 2])
+    assert all(np.ptp(colour.astype(int)) > 60 for colour in shown[0])
+    assert labels_in_words(labels) == "0 pink, 1 orange, 2 blue, 3 green, 7 grey, 8 orange"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
+from napari_bitsnet.data.contact_sheet import contact_sheet, labels_in_words, labels_to_display, to_display
 
 
 def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None]) -> NDArray:
@@ -28,7 +28,7 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
     -------
     ndarray of shape (Y, X, 3), uint8
         First row: mixture and sources, each stretched to its own range. Second row: the rest, the
-        residual around mid-grey on the mixture's range, so that a small one looks small.
+        residual around mid-grey on the mixture's range, so that a small one looks small. Labels have colours.
     """
     images = {name: Planes(result.outputs[name], letters) for name, letters in axes.items() if letters}
     first = next(iter(images.values()))
@@ -50,7 +50,9 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
     rest_captions: list[str] = []
     for name, of in images.items():
         for image in plane(of):
-            caption = f"{name.replace('_', ' ')}\n{_range(image)}"
+            labels = np.issubdtype(image.dtype, np.integer)
+            caption = f"{name.replace('_', ' ')}\n{labels_in_words(image) if labels else _range(image)}"
+            image = labels_to_display(image) if labels else image
             if name.startswith("source_"):
                 top.append(image)
                 top_captions.append(caption)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.data.contact_sheet import to_display
+from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
 from napari_bitsnet.tasks import TASKS
 
 SIDE = 480
@@ -123,7 +123,8 @@ def _found(result: Result, planes: Planes, index: int) -> Iterator[tuple[str, ND
         if output.ndim != len(axes) or tuple(output.shape[axes.index(a)] for a in "YX") != size:
             continue
         of = Planes(output, axes)
-        yield name, of[index if len(of) > 1 else 0], EXPLAINED.get(name.split("_")[0], "")
+        image, words = of[index if len(of) > 1 else 0], EXPLAINED.get(name.split("_")[0], "")
+        yield name, image, labels_in_words(image) + "." if name == "labels" else words
 
 
 def _pictures(images: Iterator[tuple[str, NDArray, str]]) -> Iterator[str]:
@@ -132,7 +133,7 @@ def _pictures(images: Iterator[tuple[str, NDArray, str]]) -> Iterator[str]:
     for name, image, words in images:
         finite = image[np.isfinite(image)]
         span = f"{finite.min():.5g} to {finite.max():.5g}" if finite.size else "no valid pixel"
-        picture = Image.fromarray(to_display(image))
+        picture = Image.fromarray(labels_to_display(image) if name == "labels" else to_display(image))
         picture.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()
         picture.save(buffer, format="PNG", optimize=True)

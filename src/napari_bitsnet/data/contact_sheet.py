@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _PAPER, _INK = (255, 255, 255), (25, 25, 25)
 _MISSING = (196, 120, 160)  # a colour that no grey image has
+_COLOURS = {
+    "orange": (230, 159, 0), "blue": (0, 114, 178), "green": (0, 158, 115), "yellow": (240, 228, 66),
+    "sky": (86, 180, 233), "red": (213, 94, 0), "grey": (120, 120, 120),
+}  # fmt: skip
+# of labels 1, 2, …; told apart with any colour vision (Okabe & Ito, "Color Universal Design", 2002)
 _MARGIN, _FONT_SIZE, _LINE = 8, 12, 16  # pixels
 
 
@@ -44,6 +49,33 @@ def to_display(image: NDArray, low: float | None = None, high: float | None = No
     shown = np.broadcast_to(np.round(255 * scaled).astype(np.uint8), (*missing.shape, 3)).copy()
     shown[missing] = _MISSING
     return shown
+
+
+def labels_to_display(labels: NDArray) -> NDArray:
+    """Turn labels into 8-bit RGB: a colour for each, pink for 0, where nothing is known.
+
+    Parameters
+    ----------
+    labels : integer array of shape (Y, X)
+        From 0; colours repeat after the seventh.
+
+    Returns
+    -------
+    ndarray of shape (Y, X, 3), uint8
+    """
+    labels = np.asarray(labels).astype(np.int64)
+    colours = np.array(list(_COLOURS.values()), np.uint8)
+    shown = colours[(labels - 1) % len(colours)]
+    shown[labels == 0] = _MISSING
+    return shown
+
+
+def labels_in_words(labels: NDArray) -> str:
+    """Say which colour `labels_to_display` gives to which label: ``"1 orange, 2 blue"``."""
+    names = list(_COLOURS)
+    return ", ".join(
+        f"{k} {names[(k - 1) % len(names)] if k else 'pink'}" for k in np.unique(labels).tolist()
+    )
 
 
 def contact_sheet(
