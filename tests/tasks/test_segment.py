@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import napari_bitsnet as nb
+from napari_bitsnet.api.notices import foreground_around
 from napari_bitsnet.benchmark.cutouts import random_walker
 from napari_bitsnet.data.outlines import DRAWINGS, outlined
 from napari_bitsnet.tasks import Inputs
@@ -129,6 +132,30 @@ def test_labels_are_integers_in_stacks_too(disc):
 def test_what_cannot_be_worked_on_is_refused(disc, inputs, text):
     with pytest.raises(ValueError, match=text):
         Segment().build(Inputs(disc[0], **inputs))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_marks_that_were_exchanged_are_asked_about(disc):
+    image, _, hints = disc
+    said = "if the marks are the other way round, exchange the labels 1 .foreground. and 2 .background."
+    swapped = np.where(hints > 0, 3 - hints, 0)
+    result = nb.run("segment", image, hints=swapped, device="cpu")
+    assert any(re.search(said, text) for text in result.warnings)
+    assert nb.run("segment", image, hints=hints, device="cpu").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "asked"),
+    [
+        (np.ones((6, 6), np.uint8), False),
+        (np.zeros((6, 6), np.uint8), False),
+        (np.pad(np.full((4, 4), 2, np.uint8), 1, constant_values=1), True),
+        (np.pad(np.full((4, 4), 1, np.uint8), 1, constant_values=2), False),
+    ],
+    ids=["all foreground", "all missing", "around", "inside"],
+)
+def test_a_foreground_around_the_background_is_asked_about(labels, asked):
+    assert (foreground_around(labels) is not None) is asked
 
 
 def test_tiny_images_are_refused():

@@ -17,6 +17,7 @@ from napari_bitsnet.api.notices import (
     collected,
     divided_unexplained,
     doubtful,
+    foreground_around,
     not_separated,
 )
 from napari_bitsnet.api.planes import Planes
@@ -355,5 +356,7 @@ def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | 
         found.append(copies or doubtful(outputs) or "")
         if getattr(session.task.config, "unexplained", "") == "divided":
             found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")
+    if outputs is not None and "labels" in outputs and session.inputs.hints is not None:
+        found.append(foreground_around(outputs["labels"]) or "")
     texts = list(dict.fromkeys(text for text in found if text))
     return texts if index is None else [f"{text} (slice {index})" for text in texts]
