@@ -88,7 +88,7 @@ def test_axes_have_to_be_said_where_there_is_doubt(toy, call, tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", stack)
     code, text = call("separate", tmp_path / "a.tif", "-o", tmp_path, *TOY)
     assert code == FAILURE
-    assert 'say what its dimensions are, for example axes="ZYX"' in text
+    assert "say what its dimensions are, for example --axes ZYX" in text
     assert call("separate", tmp_path / "a.tif", "-o", tmp_path, *TOY, "--axes", "ZYX")[0] == SUCCESS
     assert sources(tmp_path, "a").shape == (2, 5, 24, 32)
     assert record(tmp_path, "a")["settings"]["axes"] == "ZYX"
