@@ -13,6 +13,7 @@ from napari_bitsnet.benchmark.cutouts import cutout_cases
 from napari_bitsnet.benchmark.damage import damage_cases
 from napari_bitsnet.benchmark.films import film_cases
 from napari_bitsnet.benchmark.marks import mark_cases
+from napari_bitsnet.benchmark.patterns import pattern_cases
 from napari_bitsnet.data.photographs import bundled_photograph
 
 WEIGHTS = {
@@ -84,3 +85,4 @@ def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
     yield from cutout_cases(size)
     yield from damage_cases(size, n)
     yield from film_cases(size, n)
+    yield from pattern_cases(size, n)
