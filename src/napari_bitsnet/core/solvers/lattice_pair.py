@@ -17,7 +17,7 @@ ROUNDS = 6
 ONE, BOTH = 0.15, 0.08
 """Part of the band-passed image's energy that one lattice has to predict, and that a second has to add."""
 ALIKE = 0.01
-"""Part of the energy that a cell twice as large has to predict beyond a smaller one's."""
+"""Part of the energy that the cell of a single pattern, twice as large, has to predict beyond a smaller one."""
 
 
 def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
@@ -54,7 +54,7 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
                 continue
             error, _ = _predict(field, [first, second], mask)
             pair = min(pair, (error, [first, second]), key=lambda entry: entry[0])
-    pair = _subdivided(field, pair, mask, ALIKE * energy)
+    pair = _subdivided(field, pair, mask, 0)  # halves of one hide in what the other leaves
     both = pair[1]
     if both and energy - pair[0] > (ONE + BOTH) * energy:
         adds = best[0] - pair[0]
