@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from napari_bitsnet.core.gradient_fit import FLOOR, GradientFit, Piece, difference_rows
+from napari_bitsnet.core.gradient_fit import FLOOR, GradientFit, Piece, difference_rows, weighted_gram
 
 ROUNDING = 2e-7
 """Error of sums in float32 relative to their mean diagonal, for each row and column: the norm of the error grows with them."""
@@ -156,9 +156,8 @@ def block_statistics(
             m = fit.misfits[scale]
             size = (steps - rows @ fit.coefficients).square().mean(dim=1).sqrt()
             weight = 1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt())
-            weighted = rows * weight[:, None]
-            gram += weighted.T @ rows
-            cross += weighted.T @ steps
+            gram += weighted_gram(rows, weight)
+            cross += rows.T @ (weight[:, None] * steps)
             energy += float((weight[:, None] * steps**2).sum())
         if seen:
             grams.append(gram)

@@ -16,6 +16,10 @@ LEAST = 1e-5
 """Floor of m_s, on the [0, 1] scale: residuals that small are rounding."""
 
 
+COLUMNS = 128
+"""Of a symmetric product that are computed at a time."""
+
+
 class Piece(NamedTuple):
     """What is regressed on one window: features (N, h, w), target (C, h, w), valid (1, h, w) bool or None."""
 
@@ -56,6 +60,19 @@ def difference_rows(piece: Piece, scale: int) -> tuple[Tensor, Tensor]:
     stacked = torch.cat(rows, dim=1)
     count = len(piece.features)
     return stacked[:count].T, stacked[count:].T
+
+
+def weighted_gram(rows: Tensor, weight: Tensor) -> Tensor:
+    """``sum_r v_r x_r x_rᵀ`` (N, N) of rows x (R, N) with weights v (R,).
+
+    It is symmetric: one triangle is computed, `COLUMNS` at a time, and mirrored.
+    """
+    weighted = rows * weight[:, None]
+    gram = rows.new_zeros((rows.shape[1],) * 2)
+    for start in range(0, len(gram), COLUMNS):
+        columns = slice(start, start + COLUMNS)
+        gram[columns, start:] = weighted[:, columns].T @ rows[:, start:]
+    return gram.triu() + gram.triu(1).T
 
 
 def fit_gradients(
@@ -116,9 +133,8 @@ def fit_gradients(
             weight = (
                 1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt()) if turn else torch.full_like(size, 1 / m**2)
             )
-            weighted = features * weight[:, None]
-            gram += (weighted.T @ features).double().cpu()
-            cross += (weighted.T @ target).double().cpu()
+            gram += weighted_gram(features, weight).double().cpu()
+            cross += (features.T @ (weight[:, None] * target)).double().cpu()
             totals[scale] += float(size.sum())
             counts[scale] += len(size)
         solution = torch.linalg.solve(gram, cross).to(solution)
