@@ -5,10 +5,13 @@ import warnings
 import numpy as np
 import pytest
 
+import napari_bitsnet as nb
 from napari_bitsnet import api
 from napari_bitsnet.api.checks import check
-from napari_bitsnet.api.notices import DOUBTFUL, bands, collected, doubtful
+from napari_bitsnet.api.notices import DOUBTFUL, bands, collected, doubtful, repeating
+from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.data.photographs import bundled_photograph
 
 PANEL = simulate_panel(5, 96)
 
@@ -80,3 +83,18 @@ def test_low_confidence_is_said_with_the_ways_out():
     text = doubtful({"confidence": low})
     assert text.startswith("Hardly told apart: the confidence is 0.10 on average")
     assert "a guide" in text
+
+
+def test_patterns_that_repeat_are_pointed_out_to_who_used_another_method():
+    alone = Traits(n_sources=2)
+    tiles = np.tile(np.random.default_rng(0).random((16, 16, 3)), (6, 6, 1))
+    photograph = bundled_photograph("astronaut", 96)
+    text = repeating((tiles + photograph) / 2, alone, "feedforward")
+    assert text is not None
+    assert 'method="lattices"' in text
+    assert repeating((tiles + photograph) / 2, alone, "lattices") is None
+    assert repeating((tiles + photograph) / 2, Traits(n_sources=2, n_guides=1), "regression") is None
+    assert repeating((bundled_photograph("coffee", 96) + photograph) / 2, alone, "feedforward") is None
+    assert repeating(tiles[:20, :20], alone, "feedforward") is None  # too small to say
+    result = nb.run("separate", tiles, method="double_dip", preset="quick", iterations=2)
+    assert any("resembles itself" in text for text in result.warnings)

@@ -19,6 +19,7 @@ from napari_bitsnet.api.notices import (
     doubtful,
     foreground_around,
     not_separated,
+    repeating,
 )
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.provenance import record_provenance
@@ -354,6 +355,8 @@ def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | 
             sources = [o for name, o in outputs.items() if name.startswith("source_")]
             copies = not_separated(sources, session.inputs.mixture, problem.traits)
         found.append(copies or doubtful(outputs) or "")
+        if session.task.name == "separate":
+            found.append(repeating(session.inputs.mixture, problem.traits, session.method.name) or "")
         if getattr(session.task.config, "unexplained", "") == "divided":
             found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")
     if outputs is not None and "labels" in outputs and session.inputs.hints is not None:
