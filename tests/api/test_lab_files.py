@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import warnings
 from html.parser import HTMLParser
 
 import numpy as np
@@ -73,6 +74,33 @@ def test_sources_in_the_depth_of_the_mixture(result, tmp_path):
     exact = np.clip(missing.ravel()[1:], 0, 65535)
     assert np.abs(stored.ravel()[1:] - exact).max() <= 0.5
     assert tifffile.imread(tmp_path / "scan_unexplained.ome.tif").dtype == np.float32  # a difference
+
+
+def test_clipped_pixels_are_counted_for_each_file(result, tmp_path):
+    outputs = {"source_1": np.full((48, 48), 7.0, np.float32), "source_2": np.full((48, 48), 7.0, np.float32)}
+    outputs["source_1"][0, :4] = -0.4, -0.6, 65535.4, np.nan  # one of them is clipped, the others are rounded
+    outputs["source_2"][:2] = 65535.6
+    given = nb.Result(outputs, result.provenance, mixture=PANEL.mixture)
+    with pytest.warns(UserWarning, match="^Clipped to 0 … 65535: ") as caught:
+        given.save(tmp_path, "scan", depth="input")
+    (text,) = [str(entry.message) for entry in caught]
+    assert "1 pixel of scan_source_1.tif, 96 pixels of scan_source_2.tif" in text
+    assert 'depth="float"' in text
+    assert caught[0].filename == __file__
+    assert text in json.loads((tmp_path / "scan_run.json").read_text())["warnings"]
+
+
+def test_a_pixel_in_colour_is_counted_once_and_nothing_is_said_where_nothing_is_lost(result, tmp_path):
+    colour = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
+    source = np.full(colour.shape, 7.0, np.float32)
+    given = nb.Result({"source_1": source}, result.provenance, mixture=colour)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        given.save(tmp_path, "scan", depth="input")
+        source[0, :2] = -9, 300, 4
+        given.save(tmp_path, "scan")
+    with pytest.warns(UserWarning, match=r"Clipped to 0 … 255: 2 pixels of scan_source_1\.tif"):
+        given.save(tmp_path, "scan", depth="input")
 
 
 class Page(HTMLParser):

@@ -130,7 +130,8 @@ class Result:
         format : {"imagej", "ome"}
             ImageJ hyperstacks, or OME-TIFF (``.ome.tif``). Axes, pixel size and record are inside.
         depth : {"float", "input"}
-            float32, or for sources and explained parts the mixture's own 8 or 16-bit integers, rounded.
+            float32, or for sources and explained parts the mixture's own 8 or 16-bit integers: rounded and clipped,
+            NaN as 0.
         report : bool
             Whether to write ``<stem>_report.html``, one page with pictures, settings and warnings, as well.
         candidates : bool
@@ -153,6 +154,11 @@ class Result:
             cannot be written to.
         OSError
             If a file cannot be written; nothing half-written stays behind.
+
+        Warns
+        -----
+        UserWarning
+            If the mixture's integers cannot hold some pixels: which files, and how many were clipped.
         """
         from napari_bitsnet.api.saving import check_writable, save_result
 

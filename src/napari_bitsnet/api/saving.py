@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,11 @@ def save_result(
     OSError
         If a file cannot be written; nothing half-written stays behind.
 
+    Warns
+    -----
+    UserWarning
+        If integers cannot hold some pixels: which files, and how many were clipped; it goes into the record, too.
+
     Notes
     -----
     TIFFs are float32, labels uint8; ImageJ's are hyperstacks in the order of axes T, Z, C, Y, X: channels come before Y and X, since
@@ -143,15 +149,14 @@ def save_result(
     files["preview"] = f"{stem}_preview.png"
     earlier = _files_of(record)
 
+    lost: dict[str, int] = {}
     record.unlink(missing_ok=True)
     for name, letters in axes.items():
         if letters is not None:
             with atomically(folder / files[name]) as path:
-                image = (
-                    _deep(name, result.outputs[name], planes.array.dtype, result)
-                    if depth == "input"
-                    else result.outputs[name]
-                )
+                image = result.outputs[name]
+                if depth == "input" and _keeps_depth(name, planes.array.dtype, result):
+                    image, lost[files[name]] = _as_integers(image, planes.array.dtype, letters)
                 about = {**result.provenance, "output": name, "inputs": dict(inputs or {})}
                 write_tiff(path, image, letters, calibration, kind=kind, record=about)
     with atomically(folder / files["preview"]) as path:
@@ -164,9 +169,11 @@ def save_result(
         (folder / name).unlink(missing_ok=True)
 
     values = {name: output.tolist() for name, output in result.outputs.items() if axes[name] is None}
+    notice = _clipped(lost, planes.array.dtype)
     content = {
         "complete": result.provenance["stop_reason"] != "stopped",
         **result.provenance,
+        **({"warnings": [*result.provenance.get("warnings", ()), *notice]} if notice else {}),
         "planes": len(planes),
         "inputs": dict(inputs or {}),
         "files": files,
@@ -174,6 +181,8 @@ def save_result(
     }
     with atomically(record) as path:
         path.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    for text in notice:
+        warnings.warn(text, stacklevel=3)  # at the line that called `Result.save`
     return [*(folder / name for name in files.values()), record]
 
 
@@ -309,14 +318,33 @@ def _names(
     return names
 
 
-def _deep(name: str, output: NDArray, dtype: np.dtype, result: Result) -> NDArray:
-    """Sources and explained parts as integers of the mixture's type; all else as it is."""
+def _keeps_depth(name: str, dtype: np.dtype, result: Result) -> bool:
+    """Whether an output can be written in the mixture's type: sources and explained parts, where that is of integers."""
     options = result.provenance["task_settings"]
     density = options.get("mixing") == "attenuation" and options.get("output") == "density"
-    if dtype not in (np.uint8, np.uint16) or density or not name.startswith(("source_", "explained_")):
-        return output
+    return dtype in (np.uint8, np.uint16) and not density and name.startswith(("source_", "explained_"))
+
+
+def _as_integers(image: NDArray, dtype: np.dtype, axes: str) -> tuple[NDArray, int]:
+    """Round and clip to a type of integers; NaN becomes 0. Return how many pixels were clipped as well."""
     limits = np.iinfo(dtype)
-    return np.clip(np.round(np.nan_to_num(output)), limits.min, limits.max).astype(dtype)
+    whole = np.round(np.nan_to_num(image))
+    outside = (whole < limits.min) | (whole > limits.max)
+    if "C" in axes:
+        outside = outside.any(axis=axes.index("C"))
+    return np.clip(whole, limits.min, limits.max).astype(dtype), int(outside.sum())
+
+
+def _clipped(lost: Mapping[str, int], dtype: np.dtype) -> list[str]:
+    """Say in which files how many pixels were clipped; empty if none was."""
+    counts = [f"{n} {'pixel' if n == 1 else 'pixels'} of {name}" for name, n in lost.items() if n]
+    if not counts:
+        return []
+    limits = np.iinfo(dtype)
+    return [
+        f"Clipped to {limits.min} … {limits.max}: {', '.join(counts)}. There the files no longer add up to the mixture; "
+        'depth="float" keeps every value.'
+    ]
 
 
 @contextmanager

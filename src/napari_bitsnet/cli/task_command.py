@@ -223,7 +223,9 @@ def _other_parameters() -> list[inspect.Parameter]:
     kind = typer.Option(
         "--format", help="imagej: hyperstacks; ome: OME-TIFF. Axes, pixel size and provenance are inside."
     )
-    depth = typer.Option("--depth", help="float: 32 bits; input: sources as integers like IN, rounded.")
+    depth = typer.Option(
+        "--depth", help="float: 32 bits; input: sources as integers like IN, rounded and clipped."
+    )
     report = typer.Option(
         "--report", help="Write a page (HTML) with pictures, settings and warnings.", show_default=False
     )
