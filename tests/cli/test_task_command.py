@@ -211,6 +211,33 @@ def test_files_of_a_record_belong_to_its_own_image(toy, call, scan, tmp_path):
     assert "left out" not in call("separate", scan, "-o", tmp_path / "c", *again, "--hints", marks)[1]
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_missing_files_are_named_before_anything_else(toy, call, scan, tmp_path, used):
+    out, lost = tmp_path / "out", tmp_path / "nothere.png"
+    if used:
+        call("separate", scan, "-o", out, *TOY)
+    code, text = call("separate", scan, "-o", out, *TOY, "--hints", lost)
+    assert code == FAILURE
+    assert f"error: scan: Expected an image file, got {lost}, which does not exist: check the path." in text
+    assert "holds another run" not in text
+
+
+def test_a_missing_guide_is_named_before_a_damaged_image(call, scan, tmp_path):
+    scan.write_bytes(b"II*\0")
+    text = call("xray", scan, "--guide", tmp_path / "nothere.png", "-o", tmp_path / "out", "-q")[1]
+    assert "nothere.png, which does not exist" in text
+    assert "damaged" not in text
+
+
+def test_a_recorded_file_that_is_gone_is_missing_not_changed(toy, call, scan, tmp_path):
+    call("separate", scan, "-o", tmp_path / "a", *TOY)
+    scan.unlink()
+    code, text = call("separate", "-o", tmp_path / "b", "--settings", tmp_path / "a/scan_run.json", "-q")
+    assert code == FAILURE
+    assert "which does not exist" in text
+    assert "is not what it was" not in text
+
+
 def test_names_that_would_collide(toy, call, scan, tmp_path):
     (tmp_path / "b").mkdir()
     tifffile.imwrite(tmp_path / "b/scan.tif", tifffile.imread(scan))

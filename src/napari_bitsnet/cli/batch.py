@@ -73,6 +73,7 @@ class Batch:
         with Interrupt() as interrupt:
             for job in jobs:
                 try:
+                    job.check_present()
                     if not self.overwrite and self._finished(job):
                         typer.echo(
                             f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})"

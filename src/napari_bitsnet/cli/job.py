@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.api.saving import stem_of
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import ImageFile, read_image
+from napari_bitsnet.data.reading import ImageFile, present, read_image
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,23 @@ class Job:
             "guides": [text(path) for path in self.guides],
             "hints": text(self.hints),
             "mask": text(self.mask),
-            "contents": {
-                str(text(path)): fingerprint(path)
-                for path in (*self.mixtures, *self.guides, self.hints, self.mask)
-                if path is not None
-            },
+            "contents": {str(text(path)): fingerprint(path) for path in self._files},
         }
+
+    @property
+    def _files(self) -> list[Path]:
+        return [p for p in (*self.mixtures, *self.guides, self.hints, self.mask) if p is not None]
+
+    def check_present(self) -> None:
+        """See that every file is there, before anything else is said about them.
+
+        Raises
+        ------
+        FileNotFoundError
+            Naming the first that is not.
+        """
+        for path in self._files:
+            present(path)
 
     def read(self) -> Images:
         """Read all files.
@@ -101,6 +112,7 @@ class Job:
         FileNotFoundError, ValueError
             If one cannot be read, or mixtures differ in shape; see `read_image`.
         """
+        self.check_present()
         mixtures = [read_image(path) for path in self.mixtures]
         guides = [None if path is None else read_image(path) for path in self.guides]
         marks = [None if path is None else read_image(path) for path in (self.hints, self.mask)]

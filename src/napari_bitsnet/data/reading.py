@@ -52,6 +52,20 @@ class ImageFile:
         return np.moveaxis(self.array, self.axes.index("C"), -1)
 
 
+def present(path: str | Path) -> Path:
+    """Return the absolute path of a file that there is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing of that name.
+    """
+    path = Path(path).expanduser().absolute()
+    if not path.exists():
+        raise FileNotFoundError(f"Expected an image file, got {path}, which does not exist: check the path.")
+    return path
+
+
 def read_image(path: str | Path) -> ImageFile:
     """Read one image file; its content, not its suffix, decides how.
 
@@ -71,9 +85,7 @@ def read_image(path: str | Path) -> ImageFile:
     ValueError
         If it is a folder, empty, truncated, damaged, of another format, or needs a package to decode.
     """
-    path = Path(path).expanduser().absolute()
-    if not path.exists():
-        raise FileNotFoundError(f"Expected an image file, got {path}, which does not exist: check the path.")
+    path = present(path)
     if path.is_dir():
         raise ValueError(f"Expected an image file, got the folder {path}: name the files in it.")
     try:
