@@ -69,6 +69,12 @@ def test_pictures_and_pages_that_a_page_names_are_there(page: Path):
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(PROJECT)))
+def test_links_to_pages_that_the_build_makes_have_words(page: Path):
+    # read in a checkout, such a page is not there, and an empty link would show nothing at all
+    assert re.findall(r"\[\]\([^)]*generated/[^)]*\)", page.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # tiny images are hardly separable, and the run says so
 def test_the_code_on_the_python_page_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
