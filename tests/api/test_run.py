@@ -172,6 +172,16 @@ def test_empty_answers_are_not_passed_off_as_results(mixture):
     assert result.provenance["warnings"] == list(result.warnings)
 
 
+def test_advice_on_patterns_goes_before_what_else_helps():
+    tiles = np.tile(np.random.default_rng(0).random((16, 16)), (6, 6))
+    with pytest.warns(UserWarning, match=".") as caught:
+        result = api.separate(tiles, method="half", settings={"amplitude": 1e-3})
+    assert [entry.category for entry in caught] == [UserWarning, NotSeparatedWarning]
+    advice, copies = result.warnings
+    assert "resembles itself" in advice
+    assert copies.startswith("Not separable by this method: ")  # it may be, from this image alone, by another
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -45,7 +45,9 @@ class NotSeparatedWarning(UserWarning):
     """The sources are little more than shifted or scaled copies of the mixture."""
 
 
-def not_separated(sources: Sequence[NDArray], mixture: NDArray, traits: Traits) -> str | None:
+def not_separated(
+    sources: Sequence[NDArray], mixture: NDArray, traits: Traits, *, patterns: bool = False
+) -> str | None:
     """Return a warning if every source is little more than the mixture again, else None.
 
     Parameters
@@ -56,6 +58,8 @@ def not_separated(sources: Sequence[NDArray], mixture: NDArray, traits: Traits) 
         The observed image.
     traits : Traits
         What the method had to go on.
+    patterns : bool
+        Whether `repeating` knows of a method that may do better; then this image alone may be enough.
 
     Notes
     -----
@@ -68,6 +72,8 @@ def not_separated(sources: Sequence[NDArray], mixture: NDArray, traits: Traits) 
     if fraction < COPY_LIMIT:
         return None
     alone = "" if traits.n_guides or traits.has_hints else " from this image alone"
+    if patterns:
+        alone = " by this method"
     return (
         f"Not separable{alone}: the sources are little more than shifted or scaled copies of the mixture "
         f"(gradient correlation {fraction**0.5:.2f}). {WAYS_OUT}"

@@ -350,13 +350,17 @@ def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | 
     found = [*session.notices, *session.state.notices]
     problem = session.problem
     if outputs is not None and "residual" in outputs and problem.mixing.name == "linear":
+        patterns = None
+        if session.task.name == "separate":
+            patterns = repeating(session.inputs.mixture, problem.traits, session.method.name)
+            found.append(patterns or "")  # first: it needs no more than this image
         copies = None
         if problem.density_of is None:
             sources = [o for name, o in outputs.items() if name.startswith("source_")]
-            copies = not_separated(sources, session.inputs.mixture, problem.traits)
+            copies = not_separated(
+                sources, session.inputs.mixture, problem.traits, patterns=patterns is not None
+            )
         found.append(copies or doubtful(outputs) or "")
-        if session.task.name == "separate":
-            found.append(repeating(session.inputs.mixture, problem.traits, session.method.name) or "")
         if getattr(session.task.config, "unexplained", "") == "divided":
             found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")
     if outputs is not None and "labels" in outputs and session.inputs.hints is not None:
