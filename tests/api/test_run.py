@@ -201,6 +201,30 @@ def test_bad_settings_are_refused_before_any_work(mixture, arguments, message):
         api.separate(mixture, **{"method": "half", **arguments})
 
 
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (
+            "regression",
+            r"cannot solve this: it needs a guide: .* It is for the task xray\. Methods that can: ",
+        ),
+        ("ica", r"cannot solve this: it needs several mixtures.* It is for the task multi_mixture\. Methods"),
+        (
+            "sparse_gradients",
+            r"cannot solve this: it needs hints: [^.]*\. Methods that can: ",
+        ),  # of this very task
+    ],
+)
+def test_a_method_that_does_not_fit_names_the_task_that_it_is_for(mixture, method, message):
+    with pytest.raises(ValueError, match=message):
+        api.separate(mixture, method=method)
+
+
+def test_names_keep_their_capitals_in_messages(mixture):
+    with pytest.raises(ValueError, match="cannot solve this: BITS-Net knows"):
+        api.run("dehaze", np.stack([mixture] * 3, axis=-1), method="bitsnet")
+
+
 def test_unknown_tasks_list_the_known_ones(mixture):
     with pytest.raises(ValueError, match=r"Unknown task 'x_ray'. Known: .*separate"):
         api.run("x-ray", mixture)

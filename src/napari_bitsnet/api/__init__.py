@@ -8,7 +8,7 @@ from typing import Any
 from napari_bitsnet.api.checks import check
 from napari_bitsnet.api.lazy import run_lazily
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.api.run import Run, Stop, finish, iter_resume, iter_run
+from napari_bitsnet.api.run import Run, Stop, finish, full_traits, iter_resume, iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.spike import SpikeIn, spike_in
 from napari_bitsnet.methods import METHODS
@@ -209,14 +209,7 @@ def list_methods(task: str | None = None) -> dict[str, str]:
     summaries = {name: METHODS.get(name).summary for name in METHODS}
     if task is None:
         return summaries
-    entry = TASKS.get(task)
-    made, names = entry(entry.Config()), {i.name: i for i in entry.inputs}
-    several = "mixture" in names and names["mixture"].many
-    traits = made.traits(
-        n_observations=2 if several else 1,
-        n_guides=2 if "guides" in names else 0,
-        has_hints="hints" in names,
-    )
+    traits = full_traits(task)
     return {
         name: text
         for name, text in summaries.items()

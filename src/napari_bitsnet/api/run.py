@@ -74,8 +74,32 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
     reason = made.supports(traits)
     if reason is not None:
         fitting = [n for n in METHODS if METHODS.get(n)(METHODS.get(n).Config()).supports(traits) is None]
-        raise ValueError(f"{made.title} cannot solve this: {reason} Methods that can: {', '.join(fitting)}.")
+        if reason.split(" ")[0].istitle():  # a word, not a name such as BITS-Net
+            reason = reason[0].lower() + reason[1:]
+        whose = tasks_of(name)
+        where = "" if task.name in whose or not whose else f" It is for the task {' or '.join(whose)}."
+        raise ValueError(
+            f"{made.title} cannot solve this: {reason}{where} Methods that can: {', '.join(fitting)}."
+        )
     return made
+
+
+def tasks_of(method: str) -> list[str]:
+    """Names of the tasks that a method can solve, with all their inputs given."""
+    made = METHODS.get(method)(METHODS.get(method).Config())
+    return [name for name in TASKS if made.supports(full_traits(name)) is None]
+
+
+def full_traits(task: str) -> Traits:
+    """What a task's problems look like with its default settings and all its inputs given."""
+    entry = TASKS.get(task)
+    names = {i.name: i for i in entry.inputs}
+    several = "mixture" in names and names["mixture"].many
+    return entry(entry.Config()).traits(
+        n_observations=2 if several else 1,
+        n_guides=2 if "guides" in names else 0,
+        has_hints="hints" in names,
+    )
 
 
 def start_session(
