@@ -29,7 +29,7 @@ def test_an_argument_of_the_run_among_the_methods_settings():
 
 
 def test_presets_that_are_mistyped():
-    with pytest.raises(ValueError, match=r"Unknown preset 'balance' of bitsnet.*Did you mean 'balanced'\?"):
+    with pytest.raises(ValueError, match=r"of bitsnet\. Did you mean 'balanced'\? Known: quick"):
         nb.separate(IMAGE, method="bitsnet", preset="balance")
 
 

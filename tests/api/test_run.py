@@ -185,12 +185,12 @@ def test_advice_on_patterns_goes_before_what_else_helps():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "halb"}, "Unknown method 'halb'. Known: .*half"),
+        ({"method": "halb"}, "Unknown method 'halb'. Did you mean 'half'\\? Known: .*half"),
         ({"preset": "fast"}, "Unknown preset 'fast' of half. Known: quick"),
         ({"settings": {"steps": 3}}, "Unknown setting 'steps'. Known: .*iterations"),
         ({"settings": {"iterations": 0}}, "greater than or equal to 1"),
         ({"n_sources": 3}, "Half cannot solve this: it takes two sources."),
-        ({"sources": 3}, "Unknown setting 'sources'. Known: .*n_sources"),
+        ({"sources": 3}, "Unknown setting 'sources'. Did you mean 'n_sources'"),
         ({"device": "cuda:99"}, "Expected a device of this machine"),
         ({"size_limit": 1}, "greater than or equal to 32"),
         ({"seed": -1}, "seed"),
@@ -226,7 +226,7 @@ def test_names_keep_their_capitals_in_messages(mixture):
 
 
 def test_unknown_tasks_list_the_known_ones(mixture):
-    with pytest.raises(ValueError, match=r"Unknown task 'x_ray'. Known: .*separate"):
+    with pytest.raises(ValueError, match=r"Unknown task 'x_ray'. Did you mean 'xray'\? Known: .*separate"):
         api.run("x-ray", mixture)
 
 

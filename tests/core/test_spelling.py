@@ -20,9 +20,13 @@ def test_nothing_is_suggested_where_nothing_is_alike():
 
 
 def test_registries_and_settings_use_it():
-    with pytest.raises(ValueError, match=r"Unknown task 'xrays'.*Did you mean 'xray'\?"):
+    with pytest.raises(ValueError, match=r"^Unknown task 'xrays'\. Did you mean 'xray'\? Known: .*separate"):
         TASKS.get("xrays")
+    with pytest.raises(
+        ValueError, match=r"^Unknown method 'latices'\. Did you mean 'lattices'\? Known: bitsnet"
+    ):
+        METHODS.get("latices")
     config = METHODS.get("bitsnet").Config()
-    with pytest.raises(UnknownSetting, match=r"Did you mean 'alpha_exclusion'\?") as caught:
+    with pytest.raises(UnknownSetting, match=r"'\. Did you mean 'alpha_exclusion'\? Known: ") as caught:
         config.updated({"alpha_exclussion": 1})
     assert caught.value.names == ["alpha_exclussion"]

@@ -65,7 +65,7 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
     if settings.preset not in method.presets:
         guess = suggestion(settings.preset, method.presets)
         raise ValueError(
-            f"Unknown preset {settings.preset!r} of {name}. Known: {', '.join(method.presets)}.{guess}"
+            f"Unknown preset {settings.preset!r} of {name}.{guess} Known: {', '.join(method.presets)}."
         )
     try:
         made = method(method.presets[settings.preset].updated(settings.settings))

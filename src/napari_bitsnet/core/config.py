@@ -33,7 +33,7 @@ class UnknownSetting(ValueError):
         self.names, self.known = names, known
         guesses = "".join(suggestion(name, known) for name in names)
         super().__init__(
-            f"Unknown setting {', '.join(map(repr, names))}. Known: {', '.join(known)}.{guesses}"
+            f"Unknown setting {', '.join(map(repr, names))}.{guesses} Known: {', '.join(known)}."
         )
 
 

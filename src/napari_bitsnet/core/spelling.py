@@ -10,7 +10,7 @@ ALIKE = 0.6
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, which ones are known, and which was probably meant.
+    """Say that a name is unknown, which was probably meant, and which ones are known.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``"Unknown task 'xrays'. Known: separate, xray. Did you mean 'xray'?"``; without the question where none is alike.
+        ``"Unknown task 'xrays'. Did you mean 'xray'? Known: separate, xray."``; without the question where none is alike.
     """
     names = list(known)
-    return f"Unknown {kind} {name!r}. Known: {', '.join(names)}.{suggestion(name, names)}"
+    return f"Unknown {kind} {name!r}.{suggestion(name, names)} Known: {', '.join(names)}."
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
