@@ -33,6 +33,15 @@ def test_presets_that_are_mistyped():
         nb.separate(IMAGE, method="bitsnet", preset="balance")
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("guide", "guides"), ("hint", "hints"), ("masks", "mask"), ("seeds", "seed"), ("mixng", "mixing")],
+)
+def test_arguments_of_the_run_are_suggested_among_the_tasks_options(given, meant):
+    with pytest.raises(ValueError, match=rf"^Unknown setting '{given}'\. Did you mean '{meant}'\? Known: "):
+        nb.run("xray", IMAGE, **{given: [IMAGE]})
+
+
 def test_assignments_of_the_command_line_keep_the_names():
     with pytest.raises(UnknownSetting, match=r"Did you mean 'iterations'\?") as caught:
         read_assignments(["iteration=3"], METHODS.get("bitsnet").Config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any, cast
 
@@ -49,7 +50,9 @@ def make_task(settings: RunSettings) -> Task:
     try:
         return task(task.Config().updated(settings.options))
     except UnknownSetting as error:
-        raise ValueError(f"{error}{place_of_options(error.names, settings)}") from None
+        also = [*(field.name for field in fields(Inputs)), *RunSettings.model_fields]
+        told = UnknownSetting(error.names, error.known, also)
+        raise ValueError(f"{told}{place_of_options(error.names, settings)}") from None
 
 
 def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:

@@ -7,7 +7,7 @@ frozen pydantic models. Field types come from a short list that all of these can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,11 +27,13 @@ class UnknownSetting(ValueError):
         The unknown ones.
     known : list of str
         Those there are.
+    also : sequence of str, optional
+        Other names that may have been meant, which are no settings and are not listed.
     """
 
-    def __init__(self, names: list[str], known: list[str]) -> None:
+    def __init__(self, names: list[str], known: list[str], also: Sequence[str] = ()) -> None:
         self.names, self.known = names, known
-        guesses = "".join(suggestion(name, known) for name in names)
+        guesses = "".join(suggestion(name, [*known, *also]) for name in names)
         super().__init__(
             f"Unknown setting {', '.join(map(repr, names))}.{guesses} Known: {', '.join(known)}."
         )
