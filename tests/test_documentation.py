@@ -12,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 import napari_bitsnet
+from napari_bitsnet.data import samples
 from napari_bitsnet.methods import METHODS
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -86,12 +89,31 @@ def test_the_code_on_the_python_page_runs(monkeypatch: pytest.MonkeyPatch, tmp_p
     a, b = np.kron(rng.random((2, 8, 8)), np.ones((4, 4))) + 0.1 * rng.random((2, 32, 32))
     names = {"mixture": (a + b) / 2, "truths": np.stack([a, b]) / 2, "xray": (a + b) / 2}
     names |= {"front": a, "back": b, "first": 0.7 * a + 0.3 * b, "second": 0.4 * a + 0.6 * b}
+    tifffile.imwrite("xray.tif", names["xray"])
+    for side in ("front", "back"):
+        Image.fromarray(np.uint8(255 * names[side] / names[side].max())).save(f"{side}.png")
     page = (PROJECT / "docs" / "getting-started-python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) > 5
     for block in blocks:
         exec(compile(block, "getting-started-python.md", "exec"), names)
     assert np.isfinite(names["scores"]["mean_gain"])
+    assert names["panel"].mixture.shape == (256, 256)  # a sample to try it on
+    assert names["xray"].shape == (32, 32)  # read from a file
+
+
+def test_the_sample_that_the_python_page_names_is_a_mixture():
+    page = (PROJECT / "docs" / "getting-started-python.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"`mixture = (samples\.[^`]+)`", page)
+    mixture = eval(code, {"samples": samples})
+    assert (mixture.ndim, mixture.shape[-1]) == (3, 3)
+
+
+def test_an_environment_is_made_before_the_first_command():
+    for page in ("README.md", "docs/getting-started-python.md"):
+        text = (PROJECT / page).read_text(encoding="utf-8")
+        assert "checkout" in text[: text.index("-m venv .venv")]
+        assert text.index("-m venv .venv") < text.index("-m pip install")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
