@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.problem import Problem
+    from napari_bitsnet.methods._guided_correction import Correction
     from napari_bitsnet.methods._guided_model import GuidedModel
 
 DARKEST = 0.005
@@ -16,7 +17,9 @@ LOOKED_AT = 2**20
 """Largest number of pixels that quantiles are taken from."""
 
 
-def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
+def explained_shares(
+    problem: Problem, model: GuidedModel, correction: Correction | None = None
+) -> dict[str, Tensor]:
     """Split the observation into what guides explain and what they do not.
 
     Parameters
@@ -25,6 +28,8 @@ def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
         What was fitted.
     model : GuidedModel
         After the fit.
+    correction : Correction, optional
+        Of the same fit, at any size.
 
     Returns
     -------
@@ -32,7 +37,7 @@ def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
         ``"explained"`` (K, C, H, W): what guide k explains; a constant for sources without a guide.
         ``"unexplained"`` (1, C, H, W): the observation minus their sum, of mean zero.
         ``"sources"`` (K, C, H, W): explained plus a part of unexplained: an even one where all sources have guides, else
-        all of it for those without.
+        all of it for those without. Then the correction is added to all three.
 
     Notes
     -----
@@ -46,21 +51,35 @@ def explained_shares(problem: Problem, model: GuidedModel) -> dict[str, Tensor]:
             window.crop(explained)[term.source] += model.explain(term, window)
     guided = sorted({term.source for term in model.terms})
     for source in guided:
-        explained[source] -= _mean(explained[source : source + 1], problem.valid)[0]
+        explained[source] -= mean_of(explained[source : source + 1], problem.valid)[0]
     unexplained = observation - explained.sum(dim=0, keepdim=True)
-    level = _mean(unexplained, problem.valid)
+    level = mean_of(unexplained, problem.valid)
     unexplained -= level
 
     takers = [s for s in range(k) if s not in guided] or list(range(k))
     sources = explained.clone()
     for taker in takers:
         sources[taker].add_(unexplained[0], alpha=1 / len(takers))
+    if correction is not None:
+        for source in range(k):  # one at a time, for the sake of memory
+            sources[source] += _at_size(correction.sources[source], observation)
+            change = _at_size(correction.explained[source], observation)
+            explained[source] += change
+            unexplained[0] -= change
     dark = _darkest(sources, problem.valid)
     offset = (level + dark.sum(dim=0, keepdim=True)) / k - dark
     return {"sources": sources.add_(offset), "explained": explained.add_(offset), "unexplained": unexplained}
 
 
-def _mean(images: Tensor, valid: Tensor | None) -> Tensor:
+def _at_size(image: Tensor, like: Tensor) -> Tensor:
+    """An image (C, h, w) at the height and width of `like`."""
+    from torch.nn import functional as F
+
+    size = like.shape[-2:]
+    return image if image.shape[-2:] == size else F.interpolate(image[None], size, mode="bilinear")[0]
+
+
+def mean_of(images: Tensor, valid: Tensor | None) -> Tensor:
     """Mean of the valid pixels of each image and channel, (N, C, 1, 1)."""
     if valid is None:
         return images.mean(dim=(2, 3), keepdim=True)

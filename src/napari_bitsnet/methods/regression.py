@@ -10,6 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods._guided_correction import correct
 from napari_bitsnet.methods._guided_shares import explained_shares
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.gradient_fit import GradientFit
     from napari_bitsnet.core.solvers.stopping import StoppingRule
+    from napari_bitsnet.methods._guided_correction import Correction
     from napari_bitsnet.methods._guided_fit import Data
     from napari_bitsnet.methods._guided_model import GuidedModel
     from napari_bitsnet.methods._guided_trust import Trust
@@ -34,7 +36,7 @@ SEEN = 4
 POLISH = 2
 """Steps of registration at full size after a fit at reduced size."""
 CRACKED = 2**24
-"""Larger images than this many pixels are not searched for cracks, for the sake of memory."""
+"""Larger images than this many pixels are neither searched for cracks nor corrected, for the sake of memory."""
 
 
 class RegressionConfig(BaseConfig):
@@ -77,6 +79,10 @@ class RegressionConfig(BaseConfig):
         True,
         "Look for cracks in colour photographs, by a trained network, and heal their colours before the fit; not above 16 megapixels.",
     )
+    correct: bool = setting(
+        True,
+        "Let a trained network mend what the fit missed, and divide what it left; two sources and colour photographs only.",
+    )
     trust: bool = setting(
         True,
         "Judge the fit: the 90 % interval as a map, and how much holds in parts that were not fitted to.",
@@ -96,7 +102,16 @@ class RegressionState(State):
 
 
 ROUGH = RegressionConfig(
-    centres=32, width=0.08, drift=1, scales=2, rounds=2, steps=2, pixels=2**15, cracks=False, trust=False
+    centres=32,
+    width=0.08,
+    drift=1,
+    scales=2,
+    rounds=2,
+    steps=2,
+    pixels=2**15,
+    cracks=False,
+    correct=False,
+    trust=False,
 )
 """What is fitted for a first look, if somebody looks before the fit: a second or two for two guides."""
 
@@ -108,7 +123,7 @@ class Regression:
     Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
     clusters over the image; guides are first healed of cracks, which join as features, and registered to the
     observation. What no guide explains is split evenly over the sources without a guide, or over all sources if each has
-    one. Constants, which gradients do not show, are chosen so that the darkest parts of all sources agree.
+    one; a trained network, which sees all this beside the photographs, then mends it (`correct`). Constants, which gradients do not show, are chosen so that the darkest parts of all sources agree.
     """
 
     name: ClassVar[str] = "regression"
@@ -116,7 +131,9 @@ class Regression:
     summary: ClassVar[str] = "Photographs as guides: what their colours explain, registered, within seconds."
     Config: ClassVar[type[BaseConfig]] = RegressionConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
-        "quick": RegressionConfig(centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4, cracks=False),
+        "quick": RegressionConfig(
+            centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4, cracks=False, correct=False
+        ),
         "balanced": RegressionConfig(),
         "best": RegressionConfig(centres=128, width=0.05, drift=4, steps=12, rounds=6, pixels=2**20),
     }
@@ -159,8 +176,8 @@ class Regression:
         return state
 
     def advance(self, state: RegressionState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained and, if the
-        fit is judged, `Trust`'s figures.
+        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained, how much was
+        corrected and, if the fit is judged, `Trust`'s figures.
         """
         import torch
 
@@ -170,8 +187,11 @@ class Regression:
         with torch.no_grad():
             fitted, data, fit = self._fit(state)
             state.model = self._enlarged(fitted, state.problem)
-            state.result = explained_shares(state.problem, state.model)
+            correction = self._correction(state.problem, fitted)
+            state.result = explained_shares(state.problem, state.model, correction)
             losses = {"unexplained": state.problem.observations.new_tensor(fit.misfits[0])}
+            if correction is not None:
+                losses["corrected"] = correction.share_of(state.problem.observations)
             if self.config.trust:
                 losses |= self._judge(state, fitted, data, fit)
         state.step = 1
@@ -227,6 +247,11 @@ class Regression:
 
         wanted = self.config.cracks and whole.observations[0, 0].numel() <= CRACKED
         return cracks_of(problem.guides) if wanted else [None] * len(problem.guides)
+
+    def _correction(self, problem: Problem, model: GuidedModel) -> Correction | None:
+        """What the network changes of the fit, if it is asked; see `correct`."""
+        wanted = self.config.correct and problem.observations[0, 0].numel() <= CRACKED
+        return correct(self._reduced(problem), model) if wanted else None
 
     def _enlarged(self, model: GuidedModel, problem: Problem) -> GuidedModel:
         """The fitted model for the guides at full size, registered there once more."""

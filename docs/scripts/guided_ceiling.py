@@ -1,0 +1,111 @@
+"""How near guided separation comes to its ceiling, on a hundred simulated panels: with and without the trained correction.
+
+``python docs/scripts/guided_ceiling.py rows.jsonl --n 100 --size 256``; it goes on where it stopped, and several processes may
+share the panels (``--first 0 --step 2``, ``--first 1 --step 2``) and the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import napari_bitsnet as nb
+from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.problem import Problem
+from napari_bitsnet.data.panel import Panel, simulate_panel
+from napari_bitsnet.methods._guided_shares import explained_shares
+from napari_bitsnet.methods.regression import Regression
+
+GROUPS = {"misregistered": 1.5, "aligned": 0.0}
+"""Root mean square displacement of the photographs, pixels."""
+
+
+def gain(panel: Panel, sources: NDArray) -> float:
+    """Offset-free gain over the mixture, decibels."""
+    return nb.metrics.score(sources, panel.truths, panel.mixture)["mean_gain_offset_free"]
+
+
+def measure(panel: Panel, n_guides: int) -> dict[str, float]:
+    """Gains of the closed form, of the corrected one and of the ceiling, and seconds."""
+    seen = normalise(panel.mixture)
+    guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
+    problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
+    method = Regression(Regression.presets["balanced"].updated({"trust": False}))
+    start, used = time.monotonic(), time.process_time()
+    state = method.start(problem, device="cpu", seed=0)
+    for _ in method.advance(state):
+        pass
+    seconds = {"seconds": time.monotonic() - start, "processor": time.process_time() - used}
+    assert state.model is not None
+    answers = {"closed": explained_shares(problem, state.model), "corrected": method.answer(state)}
+    found = {
+        name: gain(panel, restore(answer["sources"], seen.scaling, share_of=2))
+        for name, answer in answers.items()
+    }
+    return {**found, "ceiling": gain(panel, panel.ceiling(n_guides)), **seconds}
+
+
+def table(rows: list[dict]) -> str:
+    """Means, parts of the ceiling, deciles and paired differences with bootstrap intervals, in Markdown."""
+    lines = [
+        "| panels | n | closed form | corrected | difference | ceiling | part of it | lower decile | least | s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    rng = np.random.default_rng(0)
+    for n_guides in (2, 1):
+        for group in GROUPS:
+            chosen = [r for r in rows if (r["guides"], r["group"]) == (n_guides, group)]
+            if not chosen:
+                continue
+            closed, after, top = (
+                np.array([r[k] for r in chosen]) for k in ("closed", "corrected", "ceiling")
+            )
+            change = after - closed
+            means = change[rng.integers(0, len(change), (2000, len(change)))].mean(axis=1)
+            low, high = np.quantile(means, [0.025, 0.975])
+            lines.append(
+                f"| {n_guides} guide{'s'[: n_guides - 1]}, {group} | {len(chosen)} | {closed.mean():+.2f} | **{after.mean():+.2f}** "
+                f"| {change.mean():+.2f} ({low:+.2f} … {high:+.2f}) | {top.mean():+.2f} | {100 * after.mean() / top.mean():.1f} % "
+                f"| {np.quantile(after, 0.1):+.2f} | {after.min():+.2f} | {np.mean([r['processor'] for r in chosen]):.1f} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what is not in the file yet, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=Path, help="File that keeps what was measured, one JSON record a line.")
+    parser.add_argument("--n", default=100, type=int, help="Panels: seeds 0 … n - 1.")
+    parser.add_argument("--first", default=0, type=int, help="Seed to begin with.")
+    parser.add_argument("--step", default=1, type=int, help="Every how manieth panel.")
+    parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
+    parser.add_argument("--groups", default=",".join(GROUPS), help="Which, separated by commas.")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+
+    def read() -> list[dict]:
+        lines = arguments.rows.read_text().splitlines() if arguments.rows.exists() else []
+        return [r for r in map(json.loads, lines) if r["size"] == arguments.size and r["seed"] < arguments.n]
+
+    done = {(r["seed"], r["group"], r["guides"]) for r in read()}
+    for seed in range(arguments.first, arguments.n, arguments.step):
+        for group in arguments.groups.split(","):
+            wanted = [g for g in (2, 1) if (seed, group, g) not in done]
+            if not wanted:
+                continue
+            panel = simulate_panel(seed, arguments.size, misregistration=GROUPS[group])
+            for n_guides in wanted:
+                key = {"seed": seed, "group": group, "guides": n_guides, "size": arguments.size}
+                with arguments.rows.open("a") as file:
+                    file.write(json.dumps({**key, **measure(panel, n_guides)}) + "\n")
+    print(table(read()))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
