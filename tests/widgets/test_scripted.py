@@ -45,7 +45,7 @@ def test_the_dock_gives_the_numbers_of_python(undocked, image):
     undocked.widget.settings = undocked.widget.settings.updated({**FAST, "seed": 3})
     run = undocked.widget.run()
     undocked.wait_idle()
-    assert undocked.widget.notice.text.startswith("Not separable from this image alone")
+    assert "Not separable" in undocked.widget.notice.text
     result = nb.separate(image, seed=3, **FAST)
     for layer, expected in zip(run.layers, result.outputs.values(), strict=True):
         np.testing.assert_array_equal(layer.data, expected)
