@@ -7,13 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.api import run
 from napari_bitsnet.core import metrics
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.data.patterns import worn_pattern
 from napari_bitsnet.data.photographs import photograph
-from napari_bitsnet.methods.lattices import NONE, ONE, Lattices
+from napari_bitsnet.methods.lattices import NONE, ONE, WHOLE, Lattices
 
 SIZE = 128
 
@@ -70,6 +71,26 @@ def test_a_pattern_over_a_photograph_is_taken_off_and_it_is_said():
     assert score["assignment"] == [0, 1]
     assert score["mean_gain_offset_free"] > 3
     assert ONE in result.warnings
+    assert WHOLE not in result.warnings
+
+
+def tiled(period: int, seed: int, size: int = 96) -> np.ndarray:
+    """Half of a random, blurred tile, laid edge to edge: (size, size, 3)."""
+    tile = np.random.default_rng(seed).normal(size=(period, period, 3))
+    tile = gaussian_filter(tile, (1.5, 1.5, 0), mode="wrap")
+    count = -(-size // period)
+    tile = 0.5 + 0.15 * (tile - tile.mean()) / tile.std()
+    return (np.tile(tile, (count, count, 1))[:size, :size] / 2).astype(np.float32)
+
+
+def test_patterns_with_a_common_period_come_apart():
+    assert gain(np.stack([tiled(12, 0), tiled(18, 1)]), preset="quick") > 3
+
+
+def test_an_image_that_one_pattern_explains_is_said_not_to_be_separated():
+    result = separated(tiled(24, 2) * 2, preset="quick")
+    assert ONE in result.warnings
+    assert WHOLE in result.warnings
 
 
 def test_where_nothing_repeats_the_image_is_divided_evenly_and_it_is_said():

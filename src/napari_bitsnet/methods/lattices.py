@@ -21,6 +21,12 @@ FIRST_NOISE = 0.02
 """Variance a pixel of what does not repeat, before anything is known."""
 NONE = "No repeating pattern was found, so the image was only divided evenly; for other images use method 'feedforward'."
 ONE = "One repeating pattern was found, not two: source 1 is the pattern, source 2 all the rest."
+WHOLE = (
+    "The image was not separated: one pattern explains more than 90 % of it, and source 2 is next to nothing. If source 1 shows two "
+    "patterns, they have a common period, and their own periods were not found."
+)
+LITTLE = 0.1
+"""Part of the energy below which what one pattern leaves is next to nothing."""
 SMALLEST = 24
 """Shorter side, in pixels, below which no lattice is looked for."""
 
@@ -70,7 +76,9 @@ class Lattices:
 
     name: ClassVar[str] = "lattices"
     title: ClassVar[str] = "Repeating patterns"
-    summary: ClassVar[str] = "Tiles, wallpaper, weave: two patterns that repeat at different periods."
+    summary: ClassVar[str] = (
+        "Tiles, wallpaper, weave, screens: two patterns that repeat at different periods, or one over a picture."
+    )
     Config: ClassVar[type[BaseConfig]] = LatticesConfig
     presets: ClassVar[dict[str, BaseConfig]] = {
         "quick": LatticesConfig(rigid=3, coarse=3, fine=0),
@@ -148,6 +156,8 @@ class Lattices:
             pattern.learn(state.noise)
         left = (self._rest(state) ** 2).mean()
         state.noise = self.config.caution * max(float(left), 1e-7)
+        if len(patterns) == 1 and left < LITTLE * energy and WHOLE not in state.notices:
+            state.notices.append(WHOLE)
         return {"unrepeated": left / energy}
 
     @staticmethod

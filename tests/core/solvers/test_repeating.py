@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bitsnet.core.solvers.common_period import proposed_pairs
 from napari_bitsnet.core.solvers.lattice_pair import find_lattices
 from napari_bitsnet.core.solvers.lattices import Lattice, autocorrelation, reduced
 from napari_bitsnet.core.solvers.repeating import Repeating
@@ -41,6 +42,38 @@ def test_two_lattices_are_found_to_a_fraction_of_a_pixel():
     assert len(found) == 2
     assert is_same(found[0], FIRST, 0.2)
     assert is_same(found[1], SECOND, 0.2)
+
+
+def upright(period: float) -> Lattice:
+    """A square lattice."""
+    return Lattice((period, 0.0), (0.0, period))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_two_patterns_with_a_common_period_are_two(noise: float):
+    grain = torch.randn((1, 96, 96), generator=torch.Generator().manual_seed(0))
+    mixture = drawn(upright(18), 96, 0) + 0.8 * drawn(upright(12), 96, 1) + noise * grain
+    found = find_lattices(mixture)
+    assert len(found) == 2
+    assert is_same(found[0], upright(18), 0.3)
+    assert is_same(found[1], upright(12), 0.3)
+
+
+def test_a_large_cell_that_is_no_sum_of_smaller_ones_stays_one():
+    assert len(find_lattices(drawn(upright(36), 96, 0))) == 1
+
+
+def test_proposed_pairs_contain_the_common_lattice_and_not_each_other():
+    mixture = drawn(upright(18), 96, 0) + drawn(upright(12), 96, 1)
+    proposed = proposed_pairs(mixture, upright(36))
+    assert proposed
+    assert [entry.error for entry in proposed] == sorted(entry.error for entry in proposed)
+    for first, second in (entry.lattices for entry in proposed):
+        assert first.contains(upright(36))
+        assert second.contains(upright(36))
+        assert not first.contains(second)
+        assert not second.contains(first)
+    assert proposed_pairs(torch.zeros((1, 96, 96)), upright(36)) == []
 
 
 def test_missing_pixels_are_left_out():

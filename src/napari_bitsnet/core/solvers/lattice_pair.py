@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from napari_bitsnet.core.solvers.common_period import proposed_pairs
 from napari_bitsnet.core.solvers.lattices import Lattice, band_pass, likely_lattices
 from napari_bitsnet.core.solvers.repeating import Repeating
 
@@ -17,7 +18,9 @@ ROUNDS = 6
 ONE, BOTH = 0.15, 0.08
 """Part of the band-passed image's energy that one lattice has to predict, and that a second has to add."""
 ALIKE = 0.01
-"""Part of the energy that the cell of a single pattern, twice as large, has to predict beyond a smaller one."""
+"""Part of the energy that the cell of a single pattern has to predict beyond one of half its size, or beyond two patterns."""
+WHOLE = 0.3
+"""Part of the energy up to which one lattice may leave the image, to be looked at as the common period of two."""
 
 
 def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
@@ -33,7 +36,8 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
     Notes
     -----
     The likely lattices of the image are tried in turn; beside each, those of what it leaves. Pairs are compared
-    by generalised cross-validation, ``mean(rest²) / (1 - sum_k 1 / N_k)²`` with N_k cells in view.
+    by generalised cross-validation, ``mean(rest²) / (1 - sum_k 1 / N_k)²`` with N_k cells in view. Where one lattice explains
+    the image and two finer ones that contain it do so as well, their smaller cells are what repeats.
     """
     seen = None if valid is None else valid.cpu().numpy() > 0.5
     fine = band_pass(image.cpu().double().numpy(), seen)
@@ -47,6 +51,10 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
         (error, lattice, rest) for lattice in likely for error, rest in [_predict(field, [lattice], mask)]
     ]
     best = min(alone, key=lambda entry: entry[0], default=(energy, None, field))
+    slack = ALIKE * energy
+    split = _split(field, best[1], mask, best[0] + slack) if best[0] < WHOLE * energy else None
+    if split is not None and split[0] < slack:
+        return split[1]
     pair: tuple[float, list[Lattice]] = (energy, [])
     for _, first, rest in alone:
         for second in likely_lattices(rest.double().numpy(), seen, count=SECOND):
@@ -55,6 +63,8 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
             error, _ = _predict(field, [first, second], mask)
             pair = min(pair, (error, [first, second]), key=lambda entry: entry[0])
     pair = _subdivided(field, pair, mask, 0)  # halves of one hide in what the other leaves
+    if split is not None and split[0] < pair[0] + slack:
+        return split[1]
     both = pair[1]
     if both and energy - pair[0] > (ONE + BOTH) * energy:
         adds = best[0] - pair[0]
@@ -63,7 +73,18 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
             return both
     if best[1] is None or energy - best[0] <= ONE * energy:
         return []
-    return _subdivided(field, (best[0], [best[1]]), mask, ALIKE * energy)[1]
+    return _subdivided(field, (best[0], [best[1]]), mask, slack)[1]
+
+
+def _split(
+    field: Tensor, common: Lattice | None, mask: Tensor | None, most: float
+) -> tuple[float, list[Lattice]] | None:
+    """The first pair with this common period, of those proposed, that predicts with no more than some error."""
+    for entry in [] if common is None else proposed_pairs(field, common, mask):
+        error, _ = _predict(field, entry.lattices, mask)
+        if error < most:
+            return error, entry.lattices
+    return None
 
 
 def _subdivided(
