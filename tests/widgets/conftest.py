@@ -63,7 +63,7 @@ def _nothing_remembered(monkeypatch, tmp_path):
 @pytest.fixture(autouse=True)
 def _all_runs_end(qtbot):
     yield
-    qtbot.waitUntil(lambda: not runs_under_way(), timeout=20_000)
+    qtbot.waitUntil(lambda: not runs_under_way(), timeout=60_000)
 
 
 def make_state() -> Any:
@@ -180,7 +180,7 @@ class Dock:
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Let Qt work until the condition holds."""
-        self.qtbot.waitUntil(condition, timeout=20_000)
+        self.qtbot.waitUntil(condition, timeout=60_000)
 
     def wait_idle(self) -> None:
         """Let Qt work until no run is under way."""

@@ -32,6 +32,6 @@ def test_the_code_on_the_viewers_page_runs(make_napari_viewer_proxy, monkeypatch
     names["front"], names["back"] = (viewer.add_image(c, rgb=True) for c in (colours, colours[::-1].copy()))
     exec(compile(blocks[1], PAGE.name, "exec"), names)
     dock = names["dock"]
-    qtbot.waitUntil(lambda: not dock.busy, timeout=30_000)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=90_000)
     assert dock.separation.result is not None, dock.notice.text
     assert dock.separation.request.settings.task == "xray"

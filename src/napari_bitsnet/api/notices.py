@@ -32,8 +32,8 @@ on the benchmark's ten photographs, with exchanged ones above it on at least eig
 REPEATS = 0.6
 """`repetition` from which patterns are spoken of: at 256 x 256, 14 of 17 mixtures with drawn or photographed
 patterns reach it, and one of 70 without."""
-REPEATS_AT = 256
-"""Longer side, in pixels, at which it is measured."""
+REPEATS_AT, REPEATS_FROM = 256, 64
+"""Longer side, in pixels, at which it is measured, and shorter side from which on: smaller images resemble themselves by chance."""
 
 WAYS_OUT = (
     "What helps: a guide (a photograph of one source), hints (scribbles that say which edge is whose), "
@@ -134,12 +134,12 @@ def repeating(mixture: NDArray, traits: Traits, method: str) -> str | None:
         return None
     from skimage.transform import resize
 
-    from napari_bitsnet.core.solvers.lattices import SHORTEST, repetition
+    from napari_bitsnet.core.solvers.lattices import repetition
 
     image = np.nan_to_num(np.atleast_3d(np.asarray(mixture, dtype=np.float64))[..., :3], posinf=0, neginf=0)
     factor = min(1.0, REPEATS_AT / max(image.shape[:2]))
     size = (round(factor * image.shape[0]), round(factor * image.shape[1]))
-    if min(size) < 4 * SHORTEST:
+    if min(size) < REPEATS_FROM:
         return None
     found = repetition(np.moveaxis(resize(image, size, anti_aliasing=factor < 1), -1, 0))
     if found < REPEATS:
