@@ -62,8 +62,8 @@ def explained_shares(
         sources[taker].add_(unexplained[0], alpha=1 / len(takers))
     if correction is not None:
         for source in range(k):  # one at a time, for the sake of memory
-            sources[source] += _at_size(correction.sources[source], observation)
-            change = _at_size(correction.explained[source], observation)
+            sources[source] += at_size(correction.sources[source], observation)
+            change = at_size(correction.explained[source], observation)
             explained[source] += change
             unexplained[0] -= change
     dark = _darkest(sources, problem.valid)
@@ -71,7 +71,7 @@ def explained_shares(
     return {"sources": sources.add_(offset), "explained": explained.add_(offset), "unexplained": unexplained}
 
 
-def _at_size(image: Tensor, like: Tensor) -> Tensor:
+def at_size(image: Tensor, like: Tensor) -> Tensor:
     """An image (C, h, w) at the height and width of `like`."""
     from torch.nn import functional as F
 

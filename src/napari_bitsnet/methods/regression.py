@@ -11,7 +11,7 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.methods._guided_correction import correct
-from napari_bitsnet.methods._guided_shares import explained_shares
+from napari_bitsnet.methods._guided_shares import at_size, explained_shares
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -193,27 +193,38 @@ class Regression:
             if correction is not None:
                 losses["corrected"] = correction.share_of(state.problem.observations)
             if self.config.trust:
-                losses |= self._judge(state, fitted, data, fit)
+                losses |= self._judge(state, fitted, data, fit, correction)
         state.step = 1
         yield losses
 
     def _judge(
-        self, state: RegressionState, model: GuidedModel, data: Data, fit: GradientFit
+        self,
+        state: RegressionState,
+        model: GuidedModel,
+        data: Data,
+        fit: GradientFit,
+        correction: Correction | None,
     ) -> dict[str, Tensor]:
-        """Say how far the fit can be trusted: a map in the answer, figures as losses, notices in words."""
+        """Say how far the fit can be trusted: a map in the answer, figures as losses, notices in words.
+
+        What the correction explains still counts as unexplained, since the interval is the closed form's.
+        """
         import torch
 
         from napari_bitsnet.methods._guided_checks import fit_notices, registration_notices
         from napari_bitsnet.methods._guided_trust import judge
 
         config, result = self.config, state.result or {}
+        left = result["unexplained"]
+        if correction is not None:
+            left = left + at_size(correction.explained.sum(dim=0), left)
         precision = [model.precision(term, config.spread, config.drift_spread) for term in model.terms]
         state.trust = judge(
             model,
             data,
             fit,
             torch.cat(precision),
-            result["unexplained"],
+            left,
             n_sources=state.problem.n_sources,
             scales=config.scales,
             seed=state.seed,
