@@ -188,7 +188,7 @@ def divided_unexplained(outputs: Mapping[str, NDArray], guides: int) -> str | No
     if part < UNEXPLAINED_LIMIT:
         return None
     return (
-        f"What no guide explains ({part:.0%} of the mixture's contrast) is divided evenly between the sources, so that a "
+        f"What no guide explains ({part:.0%} of the mixture's contrast) is divided between the sources, so that a "
         'hidden design stands in each of them, weakened: see the output "unexplained", or keep it out of the sources '
         'with unexplained="apart".'
     )
