@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         spike_in,
     )
     from napari_bitsnet.core import metrics
+    from napari_bitsnet.core.exposure import intensity_to_density
     from napari_bitsnet.core.registration import register
     from napari_bitsnet.widgets import separate_layer
 
@@ -32,6 +33,7 @@ __all__ = [
     "Result",
     "__version__",
     "check",
+    "intensity_to_density",
     "iter_separate",
     "list_methods",
     "list_tasks",
@@ -48,6 +50,7 @@ __all__ = [
 _HOMES = {
     "Result": "napari_bitsnet.api",
     "check": "napari_bitsnet.api",
+    "intensity_to_density": "napari_bitsnet.core.exposure",
     "iter_separate": "napari_bitsnet.api",
     "list_methods": "napari_bitsnet.api",
     "list_tasks": "napari_bitsnet.api",

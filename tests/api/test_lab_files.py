@@ -154,3 +154,51 @@ def test_a_report_of_a_stack_shows_its_middle(tmp_path):
     page = read(tmp_path / "r.html")
     assert "Slice 1 of 3 is shown." in "".join(page.text)
     assert "source 1" in page.pictures
+
+
+def test_truths_reach_the_report_from_python_and_need_one(result, tmp_path):
+    with pytest.raises(ValueError, match="Expected a report for the scores against truths"):
+        result.save(tmp_path, "scan", truths=PANEL.truths)
+    with pytest.raises(ValueError, match="Expected 2 truths"):
+        result.save(tmp_path, "scan", truths=PANEL.truths[:1], report=True)
+    assert list(tmp_path.iterdir()) == []  # before anything is written
+    result.save(tmp_path, "scan", truths=PANEL.truths, report=True)
+    gain = nb.metrics.score(result.sources, PANEL.truths, PANEL.mixture)["mean_gain"]
+    assert f"{gain:.2f}" in read(tmp_path / "scan_report.html").text
+
+
+def test_a_report_under_attenuation_scores_densities(tmp_path):
+    density = PANEL.mixture / 20_000
+    truths = PANEL.truths / 20_000
+    intensity = 60_000 * np.exp(-density)
+    found = nb.run("xray", intensity, guides=PANEL.guides, preset="quick", mixing="attenuation", blank=60_000)
+    found.save(tmp_path, "scan", truths=truths, report=True)
+    text = read(tmp_path / "scan_report.html").text
+    scores = nb.metrics.score(found.sources, truths, density)
+    assert np.isfinite(scores["mean_psnr"])
+    for name in ("mean_gain_offset_free", "mean_gain", "mean_psnr", "mean_ssim"):
+        assert f"{scores[name]:.2f}" in text
+    assert any("In optical density." in part for part in text)
+
+
+def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_path):
+    for name, place, words in (
+        ("none", None, "Size of a pixel: not known."),
+        ("bare", Calibration((4.0, 4.0)), "Size of a pixel: not known."),
+        ("inch", Calibration((600.0, 600.0), "inch"), "Size of a pixel: 0.001667 inch."),
+        (
+            "stack",
+            Calibration((4.0, 2.0), "mm", 3.0),
+            "Size of a pixel: 0.25 mm wide, 0.5 mm high; slices lie 3 mm apart.",
+        ),
+    ):
+        write_report(tmp_path / f"{name}.html", result, PANEL.mixture, calibration=place)
+        assert words in read(tmp_path / f"{name}.html").text
+    text = read(tmp_path / "none.html").text
+    assert "Validated on simulations only; not for diagnosis." in text
+    part = result.provenance["losses"]["explained_energy"]
+    assert 0.15 < part < 1
+    assert any(each.startswith(f"The guides explain {part:.0%} of the mixture's edges") for each in text)
+    blind = nb.Result(result.outputs, {**result.provenance, "losses": {}})
+    write_report(tmp_path / "blind.html", blind, PANEL.mixture)
+    assert not any("The guides explain" in each for each in read(tmp_path / "blind.html").text)

@@ -497,3 +497,43 @@ def test_a_method_that_knows_one_answer_says_so(toy, call, scan, tmp_path):
     code, text = call("separate", scan, "-o", tmp_path / "out", *TOY, "--candidates")
     assert code == SUCCESS
     assert "no other splits" in text
+
+
+# --- Scores against known sources ----------------------------------------------------------------------
+
+
+def test_truths_bring_scores_into_the_report(toy, call, scan, tmp_path):
+    mixture = tifffile.imread(scan)
+    truths = np.stack([0.3 * mixture, 0.7 * mixture]).astype(np.float32)
+    for k, truth in enumerate(truths):
+        tifffile.imwrite(tmp_path / f"truth_{k}.tif", truth)
+    known = [part for k in range(2) for part in ("--truth", tmp_path / f"truth_{k}.tif")]
+    code, text = call("separate", scan, "-o", tmp_path / "out", *TOY, "--report", *known)
+    assert code == SUCCESS, text
+    expected = nb.metrics.score(sources(tmp_path / "out"), truths, mixture)
+    page = (tmp_path / "out/scan_report.html").read_text(encoding="utf-8")
+    assert f"<td>{expected['mean_psnr']:.2f}</td>" in page
+    assert set(record(tmp_path / "out")["inputs"]["contents"]) == {str(scan)}  # they are no inputs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--truth", "a.tif", "--truth", "b.tif"], "Expected --report with --truth, got none"),
+        (["--report", "--truth", "a.tif"], "Expected --truth 2 times, once for each source, got 1"),
+        (
+            ["other.tif", "--report", "--truth", "a.tif", "--truth", "b.tif"],
+            "Expected one input with --truth, got 2",
+        ),
+    ],
+)
+def test_truths_that_do_not_fit_are_said_before_the_run(toy, call, scan, tmp_path, arguments, message):
+    code, text = call("separate", scan, *arguments, "-o", tmp_path / "out", *TOY)
+    assert code == BAD_USAGE
+    assert message in text
+
+
+def test_tasks_without_sources_take_no_truths(call, scan, tmp_path):
+    code, text = call("denoise", scan, "-o", tmp_path / "out", "--report", "--truth", "a.tif")
+    assert code == BAD_USAGE
+    assert "No such option: --truth" in text

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import napari_bitsnet as nb
 from napari_bitsnet.core.exposure import expose
 
 RNG = np.random.default_rng(0)
@@ -64,3 +65,35 @@ def test_the_end_of_shallower_detectors_is_known(largest: int, count: int):
 def test_errors(arguments: dict, message: str):
     with pytest.raises(ValueError, match=message):
         expose(BEAM * np.exp(-DENSITY), **arguments)
+
+
+def test_the_public_function_gives_the_density_with_frames_or_a_blank():
+    grey = nb.intensity_to_density(BEAM * np.exp(-DENSITY) + DARK, flat=BEAM + DARK, dark=DARK)
+    np.testing.assert_allclose(grey, DENSITY)
+    apart = [nb.intensity_to_density(1000 * np.exp(-share * DENSITY), blank=1000) for share in (0.4, 0.6)]
+    np.testing.assert_allclose(sum(apart), nb.intensity_to_density(1000 * np.exp(-DENSITY), blank=1000))
+    image = (1000 * np.exp(-DENSITY)).tolist()
+    np.testing.assert_array_equal(nb.intensity_to_density(image), expose(np.array(image)).density)
+
+
+def test_opacity_is_no_intensity_and_clear_pixels_carry_no_density():
+    image = np.stack([*[1000 * np.exp(-DENSITY)] * 3, np.ones_like(DENSITY)], axis=-1)
+    image[3, 4, 3] = 0
+    found = nb.intensity_to_density(image, blank=1000)
+    assert found.shape == (20, 24, 3)
+    assert np.argwhere(np.isnan(found).any(axis=-1)).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (
+            np.ones((5, 20, 24)),
+            r"an image \(Y, X\) or \(Y, X, 3 or 4\), got shape \(5, 20, 24\): take a stack slice by",
+        ),
+        (np.full((4, 4), np.nan), "Expected finite values, got only NaN"),
+    ],
+)
+def test_only_planes_of_numbers_become_densities(image, message):
+    with pytest.raises(ValueError, match=message):
+        nb.intensity_to_density(image)

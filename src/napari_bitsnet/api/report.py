@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
+from napari_bitsnet.methods._guided_checks import LEAST_ENERGY
 from napari_bitsnet.tasks import TASKS
 
 SIDE = 480
@@ -37,6 +39,12 @@ EXPLAINED = {
 }
 
 
+CAUTION = "Validated on simulations only; not for diagnosis."
+SCORED = (
+    "Sources are paired with the known ones as fits best; 0 dB of gain is the mixture itself as every source."
+)
+
+
 def write_report(
     path: str | Path,
     result: Result,
@@ -44,8 +52,9 @@ def write_report(
     *,
     title: str = "Separation",
     guides: Sequence[NDArray | None] = (),
-    truths: NDArray | None = None,
+    scores: Mapping[str, Any] | None = None,
     inputs: Mapping[str, Any] | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Write a self-contained HTML page about a run.
 
@@ -61,26 +70,32 @@ def write_report(
         Heading.
     guides : sequence of array or None
         To be shown.
-    truths : array of shape (K, ...), optional
-        The true sources, where they are known: then scores are given, of a stack those of the slice that is shown.
+    scores : mapping, optional
+        Where the true sources are known: what `score_slice` says of the slice that is shown, see `shown_slice`.
     inputs : mapping, optional
         Paths of the input files.
+    calibration : Calibration, optional
+        How large a pixel is.
     """
     record = result.provenance
     observed = next(i for i in TASKS.get(record["task"]).inputs if i.name == "mixture")
     planes = Planes(mixture, record["settings"]["axes"], several=observed.many, single=observed.least == 1)
-    index = len(planes) // 2
+    index = shown_slice(planes)
     parts = [
         f"<h1>{html.escape(title)}</h1>",
+        f"<p>{CAUTION}</p>",
         f"<p>{_sentence(record, len(planes), index)}</p>",
+        f"<p>{_pixel_size(calibration)}</p>",
+        *(f"<p>{text}</p>" for text in [_explained(record, len(planes))] if text),
         *(f'<p class="warn">{html.escape(text)}</p>' for text in result.warnings),
         "<h2>What went in</h2>",
         *_pictures(_given(planes, guides, index)),
         "<h2>What came out</h2>",
         *_pictures(_found(result, planes, index)),
     ]
-    if truths is not None:
-        parts += ["<h2>Scores against the known sources</h2>", _scores(result, planes, truths, index)]
+    if scores is not None:
+        density = " In optical density." if record["task_settings"].get("mixing") == "attenuation" else ""
+        parts += [f"<h2>Scores against the known sources</h2><p>{SCORED}{density}</p>", _scores(scores)]
     parts += [
         "<h2>How it was made</h2>",
         _table(_flat({"inputs": dict(inputs or {}), **{k: v for k, v in record.items() if k != "warnings"}})),
@@ -99,6 +114,33 @@ def _sentence(record: Mapping[str, Any], count: int, index: int) -> str:
         f"{record['stop_reason']}."
     )
     return made if count == 1 else f"{made} Slice {index} of {count} is shown."
+
+
+def shown_slice(planes: Planes) -> int:
+    """Return the number of the slice that a report shows: the middle one."""
+    return len(planes) // 2
+
+
+def _pixel_size(calibration: Calibration | None) -> str:
+    if calibration is None or not calibration.unit:
+        return "Size of a pixel: not known."
+    width, height = (f"{1 / n:.4g}" for n in calibration.per_unit)
+    unit = html.escape(calibration.unit)
+    size = f"{width} {unit}" if width == height else f"{width} {unit} wide, {height} {unit} high"
+    apart = "" if calibration.z_step is None else f"; slices lie {calibration.z_step:.4g} {unit} apart"
+    return f"Size of a pixel: {size}{apart}."
+
+
+def _explained(record: Mapping[str, Any], count: int) -> str:
+    """The explained energy in words; empty where the method does not know it."""
+    part = record.get("losses", {}).get("explained_energy")
+    if part is None:
+        return ""
+    whose = "the mixture's edges" if count == 1 else "the edges of the last slice"
+    return (
+        f"The guides explain {max(0.0, part):.0%} of {whose}, in blocks that were not fitted to: the rest is what no guide shows, noise, or "
+        f"guides out of place. Below {LEAST_ENERGY:.0%}, do not trust the sources."
+    )
 
 
 def _given(
@@ -145,28 +187,17 @@ def _pictures(images: Iterator[tuple[str, NDArray, str]]) -> Iterator[str]:
         )
 
 
-def _scores(result: Result, planes: Planes, truths: NDArray, index: int) -> str:
-    from napari_bitsnet.core.metrics import score
-
-    def plane(stack: NDArray) -> NDArray:
-        return stack if len(planes) == 1 else Planes(stack, planes.axes.replace("M", ""))[index]
-
-    sources = np.stack([plane(source) for source in result.sources])
-    known = np.stack([plane(truth) for truth in truths])
-    scores = score(sources, known, planes[index])
+def _scores(scores: Mapping[str, Any]) -> str:
     rows = {
-        "offset-free gain (dB over the mixture itself)": [
-            *scores["gain_offset_free"],
-            scores["mean_gain_offset_free"],
-        ],
-        "gain (dB)": [*scores["gain"], scores["mean_gain"]],
-        "PSNR (dB)": [*scores["psnr"], scores["mean_psnr"]],
-        "SSIM": [*scores["ssim"], scores["mean_ssim"]],
+        "offset-free gain (dB over the mixture itself)": "gain_offset_free",
+        "gain (dB)": "gain",
+        "PSNR (dB)": "psnr",
+        "SSIM": "ssim",
     }
-    head = "".join(f"<th>source {k + 1}</th>" for k in range(len(known))) + "<th>mean</th>"
+    head = "".join(f"<th>source {k + 1}</th>" for k in range(len(scores["psnr"]))) + "<th>mean</th>"
     body = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{v:.2f}</td>' for v in values)}</tr>"
-        for name, values in rows.items()
+        f"<tr><td>{words}</td>{''.join(f'<td>{v:.2f}</td>' for v in [*scores[name], scores[f'mean_{name}']])}</tr>"
+        for words, name in rows.items()
     )
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 

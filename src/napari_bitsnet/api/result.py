@@ -115,6 +115,7 @@ class Result:
         format: TiffKind = "imagej",
         depth: Depth = "float",
         report: bool = False,
+        truths: Sequence[Any] | None = None,
         candidates: bool = False,
         calibration: Calibration | None = None,
         inputs: Mapping[str, Any] | None = None,
@@ -134,6 +135,9 @@ class Result:
             NaN as 0.
         report : bool
             Whether to write ``<stem>_report.html``, one page with pictures, settings and warnings, as well.
+        truths : sequence of K arrays, optional
+            The true sources where they are known, in the units and the layout of `sources`: the report then has scores
+            (`metrics.score`), under attenuation in optical density, of a stack those of its middle slice.
         candidates : bool
             Whether to write the other splits, ``<stem>_candidate_1_source_1.tif`` …, as well, where there are any.
         calibration : Calibration, optional
@@ -150,8 +154,8 @@ class Result:
         Raises
         ------
         ValueError
-            If the result does not come from a run, `stem` is no beginning of a file's name, or the folder
-            cannot be written to.
+            If the result does not come from a run, `stem` is no beginning of a file's name, the folder cannot be
+            written to, or truths cannot be compared with the sources.
         OSError
             If a file cannot be written; nothing half-written stays behind.
 
@@ -183,6 +187,7 @@ class Result:
                 depth=depth,
                 report=report,
                 guides=self.guides,
+                truths=truths,
             )
         return files
 

@@ -14,10 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.depth import as_integers, clipped, keeps_depth
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.preview import draw_preview
-from napari_bitsnet.api.report import write_report
+from napari_bitsnet.api.report import shown_slice, write_report
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.scoring import score_slice
 from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.tasks import own_input
 
@@ -86,7 +88,7 @@ def save_result(
     depth: Depth = "float",
     report: bool = False,
     guides: Sequence[NDArray | None] = (),
-    truths: NDArray | None = None,
+    truths: Sequence[NDArray] | None = None,
 ) -> list[Path]:
     """Write a result: ``<stem>_<output>.tif`` for every image, ``<stem>_preview.png``, ``<stem>_run.json``.
 
@@ -114,8 +116,10 @@ def save_result(
         differences and maps stay float32.
     report : bool
         Whether to write ``<stem>_report.html`` as well; see `write_report`.
-    guides, truths
+    guides
         For the report; see there.
+    truths : sequence of K arrays, optional
+        The true sources, for scores in the report; see `score_slice`.
 
     Returns
     -------
@@ -124,6 +128,8 @@ def save_result(
 
     Raises
     ------
+    ValueError
+        If truths cannot be compared with the sources, or there is no report for their scores; before anything is written.
     OSError
         If a file cannot be written; nothing half-written stays behind.
 
@@ -139,6 +145,9 @@ def save_result(
     """
     folder, record = Path(folder), record_path(folder, stem)
     planes = Planes(mixture, result.provenance["settings"]["axes"], **_layout(result))
+    if truths is not None and not report:
+        raise ValueError("Expected a report for the scores against truths, got none: report=True.")
+    scores = None if truths is None else score_slice(result, planes, truths, shown_slice(planes))
     axes = {name: image_axes(output, planes) for name, output in result.outputs.items()}
     shown = dict(axes)
     for name in (name for name in axes if name.startswith("features_")):
@@ -155,8 +164,8 @@ def save_result(
         if letters is not None:
             with atomically(folder / files[name]) as path:
                 image = result.outputs[name]
-                if depth == "input" and _keeps_depth(name, planes.array.dtype, result):
-                    image, lost[files[name]] = _as_integers(image, planes.array.dtype, letters)
+                if depth == "input" and keeps_depth(name, planes.array.dtype, result):
+                    image, lost[files[name]] = as_integers(image, planes.array.dtype, letters)
                 about = {**result.provenance, "output": name, "inputs": dict(inputs or {})}
                 write_tiff(path, image, letters, calibration, kind=kind, record=about)
     with atomically(folder / files["preview"]) as path:
@@ -164,12 +173,21 @@ def save_result(
     if report:
         files["report"] = f"{stem}_report.html"
         with atomically(folder / files["report"]) as path:
-            write_report(path, result, mixture, title=stem, guides=guides, truths=truths, inputs=inputs)
+            write_report(
+                path,
+                result,
+                mixture,
+                title=stem,
+                guides=guides,
+                scores=scores,
+                inputs=inputs,
+                calibration=calibration,
+            )
     for name in earlier - set(files.values()):
         (folder / name).unlink(missing_ok=True)
 
     values = {name: output.tolist() for name, output in result.outputs.items() if axes[name] is None}
-    notice = _clipped(lost, planes.array.dtype)
+    notice = clipped(lost, planes.array.dtype)
     content = {
         "complete": result.provenance["stop_reason"] != "stopped",
         **result.provenance,
@@ -316,35 +334,6 @@ def _names(
         if own is not None and own[1] < len(stems):
             names[name] = f"{stems[own[1]]}_{own[0]}"
     return names
-
-
-def _keeps_depth(name: str, dtype: np.dtype, result: Result) -> bool:
-    """Whether an output can be written in the mixture's type: sources and explained parts, where that is of integers."""
-    options = result.provenance["task_settings"]
-    density = options.get("mixing") == "attenuation" and options.get("output") == "density"
-    return dtype in (np.uint8, np.uint16) and not density and name.startswith(("source_", "explained_"))
-
-
-def _as_integers(image: NDArray, dtype: np.dtype, axes: str) -> tuple[NDArray, int]:
-    """Round and clip to a type of integers; NaN becomes 0. Return how many pixels were clipped as well."""
-    limits = np.iinfo(dtype)
-    whole = np.round(np.nan_to_num(image))
-    outside = (whole < limits.min) | (whole > limits.max)
-    if "C" in axes:
-        outside = outside.any(axis=axes.index("C"))
-    return np.clip(whole, limits.min, limits.max).astype(dtype), int(outside.sum())
-
-
-def _clipped(lost: Mapping[str, int], dtype: np.dtype) -> list[str]:
-    """Say in which files how many pixels were clipped; empty if none was."""
-    counts = [f"{n} {'pixel' if n == 1 else 'pixels'} of {name}" for name, n in lost.items() if n]
-    if not counts:
-        return []
-    limits = np.iinfo(dtype)
-    return [
-        f"Clipped to {limits.min} … {limits.max}: {', '.join(counts)}. There the files no longer add up to the mixture; "
-        'depth="float" keeps every value.'
-    ]
 
 
 @contextmanager

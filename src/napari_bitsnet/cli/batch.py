@@ -153,6 +153,7 @@ class Batch:
             format=self.kind,
             depth=self.depth,
             report=self.report,
+            truths=images.truths,
             candidates=self.candidates,
             calibration=images.calibration,
             inputs=job.record,

@@ -29,6 +29,8 @@ class Images:
         Its axes where they are not what would be assumed anyway.
     guides, hints, mask
         As in `napari_bitsnet.run`.
+    truths : tuple of ndarray or None
+        The true sources, as guides are given; None where none are named.
     calibration : Calibration or None
         How large a pixel of the mixture is.
     notices : tuple of str
@@ -40,6 +42,7 @@ class Images:
     guides: tuple[NDArray | None, ...]
     hints: NDArray | None
     mask: NDArray | None
+    truths: tuple[NDArray, ...] | None
     calibration: Calibration | None
     notices: tuple[str, ...]
 
@@ -56,6 +59,8 @@ class Job:
         One a source.
     hints, mask : Path, optional
         Labels, and where to leave pixels out.
+    truths : tuple of Path
+        One a source, for scores; they are no inputs of the run and stand in no record.
     several : bool
         Whether the task takes several mixtures.
     single : bool
@@ -66,6 +71,7 @@ class Job:
     guides: tuple[Path | None, ...] = ()
     hints: Path | None = None
     mask: Path | None = None
+    truths: tuple[Path, ...] = ()
     several: bool = False
     single: bool = False
 
@@ -101,7 +107,7 @@ class Job:
         FileNotFoundError
             Naming the first that is not.
         """
-        for path in self._files:
+        for path in (*self._files, *self.truths):
             present(path)
 
     def read(self) -> Images:
@@ -116,13 +122,17 @@ class Job:
         mixtures = [read_image(path) for path in self.mixtures]
         guides = [None if path is None else read_image(path) for path in self.guides]
         marks = [None if path is None else read_image(path) for path in (self.hints, self.mask)]
-        notices = tuple(n for file in (*mixtures, *guides, *marks) if file is not None for n in file.notices)
+        truths = [read_image(path) for path in self.truths]
+        notices = tuple(
+            n for file in (*mixtures, *guides, *marks, *truths) if file is not None for n in file.notices
+        )
         return Images(
             _stacked(mixtures) if len(mixtures) > 1 else mixtures[0].array,
             _axes(mixtures, self.several, self.single),
             tuple(None if guide is None else guide.channels_last for guide in guides),
             None if marks[0] is None else labels(marks[0]),
             None if marks[1] is None else marked(marks[1]),
+            tuple(truth.channels_last for truth in truths) or None,
             mixtures[0].calibration,
             notices,
         )

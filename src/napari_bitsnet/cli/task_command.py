@@ -39,7 +39,7 @@ def task_command(name: str) -> Callable[..., None]:
         *_file_parameters(task.inputs),
         *config_parameters(task.Config, "Task"),
         *config_parameters(RunSettings, "Run", only=RUN_OPTIONS),
-        *_other_parameters(),
+        *_other_parameters(task),
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -69,6 +69,7 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
         raise ValueError(f"Expected the record of a {name} run, got one of {base.task}: use that command.")
     jobs = _jobs(task.inputs, values, record)
     settings = _checked(_merged(base, values, task), values["set"] or (), jobs[0])
+    _check_truths(jobs, settings, report=values["report"])
     stems = [job.stem for job in jobs]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
@@ -135,6 +136,7 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
         "guides": tuple(None if g is None or str(g).lower() == "none" else Path(g) for g in guides),
         "hints": marks("hints"),
         "mask": marks("mask"),
+        "truths": tuple(values.get("truth") or ()),
         "several": several,
         "single": asked["mixture"].least == 1,
     }
@@ -173,6 +175,22 @@ def _checked(settings: RunSettings, changes: Sequence[str], job: Job) -> RunSett
     return settings
 
 
+def _check_truths(jobs: Sequence[Job], settings: RunSettings, *, report: bool) -> None:
+    """See that there is one a source, of one image, and a report that scores go into."""
+    truths = jobs[0].truths
+    if not truths:
+        return
+    n_sources = getattr(make_task(settings).config, "n_sources", 0)
+    if not report:
+        raise ValueError("Expected --report with --truth, got none: that is where scores stand.")
+    if len(jobs) > 1:
+        raise ValueError(
+            f"Expected one input with --truth, got {len(jobs)}: known sources belong to one image."
+        )
+    if len(truths) != n_sources:
+        raise ValueError(f"Expected --truth {n_sources} times, once for each source, got {len(truths)}.")
+
+
 def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
     """IN…, --out and one option for each further input."""
     asked = {i.name: i for i in inputs}
@@ -203,7 +221,7 @@ def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
     return parameters
 
 
-def _other_parameters() -> list[inspect.Parameter]:
+def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
     settings = typer.Option(
         "--settings",
         metavar="RUN.JSON",
@@ -229,6 +247,12 @@ def _other_parameters() -> list[inspect.Parameter]:
     report = typer.Option(
         "--report", help="Write a page (HTML) with pictures, settings and warnings.", show_default=False
     )
+    truth = typer.Option(
+        "--truth",
+        metavar="FILE",
+        help="The source as it really is, once for each, in the units of what is written: the report then has scores.",
+        show_default=False,
+    )
     candidates = typer.Option(
         "--candidates",
         help="Write other splits as well, NAME_candidate_1_source_1 and so on, where the method knows some.",
@@ -240,6 +264,7 @@ def _other_parameters() -> list[inspect.Parameter]:
         _keyword("format", TiffKind, kind, default="imagej"),
         _keyword("depth", Depth, depth, default="float"),
         _keyword("report", bool, report, default=False),
+        *([_keyword("truth", list[Path] | None, truth)] if "n_sources" in task.Config.model_fields else []),
         _keyword("candidates", bool, candidates, default=False),
         _keyword("overwrite", bool, overwrite, default=False),
         _keyword("quiet", bool, quiet, default=False),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from napari_bitsnet.core.images import check_image
 
 DEPTHS = (10, 12, 14)
 """Bits of detectors whose images are stored in 16: their largest value counts as saturated where the image reaches it."""
@@ -70,7 +72,7 @@ def expose(
     Parameters
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C)
-        As the detector gave it.
+        As the detector gave it. Of four channels the last is opacity: it is dropped, and pixels where it is zero are dark.
     flat : ndarray of shape (Y, X), optional
         The beam without an object: ``(I - dark) / (flat - dark)`` frees the image of the beam's shape.
     dark : ndarray of shape (Y, X), optional
@@ -94,6 +96,9 @@ def expose(
     Integers at the end of their range are saturated; so is the largest value of `DEPTHS` in a 16-bit image that reaches it
     exactly.
     """
+    clear = np.zeros(image.shape[:2], bool)
+    if image.ndim == 3 and image.shape[-1] == 4:
+        clear, image = image[..., 3] == 0, image[..., :3]
     for frame, what in ((flat, "flat"), (dark, "dark")):
         if frame is not None and frame.shape != image.shape[:2]:
             raise ValueError(
@@ -119,7 +124,57 @@ def expose(
         i0 = float(np.percentile(finite, percentile)) if blank is None else float(blank)
     if i0 <= 0:
         raise ValueError(f"Expected a positive intensity without an object (blank), got {i0:g}.")
-    return Exposure(intensity, i0, _any_channel(~(intensity > 0)) & ~saturated, saturated)
+    return Exposure(intensity, i0, (_any_channel(~(intensity > 0)) & ~saturated) | clear, saturated)
+
+
+def intensity_to_density(
+    image: ArrayLike,
+    *,
+    flat: ArrayLike | None = None,
+    dark: ArrayLike | None = None,
+    blank: float | None = None,
+    percentile: float = 99.5,
+) -> NDArray:
+    """Return the optical density ``-log(I / I0)``, in which attenuating layers add.
+
+    Parameters
+    ----------
+    image : array of shape (Y, X) or (Y, X, 3 or 4)
+        Intensities as the detector gave them, bright where much passed; the fourth channel is opacity.
+    flat : array of shape (Y, X), optional
+        The beam without an object, by which the image is divided.
+    dark : array of shape (Y, X), optional
+        The detector without a beam, which is taken off both.
+    blank : float, optional
+        I0, the intensity without an object, in the image's grey levels less the dark frame. Without it the flat frame's
+        mean, or the percentile.
+    percentile : float
+        Of the intensities, which is I0 where neither flat nor blank is given. Images that are to be compared need one
+        flat frame or one blank.
+
+    Returns
+    -------
+    ndarray of shape (Y, X) or (Y, X, 3)
+        float64, natural logarithm; NaN where a pixel is dark or saturated and carries no density.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image is no plane of real numbers, a frame has another size, or I0 is not positive.
+
+    Examples
+    --------
+    >>> intensity_to_density([[100.0, 36.8], [13.5, 5.0]], blank=100).round(1).tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
+    """
+    image = check_image(image)
+    if image.ndim != 2 and not (image.ndim == 3 and image.shape[-1] in (1, 3, 4)):
+        raise ValueError(
+            f"Expected an image (Y, X) or (Y, X, 3 or 4), got shape {image.shape}: take a stack slice by slice, with one "
+            "blank for all."
+        )
+    frames = [None if frame is None else np.asarray(frame) for frame in (flat, dark)]
+    return expose(image, flat=frames[0], dark=frames[1], blank=blank, percentile=percentile).density
 
 
 def _end(image: NDArray) -> int | None:

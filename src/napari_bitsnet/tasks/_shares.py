@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -98,33 +97,20 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
 
 
 def expose_mixture(image: NDArray, config: SharesConfig) -> Exposure:
-    """Intensities of the mixture with the frames and I0 that the settings name; opacity is dropped.
-
-    Pixels whose opacity (a fourth channel) is zero count as dark.
+    """Intensities of the mixture with the frames and I0 that the settings name; see `expose`.
 
     Raises
     ------
     TypeError, ValueError
         If the image, a frame's file or its size cannot be worked on.
     """
-    image = check_image(image, "the mixture")
-    clear = None
-    if image.ndim == 3 and image.shape[-1] == 4:
-        clear, image = image[..., 3] == 0, image[..., :3]
-    exposure = expose(
-        image,
+    return expose(
+        check_image(image, "the mixture"),
         flat=_frame(config.flat),
         dark=_frame(config.dark),
         blank=config.blank,
         percentile=config.percentile,
     )
-    return exposure if clear is None else replace(exposure, dark=exposure.dark | clear)
-
-
-def intensity_to_density(image: NDArray, blank: float | None) -> tuple[NDArray, float]:
-    """Return the optical density (natural logarithm), NaN where a pixel carries none, and I0; see `expose`."""
-    exposure = expose_mixture(image, SharesConfig(blank=blank))
-    return exposure.density, exposure.blank
 
 
 def _frame(path: Path | None) -> NDArray | None:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.exposure import intensity_to_density
 from napari_bitsnet.core.images import check_image, normalise, restore
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.shifts import find_shift, undo_shift, unseen_border
 from napari_bitsnet.tasks import TASKS, Input, Inputs
-from napari_bitsnet.tasks._shares import intensity_to_density, name_sources
+from napari_bitsnet.tasks._shares import name_sources
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -255,7 +256,7 @@ class MultiMixture:
             missing |= np.any([image[..., 3] == 0 for image in images], axis=0)
             images = [image[..., :3] for image in images]
         if config.mixing == "attenuation":
-            images = [intensity_to_density(image, config.blank)[0] for image in images]
+            images = [intensity_to_density(image, blank=config.blank) for image in images]
         stacked = np.stack(images).astype(np.float64)
         lacking = ~np.isfinite(stacked).all(axis=0)
         missing |= lacking.any(axis=-1) if lacking.ndim == 3 else lacking
