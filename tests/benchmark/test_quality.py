@@ -1,15 +1,18 @@
 """The benchmark on small cases: references, resuming, tables, pictures."""
 
+import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from napari_bitsnet.benchmark.case import half_and_half, two_mixtures
 from napari_bitsnet.benchmark.folder import SET_PAIRS, folder_cases
+from napari_bitsnet.benchmark.paired import differences, differences_table
 from napari_bitsnet.benchmark.quality import load_rows, measure, parse_contender, reference_rows
 from napari_bitsnet.benchmark.run import Plan, run_benchmark
-from napari_bitsnet.benchmark.tables import markdown, paired, to_csv
+from napari_bitsnet.benchmark.tables import markdown, to_csv
 from napari_bitsnet.data.photographs import bundled_photograph
 
 WEIGHTS = np.array([[0.72, 0.28], [0.45, 0.55]])
@@ -42,6 +45,20 @@ def test_the_null_of_several_mixtures_is_their_mean(mixed):
     assert ceiling["gain"] > 15
 
 
+@pytest.mark.parametrize(("bits", "dtype"), [(8, np.uint8), (16, np.uint16)])
+def test_mixtures_are_rounded_to_a_depth(pair, bits, dtype):
+    case = two_mixtures("a + c", "two mixtures", pair, WEIGHTS, bits=bits)
+    assert case.mixture.dtype == dtype
+    highest = 2**bits - 1
+    exact = np.tensordot(WEIGHTS, case.truths.astype(np.float64), axes=1)
+    assert np.abs(case.mixture - exact).max() <= 0.5 + 0.01  # truths are float32
+    assert (case.hi, np.iinfo(dtype).max) == (highest, highest)
+    if bits == 16:  # rounding is what the ceiling loses: 8 bits fewer are 48 dB
+        coarse = two_mixtures("a + c", "two mixtures", pair, WEIGHTS)
+        found = [reference_rows(each)[-1]["psnr"] for each in (coarse, case)]
+        assert found[1] - found[0] == pytest.approx(20 * np.log10(257), abs=1.5)
+
+
 def test_rows_are_measured_once_and_found_again(mixed, tmp_path):
     file = tmp_path / "rows.jsonl"
     first = list(measure([mixed], ["ica"], file))
@@ -53,6 +70,7 @@ def test_rows_are_measured_once_and_found_again(mixed, tmp_path):
     assert again[-1][2] is None
     assert again[-1][0] == first[-1][0]
     assert len(load_rows(file)) == 4
+    assert first[-1][0]["iterations"] == first[-1][2].provenance["iterations"]
 
 
 def test_what_a_method_does_not_support_is_left_out(mixed, tmp_path):
@@ -75,19 +93,68 @@ def test_a_plan_writes_tables_and_pictures(tmp_path):
     assert len(to_csv(rows).splitlines()) == len(rows) + 1
 
 
-def test_tables_put_nulls_first_and_ceilings_last():
-    base = {"group": "g", "case": "c", "psnr": 1.0, "ssim": 0.5, "psnr_offset_free": 1.0, "gain": 0.0}
-    base |= {"ssim_gain": 0.0, "crosstalk": 0.0}
-    rows = [
-        {**base, "contender": name, "seed": 0, "gain_offset_free": gain}
-        for name, gain in (("ceiling", 9.0), ("good", 5.0), ("bad", -1.0), ("null: mixture", 0.0))
+def _rows(gains, *, group="g"):
+    """Rows as `measure` yields them, from {contender: {case: [gain of each seed]}}."""
+    base = {
+        "psnr": 1.0,
+        "ssim": 0.5,
+        "psnr_offset_free": 1.0,
+        "gain": 0.0,
+        "ssim_gain": 0.0,
+        "crosstalk": 0.0,
+    }
+    return [
+        {
+            **base,
+            "group": group,
+            "case": case,
+            "contender": name,
+            "seed": seed,
+            "gain_offset_free": gain,
+        }
+        for name, cases in gains.items()
+        for case, values in cases.items()
+        for seed, gain in enumerate(values)
     ]
-    names = [line.split("|")[1].strip() for line in markdown(rows).splitlines()[4:]]
+
+
+def test_tables_put_nulls_first_and_ceilings_last():
+    rows = _rows({name: {"c": [g]} for name, g in (("ceiling", 9.0), ("good", 5.0), ("bad", -1.0))})
+    rows += _rows({"null: mixture": {"c": [0.0]}})
+    table, compared = markdown(rows).rstrip().split("\n\n")[1:]
+    names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
     assert names == ["null: mixture", "bad", "good", "ceiling"]
-    mean, low, high = paired(rows, "good", "bad", "g")
-    assert (mean, low, high) == (6.0, 6.0, 6.0)
-    with pytest.raises(ValueError, match="cases that both"):
-        paired(rows, "good", "absent", "g")
+    assert compared.splitlines()[2:] == ["| good − bad | 1 | **+6.00** |  | 1 of 1 |"]
+
+
+def test_contenders_are_compared_on_the_cases_that_both_solved():
+    rows = _rows(
+        {
+            "a": {"1": [1.0, 3.0], "2": [2.0, 2.0], "3": [5.0, 5.0]},
+            "b": {"1": [1.0], "2": [4.0], "9": [-30.0]},
+            "a: best of 4 (knows the truth)": {"1": [8.0]},
+            "null: mixture": {"1": [0.0], "2": [0.0]},
+            "ceiling": {"1": [9.0], "2": [9.0]},
+        }
+    )
+    (found,) = differences([*rows, *_rows({"c": {"1": [0.0]}}, group="alone")])
+    assert (found["first"], found["second"], found["n"], found["wins"]) == ("a", "b", 2, 1)
+    assert found["mean"] == pytest.approx(np.mean([2.0 - 1.0, 2.0 - 4.0]))  # seeds averaged within a case
+    assert (found["low"], found["high"]) == (-2.0, 1.0)
+    assert differences_table(rows).splitlines()[2:] == ["| a − b | 2 | **-0.50** | -2.00 … +1.00 | 1 of 2 |"]
+    assert differences_table(_rows({"a": {"1": [0.0]}, "b": {"2": [1.0]}})) == ""
+
+
+def test_paired_differences_are_written_where_two_contenders_solved_the_same(tmp_path):
+    plan = Plan(["ica", "ica:quick"], groups=["two mixtures, easy weights, 16"], size=48, n=1)
+    text = run_benchmark(plan, tmp_path, sheets=False, show=lambda row: None).read_text("utf-8")
+    (row,) = csv.DictReader((tmp_path / "paired.csv").open())
+    assert row["n"] == "4"
+    line = f"| {row['first']} − {row['second']} | 4 | **{float(row['mean']):+.2f}** |"
+    assert line in text
+    assert {row["first"], row["second"]} == {"ica", "ica:quick"}
+    run_benchmark(replace(plan, contenders=["ica"]), tmp_path, sheets=False, show=lambda row: None)
+    assert not (tmp_path / "paired.csv").exists()
 
 
 def test_contenders_and_absent_folders(tmp_path):
@@ -126,6 +193,13 @@ def test_a_folder_of_images_becomes_cases(tmp_path):
     groups = {case.group for case in cases}
     assert {"reflections", "textures", "blind, Set5 + Set14", "blind, Set5 + Set14, grey"} < groups
     assert not any("reserved" in group for group in groups)
+    toy = "chest X-rays in optical density (toy)"
+    scribbled = next(case for case in cases if case.group == f"{toy}, 20 scribbles")
+    assert set(np.unique(scribbled.hints)) <= {0, 1, 2}
+    assert scribbled.hints.any()
+    assert next(case for case in cases if case.group == toy).hints is None
+    depths = {case.mixture.dtype for case in cases if "16 bits" in case.group}
+    assert depths == {np.dtype(np.uint16)}
     blind = [case for case in cases if case.group == "blind, Set5 + Set14"]
     assert blind[0].name == "baby + bird"
     assert len(blind) == 10

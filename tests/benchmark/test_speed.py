@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_bitsnet.benchmark import opening, speed
+from napari_bitsnet.benchmark import opening, speed, until
 from napari_bitsnet.benchmark.against_plain import plain_rows
 from napari_bitsnet.benchmark.builtin import builtin_cases
 from napari_bitsnet.benchmark.speed import run_speed
@@ -92,18 +92,41 @@ def test_against_the_plain_execution() -> None:
         next(plain_rows("cpu", 96, until=0))
 
 
-def test_time_until_close_to_the_end() -> None:
+class Ticks:
+    """A clock by which every stretch that counts takes one second."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def stop(self) -> tuple[float, float]:
+        self.seconds += 1
+        return self.seconds, self.seconds
+
+    def go_on(self) -> None:
+        pass
+
+
+def test_time_until_close_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     case = next(make for group, make in builtin_cases(64, 1) if group.startswith("two mixtures"))()
-    row = _follow(case, "ica:quick", "cpu")
-    assert 0 < row["seconds"] < 60
-    assert "whole run" in row["note"]
+    decibels = iter([10.0, 20.0, 19.95, 19.8, 20.05, 20.0])  # after steps 1, 10, … 50
+    monkeypatch.setattr(until, "_decibels", lambda *_: next(decibels))
+    monkeypatch.setattr(until, "Clock", Ticks)
+    row = _follow(case, "bitsnet:quick@iterations=50@start=none@channels=[4,4]@skip_channels=[0,2]", "cpu")
+    assert (
+        row["seconds"] == 5
+    )  # looks after steps 1, 10, … 50: below by .2 at the fifth, close from the sixth on
+    assert "first preview after 1.0 s" in row["note"]
+    assert "whole run 7.0 s (7.0 s) to 20.00 dB" in row["note"]
 
 
 def test_opening_is_timed_in_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = {"nothing": ("n = 3", "n + 1"), "broken": ("", "raise ValueError('a reason')")}
+    clocks = "import time; time.perf_counter = iter([1.0, 3.5]).__next__; time.process_time = iter([0.25, 0.75]).__next__"
+    scripts = {"nothing": (f"{clocks}; n = 3", "n + 1"), "broken": ("", "raise ValueError('a reason')")}
     monkeypatch.setattr(opening, "SCRIPTS", scripts)
     nothing, broken = opening.opening_rows(time.perf_counter() + 60, repeats=1)
-    assert 0 <= nothing["ms"] < 1000
+    assert (nothing["ms"], nothing["processor ms"]) == (2500, 500)
+    assert nothing["note"] == "median of 1 processes"
+    assert "ms" not in broken
     assert broken["note"] == "ValueError: a reason"
 
 

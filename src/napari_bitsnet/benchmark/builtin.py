@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
+from napari_bitsnet.benchmark.case import Case, Maker, Recording, half_and_half, two_mixtures
 from napari_bitsnet.benchmark.cutouts import cutout_cases
 from napari_bitsnet.benchmark.damage import damage_cases
 from napari_bitsnet.benchmark.films import film_cases
@@ -22,8 +22,8 @@ WEIGHTS = {
 }
 """Weights of two mixtures, rows add to one; condition numbers 3.7 and 10."""
 
-NOISE = {"": 0.0, ", noise 2 %": 0.02}
-"""Standard deviation added to mixtures, on the [0, 1] scale."""
+RECORDINGS: dict[str, Recording] = {"": {}, ", noise 2 %": {"noise": 0.02}, ", 16 bits": {"bits": 16}}
+"""How several mixtures are recorded, by what a group's name says of it; 8 bits without noise where it says nothing."""
 
 PAIRS = [("astronaut", "coffee"), ("chelsea", "rocket"), ("coffee", "chelsea"), ("astronaut", "retina")]
 """Photographs of `skimage.data` that are superimposed."""
@@ -70,16 +70,18 @@ def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
     for first, second in PAIRS:
         name = f"{first} + {second}"
 
-        def mixtures(group: str, weights: NDArray, noise: float, of: tuple[str, str], name: str) -> Case:
-            return two_mixtures(name, group, photograph_pair(*of, size), weights, noise=noise)
+        def mixtures(
+            group: str, weights: NDArray, recording: Recording, of: tuple[str, str], name: str
+        ) -> Case:
+            return two_mixtures(name, group, photograph_pair(*of, size), weights, **recording)
 
         def blind(group: str, of: tuple[str, str], name: str) -> Case:
             return half_and_half(name, group, *photograph_pair(*of, size))
 
         for words, weights in WEIGHTS.items():
-            for stratum, noise in NOISE.items():
+            for stratum, recording in RECORDINGS.items():
                 group = f"two mixtures, {words} weights{stratum}"
-                yield group, partial(mixtures, group, weights, noise, (first, second), name)
+                yield group, partial(mixtures, group, weights, recording, (first, second), name)
         yield "blind, bundled", partial(blind, "blind, bundled", (first, second), name)
     yield from mark_cases(size, n)
     yield from cutout_cases(size)

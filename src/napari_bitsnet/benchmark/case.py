@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,13 @@ def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Cas
     )
 
 
+class Recording(TypedDict, total=False):
+    """How `two_mixtures` are recorded."""
+
+    noise: float
+    bits: int
+
+
 def two_mixtures(
     name: str,
     group: str,
@@ -115,10 +122,11 @@ def two_mixtures(
     weights: NDArray,
     *,
     noise: float = 0.0,
+    bits: int = 8,
     seed: int = 0,
     rule: str = "sum-to-one",
 ) -> Case:
-    """Mix images in [0, 1] with known weights, add noise, round to 8 bits; the ceiling inverts the weights.
+    """Mix images in [0, 1] with known weights, add noise, round to integers; the ceiling inverts the weights.
 
     Parameters
     ----------
@@ -130,6 +138,8 @@ def two_mixtures(
         Dimensionless.
     noise : float
         Standard deviation on the [0, 1] scale.
+    bits : int
+        Depth of the rounded mixtures, 8 or 16; 1 on the [0, 1] scale is the highest integer of that depth.
     seed : int
         Of the noise.
     rule : str
@@ -138,17 +148,19 @@ def two_mixtures(
     truths = np.stack(images).astype(np.float64)
     mixed = np.tensordot(weights, truths, axes=1)
     mixed = mixed + noise * np.random.default_rng(seed).standard_normal(mixed.shape)
-    observed = np.round(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
+    dtype = np.dtype(f"uint{bits}")
+    highest = np.iinfo(dtype).max
+    observed = np.round(np.clip(mixed, 0, 1) * highest).astype(dtype)
     known = np.tensordot(np.linalg.pinv(weights), observed.astype(np.float64), axes=1)
     return Case(
         name,
         group,
         "multi_mixture",
         observed,
-        (truths * 255).astype(np.float32),
+        (truths * highest).astype(np.float32),
         options={"n_sources": len(images), "weights": rule},
         shares=False,
         lo=0.0,
-        hi=255.0,
+        hi=float(highest),
         ceiling=known.astype(np.float32),
     )

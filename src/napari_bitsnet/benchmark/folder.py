@@ -6,7 +6,7 @@ photographs that are not on the reserved list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.benchmark.builtin import NOISE, WEIGHTS
-from napari_bitsnet.benchmark.case import Case, Maker, half_and_half, two_mixtures
+from napari_bitsnet.benchmark.builtin import RECORDINGS, WEIGHTS
+from napari_bitsnet.benchmark.case import Case, Maker, Recording, half_and_half, two_mixtures
 from napari_bitsnet.benchmark.damage import damage_folder_cases
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.photographs import fit
@@ -103,9 +103,21 @@ def _scribbled(group: str, paths: Sequence[Path], size: int, count: int) -> Case
     return replace(case, hints=draw_scribbles(case.truths, count))
 
 
-def _mixtures(group: str, paths: Sequence[Path], size: int, weights: NDArray, noise: float) -> Case:
+def _with_scribbles(group: str, make: Callable[[], Case]) -> Iterator[Maker]:
+    """A case as it is, and in a group of its own with the fewest scribbles."""
+    yield group, make
+    scribbled = f"{group}, {SCRIBBLES[0]} scribbles"
+
+    def draw() -> Case:
+        case = make()
+        return replace(case, group=scribbled, hints=draw_scribbles(case.truths, SCRIBBLES[0]))
+
+    yield scribbled, draw
+
+
+def _mixtures(group: str, paths: Sequence[Path], size: int, weights: NDArray, recording: Recording) -> Case:
     pair = [read(path, size) for path in paths]
-    return two_mixtures(f"{paths[0].stem} + {paths[1].stem}", group, pair, weights, noise=noise)
+    return two_mixtures(f"{paths[0].stem} + {paths[1].stem}", group, pair, weights, **recording)
 
 
 def _sets(data: Path, size: int) -> Iterator[Maker]:
@@ -118,9 +130,9 @@ def _sets(data: Path, size: int) -> Iterator[Maker]:
             group = f"hints, Set5 + Set14, {count} scribbles"
             yield group, partial(_scribbled, group, paths, size, count)
         for words, weights in WEIGHTS.items():
-            for stratum, noise in NOISE.items():
+            for stratum, recording in RECORDINGS.items():
                 group = f"two mixtures, Set5 + Set14, {words} weights{stratum}"
-                yield group, partial(_mixtures, group, paths, size, weights, noise)
+                yield group, partial(_mixtures, group, paths, size, weights, recording)
 
 
 def reserved_photographs(folder: Path) -> list[Path]:
@@ -179,7 +191,7 @@ def _reflection(path: Path) -> Case:
 
 def _slices(path: Path, size: int) -> Iterator[Maker]:
     for z in (20, 28, 36, 44):
-        yield "MRI slices", partial(_slice_pair, path, z, z + 14, size)
+        yield from _with_scribbles("MRI slices (toy)", partial(_slice_pair, path, z, z + 14, size))
     for n_guides, words in ((2, "two guides"), (1, "one guide")):
         group = f"MRI stack, {words}"
         yield group, partial(_stack, group, path, 24, 8, size, n_guides)
@@ -190,7 +202,7 @@ def _slice_pair(path: Path, first: int, second: int, size: int) -> Case:
 
     volume = imread(path).astype(np.float32)
     pair = [fit(volume[z] / volume.max(), size) for z in (first, second)]
-    return half_and_half(f"slices {first} + {second}", "MRI slices", *pair)
+    return half_and_half(f"slices {first} + {second}", "MRI slices (toy)", *pair)
 
 
 def _stack(group: str, path: Path, first: int, count: int, size: int, n_guides: int) -> Case:
@@ -218,7 +230,7 @@ def _stack(group: str, path: Path, first: int, count: int, size: int, n_guides: 
 def _chests(folder: Path, size: int) -> Iterator[Maker]:
     paths = sorted(folder.glob("*.png"))
     for pair in zip(paths[::2], paths[1::2], strict=False):
-        yield "chest X-rays in optical density (toy)", partial(_chest_pair, pair, size)
+        yield from _with_scribbles("chest X-rays in optical density (toy)", partial(_chest_pair, pair, size))
 
 
 def _chest_pair(paths: Sequence[Path], size: int) -> Case:

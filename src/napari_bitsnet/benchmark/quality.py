@@ -105,9 +105,9 @@ def measure(
                 outcome = _run(case, contender, seed, device)
                 if outcome is None:
                     continue
-                result, seconds, mib = outcome
+                result, spent = outcome
                 row |= score_row(case, case.answer(result))
-                row |= {"seconds": seconds, "peak_mib": mib, "warned": bool(result.warnings)}
+                row |= {**spent, "warned": bool(result.warnings)}
                 if "confidence" in result.outputs:
                     row["confidence"] = float(np.nanmean(result.outputs["confidence"]))
                 _append(rows_file, row)
@@ -168,11 +168,11 @@ def load_rows(path: Path) -> list[Row]:
     return rows
 
 
-def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, float, float | None] | None:
-    """Run one contender, or return None where it does not support the case."""
+def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, Row] | None:
+    """Run one contender, returning its cost as well, or None where it does not support the case."""
     with warnings.catch_warnings(), PeakMemory(device) as memory:
         warnings.simplefilter("ignore")
-        began = time.perf_counter()
+        began, began_processor = time.perf_counter(), time.process_time()
         try:
             options = {**case.options, **parse_contender(contender), "seed": seed, "device": device}
             result = _frame_by_frame(case, options) if case.apart else _whole(case, options)
@@ -180,11 +180,15 @@ def _run(case: Case, contender: str, seed: int, device: str) -> tuple[Result, fl
             if "cannot solve this" in str(error):
                 return None
             raise
-        seconds = time.perf_counter() - began
+        spent = {
+            "seconds": time.perf_counter() - began,
+            "processor_seconds": time.process_time() - began_processor,
+            "iterations": result.provenance.get("iterations"),
+        }
     if case.task == "separate":
         _ = result.candidates  # made from the state, which goes now; not part of the time
     result.drop_state()
-    return result, seconds, memory.mib
+    return result, {**spent, "peak_mib": memory.mib}
 
 
 def _best_candidate(case: Case, row: Row, result: Result) -> Row | None:

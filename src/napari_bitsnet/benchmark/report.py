@@ -14,6 +14,7 @@ import numpy as np
 from napari_bitsnet._version import __version__
 from napari_bitsnet.api import Result
 from napari_bitsnet.benchmark.case import Case
+from napari_bitsnet.benchmark.paired import differences
 from napari_bitsnet.benchmark.tables import Row, markdown, to_csv
 from napari_bitsnet.core.metrics import score
 from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
@@ -36,16 +37,23 @@ def conditions(device: str) -> dict[str, Any]:
 
 
 def write_tables(rows: Sequence[Row], folder: Path, *, command: str, device: str) -> None:
-    """Write ``quality.md`` and ``quality.csv``, each under a temporary name first."""
+    """Write ``quality.md``, ``quality.csv`` and, for two contenders or more, ``paired.csv``, each under a temporary name first."""
     where = "; ".join(f"{name} {value}" for name, value in conditions(device).items())
     text = (
         "# Quality\n\n"
         f"Measured with `{command}`.\n\nConditions: {where}.\n\n"
         "Decibels are means over sources after joint assignment, then over cases. *gain* is PSNR minus that of "
         "the mixture taken as every source; *offset-free* is after the best constant a channel and source. Nulls "
-        "separate nothing; a ceiling knows what a method has to estimate.\n\n" + markdown(rows)
+        "separate nothing; a ceiling knows what a method has to estimate. Paired differences are of the offset-free "
+        "gain, one contender minus another on the cases that both solved, seeds averaged first; the interval is a "
+        "bootstrap over cases.\n\n" + markdown(rows)
     )
-    for name, content in (("quality.md", text), ("quality.csv", to_csv(rows))):
+    files = {"quality.md": text, "quality.csv": to_csv(rows)}
+    if compared := differences(rows):
+        files["paired.csv"] = to_csv(compared)
+    else:
+        (folder / "paired.csv").unlink(missing_ok=True)
+    for name, content in files.items():
         temporary = folder / f".{name}.part"
         temporary.write_text(content, encoding="utf-8")
         temporary.replace(folder / name)

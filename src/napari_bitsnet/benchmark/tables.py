@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_bitsnet.benchmark.paired import differences_table
 from napari_bitsnet.benchmark.statistics import bootstrap_interval, summary
 
 Row = dict[str, Any]
@@ -23,7 +24,7 @@ FURTHER = {"iou": "IoU", "flicker": "flicker", "both_above": "both above"}
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return one table a group: means over cases, with the tails and the interval of the gain.
+    """Return one table a group: means over cases, with the tails and the interval of the gain; below it, contenders in pairs.
 
     Gains are decibels over the mixture itself as every source; the interval is a bootstrap over cases of
     the offset-free gain, a paired difference by its definition; seed spread is the mean over cases of the
@@ -36,6 +37,7 @@ def markdown(rows: Sequence[Row]) -> str:
         named = sorted(_grouped(members, "contender"), key=lambda pair: _order(*pair))
         lines += [_line(name, list(entries)) for name, entries in named]
         parts.append("\n".join(lines))
+        parts += [compared] if (compared := differences_table(members)) else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -47,25 +49,6 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def paired(rows: Sequence[Row], first: str, second: str, group: str) -> tuple[float, float, float]:
-    """Mean over cases of offset-free gain of `first` minus `second`, with its 95 % bootstrap interval.
-
-    Raises
-    ------
-    ValueError
-        If the two share no case in the group.
-    """
-    gains: dict[str, dict[str, list[float]]] = {first: {}, second: {}}
-    for row in rows:
-        if row["group"] == group and row["contender"] in gains:
-            gains[row["contender"]].setdefault(row["case"], []).append(row["gain_offset_free"])
-    shared = sorted(set(gains[first]) & set(gains[second]))
-    if not shared:
-        raise ValueError(f"Expected cases that both {first} and {second} solved in {group!r}, got none.")
-    differences = [float(np.mean(gains[first][c]) - np.mean(gains[second][c])) for c in shared]
-    return (float(np.mean(differences)), *bootstrap_interval(differences))
 
 
 def _grouped(rows: Sequence[Row], name: str) -> list[tuple[str, list[Row]]]:
