@@ -67,8 +67,35 @@ def test_lazily_only_what_is_looked_at_is_read_and_computed():
     np.testing.assert_allclose(first.astype(float) + second + rest, STACK[0], atol=0.1)
 
 
-def test_lazily_slices_that_cannot_be_worked_on_are_missing():
+def test_lazily_slices_that_cannot_be_worked_on_are_missing_and_named():
     stack = STACK.copy()
     stack[0] = 7
     outputs = nb.run_lazily("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick")
-    assert np.isnan(outputs["source_1"][0].compute()).all()
+    with pytest.warns(UserWarning, match="Slice 0 was left out: Expected an image with contrast"):
+        found = outputs["source_1"][0].compute()
+    assert np.isnan(found).all()
+
+
+def test_lazily_the_middle_slice_leaves_its_record_and_its_warnings():
+    arguments = {"guides": PANEL.guides, "preset": "quick"}
+    with pytest.warns(UserWarning, match=r"What no guide explains .* \(slice 2\)") as caught:
+        outputs = nb.run_lazily("xray", STACK, axes="ZYX", **arguments)
+    assert caught[0].filename == __file__
+    alone = nb.run("xray", STACK[2], **arguments)
+    assert outputs.warnings == tuple(f"{text} (slice 2)" for text in alone.warnings)
+    made = outputs.provenance
+    assert made["losses"] == alone.provenance["losses"]
+    assert made["method_settings"] == alone.provenance["method_settings"]
+    assert made["settings"]["axes"] == "ZYX"
+    assert made["seconds"] > 0
+
+
+def test_lazily_slices_share_the_middle_ones_intensity_without_an_object():
+    bright = 60_000 * np.exp(-PANEL.mixture / 20_000.0)
+    stack = np.stack([0.5 * bright, bright])
+    options = {"mixing": "attenuation"}
+    outputs = nb.run_lazily("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick", **options)
+    assert outputs.provenance["blank"] == np.percentile(bright, 99.5)
+    parts = [outputs[name] for name in ("source_1", "source_2", "residual")]
+    first, second = (np.sum(dask.compute(*[part[z] for part in parts]), axis=0).mean() for z in range(2))
+    assert first - second == pytest.approx(np.log(2), abs=1e-5)

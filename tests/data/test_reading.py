@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import declared_axes, read_image
+from napari_bitsnet.data.reading import declared_axes, read_file_calibration, read_image
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (40, 50), dtype=np.uint8)
@@ -276,3 +276,35 @@ def test_compression_that_needs_a_package(tmp_path):
             read_image(tmp_path / "a.tif")
     else:  # imagecodecs is installed
         np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array, [GREY, GREY])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "bool"])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_values_whose_white_is_zero_are_read_as_stored_and_said(tmp_path, kind, compression):
+    image = (GREY > 99) if kind == "bool" else GREY.astype(kind)
+    Image.fromarray(image).save(tmp_path / "a.tif", compression=compression)
+    assert read_image(tmp_path / "a.tif").notices == ()
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
+        tiff.pages.first.tags["PhotometricInterpretation"].overwrite(tifffile.PHOTOMETRIC.MINISWHITE)
+    file = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(file.array, image)
+    (notice,) = file.notices
+    assert notice.startswith("a.tif is shown inverted by other programs")
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "jpg"])
+def test_the_size_of_a_pixel_without_the_pixels(tmp_path, suffix):
+    bare, known = tmp_path / f"bare.{suffix}", tmp_path / f"known.{suffix}"
+    Image.fromarray(GREY).save(bare)
+    Image.fromarray(GREY).save(known, dpi=(254, 127))
+    assert read_file_calibration(bare) is None
+    found = read_file_calibration(known)
+    assert (found, found.unit) == (read_image(known).calibration, "inch")
+    assert found.per_unit == pytest.approx((254, 127), abs=0.01)
+
+
+def test_what_is_no_image_file_has_no_size_of_a_pixel(tmp_path):
+    (tmp_path / "a.txt").write_text("no image")
+    for path in (tmp_path, tmp_path / "a.txt", tmp_path / "gone.tif"):
+        with pytest.raises(OSError):
+            read_file_calibration(path)

@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 import napari_bitsnet as nb
 from napari_bitsnet.cli import build_app
+from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.widgets.layers import layer_part
 from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.recipes import as_command, as_python
-from napari_bitsnet.widgets.saving import file_stem
+from napari_bitsnet.widgets.saving import calibration, file_stem
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 
@@ -223,6 +224,41 @@ def test_saved_pixels_keep_their_size(undocked, fake_run, tmp_path):
         numerator, denominator = tiff.pages[0].tags["XResolution"].value
         assert numerator / denominator == pytest.approx(1 / 0.25)
     assert json.loads(files[-1].read_text())["inputs"] == {}
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        (("mm", "mm", "mm"), Calibration((4, 2), "mm", 3)),
+        (("cm", "mm", "mm"), Calibration((4, 2), "mm", 30)),
+        (("s", "mm", "mm"), Calibration((4, 2), "mm")),
+        (("pixel", "mm", "mm"), Calibration((4, 2), "mm")),
+        (("mm", "cm", "mm"), Calibration((4, 0.2), "mm", 3)),
+        (None, None),
+    ],
+)
+def test_the_distance_of_slices_is_kept_where_it_is_a_length(undocked, units, expected):
+    layer = undocked.viewer.add_image(np.zeros((5, 8, 9)), scale=(3, 0.5, 0.25), units=units)
+    found = calibration(layer_part(layer))
+    assert (found is None) == (expected is None)
+    if found is not None:
+        assert found.per_unit == pytest.approx(expected.per_unit)
+        assert (found.unit, found.z_step) == (expected.unit, pytest.approx(expected.z_step))
+        alone = calibration(layer_part(layer, position=(2,)))
+        assert (alone.per_unit, alone.z_step) == (found.per_unit, None)
+
+
+def test_a_layer_without_unit_has_the_size_that_its_file_says(undocked, tmp_path):
+    stack, about = np.zeros((3, 8, 9), np.uint16), {"axes": "ZYX", "unit": "mm", "spacing": 3.0}
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(4, 2), metadata=about)
+    with layer_source(path=str(tmp_path / "a.tif")):
+        layer = undocked.viewer.add_image(stack)
+    assert calibration(layer_part(layer)) == Calibration((4, 2), "mm", 3)
+    layer.units, layer.scale = ("cm", "cm", "cm"), (2, 1, 1)
+    assert calibration(layer_part(layer)) == Calibration((1, 1), "cm", 2)  # the viewer's word goes first
+    (tmp_path / "a.tif").unlink()
+    layer.units = ("pixel",) * 3
+    assert calibration(layer_part(layer)) is None
 
 
 def test_every_result_is_written_to_the_folder_of_the_preferences(undocked, fake_run, tmp_path):

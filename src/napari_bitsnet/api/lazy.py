@@ -9,11 +9,32 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes, missing_plane
-from napari_bitsnet.api.run import make_task, start_session
+from napari_bitsnet.api.provenance import record_provenance
+from napari_bitsnet.api.run import make_task, slice_notices, start_session
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.api.shared_blank import with_blank
 from napari_bitsnet.core.device import resolve_device
 from napari_bitsnet.tasks import Inputs, Task
+
+
+class LazyOutputs(dict[str, Any]):
+    """Outputs by name, as dask arrays, with what is known before they are computed.
+
+    Attributes
+    ----------
+    provenance : dict
+        As `Result.provenance`, of the run of the middle slice: versions, settings, device and I0 hold for all slices,
+        iterations, seconds and losses for that one.
+    warnings : tuple of str
+        What was said of the middle slice.
+    """
+
+    def __init__(
+        self, outputs: dict[str, Any], provenance: dict[str, Any], warnings: tuple[str, ...]
+    ) -> None:
+        super().__init__(outputs)
+        self.provenance, self.warnings = provenance, warnings
 
 
 def run_lazily(
@@ -31,7 +52,7 @@ def run_lazily(
     size_limit: int = 512,
     iterations: int | None = None,
     **options: Any,
-) -> dict[str, Any]:
+) -> LazyOutputs:
     """Separate a stack slice by slice as its outputs are looked at.
 
     Parameters
@@ -51,9 +72,10 @@ def run_lazily(
 
     Returns
     -------
-    dict of str to dask array
-        Outputs in the layout of the mixture, one chunk a slice. Compute several of one slice together
-        (``dask.compute(a[3], b[3])``): they come from one run. Slices that cannot be worked on are NaN.
+    LazyOutputs
+        A dict of str to dask array: outputs in the layout of the mixture, one chunk a slice. Compute several of one slice
+        together (``dask.compute(a[3], b[3])``): they come from one run. Slices that cannot be worked on are NaN. Its
+        ``provenance`` and ``warnings`` are those of the middle slice.
 
     Raises
     ------
@@ -62,9 +84,17 @@ def run_lazily(
     TypeError, ValueError
         If the middle slice or a setting cannot be worked on.
 
+    Warns
+    -----
+    UserWarning
+        What there is to say of the middle slice; later, when it is computed, that a slice could not be worked on. What
+        else there would be to say of other slices is not said, nor are their iterations, seconds and losses kept: `run`
+        does both.
+
     Notes
     -----
-    The middle slice is separated at once. Methods that can (`WarmStart`) start every other slice from it, with one model of
+    The middle slice is separated at once, and under attenuation its I0 is that of all, if there is neither ``blank`` nor flat
+    frame. Methods that can (`WarmStart`) start every other slice from it, with one model of
     colours for all; so a slice does not depend on the order in which slices are looked at.
     """
     try:
@@ -101,26 +131,33 @@ def run_lazily(
 
     middle = len(planes) // 2
     reference = _solve(settings, made, inputs(middle), target, None)
-    known = reference.outputs()
+    known = reference.finished()
+    told = slice_notices(reference, known, middle if len(planes) > 1 else None)
+    provenance = record_provenance(settings, reference, reference.seconds, told, target)
+    made = with_blank(made, reference.problem.density_of)
 
     def outputs(index: int) -> dict[str, NDArray]:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # a slice has no place to say them
+                warnings.simplefilter("ignore", UserWarning)  # as many times as it is looked at
                 return _solve(settings, made, inputs(index), target, reference).outputs()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
+            warnings.warn(f"Slice {index} was left out: {error}", stacklevel=1)
             return {name: missing_plane(image) for name, image in known.items()}
 
     computed = [
         dask.delayed(known) if index == middle else dask.delayed(outputs)(index)
         for index in range(len(planes))
     ]
-    return {
+    for text in told:
+        warnings.warn(text, stacklevel=2)
+    arrays = {
         name: planes.assemble(
             [dask.array.from_delayed(plane[name], image.shape, image.dtype) for plane in computed]
         )
         for name, image in known.items()
     }
+    return LazyOutputs(arrays, provenance, tuple(told))
 
 
 def _solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:

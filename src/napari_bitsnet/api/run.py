@@ -27,6 +27,7 @@ from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.runner import NewHints, Session
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.api.shared_blank import with_shared_blank
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
 from napari_bitsnet.core.problem import Iteration, Traits
@@ -241,7 +242,7 @@ def _run_planes(
     session: Session | None = None
     seconds = 0.0
     kept: list[dict[str, NDArray] | None] = []
-    notices: list[str] = []
+    task, notices = with_shared_blank(task, planes)
     for index in range(len(planes)):
         inputs = Inputs(
             planes[index],
@@ -267,7 +268,7 @@ def _run_planes(
         )
         kept.append(session.finished())
         seconds += session.seconds
-        notices += _notices(session, kept[-1], index if len(planes) > 1 else None)
+        notices += slice_notices(session, kept[-1], index if len(planes) > 1 else None)
         left = len(planes) - index - 1
         # a closed form ends before it would ask
         if session.stop_reason == "stopped" or (left and stop is not None and stop()):
@@ -353,7 +354,7 @@ def _advance_further(
 ) -> Run:
     yield from session.advance(iterations=iterations, stop=stop, hints=new_hints)
     outputs = session.finished()
-    notices = _notices(session, outputs, None)
+    notices = slice_notices(session, outputs, None)
     provenance = record_provenance(settings, session, session.seconds, notices, device)
     return Result(outputs, provenance, tuple(notices), session)
 
@@ -372,7 +373,7 @@ def finish(run: Run) -> Result:
     return result
 
 
-def _notices(session: Session, outputs: dict[str, NDArray] | None, index: int | None) -> list[str]:
+def slice_notices(session: Session, outputs: dict[str, NDArray] | None, index: int | None) -> list[str]:
     """Warnings of one plane: of the task, of the method, and of the outcome."""
     found = [*session.notices, *session.state.notices]
     problem = session.problem

@@ -110,6 +110,37 @@ def read_image(path: str | Path) -> ImageFile:
         ) from error
 
 
+def read_file_calibration(path: str | Path) -> Calibration | None:
+    """Return how large a pixel is, without reading any.
+
+    Parameters
+    ----------
+    path : str or Path
+        TIFF, PNG or JPEG.
+
+    Returns
+    -------
+    Calibration or None
+        None where the file does not say.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it is no such file.
+    """
+    with Path(path).open("rb") as file:
+        magic = file.read(4)
+    if magic in _TIFF_MAGIC:
+        import tifffile
+
+        with tifffile.TiffFile(path) as tiff:
+            return read_calibration(tiff)
+    from PIL import Image
+
+    with Image.open(path, formats=("PNG", "JPEG")) as image:
+        return _dpi(image)
+
+
 class _Undecodable(Exception):
     """A file that may be whole, but cannot be read here."""
 
@@ -170,8 +201,20 @@ def _read_tiff(path: Path) -> ImageFile:
                 return _read_compressed(path, tiff)
             raise
         count = len(tiff.series)
-        notices = (f"{path.name} holds {count} images, of which the first is read.",) if count > 1 else ()
-        return ImageFile(array, declared_axes(series.axes, array.shape), calibration, path, notices)
+        notices = []
+        if count > 1:
+            notices.append(f"{path.name} holds {count} images, of which the first is read.")
+        if photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            notices.append(_inverted(path))
+        return ImageFile(array, declared_axes(series.axes, array.shape), calibration, path, tuple(notices))
+
+
+def _inverted(path: Path) -> str:
+    """What to know of a TIFF that shows small values bright; they are read as tifffile and napari read them."""
+    return (
+        f"{path.name} is shown inverted by other programs (its TIFF says that white is zero); its values are read as they are "
+        "stored. For attenuation they must be large where much of the beam passed: compare a place beside the object."
+    )
 
 
 def _read_compressed(path: Path, tiff: TiffFile) -> ImageFile:
@@ -189,7 +232,12 @@ def _read_compressed(path: Path, tiff: TiffFile) -> ImageFile:
             f"pip install imagecodecs ({tifffile.COMPRESSION(page.compression).name} compression), or save it uncompressed",
         )
     array = _pillow_array(image)
-    return ImageFile(array, "YX" if array.ndim == 2 else "YXC", read_calibration(tiff), path)
+    notices: tuple[str, ...] = ()
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        notices = (_inverted(path),)
+        if image.mode in ("1", "L"):  # Pillow inverts these, and no others
+            array = ~array
+    return ImageFile(array, "YX" if array.ndim == 2 else "YXC", read_calibration(tiff), path, notices)
 
 
 def _read_picture(path: Path) -> ImageFile:
@@ -208,10 +256,13 @@ def _read_picture(path: Path) -> ImageFile:
         notices = (
             f"{path.name} is a PNG in colour, of whose 16 bits 8 are read: save it as TIFF to keep them.",
         )
-    dpi = image.info.get("dpi")
-    calibration = Calibration((float(dpi[0]), float(dpi[1])), "inch") if dpi and all(dpi) else None
     array = _pillow_array(image)
-    return ImageFile(array, "YX" if array.ndim == 2 else "YXC", calibration, path, notices)
+    return ImageFile(array, "YX" if array.ndim == 2 else "YXC", _dpi(image), path, notices)
+
+
+def _dpi(image: Image) -> Calibration | None:
+    dpi = image.info.get("dpi")
+    return Calibration((float(dpi[0]), float(dpi[1])), "inch") if dpi and all(dpi) else None
 
 
 def _pillow_array(image: Image) -> NDArray:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from napari_bitsnet.api.saving import check_writable, save_result
 from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.data.reading import read_file_calibration
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.separation import Separation
 
@@ -50,12 +52,37 @@ def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
 
 
 def calibration(part: Part) -> Calibration | None:
-    """Return how large a pixel is, from the layer's scale and units; None where it has no unit."""
-    unit = f"{part.geometry['units'][-1]:~}" if part.geometry.get("units") is not None else "pixel"
-    if unit in ("pixel", "px"):
+    """Return how large a pixel is, and how far slices lie apart, from the layer's scale and units.
+
+    Where these are pixels, the file that the layer was opened from may know it; napari does not ask it.
+    """
+    scale = [float(size) for size in part.geometry["scale"]]
+    units = part.geometry.get("units")
+    if units is None or f"{units[-1]:~}" in ("pixel", "px"):
+        return _of_file(part)
+    unit = units[-1]
+    height = _in(unit, scale[-2], units[-2]) or scale[-2]
+    is_stack = bool(part.stack_shape)
+    return Calibration(
+        (1 / scale[-1], 1 / height), f"{unit:~}", _in(unit, scale[-3], units[-3]) if is_stack else None
+    )
+
+
+def _in(unit: Any, size: float, own: Any) -> float | None:
+    """A size in another unit; None where that is of another kind, as of times or pixels."""
+    if own.dimensionality != unit.dimensionality:
         return None
-    height, width = (float(size) for size in part.geometry["scale"][-2:])
-    return Calibration((1 / width, 1 / height), unit)
+    return float((size * own).to(unit).magnitude)
+
+
+def _of_file(part: Part) -> Calibration | None:
+    """What the file says, where the part has its pixels; None where there is none that can be read."""
+    if not part.record["path"] or part.record["level"] or part.record["resampled"]:
+        return None
+    try:
+        return read_file_calibration(part.record["path"])
+    except (OSError, ValueError):
+        return None
 
 
 def file_stem(name: str) -> str:
