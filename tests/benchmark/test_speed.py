@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_bitsnet.benchmark import opening, speed, until
+from napari_bitsnet.benchmark import opening, parts, speed, until
 from napari_bitsnet.benchmark.against_plain import plain_rows
 from napari_bitsnet.benchmark.builtin import builtin_cases
 from napari_bitsnet.benchmark.speed import run_speed
-from napari_bitsnet.benchmark.step_time import noise_problem, start_bitsnet, time_call, time_steps
+from napari_bitsnet.benchmark.step_time import StepTime, noise_problem, start_bitsnet, time_call, time_steps
 from napari_bitsnet.benchmark.until import _follow
 from napari_bitsnet.benchmark.utilisation import Utilisation
 from napari_bitsnet.benchmark.variants import grouped, half_precision
@@ -31,11 +31,12 @@ def test_what_is_out_of_time_is_named_and_written(tmp_path: Path) -> None:
         size=32,
         seconds=0,
         sizes=(32,),
-        tables=("variants", "sizes"),
+        tables=("variants", "compiled", "sizes"),
         show=shown.append,
     )
     rows = list(csv.DictReader((tmp_path / "speed.csv").open()))
-    assert [row["table"] for row in rows] == ["variants"] * 2 + ["sizes"] * 4
+    assert [row["table"] for row in rows] == ["variants"] * 2 + ["compiled"] * 2 + ["sizes"] * 4
+    assert [row["what"] for row in rows[2:4]] == ["as it ships", "torch.compile"]
     assert {row["note"] for row in rows} == {"TimeoutError: skipped: out of time"}
     assert len(shown) == 1 + len(rows)
     text = table.read_text("utf-8")
@@ -64,7 +65,7 @@ def test_iterations_are_timed_in_whole_cycles() -> None:
     assert taken.processor_ms > 0
     assert math.isfinite(taken.loss)
     calls: list[int] = []
-    assert time_call(lambda: calls.append(1), "cpu", seconds=0) > 0
+    assert time_call(lambda: calls.append(1), "cpu", seconds=0)[0] > 0
     assert len(calls) == 3 + 3
 
 
@@ -81,6 +82,21 @@ def test_other_ways_to_execute_a_step_compute_the_same(
         losses.append([float(next(advance)["total"]) for _ in range(2)])
     assert losses[1] == pytest.approx(losses[0], rel=tolerance)
     assert losses[0][0] != pytest.approx(losses[0][1], rel=tolerance / 10)
+
+
+def test_parts_of_an_iteration_are_named_with_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def call_once(work: Callable[[], object], device: str, *, record: bool) -> tuple[float, float]:
+        work()
+        return 2.0, 1.0
+
+    monkeypatch.setattr(parts, "time_call", call_once)
+    monkeypatch.setattr(parts, "time_steps", lambda *_, **__: StepTime(3.0, 1.5, 0.0, math.nan, 1, 0.1))
+    found = list(parts.part_rows("cpu", 32, until=math.inf))
+    assert {"networks, forward", "Adam", "denoiser, one call"} < {row["what"] for row in found}
+    assert {(row["ms"], row["processor ms"]) for row in found} == {(2.0, 1.0), (3.0, 1.5)}
+    skipped = list(parts.part_rows("cpu", 32, until=0))
+    assert [row["what"] for row in skipped] == [row["what"] for row in found]
+    assert all("ms" not in row and "out of time" in row["note"] for row in skipped)
 
 
 def test_against_the_plain_execution() -> None:

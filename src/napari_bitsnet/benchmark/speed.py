@@ -33,6 +33,8 @@ TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "
 SAME_SIZE = 128
 CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 2}
 """Two or four iterations, half of which denoise."""
+ON_CPU = ("as it ships", "grouped convolutions", "torch.compile")
+"""Variants that mean something on a CPU."""
 COMPILING = 25.0
 """Seconds that have to be left to begin with a variant that is compiled first."""
 
@@ -154,7 +156,7 @@ def _variant_rows(
 
     problem, config = noise_problem(size), BitsNet.presets["official"]
     cuda = device.startswith("cuda")
-    chosen = {n: v for n, v in variants.items() if cuda or n in ("as it ships", "grouped convolutions")}
+    chosen = {n: v for n, v in variants.items() if cuda or n in ON_CPU}
     reference = None
     for name, changes in chosen.items():
         row: Row = {"what": name, "size": size, "sources": 2}
@@ -170,7 +172,7 @@ def _variant_rows(
             taken = time_steps(method, state, device, warm_up=steps[1], steps=steps[0], seconds=12.0)
             reference = reference or taken.ms
             row |= {"ms": taken.ms, "±": taken.spread, "ratio": taken.ms / reference, "MiB": taken.mib}
-            row |= {"loss": taken.loss}
+            row |= {"loss": taken.loss} | ({} if cuda else {"processor ms": taken.processor_ms})
             if state.calls is not None and state.calls.failure:
                 row["note"] = f"ran plainly: {state.calls.failure}"
         except Exception as error:
