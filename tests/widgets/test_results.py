@@ -261,6 +261,29 @@ def test_a_layer_without_unit_has_the_size_that_its_file_says(undocked, tmp_path
     assert calibration(layer_part(layer)) is None
 
 
+def test_kind_and_depth_of_files_are_chosen_in_the_dock(undocked, fake_run, tmp_path):
+    undocked.viewer.layers["painting"].data = (250 * undocked.viewer.layers["painting"].data).astype(np.uint8)
+    undocked.widget.settings = undocked.widget.settings.updated({"task": "separate", "preset": "quick"})
+    undocked.widget.run()
+    undocked.wait_idle()
+    undocked.widget.save(tmp_path / "before")
+    assert tifffile.imread(tmp_path / "before/painting_source_1.tif").dtype == np.float32
+    options = undocked.widget.record.files
+    options.field("format").value, options.field("depth").value = "ome", "input"
+    undocked.widget.save(tmp_path / "after")
+    with tifffile.TiffFile(tmp_path / "after/painting_source_1.ome.tif") as tiff:
+        assert tiff.is_ome
+        assert tiff.series[0].dtype == np.uint8
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "after/painting_source_1.ome.tif"),
+        np.round(tifffile.imread(tmp_path / "before/painting_source_1.tif")),
+    )
+    undocked.widget._folder = str(tmp_path / "kept")  # of the preferences, written aside
+    undocked.widget.run()
+    undocked.wait(lambda: (tmp_path / "kept/painting_run.json").exists())
+    assert tifffile.imread(tmp_path / "kept/painting_source_2.ome.tif").dtype == np.uint8
+
+
 def test_every_result_is_written_to_the_folder_of_the_preferences(undocked, fake_run, tmp_path):
     undocked.widget._folder = str(tmp_path / "kept")
     undocked.widget.run()

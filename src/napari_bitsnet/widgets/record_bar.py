@@ -10,13 +10,15 @@ from psygnal import Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_bitsnet.widgets.fields import tooltip
+from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.layers import METADATA_KEY
 from napari_bitsnet.widgets.recipes import as_command, as_python
 from napari_bitsnet.widgets.rows import plain
+from napari_bitsnet.widgets.saving import SaveOptions
 
 
 class RecordBar(Container):
-    """Buttons on the record of the selected layer; greyed while no result is selected.
+    """Buttons on the record of the selected layer, greyed while no result is selected, and how images are saved.
 
     Parameters
     ----------
@@ -27,6 +29,8 @@ class RecordBar(Container):
     settings_wanted = Signal(dict)
     """Emitted with the record whose settings the form should take."""
     save_wanted = Signal()
+    files: ConfigForm
+    """The `SaveOptions`."""
     copied = Signal(str)
     """Emitted with the text that was put on the clipboard."""
 
@@ -44,8 +48,10 @@ class RecordBar(Container):
             text="Save…",
             tooltip=tooltip("Write the last run's outputs, a preview and its record to a folder."),
         )
+        self.files = ConfigForm(SaveOptions())
         rows = [
             plain([self.use, self.save], layout="horizontal"),
+            self.files,
             plain([self.python, self.command], layout="horizontal"),
         ]
         super().__init__(widgets=rows, labels=False)

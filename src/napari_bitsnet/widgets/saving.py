@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from napari_bitsnet.api.saving import check_writable, save_result
+from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.data.reading import read_file_calibration
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.separation import Separation
 
 
-def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
+class SaveOptions(Config):
+    """How images are written; as ``--format`` and ``--depth``."""
+
+    format: Literal["imagej", "ome"] = setting(
+        "imagej", "Kind of the TIFFs: ImageJ's hyperstacks (imagej), or OME-TIFF (ome)."
+    )
+    depth: Literal["float", "input"] = setting(
+        "float",
+        "Numbers of the sources: 32 bits that keep every value (float), or integers like the image's, rounded and clipped (input).",
+    )
+
+
+def save_separation(
+    separation: Separation, folder: str | Path, options: SaveOptions | None = None
+) -> list[Path]:
     """Write the outputs as TIFF files, a preview, the record and a one-page report.
 
     Parameters
@@ -24,6 +39,8 @@ def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
         A run that has a result.
     folder : str or Path
         Made if it does not exist.
+    options : SaveOptions, optional
+        How images are written.
 
     Returns
     -------
@@ -37,7 +54,7 @@ def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
     """
     if separation.result is None:
         raise ValueError("Expected a finished run to save, got none: run first.")
-    request = separation.request
+    request, options = separation.request, options or SaveOptions()
     arrays = [np.asarray(part.array) for part in request.mixtures]
     return save_result(
         separation.result.choose(separation.candidate),
@@ -46,6 +63,8 @@ def save_separation(separation: Separation, folder: str | Path) -> list[Path]:
         file_stem(request.mixtures[0].name),
         calibration=calibration(request.mixtures[0]),
         inputs=request.files(),
+        kind=options.format,
+        depth=options.depth,
         report=True,
         guides=[None if part is None else np.asarray(part.array) for part in request.guides],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from magicgui.widgets import Container
@@ -27,7 +27,7 @@ from napari_bitsnet.widgets.record_bar import RecordBar
 from napari_bitsnet.widgets.rows import in_scroll_area, plain
 from napari_bitsnet.widgets.run_bar import RunBar
 from napari_bitsnet.widgets.run_control import RunControl
-from napari_bitsnet.widgets.saving import save_separation
+from napari_bitsnet.widgets.saving import SaveOptions, save_separation
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.separation import Outcome, Separation
 from napari_bitsnet.widgets.shapes import shapes_part
@@ -134,6 +134,8 @@ class TaskWidget(Container):
     def save(self, folder: str | Path) -> list[Path]:
         """Write the last run's outputs, a preview and its record to a folder; return the files.
 
+        Images are written as ``record.files.config`` says.
+
         Raises
         ------
         ValueError
@@ -141,7 +143,11 @@ class TaskWidget(Container):
         """
         if self.separation is None:
             raise ValueError("Expected a finished run to save, got none: run first.")
-        return save_separation(self.separation, folder)
+        return save_separation(self.separation, folder, self._save_options)
+
+    @property
+    def _save_options(self) -> SaveOptions:
+        return cast(SaveOptions, self.record.files.config)
 
     def give_area(self, areas: Any, source: int) -> None:
         """Give what lies in the shapes of a layer to a source of the last run, as hints, and go on.
@@ -305,6 +311,7 @@ class TaskWidget(Container):
             save_separation,
             self.separation,
             self._folder,
+            self._save_options,
             _connect={
                 "returned": lambda files: show_info(f"{len(files)} files written to {self._folder}."),
                 "errored": lambda error: self.control.complain(f"The result could not be written: {error}"),
