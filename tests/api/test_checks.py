@@ -21,6 +21,30 @@ def test_good_inputs_have_nothing_to_say():
     assert check("separate", PANEL.mixture) == []
 
 
+def test_score_and_shift_are_said_also_where_all_is_well():
+    found = check("xray", PANEL.mixture, guides=PANEL.guides)
+    assert [place.guide for place in found.places] == [1, 2]
+    for place in found.places:
+        assert place.score >= place.enough
+        assert max(map(abs, place.shift)) <= place.spacing == 2
+        assert str(place) in str(found)
+    assert str(found).startswith("Nothing to mend.")
+    assert check("separate", PANEL.mixture).places == ()
+
+
+def test_shifts_are_in_pixels_of_the_mixture():
+    """Of an image larger than what is looked at, too: this one is three times as large as the panel."""
+    panel = simulate_panel(5, 96, misregistration=0.0)
+    mixture, guide = (image.repeat(3, 0).repeat(3, 1) for image in (panel.mixture, panel.guides[0]))
+    found = check("xray", mixture, guides=[np.roll(guide, (11, -7), axis=(0, 1))])
+    (place,) = found.places
+    assert place.spacing == round(2 * 288 / 160)
+    assert abs(place.shift[0] - 11) <= place.spacing
+    assert abs(place.shift[1] + 7) <= place.spacing
+    assert any(f"about {place.shift[0]:+d} px down" in text for text in found)
+    assert f"lies {place.shift[0]:+d} px down" in str(place)
+
+
 def test_a_stack_is_looked_at_in_its_middle():
     stack = np.stack([np.zeros_like(PANEL.mixture), PANEL.mixture, np.zeros_like(PANEL.mixture)])
     assert check("xray", stack, guides=PANEL.guides, axes="ZYX") == []

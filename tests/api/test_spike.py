@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tifffile
 from scipy.ndimage import gaussian_filter
 
-from napari_bitsnet.api.spike import denser, lightened, ring_and_bar, room, spike_in
+from napari_bitsnet.api.spike import denser, freed, lightened, ring_and_bar, room, spike_in
+from napari_bitsnet.core.exposure import expose
 from napari_bitsnet.data.panel import simulate_panel
 
 PANEL = simulate_panel(3, 64)
@@ -28,6 +30,65 @@ def test_what_photograph_and_mixture_show_goes_to_that_side():
     assert found.expected["source_2"] == 1
     assert abs(found.transfer["source_2"] - 1) < 0.15
     assert abs(found.transfer["source_1"]) < 0.15
+
+
+@pytest.fixture
+def detector(tmp_path):
+    """A detector with a dark current half as strong as the beam, a sloping beam, and pixels without density."""
+    panel = simulate_panel(3, 64, attenuation=True, bits=0)
+    beam = 20000 * (1 + 0.3 * np.linspace(-1, 1, 64)) + np.zeros((64, 1))
+    dark = 10000 + 500 * np.random.default_rng(0).random((64, 64))
+    assert panel.blank is not None
+    image = np.round(beam * panel.mixture / panel.blank + dark).astype(np.uint16)
+    image[30:34, 30], image[30:34, 31] = 65535, 5000  # saturated, and without signal: within the shape
+    frames = {"flat": tmp_path / "flat.tif", "dark": tmp_path / "dark.tif"}
+    tifffile.imwrite(frames["flat"], np.round(beam + dark).astype(np.uint16))
+    tifffile.imwrite(frames["dark"], np.round(dark).astype(np.uint16))
+    return panel, image, frames
+
+
+def test_under_attenuation_only_the_signal_is_weakened(detector):
+    _, image, frames = detector
+    flat, dark = (tifffile.imread(frames[name]).astype(float) for name in ("flat", "dark"))
+    shape = ring_and_bar((64, 64), (0.5, 0.5), 0.2)
+    intensity, blank = freed(image, frames["flat"], frames["dark"], None, None)
+    there = expose(denser(intensity, 0.3 * shape, True), blank=blank)
+    before = expose(image, flat=flat, dark=dark)
+    lost = np.isnan(before.density)
+    assert lost.sum() == 8
+    np.testing.assert_array_equal(np.isnan(there.density), lost)
+    np.testing.assert_allclose((there.density - before.density)[~lost], 0.3 * shape[~lost], atol=1e-12)
+    # the same as weakening the beam and leaving the dark current
+    raw = dark + (image - dark) * np.exp(-0.3 * shape)
+    by_hand = expose(raw, flat=flat, dark=dark).density
+    np.testing.assert_allclose(there.density[~lost], by_hand[~lost], atol=1e-12)
+
+
+def test_a_dark_current_does_not_make_a_shape_seem_stronger(detector):
+    panel, image, frames = detector
+    arguments = {"preset": "quick", "extent": 0.2, "settings": {"trust": False}}
+    found = spike_in(image, panel.guides, mixing="attenuation", **frames, **arguments)
+    assert abs(found.transfer["source_1"] + found.transfer["source_2"] - 1) < 1e-3
+    assert abs(found.transfer["unexplained"] - 1) < 0.15
+
+
+@pytest.mark.parametrize("missing", ["opacity", "nan"])
+def test_guides_with_missing_parts(missing: str):
+    guide = PANEL.guides[0].copy()
+    hole = np.zeros((64, 64), bool)
+    hole[:, 48:] = True
+    if missing == "opacity":
+        holed = np.dstack([guide, np.where(hole, 0, 255).astype(np.uint8)])
+        holed[hole, :3] = 0
+    else:
+        holed = np.where(hole[..., None], np.nan, guide).astype(np.float32)
+    lighter = lightened(holed, np.full((64, 64), 0.1))
+    np.testing.assert_array_equal(np.isnan(lighter).all(axis=-1), hole)
+    assert (lighter[~hole] >= guide[~hole]).all()
+    found = spike_in(PANEL.mixture, [holed], "guide_1", preset="quick", extent=0.2, settings={"trust": False})
+    assert np.isfinite([*found.transfer.values(), found.amplitude]).all()
+    with pytest.raises(ValueError, match="where it does not cover the mixture: move centre"):
+        spike_in(PANEL.mixture, [holed], "guide_1", preset="quick", extent=0.1, centre=(0.5, 0.88))
 
 
 def test_what_only_a_photograph_shows_is_expected_nowhere():

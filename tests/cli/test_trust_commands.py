@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.data.reading import read_image
+from napari_bitsnet.tasks import Inputs
+from napari_bitsnet.tasks.xray import Xray
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +28,15 @@ def folder(tmp_path_factory):
 
 def test_check(call, folder):
     front = ("--guide", folder / "front.png")
-    code, text = call("check", folder / "xray.png", *front, "--guide", "none")
+    code, text = call("check", folder / "xray.png", *front, "--guide", "none", "--out", folder / "check.json")
     assert (code, "Nothing to mend" in text) == (SUCCESS, True), text
+    assert "Guide 1: registration score" in text
+    record = json.loads((folder / "check.json").read_text())
+    (place,) = record["guides"]
+    assert (place["guide"], place["score"] > place["enough"]) == (1, True)
+    assert max(map(abs, place["shift"])) <= place["spacing"]
+    assert record["findings"] == []
+    assert record["inputs"]["guides"] == [str(folder / "front.png"), None]
     code, text = call("check", folder / "xray.png", *front, "--guide", folder / "flipped.png")
     assert code == FAILURE, text
     assert "- Guide 2 fits no place" in text
@@ -42,6 +54,135 @@ def test_spike_in(call, folder):
     code, text = call("spike-in", folder / "xray.png", *guides, "--where", "guide_2")
     assert code == BAD_USAGE
     assert "where to be one of mixture, guide_1, source_1" in text
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """Under attenuation, behind a beam whose shape hides the panel, with a strong dark current."""
+    panel, folder = simulate_panel(5, 96, attenuation=True, bits=0), tmp_path_factory.mktemp("detector")
+    y, x = np.mgrid[:96, :96]
+    beam = 20000 * (1 + 0.9 * np.sin(1.7 * x) * np.sin(2.1 * y))
+    tifffile.imwrite(
+        folder / "xray.tif", np.round(beam * panel.mixture / panel.blank + 9000).astype(np.uint16)
+    )
+    tifffile.imwrite(folder / "flat.tif", np.round(beam + 9000).astype(np.uint16))
+    tifffile.imwrite(folder / "dark.tif", np.full((96, 96), 9000, np.uint16))
+    for name, guide in zip(("front", "back"), panel.guides, strict=True):
+        Image.fromarray(guide).save(folder / f"{name}.png")
+    return folder
+
+
+def frames(folder):
+    return ("--mixing", "attenuation", "--flat", folder / "flat.tif", "--dark", folder / "dark.tif")
+
+
+def test_check_looks_at_the_density_that_is_fitted_to(call, detector):
+    command = (
+        "check",
+        detector / "xray.tif",
+        "--guide",
+        detector / "front.png",
+        "--guide",
+        detector / "back.png",
+    )
+    code, text = call(*command)
+    assert code == FAILURE, text  # grey levels show the beam, which no photograph explains
+    code, text = call(*command, *frames(detector))
+    assert code == SUCCESS, text
+    code, text = call(*command, *frames(detector)[:2], "--flat", detector / "absent.tif")
+    assert (code, "does not exist" in text) == (BAD_USAGE, True), text
+    code, text = call(*command, "--mixing", "multiplied")
+    assert code == BAD_USAGE, text
+
+
+def test_spike_in_takes_frames(call, detector):
+    command = (
+        "spike-in",
+        detector / "xray.tif",
+        "--guide",
+        detector / "front.png",
+        "--guide",
+        detector / "back.png",
+    )
+    code, text = call(*command, *frames(detector), "--preset", "quick", "--extent", 0.2)
+    assert code == SUCCESS, text
+    arrived = [float(line.split()[1]) for line in text.splitlines() if line.strip().startswith("source_")]
+    assert len(arrived) == 2
+    assert abs(sum(arrived) - 1) <= 0.011  # two decimals each
+
+
+@pytest.fixture
+def smooth():
+    """A photograph without noise, so that it may be interpolated."""
+    rng = np.random.default_rng(0)
+    fine = gaussian_filter(rng.standard_normal((96, 96, 3)), (4, 4, 0))
+    return np.round(40 + 200 * (fine - fine.min()) / np.ptp(fine)).astype(np.uint8)
+
+
+def test_a_mirrored_photograph_is_registered_by_points_of_its_file(call, folder, tmp_path, smooth):
+    Image.fromarray(np.ascontiguousarray(smooth[:, ::-1])).save(tmp_path / "back.png")
+    places = np.array(
+        [[10, 12], [80, 20], [40, 85], [70, 60]]
+    )  # (y, x) in the photograph as seen from the front
+    lines = [f"{y},{95 - x},{y + 3},{x - 2}" for y, x in places]
+    (tmp_path / "points.csv").write_text("\n".join(lines))
+    out = tmp_path / "placed.tif"
+    code, text = call(
+        *("register", tmp_path / "back.png", folder / "xray.png", "-o", out),
+        *("--mirror", "--points", tmp_path / "points.csv"),
+    )
+    assert code == SUCCESS, text
+    np.testing.assert_array_equal(tifffile.imread(out)[3:, :94, :3], smooth[:93, 2:])
+
+
+def test_what_a_photograph_does_not_cover_is_said_and_missing(call, tmp_path, smooth):
+    panel = simulate_panel(5, 96)
+    xray, photograph, out = (tmp_path / name for name in ("xray.tif", "front.png", "placed.tif"))
+    tifffile.imwrite(xray, panel.mixture, resolution=(600, 300), resolutionunit="INCH")
+    Image.fromarray(smooth[:, :70]).save(photograph)
+    (tmp_path / "points.txt").write_text("5 5 5 5\n90 10 90 10\n40 60 40 60\n")
+    code, text = call("register", photograph, xray, "-o", out, "--points", tmp_path / "points.txt")
+    assert code == SUCCESS, text
+    assert "72.9 % of xray.tif is covered" in text
+    assert "warning: front.png covers 72.9 % of xray.tif" in text
+    assert json.loads(out.with_suffix(".json").read_text())["covered"] == 70 / 96
+    file = read_image(out)
+    assert file.calibration == Calibration((600, 300), "inch")
+    assert file.axes == "YXC"
+    known = np.arange(96) < 70
+    np.testing.assert_array_equal(file.array[..., 3], np.where(known, 255, 0) + np.zeros((96, 1)))
+    np.testing.assert_array_equal(file.array[:, :70, :3], smooth[:, :70])
+    with pytest.warns(UserWarning, match=r"27\.1% of the image are not covered by all guides"):
+        problem = Xray().build(Inputs(panel.mixture, (file.channels_last, None)))
+    np.testing.assert_array_equal(problem.covered[0, 0].numpy(), known + np.zeros((96, 1)) > 0)
+    guide = problem.guides[0]
+    seen = smooth[:, :70].astype(float)
+    expected = (seen - seen.min()) / np.ptp(seen)  # no black is among its colours
+    np.testing.assert_allclose(guide[0, :, :, :70].numpy().transpose(1, 2, 0), expected, atol=1e-6)
+    np.testing.assert_array_equal(
+        guide[0, :, :, 70:].numpy(), guide[0, :, :, 69:70].expand(-1, -1, 26).numpy()
+    )
+
+    Image.fromarray(smooth).save(photograph)
+    code, text = call("register", photograph, xray, "-o", out, "--points", tmp_path / "points.txt")
+    assert "100 % of xray.tif is covered" in text
+    assert " covers " not in text
+    assert tifffile.imread(out).shape == (96, 96, 3)
+    (tmp_path / "points.txt").write_text("5 5 500 5\n")
+    code, text = call("register", photograph, xray, "-o", out, "--points", tmp_path / "points.txt")
+    assert (code, "to cover a part of xray.tif, got none" in text) == (BAD_USAGE, True), text
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_low_score_says_what_to_do(call, tmp_path, folder, smooth, mirrored: bool):
+    Image.fromarray(smooth).save(tmp_path / "other.png")
+    arguments = ("register", tmp_path / "other.png", folder / "xray.png", "-o", tmp_path / "out.tif")
+    code, text = call(*arguments, "--model", "shift", *(["--mirror"] if mirrored else []))
+    assert code == SUCCESS, text
+    assert json.loads((tmp_path / "out.json").read_text())["score"] < 2
+    mirror = "leave out --mirror" if mirrored else "--mirror, if it is seen from the back"
+    for advice in (mirror, "the photograph of the other side", "--points with three pairs", "another object"):
+        assert advice in text
 
 
 def test_register(call, folder):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from napari_bitsnet.core.registration import Registration, matrix_of_points, register
+from napari_bitsnet.core.images import normalise
+from napari_bitsnet.core.point_pairs import matrix_of_points, mirror_points
+from napari_bitsnet.core.registration import Registration, register
 from napari_bitsnet.data.panel import simulate_panel
 
 SIZE = (96, 84)
@@ -112,6 +114,42 @@ def test_bringing_images_over():
         ValueError, match=r"image of \(6, 8\) pixels \(Y, X\), as was registered, got \(5, 8\)"
     ):
         found.warp(image[:5])
+
+
+def shifted(y: float, x: float) -> Registration:
+    return Registration(np.array([[1.0, 0, y], [0, 1, x], [0, 0, 1]]), 1.0, 0.0, (6, 8), (6, 8))
+
+
+def test_an_image_reaches_half_a_pixel_beyond_its_outermost_centres():
+    image = np.arange(1, 49, dtype=np.float32).reshape(6, 8)
+    assert shifted(0.49, -0.49).covered().all()
+    assert np.isfinite(shifted(0.49, -0.49).warp(image)).all()
+    np.testing.assert_array_equal(shifted(0.51, 0).covered(), np.arange(6)[:, None] + np.zeros(8) > 0)
+    np.testing.assert_allclose(shifted(0.25, 0).warp(image)[0], image[0])  # the border goes on
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+def test_what_a_guide_does_not_cover_is_missing_and_all_else_is_as_it_was(dtype: type, channels: tuple):
+    found = shifted(2, -3)
+    image = np.random.default_rng(0).integers(1, 255, (6, 8, *channels)).astype(dtype)
+    brought = found.as_guide(image)
+    read = normalise(brought)
+    assert read.valid is not None
+    np.testing.assert_array_equal(read.valid[0, 0].numpy(), found.covered())
+    colours = brought[..., :3] if channels else brought
+    np.testing.assert_array_equal(colours[2:, :5], image[..., :3][:-2, 3:] if channels else image[:-2, 3:])
+    whole = shifted(0, 0).as_guide(image)
+    assert whole.dtype == image.dtype
+    np.testing.assert_array_equal(whole, image)
+
+
+def test_mirrored_points_are_where_the_mirrored_image_shows_the_same():
+    image = np.random.default_rng(0).random((6, 9))
+    points = np.array([[0, 0], [2, 3], [5, 8]])
+    y, x = mirror_points(points, image.shape[1]).astype(int).T
+    np.testing.assert_array_equal(image[:, ::-1][y, x], image[points[:, 0], points[:, 1]])
+    np.testing.assert_array_equal(mirror_points(mirror_points(points, 9), 9), points)
 
 
 @pytest.mark.parametrize(

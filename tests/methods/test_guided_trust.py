@@ -11,7 +11,12 @@ from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.panel import Panel, simulate_panel
-from napari_bitsnet.methods._guided_checks import fit_notices, registration_notices, registration_scores
+from napari_bitsnet.methods._guided_checks import (
+    fit_notices,
+    registration_notices,
+    registration_scores,
+    size_notices,
+)
 from napari_bitsnet.methods._guided_fit import Data
 from napari_bitsnet.methods._guided_model import GuidedModel
 from napari_bitsnet.methods._guided_trust import Trust, blocks_of
@@ -129,3 +134,29 @@ def test_blocks_cover_what_was_fitted_to():
     assert (seen == 1).all()
     squares = [Window(0, 128 * i, 128, 128) for i in range(60)]
     assert blocks_of(Data(torch.zeros(1, 1, 128, 7680), None, squares)) == squares
+
+
+def test_what_a_large_image_goes_without_is_said(panels: list[Panel], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("napari_bitsnet.methods.regression.CRACKED", 96 * 96 - 1)
+    config = Regression.presets["quick"].updated({"cracks": True, "correct": True, "trust": False})
+    problem = problem_of(panels[0], panels[0].guides)
+
+    def said(problem: Problem, **settings: bool) -> list[str]:
+        method = Regression(config.updated(settings))
+        state = method.start(problem, device="cpu", seed=0)
+        next(method.advance(state))
+        return state.notices
+
+    (text,) = said(problem)
+    assert "cracks=True" in text
+    assert "correct=True" in text
+    assert "cracks" not in said(problem, cracks=False)[0]
+    assert said(problem, cracks=False, correct=False) == []
+    monkeypatch.setattr("napari_bitsnet.methods.regression.CRACKED", 96 * 96)
+    assert said(problem) == []
+
+
+def test_what_was_not_to_be_had_anyway_is_not_missed(panels: list[Panel]):
+    grey = [guide[..., 0] for guide in panels[0].guides]
+    asked = {"cracks": True, "corrected": True}
+    assert size_notices(problem_of(panels[0], grey), 2**10, **asked) == []

@@ -1,5 +1,7 @@
 """The task with guides: which goes to which source, sizes, names, units, errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -7,9 +9,10 @@ import torch
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
+from napari_bitsnet.methods._guided_checks import registration_scores
 from napari_bitsnet.methods.regression import Regression
 from napari_bitsnet.tasks import Inputs
-from napari_bitsnet.tasks.xray import Xray, XrayConfig, fit_guide
+from napari_bitsnet.tasks.xray import Xray, XrayConfig, fit_guide, same_image
 
 PANEL = simulate_panel(0, 48)
 
@@ -157,3 +160,55 @@ def test_flat_and_dark_frames_from_files(tmp_path):
     product = np.prod(intensity.sources[:, 1:], axis=0, dtype=np.float64) / result.provenance["blank"]
     np.testing.assert_allclose(product, transmitted[1:] * beam.mean(), rtol=1e-3)
     assert np.abs(intensity.residual[1:]).max() < 1e-3 * panel.blank
+
+
+def test_what_a_resampled_guide_does_not_cover_lends_no_colour():
+    colours = np.random.default_rng(0).integers(100, 255, (64, 64, 3)).astype(np.uint8)
+    opacity = np.where(np.arange(64) < 40, 255, 0).astype(np.uint8) + np.zeros((64, 1), np.uint8)
+    guide = np.dstack([np.where(opacity[..., None] > 0, colours, 0), opacity])
+    with pytest.warns(UserWarning, match="Resampled guide 1"):
+        fitted = fit_guide(guide, (32, 32), 1)
+    assert fitted.shape == (32, 32, 3)
+    assert np.isfinite(fitted[:, :15]).all()
+    assert np.isnan(fitted[:, 20:]).all()
+    assert np.nanmin(fitted) >= 100
+
+
+def test_a_guide_with_missing_pixels_given_twice_is_known():
+    guide = np.random.default_rng(0).random((16, 16)).astype(np.float32)
+    guide[:, 12:] = np.nan
+    assert same_image(guide, guide.copy())
+    assert not same_image(guide, np.nan_to_num(guide))
+    assert same_image(np.arange(4), np.arange(4))
+
+
+def test_what_a_guide_does_not_cover_is_known_and_said():
+    guide = PANEL.guides[0].astype(np.float32)
+    guide[:, 36:] = np.nan
+    opaque = np.dstack([PANEL.guides[1], np.full((48, 48), 255, np.uint8)])
+    opaque[:12, :, 3] = 0
+    with pytest.warns(UserWarning, match=r"43\.8% of the image are not covered by all guides"):
+        problem = Xray().build(Inputs(PANEL.mixture, (guide, opaque)))
+    expected = np.ones((48, 48), bool)
+    expected[:, 36:] = expected[:12] = False
+    np.testing.assert_array_equal(problem.covered[0, 0].numpy(), expected)
+    assert problem.valid is None  # the answer has no holes there
+    assert Xray().build(Inputs(PANEL.mixture, PANEL.guides)).covered is None
+
+
+def test_the_score_of_a_guide_is_that_of_the_part_it_covers():
+    panel = simulate_panel(5, 96, misregistration=0.0)
+    guide = panel.guides[0].astype(np.float32)
+    guide[:, 64:] = np.nan
+    with pytest.warns(UserWarning, match="not covered"):
+        problem = Xray().build(Inputs(panel.mixture, (guide, None)))
+    other = panel.guides[0].copy()
+    other[:, 64:] = np.random.default_rng(0).integers(0, 255, (96, 32, 3))
+    assert problem.covered is not None
+    scrambled = replace(
+        Xray().build(Inputs(panel.mixture, (other, None))), covered=problem.covered
+    )  # something else lies where it covers nothing
+    trusted = replace(scrambled, covered=None)
+    (score, _), (same, _), (lower, _) = (registration_scores(p)[0] for p in (problem, scrambled, trusted))
+    assert lower < 0.8 * score
+    assert same > 0.8 * score

@@ -37,7 +37,10 @@ def test_guides_in_their_places_are_in_order(chosen):
     undocked, _ = chosen
     n_layers = len(undocked.viewer.layers)
     notice = looked(undocked)
-    assert (notice.kind, notice.text) == ("info", IN_ORDER)
+    first, *places = notice.text.splitlines()
+    assert (notice.kind, first) == ("info", IN_ORDER)
+    assert [text.split(":")[0] for text in places] == ["Guide 1", "Guide 2"]
+    assert all("registration score" in text for text in places)
     assert len(undocked.viewer.layers) == n_layers
     assert undocked.widget.check.button.enabled
 

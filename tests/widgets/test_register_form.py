@@ -113,7 +113,11 @@ def test_a_bent_one_is_a_new_layer_in_its_place(placed):
     form.use_points()
     wait(undocked, form)
     bent = undocked.viewer.layers["front registered"]
-    assert bent.data.shape == (*SIZE, 3)
+    assert bent.data.shape == (
+        *SIZE,
+        4,
+    )  # moved down and left: what it does not cover is transparent, not black
+    assert (bent.data[0, -1], bent.data[SIZE[0] // 2, SIZE[1] // 2, 3]) == (pytest.approx([0] * 4), 255)
     np.testing.assert_allclose(bent.data_to_world((7, 9)), xray.data_to_world((7, 9)))
     assert undocked.widget.inputs.chosen("guides") == [bent, None]
     np.testing.assert_array_equal(front.data_to_world((7, 9)), (7, 9))  # the old one is where it was

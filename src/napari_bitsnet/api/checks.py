@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_bitsnet.api.notices import collected
@@ -16,6 +17,57 @@ CHECK_SIZE = 256
 """Longer side, in pixels, at which guides are fitted for the check."""
 
 
+@dataclass(frozen=True)
+class GuidePlace:
+    """Where a guide fits best.
+
+    Parameters
+    ----------
+    guide : int
+        From 1.
+    score : float
+        Gradient energy that it explains there over the median of all places nearby; `enough` and more in its place.
+    shift : (int, int)
+        (dy, dx): how far down and right of that place it lies, in pixels of the mixture.
+    spacing : int
+        Of the places that were tried, in these pixels: the shift is known to about so much.
+    enough : float
+        Score from which one place stands out.
+    """
+
+    guide: int
+    score: float
+    shift: tuple[int, int]
+    spacing: int
+    enough: float
+
+    def __str__(self) -> str:
+        verdict = "a place of its own" if self.score >= self.enough else "no place of its own"
+        return (
+            f"Guide {self.guide}: registration score {self.score:.1f} ({verdict}: {self.enough:g} is needed), lies "
+            f"{self.shift[0]:+d} px down and {self.shift[1]:+d} px right of its best place, to about {self.spacing} px."
+        )
+
+
+class Findings(list[str]):
+    """What is to be mended, one text each, and `places`: where each guide fits best, also where all is well.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Findings.
+    places : iterable of GuidePlace
+        One a guide; none for images too small to tell.
+    """
+
+    def __init__(self, texts: Iterable[str] = (), places: Iterable[GuidePlace] = ()) -> None:
+        super().__init__(texts)
+        self.places = tuple(places)
+
+    def __str__(self) -> str:
+        return "\n".join([*(self or ["Nothing to mend."]), *map(str, self.places)])
+
+
 def check(
     task: str,
     mixture: Any,
@@ -26,7 +78,7 @@ def check(
     axes: str | None = None,
     seed: int = 0,
     **options: Any,
-) -> list[str]:
+) -> Findings:
     """Look at the inputs of a run and say what to mend first.
 
     Parameters
@@ -38,14 +90,15 @@ def check(
     seed : int
         As in `run`.
     **options
-        The task's settings.
+        The task's settings, ``mixing="attenuation"``, ``flat`` and ``dark`` among them: what is looked at is what is fitted to.
 
     Returns
     -------
-    list of str
-        One sentence or two for each finding, with what to do; empty if there is nothing to say. With guides: whether each
-        has a place on the mixture where it fits better than elsewhere, whether what a quick fit at reduced
-        size learns holds in blocks that it has not seen, and whether there are colours it could not learn.
+    Findings
+        A list with one sentence or two for each finding, with what to do; empty if there is nothing to say. With guides:
+        whether each has a place on the mixture where it fits better than elsewhere, whether what a quick fit at reduced
+        size learns holds in blocks that it has not seen, and whether there are colours it could not learn. Its `places`
+        say the score and the shift of each guide in any case.
 
     Raises
     ------
@@ -62,20 +115,34 @@ def check(
         planes.plane_of(planes.match(hints, "hints"), index),
         planes.plane_of(planes.match(mask, "the mask"), index),
     )
-    findings: list[str] = []
-    with collected(findings):
+    notices: list[str] = []
+    with collected(notices):
         problem = made.build(inputs)
-    if problem.traits.n_guides and problem.mixing.name == "linear":
-        findings += guide_findings(problem, seed)
-    return findings
+    if not (problem.traits.n_guides and problem.mixing.name == "linear"):
+        return Findings(notices)
+    found = guide_findings(problem, seed)
+    return Findings([*notices, *found], found.places)
 
 
-def guide_findings(problem: Problem, seed: int) -> list[str]:
-    """Fit guides at reduced size and say what comes of it."""
+def guide_findings(problem: Problem, seed: int) -> Findings:
+    """Fit guides at reduced size and say what comes of it, in pixels of the problem."""
     from torch.nn import functional as F
 
+    from napari_bitsnet.methods._guided_checks import (
+        LEAST_SCORE,
+        fit_notices,
+        registration_notices,
+        registration_scores,
+        spacing,
+    )
     from napari_bitsnet.methods.regression import Regression, RegressionConfig
 
+    scores = registration_scores(problem, seed=seed)
+    places = [
+        GuidePlace(source + 1, score, shift, round(spacing(problem)), LEAST_SCORE)
+        for source, (score, shift) in scores.items()
+    ]
+    texts = registration_notices(problem, scores=scores)
     height, width = problem.observations.shape[-2:]
     factor = CHECK_SIZE / max(height, width)
     if factor < 1:
@@ -84,4 +151,17 @@ def guide_findings(problem: Problem, seed: int) -> list[str]:
     method = Regression(RegressionConfig().updated(Regression.presets["quick"].model_dump()))
     state = method.start(problem, device="cpu", seed=seed)
     next(method.advance(state))
-    return state.notices
+    if state.model is not None and state.trust is not None:
+        # its own notices are in pixels of the reduced image
+        zoom = 1 / min(1.0, factor)
+        terms = [replace(term, displacement=term.displacement * zoom) for term in state.model.terms]
+        texts = [
+            *fit_notices(
+                replace(state.model, terms=terms),
+                state.trust,
+                search=round(method.config.search * zoom),
+                registered=method.config.registration,
+            ),
+            *texts,
+        ]
+    return Findings(texts, places)

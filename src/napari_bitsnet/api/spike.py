@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.run import make_task
+from napari_bitsnet.api.settings import RunSettings
 
 PARTS = ("source_", "explained_", "unexplained")
 """Beginnings of the names of outputs in which the shape is looked for."""
@@ -66,6 +69,10 @@ def spike_in(
     strength: float = 0.15,
     centre: tuple[float, float] = (0.5, 0.5),
     extent: float = 0.15,
+    mixing: str = "linear",
+    flat: str | Path | None = None,
+    dark: str | Path | None = None,
+    blank: float | None = None,
     **arguments: Any,
 ) -> SpikeIn:
     """Add a faint shape to one's own images, separate with and without, and report where it went.
@@ -87,6 +94,12 @@ def spike_in(
         (y, x) from 0 to 1 of the image's sides.
     extent : float
         Radius as a part of the shorter side.
+    mixing : {"linear", "attenuation"}
+        As in `run`; under attenuation the shape is added to the optical density.
+    flat, dark : str or Path, optional
+        Under attenuation: image files of the beam without an object, and of the detector without a beam.
+    blank : float, optional
+        Under attenuation: intensity without an object (I0); None takes the flat frame's mean, or a percentile.
     **arguments
         As in `run`: ``method``, ``preset``, ``settings``, ``mask``, the task's options.
 
@@ -97,12 +110,14 @@ def spike_in(
     Raises
     ------
     ValueError
-        If `where` names nothing that is there, the mixture is no single grey plane, or the shape lies outside it.
+        If `where` names nothing that is there, the mixture is no single grey plane, the shape lies outside it or where the
+        photograph shows nothing, or an option is unknown.
 
     Notes
     -----
     ``transfer = <Δ, s - mean s> / (a <s, s - mean s>)`` with Δ the output with the shape less the output without, s the
-    shape, a its height. The rest of the run (registration, colour clusters, weights) is done anew with the shape, so that
+    shape, a its height. Under attenuation the image is freed of dark current and the beam's shape first, so that what is
+    separated is ``(I - dark) exp(-a s)``; pixels that carry no density stay missing. The rest of the run (registration, colour clusters, weights) is done anew with the shape, so that
     what it disturbs counts.
     """
     from napari_bitsnet.api import run
@@ -116,8 +131,11 @@ def spike_in(
     guides = [None if g is None else np.asarray(g) for g in guides]
     shape = ring_and_bar(image.shape, centre, extent)
     number = _number(where, guides)
-    attenuating = arguments.get("mixing") == "attenuation"
-    arguments["maps"] = False
+    attenuating = mixing == "attenuation"
+    arguments |= {"mixing": mixing, "maps": False}
+    if attenuating:
+        image, blank = freed(image, flat, dark, blank, arguments.pop("percentile", None))
+        arguments |= {"blank": blank, "output": "density"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they are about the run, which is not what is asked for
         before = run("xray", image, guides=guides, **arguments)
@@ -155,21 +173,67 @@ def ring_and_bar(size: tuple[int, ...], centre: tuple[float, float], extent: flo
     return np.maximum(ring, bar)
 
 
+def seen_colours(guide: NDArray) -> NDArray:
+    """A guide's colours (Y, X) or (Y, X, 3), float32, NaN where it has no opacity (a fourth channel of 0)."""
+    if guide.ndim == 3 and guide.shape[-1] == 4:
+        return np.where(guide[..., 3:] == 0, np.nan, guide[..., :3]).astype(np.float32)
+    return guide.astype(np.float32)
+
+
 def room(guide: NDArray, shape: NDArray) -> int:
-    """1 if there is more room for lighter colours than for darker ones where the shape is, else -1."""
-    middle = (float(np.nanmax(guide)) + float(np.nanmin(guide))) / 2
-    return 1 if float(np.nanmean(guide[shape > 0])) <= middle else -1
+    """1 if there is more room for lighter colours than for darker ones where the shape is, else -1.
+
+    Raises
+    ------
+    ValueError
+        If the guide shows nothing where the shape is.
+    """
+    colours = seen_colours(guide)
+    there = colours[shape > 0]
+    if not np.isfinite(there).any():
+        raise ValueError(
+            "Expected a shape where the guide shows something, got one where it does not cover the mixture: move centre."
+        )
+    middle = (float(np.nanmax(colours)) + float(np.nanmin(colours))) / 2
+    return 1 if float(np.nanmean(there)) <= middle else -1
 
 
 def lightened(guide: NDArray, amount: NDArray) -> NDArray:
-    """Return a guide (Y, X) or (Y, X, C) made lighter by a part of its range (Y, X), within that range; float32."""
-    low, high = float(np.nanmin(guide)), float(np.nanmax(guide))
-    change = (high - low) * (amount[..., None] if guide.ndim == 3 else amount)
-    return np.clip(guide.astype(np.float32) + change, low, high).astype(np.float32)
+    """Return a guide's colours made lighter by a part of their range (Y, X), within that range; NaN stays."""
+    colours = seen_colours(guide)
+    low, high = float(np.nanmin(colours)), float(np.nanmax(colours))
+    change = (high - low) * (amount[..., None] if colours.ndim == 3 else amount)
+    return np.clip(colours + change, low, high).astype(np.float32)
+
+
+def freed(
+    image: NDArray,
+    flat: str | Path | None,
+    dark: str | Path | None,
+    blank: float | None,
+    percentile: float | None,
+) -> tuple[NDArray, float]:
+    """Return intensities freed of dark current and the beam's shape, NaN where a pixel carries no density, and I0.
+
+    Both runs take these: a percentile of the image with the shape, or saturated pixels that were dimmed by it and so no
+    longer known for saturated, would be changes that no shape made.
+    """
+    from napari_bitsnet.tasks._shares import expose_mixture
+
+    given = {"flat": flat, "dark": dark, "blank": blank, "percentile": percentile}
+    options = {name: value for name, value in given.items() if value is not None}
+    task = make_task(RunSettings().updated({"task": "xray", "options": options}))
+    exposure = expose_mixture(image, task.config)  # type: ignore[arg-type]
+    intensity = exposure.intensity
+    intensity[exposure.dark | exposure.saturated] = np.nan
+    return intensity, exposure.blank
 
 
 def denser(image: NDArray, density: NDArray, attenuating: bool) -> NDArray:
-    """Add to a mixture, or under attenuation to its density; float, so that faint shapes are not rounded away."""
+    """Add to a mixture, or under attenuation to its density; float, so that faint shapes are not rounded away.
+
+    Under attenuation the image is one that was freed of dark current, which nothing weakens; see `freed`.
+    """
     image = image.astype(np.float64)
     return image * np.exp(-density) if attenuating else image + density
 
@@ -186,10 +250,11 @@ def _number(where: str, guides: Sequence[NDArray | None]) -> int | None:
 def _density_of_lightness(result: Result, guide: NDArray, number: int) -> float:
     """Change of the explained part with the guide's lightness, from dark to light; signed, not nearly zero."""
     explained = result.outputs[f"explained_{number + 1}"]
-    light = (guide[..., :3].mean(axis=-1) if guide.ndim == 3 else guide).astype(np.float64)
-    seen = np.isfinite(explained)
+    colours = seen_colours(guide)
+    light = (colours.mean(axis=-1) if colours.ndim == 3 else colours).astype(np.float64)
+    seen = np.isfinite(explained) & np.isfinite(light)
     light = light[seen] - light[seen].mean()
-    span = np.nanmax(guide) - np.nanmin(guide)
+    span = np.nanmax(colours) - np.nanmin(colours)
     slope = float((light * explained[seen]).sum() / (light**2).sum()) * float(span)
     least = float(np.std(explained[seen]))
     return slope if abs(slope) > least else float(np.copysign(least, slope))

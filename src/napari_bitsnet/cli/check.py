@@ -2,46 +2,83 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE
-from napari_bitsnet.cli.job import Images, Job
+from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.options import takes_settings
+from napari_bitsnet.cli.wording import in_flags
+from napari_bitsnet.tasks import TASKS
 
 GUIDE = "A photograph of each source, once for each; none for a source without."
 AXES = "One letter a dimension, such as ZYX; without it, the file's."
+EXPOSURE = ("mixing", "flat", "dark", "blank", "percentile")
+"""Settings of the task that say how grey levels become what adds up."""
 
 
+@takes_settings(TASKS.get("xray").Config, "Task", only=EXPOSURE)
 def check_command(
     mixture: Annotated[Path, typer.Argument(metavar="IN", help="The superimposed image.")],
     guide: Annotated[list[str], typer.Option("--guide", metavar="FILE|none", help=GUIDE, show_default=False)],
+    options: dict[str, Any],
     mask: Annotated[Path | None, typer.Option(help="Mask: where pixels are to be left out.")] = None,
     axes: Annotated[str | None, typer.Option(help=AXES)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE.JSON", help="Record of what was found, scores and shifts among it."
+        ),
+    ] = None,
 ) -> None:
     """Look at an X-ray and its photographs before a run: do they lie on each other, do they tell anything.
 
     The exit code is 0 if there is nothing to mend, 1 if there is, 2 if the images cannot be worked on.
     """
     from napari_bitsnet.api import check
+    from napari_bitsnet.api.saving import atomically
 
     try:
-        images = read_inputs(mixture, guide, mask)
-        findings = check(
-            "xray", images.mixture, guides=images.guides, mask=images.mask, axes=axes or images.axes
+        job = job_of(mixture, guide, mask)
+        images = job.read()
+        found = check(
+            "xray",
+            images.mixture,
+            guides=images.guides,
+            mask=images.mask,
+            axes=axes or images.axes,
+            **options,
         )
+        if out is not None:
+            record = {
+                "inputs": job.record,
+                "options": {name: _plain(value) for name, value in options.items()},
+                "findings": list(found),
+                "guides": [asdict(place) for place in found.places],
+            }
+            with atomically(out) as path:
+                path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except (TypeError, ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {in_flags(error, 'xray')}", err=True)
         raise typer.Exit(BAD_USAGE) from None
-    for text in findings:
-        typer.echo(f"- {text}")
-    if findings:
+    for text in found:
+        typer.echo(f"- {in_flags(text, 'xray')}")
+    for place in found.places:
+        typer.echo(str(place))
+    if found:
         raise typer.Exit(FAILURE)
     typer.echo("Nothing to mend: the guides fit, and what they tell holds in parts that were not fitted to.")
 
 
-def read_inputs(mixture: Path, guides: list[str], mask: Path | None) -> Images:
-    """Read the files; ``none`` stands for a source without a guide."""
+def job_of(mixture: Path, guides: list[str], mask: Path | None) -> Job:
+    """The files of a run; ``none`` stands for a source without a guide."""
     paths = tuple(None if g.lower() == "none" else Path(g) for g in guides)
-    return Job((mixture,), paths, mask=mask).read()
+    return Job((mixture,), paths, mask=mask)
+
+
+def _plain(value: Any) -> Any:
+    return str(value.expanduser().absolute()) if isinstance(value, Path) else value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -58,6 +59,34 @@ def given_values(values: Mapping[str, Any], config: type[Config]) -> dict[str, A
         if value is not None:
             found[name] = value.value if isinstance(value, Given) else value
     return found
+
+
+def takes_settings(
+    config: type[Config], panel: str, *, only: Sequence[str]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options for some settings of `config`: those that were given come as its ``options``, a dict.
+
+    Parameters
+    ----------
+    config, panel, only
+        As in `config_parameters`.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function, eval_str=True).parameters.values()
+
+        @wraps(function)
+        def command(**values: Any) -> None:
+            given = {name: values.pop(name) for name in only}
+            function(**values, options=given_values(given, config))
+
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name != "options"]
+        parameters += config_parameters(config, panel, only=only)
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in parameters}
+        return command
+
+    return decorate
 
 
 def describe_setting(field: FieldInfo, default: Any = inspect.Parameter.empty) -> str:

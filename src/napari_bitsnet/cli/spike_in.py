@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_bitsnet.cli.batch import BAD_USAGE
-from napari_bitsnet.cli.check import AXES, GUIDE, read_inputs
+from napari_bitsnet.cli.check import AXES, EXPOSURE, GUIDE, job_of
+from napari_bitsnet.cli.options import takes_settings
+from napari_bitsnet.cli.wording import in_flags
+from napari_bitsnet.tasks import TASKS
 
 WHERE = "mixture (as a hidden design), guide_K (paint that X-rays pass) or source_K (both); may be given several times."
 
 
+@takes_settings(TASKS.get("xray").Config, "Task", only=EXPOSURE)
 def spike_in_command(
     mixture: Annotated[Path, typer.Argument(metavar="IN", help="The superimposed image.")],
     guide: Annotated[list[str], typer.Option("--guide", metavar="FILE|none", help=GUIDE, show_default=False)],
+    options: dict[str, Any],
     where: Annotated[list[str] | None, typer.Option(help=WHERE, show_default="mixture")] = None,
     strength: Annotated[
         float,
@@ -25,7 +30,6 @@ def spike_in_command(
     x: Annotated[float, typer.Option(min=0, max=1, help="Place of the shape, from left to right.")] = 0.5,
     extent: Annotated[float, typer.Option(min=0.01, max=0.5, help="Radius, of the shorter side.")] = 0.15,
     preset: Annotated[str, typer.Option(help="Of the method.")] = "balanced",
-    mixing: Annotated[str, typer.Option(help="linear or attenuation.")] = "linear",
     mask: Annotated[Path | None, typer.Option(help="Mask: where pixels are to be left out.")] = None,
     axes: Annotated[str | None, typer.Option(help=AXES)] = None,
 ) -> None:
@@ -33,7 +37,7 @@ def spike_in_command(
     from napari_bitsnet.api import spike_in
 
     try:
-        images = read_inputs(mixture, guide, mask)
+        images = job_of(mixture, guide, mask).read()
         for place in where or ["mixture"]:
             report = spike_in(
                 images.mixture,
@@ -43,11 +47,11 @@ def spike_in_command(
                 centre=(y, x),
                 extent=extent,
                 preset=preset,
-                mixing=mixing,
                 mask=images.mask,
                 axes=axes or images.axes,
+                **options,
             )
             typer.echo(str(report))
     except (TypeError, ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {in_flags(error, 'xray')}", err=True)
         raise typer.Exit(BAD_USAGE) from None

@@ -16,6 +16,7 @@ from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.guided_filter import box_mean
 from napari_bitsnet.core.images import normalise
+from napari_bitsnet.core.point_pairs import matrix_of_points
 
 Model = Literal["shift", "affine", "smooth"]
 
@@ -74,6 +75,10 @@ class Registration:
             places += modes.combine(torch.from_numpy(self.coefficients), whole).numpy()
         return places
 
+    def covered(self) -> NDArray:
+        """Which pixels of the fixed image the moving one covers: (Y, X) of bool."""
+        return _within(self.places(), self.moving_shape)
+
     def warp(self, image: ArrayLike, *, labels: bool = False) -> NDArray:
         """Bring an image of the moving one's grid onto the fixed one's.
 
@@ -97,7 +102,7 @@ class Registration:
         Notes
         -----
         Linear interpolation; where the image shrinks by a factor f it is smoothed first by a Gaussian of
-        ``sqrt(f**2 - 1) / 2`` pixels.
+        ``sqrt(f**2 - 1) / 2`` pixels. The image reaches half a pixel beyond the centres of its outermost pixels.
         """
         from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -117,16 +122,47 @@ class Registration:
         places = self.places()
         moved = np.stack(
             [
-                map_coordinates(
-                    plane, places, order=0 if labels else 1, cval=0 if integer else np.nan, mode="constant"
-                )
+                map_coordinates(plane, places, order=0 if labels else 1, mode="nearest")
                 for plane in np.moveaxis(planes, -1, 0)
             ],
             axis=-1,
         )
+        moved[~_within(places, self.moving_shape)] = 0 if integer else np.nan
         if integer and not labels:
             moved = np.round(moved)
         return moved.astype(image.dtype).reshape(*self.fixed_shape, *image.shape[2:])
+
+    def as_guide(self, image: ArrayLike) -> NDArray:
+        """Bring an image over to serve as a guide: what it does not cover counts as missing, not as black.
+
+        Parameters
+        ----------
+        image : array of shape (Y, X) or (Y, X, C)
+            Of the moving image's size.
+
+        Returns
+        -------
+        ndarray of shape (Y, X) or (Y, X, C)
+            What `warp` returns if all is covered. Else colours in integers have a fourth channel, opacity, which is 0 where
+            nothing is covered; all others are float32, NaN there. `normalise` takes both for missing.
+
+        Raises
+        ------
+        ValueError
+            See `warp`.
+        """
+        image = np.asarray(image)
+        brought, covered = self.warp(image), self.covered()
+        if covered.all():
+            return brought
+        if np.issubdtype(image.dtype, np.integer) and image.ndim == 3 and image.shape[-1] in (3, 4):
+            if image.shape[-1] == 4:
+                return brought  # its opacity is 0 there already
+            opacity = np.where(covered, np.iinfo(image.dtype).max, 0).astype(image.dtype)
+            return np.concatenate([brought, opacity[..., None]], axis=-1)
+        brought = brought.astype(np.float32, copy=False)
+        brought[~covered] = np.nan
+        return brought
 
 
 def register(
@@ -194,34 +230,6 @@ def register(
     if model == "smooth":
         linear, shift, waves = pair.refine(linear, shift, "smooth")
     return pair.registration(linear, shift, waves)
-
-
-def matrix_of_points(moving: ArrayLike, fixed: ArrayLike) -> NDArray:
-    """Return the (3, 3) matrix that takes moving points to fixed ones, by least squares; see `register`.
-
-    Raises
-    ------
-    ValueError
-        If they are not in pairs, there is none, or three and more lie on one line.
-    """
-    a, b = (np.atleast_2d(np.asarray(p, dtype=np.float64)) for p in (moving, fixed))
-    if a.shape != b.shape or a.ndim != 2 or a.shape[1] != 2 or not len(a):
-        raise ValueError(f"Expected pairs of points, two arrays (N, 2), got {a.shape} and {b.shape}.")
-    matrix = np.eye(3)
-    if len(a) == 1:
-        matrix[:2, 2] = (b - a)[0]
-        return matrix
-    middle_a, middle_b = a.mean(axis=0), b.mean(axis=0)
-    a, b = a - middle_a, b - middle_b
-    if np.linalg.svd(a, compute_uv=False)[-1] < 1e-6 * max(np.ptp(a), 1e-12) and len(a) > 2:
-        raise ValueError("Expected points that span an area, got points on one line: add one beside it.")
-    if len(a) == 2:
-        turned = complex(*(b[1] - b[0])) / complex(*(a[1] - a[0]))
-        matrix[:2, :2] = [[turned.real, -turned.imag], [turned.imag, turned.real]]
-    else:
-        matrix[:2, :2] = np.linalg.lstsq(a, b, rcond=None)[0].T
-    matrix[:2, 2] = middle_b - matrix[:2, :2] @ middle_a
-    return matrix
 
 
 class _Pair:
@@ -344,6 +352,12 @@ class _Pair:
 
     def _to_moving(self) -> NDArray:
         return _centred(self.moving_shape, 1 / (self.half * self.zoom))
+
+
+def _within(places: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Whether places (2, Y, X) lie on the pixels, half a pixel around their centres, of an image of a shape."""
+    beyond = np.reshape(shape, (2, 1, 1)) - 0.5
+    return np.asarray(((places >= -0.5) & (places <= beyond)).all(axis=0))
 
 
 def _centred(shape: Sequence[int], scale: float) -> NDArray:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _TAG_UNITS = {2: "inch", 3: "cm"}  # TIFF 6.0, ResolutionUnit; 1 is "no absolute unit"
 _UNIT_TAGS = {"inch": 2, "cm": 3}
+_CENTIMETRES = {"nm": 1e-7, "micron": 1e-4, "µm": 1e-4, "um": 1e-4, "mm": 0.1, "m": 100.0}
 _OME_NAMES = {"µm": "micron", "μm": "micron"}  # both Unicode letters occur; ImageJ's own name is ASCII
 
 
@@ -36,6 +37,13 @@ class Calibration:
     def resolution_unit(self) -> int:
         """Value of TIFF's ResolutionUnit: 2 for inches, 3 for centimetres, else 1."""
         return _UNIT_TAGS.get(self.unit, 1)
+
+    def tiff_tags(self) -> dict[str, Any]:
+        """tifffile's ``resolution`` and ``resolutionunit``; lengths for which TIFF has no unit are put in centimetres."""
+        if self.unit in _CENTIMETRES:
+            x, y = (n / _CENTIMETRES[self.unit] for n in self.per_unit)
+            return {"resolution": (x, y), "resolutionunit": _UNIT_TAGS["cm"]}
+        return {"resolution": self.per_unit, "resolutionunit": self.resolution_unit}
 
     def imagej_metadata(self) -> dict[str, Any]:
         """The entries of ImageJ's image description: ``unit`` (in ASCII) and ``spacing``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.methods._guided_fit import Data, shift_energies
@@ -92,7 +93,7 @@ def registration_scores(problem: Problem, *, seed: int = 0) -> dict[int, tuple[f
     small = problem if factor == 1 else problem.map_images(lambda t: F.interpolate(t, size, mode="area"))
     if min(size) < LEAST_SIZE:
         return {}
-    data = Data(small.observations, small.valid, [Window(0, 0, *size)])
+    data = Data(small.observations, small.compared, [Window(0, 0, *size)])
     spaced = range(-REACH, REACH + 1, STEP)
     scores = {}
     for source, guide in enumerate(small.guides):
@@ -109,20 +110,57 @@ def registration_scores(problem: Problem, *, seed: int = 0) -> dict[int, tuple[f
     return scores
 
 
-def registration_notices(problem: Problem, *, seed: int = 0) -> list[str]:
-    """Say which guides do not seem to lie on the mixture."""
+def spacing(problem: Problem) -> float:
+    """Distance, in pixels of a problem, of the places at which `registration_scores` tries its guides."""
+    return STEP * max(1.0, max(problem.observations.shape[-2:]) / CHECK_SIZE)
+
+
+def registration_notices(
+    problem: Problem,
+    *,
+    seed: int = 0,
+    scores: Mapping[int, tuple[float, tuple[int, int]]] | None = None,
+) -> list[str]:
+    """Say which guides do not seem to lie on the mixture; `scores` are those of `registration_scores`, if known."""
     notices = []
-    longest = max(problem.observations.shape[-2:])
-    reach = round(REACH * max(1.0, longest / CHECK_SIZE))
-    for source, (score, (dy, dx)) in registration_scores(problem, seed=seed).items():
+    scores = registration_scores(problem, seed=seed) if scores is None else scores
+    reach = round(REACH / STEP * spacing(problem))
+    for source, (score, (dy, dx)) in scores.items():
         if score < LEAST_SCORE:
             notices.append(
                 f"Guide {source + 1} fits no place within {reach} px better than the others (score {score:.2f}, below "
                 f"{LEAST_SCORE:g}): register it first, and see whether it must be mirrored."
             )
-        elif max(abs(dy), abs(dx)) > 1.5 * STEP * max(1.0, longest / CHECK_SIZE):
+        elif max(abs(dy), abs(dx)) > 1.5 * spacing(problem):
             notices.append(
                 f"Guide {source + 1} seems to lie about {dy:+d} px down and {dx:+d} px right of its place (score "
                 f"{score:.2f}): register it first, the fit itself only follows a few pixels."
             )
     return notices
+
+
+def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool) -> list[str]:
+    """Say what is left out of an image of more than `limit` pixels, although the settings ask for it.
+
+    Parameters
+    ----------
+    problem : Problem
+        At full size.
+    limit : int
+        Pixels.
+    cracks, corrected : bool
+        The settings.
+    """
+    pixels = problem.observations[0, 0].numel()
+    colours = any(guide is not None and guide.shape[1] == 3 for guide in problem.guides)
+    left_out = []
+    if cracks:
+        left_out.append("photographs are not searched for cracks (cracks=True)")
+    if corrected and problem.n_sources == 2:
+        left_out.append("the separation is not corrected by the network (correct=True)")
+    if pixels <= limit or not colours or not left_out:
+        return []
+    return [
+        f"The image has {pixels / 2**20:.1f} megapixels. Above {limit / 2**20:.0f}, for the sake of memory, "
+        f"{' and '.join(left_out)}. Take parts of the image, or reduce it, to have that."
+    ]

@@ -181,6 +181,8 @@ class Regression:
         """
         import torch
 
+        from napari_bitsnet.methods._guided_checks import size_notices
+
         if state.step:
             return
 
@@ -194,6 +196,9 @@ class Regression:
                 losses["corrected"] = correction.share_of(state.problem.observations)
             if self.config.trust:
                 losses |= self._judge(state, fitted, data, fit, correction)
+            state.notices += size_notices(
+                state.problem, CRACKED, cracks=self.config.cracks, corrected=self.config.correct
+            )
         state.step = 1
         yield losses
 

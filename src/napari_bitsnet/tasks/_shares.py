@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -81,16 +83,16 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     mixture = normalise(image, lo=low, hi=high, mask=inputs.mask, what="the mixture")
     size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
 
-    guides = tuple(
-        None if g is None else normalise(g, what=f"guide {k + 1}").tensor for k, g in enumerate(inputs.guides)
-    )
+    guides = [None if g is None else normalise(g, what=f"guide {k + 1}") for k, g in enumerate(inputs.guides)]
+    shown = [g.valid for g in guides if g is not None and g.valid is not None]
     hints = None if inputs.hints is None else hint_maps(inputs.hints, n_sources, shape=size)
     return Problem(
         mixture.tensor,
         n_sources,
-        guides=guides,
+        guides=tuple(None if g is None else g.tensor for g in guides),
         hints=hints,
         valid=mixture.valid,
+        covered=reduce(and_, shown) if shown else None,
         scaling=mixture.scaling,
         density_of=blank,
     )

@@ -84,22 +84,31 @@ class Xray:
         for k, guide in enumerate(guides):
             if guide is None:
                 continue
-            if np.array_equal(guide, inputs.mixture):
+            if same_image(guide, inputs.mixture):
                 raise ValueError(
                     f"Expected another picture than the image as guide {k + 1}, got the image itself: a guide shows one "
                     "source alone, such as a photograph of one side."
                 )
             for j, other in enumerate(guides[:k]):
-                if other is not None and np.array_equal(other, guide):
+                if other is not None and same_image(other, guide):
                     raise ValueError(
                         f"Expected different guides, got the same picture as guides {j + 1} and {k + 1}: each belongs "
                         "to one source, so leave the other out."
                     )
         shape = np.shape(inputs.mixture)[:2]
         fitted = [None if g is None else fit_guide(g, shape, k + 1) for k, g in enumerate(guides)]
-        return build_shares_problem(
+        problem = build_shares_problem(
             replace(inputs, guides=fitted), self.config, n_sources=self.config.n_sources
         )
+        if problem.covered is not None:
+            warnings.warn(
+                f"{1 - float(problem.covered.float().mean()):.1%} of the image are not covered by all guides: their colours at "
+                "the border are continued there and tell nothing. Do not trust the sources there, or leave that part out with "
+                "a mask.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return problem
 
     def _one_a_source(self, guides: Sequence[NDArray | None]) -> list[NDArray | None]:
         """Fill up with None; check that there is at least one guide and none too many."""
@@ -158,8 +167,17 @@ def _difference(problem: Problem) -> Scaling:
     return Scaling(0.0, problem.scaling.span, problem.scaling.has_channels)
 
 
+def same_image(one: NDArray, other: NDArray) -> bool:
+    """Whether two images are one and the same, also where both have missing pixels (NaN)."""
+    one, other = np.asarray(one), np.asarray(other)
+    floats = all(np.issubdtype(image.dtype, np.floating) for image in (one, other))
+    return np.array_equal(one, other, equal_nan=floats)
+
+
 def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:
     """Return a guide of the mixture's size (Y, X), resampled with a warning if only the pixel size differs.
+
+    Pixels without opacity (a fourth channel of 0) become NaN then: resampled, they would lend their colour to others.
 
     Raises
     ------
@@ -178,4 +196,6 @@ def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:
     warnings.warn(f"Resampled {told}: both are taken to show the same area.", UserWarning, stacklevel=2)
     from skimage.transform import resize
 
+    if guide.ndim == 3 and guide.shape[-1] == 4:
+        guide = np.where(guide[..., 3:] == 0, np.nan, guide[..., :3])
     return resize(guide.astype(np.float32), (*shape, *guide.shape[2:]), anti_aliasing=size[0] > shape[0])

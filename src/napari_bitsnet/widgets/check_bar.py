@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
 from napari.qt.threading import create_worker
@@ -13,6 +13,9 @@ from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.responsiveness import step_back
+
+if TYPE_CHECKING:
+    from napari_bitsnet.api.checks import Findings
 
 IN_ORDER = (
     "Nothing to mend: the guides have their places on the image, and what they explain holds all over it."
@@ -69,9 +72,10 @@ class CheckBar(Container):
             },
         )
 
-    def _on_returned(self, found: list[str]) -> None:
+    def _on_returned(self, found: Findings) -> None:
         if isalive(self.native):
-            self._notice.say("warning" if found else "info", "\n".join(found) or IN_ORDER)
+            lines = [*(found or [IN_ORDER]), *map(str, found.places)]
+            self._notice.say("warning" if found else "info", "\n".join(lines))
 
     def _on_error(self, error: Exception) -> None:
         if isalive(self.native):
@@ -83,7 +87,7 @@ class CheckBar(Container):
             self.button.enabled, self.button.text = True, "Check the inputs"
 
 
-def findings(request: Request) -> list[str]:
+def findings(request: Request) -> Findings:
     """Look at the inputs, on the worker's thread; errors of torch must not vanish as `RuntimeError`."""
     from napari_bitsnet.api import check
 

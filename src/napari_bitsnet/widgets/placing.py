@@ -66,8 +66,11 @@ def in_pixels(points: Any, layer: Any) -> NDArray:
 
 
 def add_warped(viewer: Any, moving: Part, fixed: Part, found: Registration) -> Any:
-    """Add the moving image as it lies on the fixed one's pixels; needed where no matrix can say it."""
-    warped = found.warp(np.asarray(moving.array))
+    """Add the moving image as it lies on the fixed one's pixels; needed where no matrix can say it.
+
+    What it does not cover is transparent in colours of integers, and NaN in grey: missing for the run, not black.
+    """
+    warped = found.as_guide(np.asarray(moving.array))
     if moving.rgb and not np.issubdtype(warped.dtype, np.integer):
         warped = np.nan_to_num(warped)
     ndim = 2
