@@ -163,33 +163,38 @@ def mixed(image: NDArray) -> float:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Rank correlations within pairs and what the seed with the highest score gains over any seed, with intervals over pairs."""
+    """Rank correlations within pairs, and what the seed with the highest score gains over any seed and over their average."""
     seeds = [row for row in rows if row["seed"] is not None]
     names = list(dict.fromkeys(row["pair"] for row in seeds))
     gains = {name: np.array([row["gain"] for row in seeds if row["pair"] == name]) for name in names}
     lines = [
         f"{len(names)} pairs, {len(seeds)} runs",
         "",
-        "| score | rank correlation with the gain, 95 % | the seed it chooses, over any seed, 95 % |",
-        "|---|---|---|",
+        "| score | rank correlation with the gain | the seed it chooses, over any seed, dB | over all averaged, dB |",
+        "|---|---|---|---|",
     ]
+    averaged = {row["pair"]: row["gain"] for row in rows if row["seed"] is None}
+    any_seed = np.array([gains[name].mean() for name in names])
+    mean = np.array([averaged[name] for name in names])
+
+    def line(score: str, correlation: str, chosen: NDArray) -> str:
+        return f"| {score} | {correlation} | {_with_interval(chosen - any_seed)} | {_with_interval(chosen - mean)} |"
+
     for score in seeds[0]["scores"]:
         correlations, chosen = [], []
         for name in names:
             values = np.array([row["scores"][score] for row in seeds if row["pair"] == name])
             correlations.append(rank_correlation(values, gains[name]))
-            chosen.append(float(gains[name][values.argmax()] - gains[name].mean()))
-        lines.append(f"| {score} | {_with_interval(correlations)} | {_with_interval(chosen)} dB |")
-    averaged = {row["pair"]: row["gain"] for row in rows if row["seed"] is None}
-    best = [float(gains[name].max() - gains[name].mean()) for name in names]
-    mean = [float(averaged[name] - gains[name].mean()) for name in names]
+            chosen.append(gains[name][values.argmax()])
+        lines.append(line(score, _with_interval(correlations), np.array(chosen)))
+    best = np.array([gains[name].max() for name in names])
     return "\n".join(
         [
             *lines,
-            f"| the truth | 1 | {_with_interval(best)} dB |",
-            f"| none: all averaged | | {_with_interval(mean)} dB |",
+            line("the truth", "1", best),
+            line("none: all averaged", "", mean),
             "",
-            f"any seed {np.mean([g.mean() for g in gains.values()]):+.2f} dB offset-free",
+            f"offset-free gain: any seed {any_seed.mean():+.2f} dB, all averaged {mean.mean():+.2f} dB; in brackets 95 % over pairs",
         ]
     )
 
@@ -199,8 +204,8 @@ def rank_correlation(values: NDArray, gains: NDArray) -> float:
     return 0.0 if np.ptp(values) == 0 or np.ptp(gains) == 0 else float(spearmanr(values, gains).statistic)
 
 
-def _with_interval(values: Sequence[float]) -> str:
-    low, high = bootstrap_interval(values)
+def _with_interval(values: Sequence[float] | NDArray) -> str:
+    low, high = bootstrap_interval(list(values))
     return f"{np.mean(values):+.2f} ({low:+.2f} … {high:+.2f})"
 
 

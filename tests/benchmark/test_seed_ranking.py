@@ -64,7 +64,9 @@ def test_ranks_are_compared_within_pairs(ranking):
         rows.append({"pair": pair, "seed": None, "gain": 2.5 + offset})
     lines = ranking.table(rows).splitlines()
     assert lines[0] == "2 pairs, 6 runs"
-    assert "| rises | +1.00 (+1.00 … +1.00) | +1.00 (+1.00 … +1.00) dB |" in lines
-    assert "| falls | -1.00 (-1.00 … -1.00) | -1.00 (-1.00 … -1.00) dB |" in lines
-    assert "| flat | +0.00 (+0.00 … +0.00) | -1.00 (-1.00 … -1.00) dB |" in lines
-    assert "| none: all averaged | | +0.50 (+0.50 … +0.50) dB |" in lines
+    up, down = "+1.00 (+1.00 … +1.00)", "-1.00 (-1.00 … -1.00)"
+    assert f"| rises | {up} | {up} | +0.50 (+0.50 … +0.50) |" in lines
+    assert f"| falls | {down} | {down} | -1.50 (-1.50 … -1.50) |" in lines
+    assert f"| flat | +0.00 (+0.00 … +0.00) | {down} | -1.50 (-1.50 … -1.50) |" in lines
+    assert "| none: all averaged |  | +0.50 (+0.50 … +0.50) | +0.00 (+0.00 … +0.00) |" in lines
+    assert lines[-1].startswith("offset-free gain: any seed +52.00 dB, all averaged +52.50 dB")

@@ -41,8 +41,9 @@ class AveragedSeeds(Wrapper):
 
     Notes
     -----
-    This stands in the place of choosing the best seed: no score without truth was found that tells which one that is, and the
-    mean of four comes near the one that the truth would choose (docs/benchmarks/results.md).
+    This stands in the place of choosing the best seed: of the scores without truth that were tried one tells which that is, weakly
+    (how well hidden pixels are predicted), and the seed it chooses was not shown to be better than the mean
+    (docs/benchmarks/results.md).
 
     References
     ----------
