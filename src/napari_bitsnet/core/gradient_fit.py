@@ -18,6 +18,8 @@ LEAST = 1e-5
 
 COLUMNS = 128
 """Of a symmetric product that are computed at a time."""
+ROWS = 2**15
+"""That are weighted at a time, for the sake of memory."""
 
 
 class Piece(NamedTuple):
@@ -67,11 +69,12 @@ def weighted_gram(rows: Tensor, weight: Tensor) -> Tensor:
 
     It is symmetric: one triangle is computed, `COLUMNS` at a time, and mirrored.
     """
-    weighted = rows * weight[:, None]
     gram = rows.new_zeros((rows.shape[1],) * 2)
-    for start in range(0, len(gram), COLUMNS):
-        columns = slice(start, start + COLUMNS)
-        gram[columns, start:] = weighted[:, columns].T @ rows[:, start:]
+    for part, factor in zip(rows.split(ROWS), weight.split(ROWS), strict=True):
+        weighted = part * factor[:, None]
+        for start in range(0, len(gram), COLUMNS):
+            columns = slice(start, start + COLUMNS)
+            gram[columns, start:] += weighted[:, columns].T @ part[:, start:]
     return gram.triu() + gram.triu(1).T
 
 

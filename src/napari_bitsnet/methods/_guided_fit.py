@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 STEP_LIMIT = 1.5
 """Largest change, in pixels, of a displacement coefficient in one step: the linearisation holds no further."""
+WORTHWHILE = 0.003
+"""Part of the misfit by which refined displacements must lower it to be kept: by less they follow noise."""
 CONVERGED = 0.01
 """Largest change, in pixels, below which registration stops."""
+KEPT = 2**16
+"""Up to this many pixels features are kept in memory, else made anew each time they are needed."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,9 @@ class Anew:
 
 
 def pieces_of(data: Data, make: Callable[[], Iterator[Piece]]) -> Iterable[Piece]:
-    """Keep the pieces of a small image; make those of a large one anew each time."""
-    return list(make()) if len(data.windows) == 1 else Anew(make)
+    """Keep the pieces of a small image; make those of a large one anew each time, see `KEPT`."""
+    small = sum(window.height * window.width for window in data.windows) <= KEPT
+    return list(make()) if small else Anew(make)
 
 
 def fit_weights(
@@ -209,7 +214,7 @@ def register(
     for _ in range(steps):
         change = refine_displacement(model, data, spread=spread)
         history.append(weights().misfits[0])
-        if history[-1] <= min(history):
+        if history[-1] <= min((1 - WORTHWHILE) * history[0], *history[1:]):
             best = [term.displacement.clone() for term in model.terms]
         if change < CONVERGED:
             break

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 STRIP = 2**17
 """Pixels that are explained at a time."""
+PIECE = 2**16
+"""Pixels of an image that are fitted to at a time: their features have to fit into memory."""
+ALIGNED = 16
+"""Strips begin at multiples of this many rows, so that blocks of the scales lie as in the whole image."""
 CRACK_SPREAD = 2.0
 """Standard deviation expected of what a crack changes, on the observation's [0, 1] scale, over the light that it takes."""
 
@@ -187,7 +191,7 @@ class GuidedModel:
 
 
 def sample_windows(size: tuple[int, int], pixels: int, side: int = 128) -> list[Window]:
-    """Windows to fit on: the whole image if it has at most `pixels`, else evenly spaced squares.
+    """Windows to fit on: the whole image, in strips of rows, if it has at most `pixels`, else evenly spaced squares.
 
     Parameters
     ----------
@@ -202,7 +206,9 @@ def sample_windows(size: tuple[int, int], pixels: int, side: int = 128) -> list[
 
     height, width = size
     if height * width <= pixels:
-        return [Window(0, 0, height, width)]
+        step = -(-height // max(1, height * width // PIECE))  # rows, about equally many in each
+        step = -(-step // ALIGNED) * ALIGNED
+        return [Window(top, 0, min(step, height - top), width) for top in range(0, height, step)]
     tall, wide = min(side, height), min(side, width)
     count = max(1, pixels // (tall * wide))
     rows = min(max(1, round((count * height / width) ** 0.5)), height // tall)

@@ -58,7 +58,7 @@ class RegressionConfig(BaseConfig):
     )
     steps: int = setting(5, "Largest number of registration steps.", ge=1, le=30, step=1)
     drift: int = setting(
-        3, "Half waves, and one, along which a colour's density may drift; 1 is no drift.", ge=1, le=6, step=1
+        5, "Half waves, and one, along which a colour's density may drift; 1 is no drift.", ge=1, le=6, step=1
     )
     spread: float = setting(
         0.15, "Standard deviation expected of a colour's density (ridge).", ge=0.001, le=10, step=0.01
@@ -67,7 +67,7 @@ class RegressionConfig(BaseConfig):
         0.03, "Standard deviation expected of a density's drift (ridge).", ge=0.001, le=10, step=0.01
     )
     scales: int = setting(4, "Scales at which gradients are compared.", ge=1, le=8, step=1)
-    rounds: int = setting(4, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
+    rounds: int = setting(3, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
     pixels: int = setting(
         2**19,
         "Pixels that are fitted to; of larger images, evenly spaced squares of the image reduced to four times as many.",
@@ -122,8 +122,9 @@ class Regression:
 
     Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
     clusters over the image; guides are first healed of cracks, which join as features, and registered to the
-    observation. What no guide explains is split evenly over the sources without a guide, or over all sources if each has
-    one; a trained network, which sees all this beside the photographs, then mends it (`correct`). Constants, which gradients do not show, are chosen so that the darkest parts of all sources agree.
+    observation. What no guide explains goes to the sources without a guide, or evenly to all if each has one; a trained
+    network, which sees all this beside the photographs, then mends it (`correct`). Constants, which gradients do not show,
+    are chosen so that the darkest parts of all sources agree.
     """
 
     name: ClassVar[str] = "regression"
@@ -135,7 +136,7 @@ class Regression:
             centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4, cracks=False, correct=False
         ),
         "balanced": RegressionConfig(),
-        "best": RegressionConfig(centres=128, width=0.05, drift=4, steps=12, rounds=6, pixels=2**20),
+        "best": RegressionConfig(centres=128, width=0.05, drift=6, steps=12, rounds=6, pixels=2**20),
     }
     full_resolution: ClassVar[bool] = True
 
@@ -279,7 +280,7 @@ class Regression:
             return model
         guides = {k: guide for k, guide in enumerate(problem.guides) if guide is not None}
         large = model.resized(size, guides, dict(enumerate(self._cracks(problem, problem))))
-        data = Data(problem.observations, problem.valid, sample_windows(size, self.config.pixels))
+        data = Data(problem.observations, problem.compared, sample_windows(size, self.config.pixels))
         for _ in range(POLISH if self.config.registration == "smooth" else 0):
             refine_displacement(large, data, spread=DISPLACEMENT_SPREAD * size[0] / model.modes.size[0])
         return large
@@ -321,7 +322,7 @@ class Regression:
                         cracks[source],
                     )
                 )
-        data = Data(observation, problem.valid, sample_windows(size, config.pixels))
+        data = Data(observation, problem.compared, sample_windows(size, config.pixels))
         if config.registration != "none":
             register(
                 model,
