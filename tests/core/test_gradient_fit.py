@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from napari_bitsnet.core.gradient_fit import Piece, difference_rows, fit_gradients
+from napari_bitsnet.core import gradient_fit
+from napari_bitsnet.core.gradient_fit import Piece, difference_rows, fit_gradients, weighted_gram
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -76,6 +77,13 @@ def test_rows_of_block_means():
     assert target.shape == (11 * 16 + 12 * 15, 2)
     first = FEATURES[:, 2:4, :2].mean((1, 2)) - FEATURES[:, :2, :2].mean((1, 2))
     torch.testing.assert_close(features[0], first)
+
+
+def test_the_weighted_product_is_computed_by_parts(monkeypatch: pytest.MonkeyPatch):
+    rows, weight = noise(50, 11).double(), noise(50, seed=4).double()
+    monkeypatch.setattr(gradient_fit, "ROWS", 7)
+    monkeypatch.setattr(gradient_fit, "COLUMNS", 4)
+    torch.testing.assert_close(weighted_gram(rows, weight), rows.T @ torch.diag(weight) @ rows)
 
 
 def test_nothing_valid():

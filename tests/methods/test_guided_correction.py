@@ -117,3 +117,24 @@ def test_it_steps_back_where_it_was_not_trained(
         assert correct(problem, model) is None
     finally:
         correction_network.cache_clear()
+
+
+def test_what_goes_to_a_single_photograph_is_said():
+    """Where a hidden design is looked for, a part of it would go to the visible side: said in words, and not without reason."""
+    problem = panel_problem(simulate_panel(3, 128), 1)
+
+    def run(corrected: bool) -> tuple[list[str], torch.Tensor]:
+        settings = {"trust": False, "registration": "none", "drift": 1, "correct": corrected}
+        method = Regression(Regression.presets["balanced"].updated(settings))
+        state = method.start(problem, device="cpu", seed=0)
+        next(method.advance(state))
+        return state.notices, method.answer(state)["sources"][1, 0]
+
+    (said, given), (nothing, kept) = run(corrected=True), run(corrected=False)
+    part = [int(word.strip("%")) for word in said[0].split() if word.endswith("%")]
+    assert len(said) == len(part) == 1
+    assert "correct=False" in said[0]
+    assert not nothing
+    moved = (kept - given).diff(dim=0), kept.diff(dim=0)
+    slope = float((moved[0] * moved[1]).sum() / moved[1].square().sum())
+    assert part[0] == pytest.approx(100 * slope, abs=4)  # along one axis here, along both there

@@ -9,6 +9,8 @@ from napari_bitsnet.methods._guided_fit import Data, shift_energies
 from napari_bitsnet.methods._guided_model import GuidedModel
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_bitsnet.core.problem import Problem
     from napari_bitsnet.methods._guided_trust import Trust
 
@@ -18,6 +20,8 @@ MOST_EXTRAPOLATED = 0.1
 """Part of the pixels with colours that the fit says little about, above which it is worth saying."""
 LEAST_SCORE = 4.0
 """Registration score below which no shift stands out."""
+MOST_MOVED = 0.05
+"""Part of what a single photograph does not explain, above which it is said that a network gave it to that side."""
 REACH, STEP = 8, 2
 """Largest shift that is tried to score a registration, and the spacing, in pixels of the reduced image."""
 CHECK_SIZE, LEAST_SIZE = 160, 64
@@ -163,4 +167,36 @@ def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool)
     return [
         f"The image has {pixels / 2**20:.1f} megapixels. Above {limit / 2**20:.0f}, for the sake of memory, "
         f"{' and '.join(left_out)}. Take parts of the image, or reduce it, to have that."
+    ]
+
+
+def moved_notices(source: int, given: Tensor, left: Tensor) -> list[str]:
+    """Say that of what a single photograph does not explain a part was given to its side, where a hidden design would be missed.
+
+    Parameters
+    ----------
+    source : int
+        The one with the guide.
+    given : Tensor of shape (C, H, W)
+        What the correction added to it.
+    left : Tensor of shape (C, H, W)
+        What the closed form did not explain.
+
+    Notes
+    -----
+    The part is the slope of a regression of the first's gradients on the second's.
+    """
+    import torch
+
+    over = sum(
+        torch.stack([given.diff(dim=axis).mul(left.diff(dim=axis)).sum(), left.diff(dim=axis).square().sum()])
+        for axis in (1, 2)
+    )
+    assert isinstance(over, torch.Tensor)
+    part = float(over[0] / over[1].clamp_min(1e-30))
+    if part < MOST_MOVED:
+        return []
+    return [
+        f"Of the detail that the photograph does not explain, a trained network gave about {part:.0%} to source {source + 1}, as brushwork "
+        "and cracks of that side. A hidden design would go there in part, too: with correct=False all of it stays in the other source."
     ]

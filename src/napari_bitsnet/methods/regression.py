@@ -182,7 +182,7 @@ class Regression:
         """
         import torch
 
-        from napari_bitsnet.methods._guided_checks import size_notices
+        from napari_bitsnet.methods._guided_checks import moved_notices, size_notices
 
         if state.step:
             return
@@ -195,6 +195,9 @@ class Regression:
             losses = {"unexplained": state.problem.observations.new_tensor(fit.misfits[0])}
             if correction is not None:
                 losses["corrected"] = correction.share_of(state.problem.observations)
+                if len(fitted.terms) < state.problem.n_sources:
+                    source, left = fitted.terms[0].source, self._left(state, correction)[0]
+                    state.notices += moved_notices(source, at_size(correction.sources[source], left), left)
             if self.config.trust:
                 losses |= self._judge(state, fitted, data, fit, correction)
             state.notices += size_notices(
@@ -221,9 +224,7 @@ class Regression:
         from napari_bitsnet.methods._guided_trust import judge
 
         config, result = self.config, state.result or {}
-        left = result["unexplained"]
-        if correction is not None:
-            left = left + at_size(correction.explained.sum(dim=0), left)
+        left = self._left(state, correction)
         precision = [model.precision(term, config.spread, config.drift_spread) for term in model.terms]
         state.trust = judge(
             model,
@@ -246,6 +247,12 @@ class Regression:
             "extrapolated": state.trust.extrapolated,
         }
         return {name: result["unexplained"].new_tensor(value) for name, value in figures.items()}
+
+    def _left(self, state: RegressionState, correction: Correction | None) -> Tensor:
+        """What the closed form did not explain, (1, C, H, W)."""
+        assert state.result is not None
+        left = state.result["unexplained"]
+        return left if correction is None else left + at_size(correction.explained.sum(dim=0), left)
 
     def _reduced(self, problem: Problem) -> Problem:
         """The problem at the size at which it is fitted."""
