@@ -17,7 +17,7 @@ from napari_bitsnet.data.brushwork import paint
 from napari_bitsnet.data.fields import displace, displacement
 from napari_bitsnet.data.paintings import SCENES, painting
 from napari_bitsnet.data.photographs import fit
-from napari_bitsnet.data.xray_layers import abandoned_design, cracks, pigment_density, support
+from napari_bitsnet.data.xray_layers import abandoned_design, cracks, draw_pigments, support
 
 
 @dataclass(frozen=True)
@@ -171,14 +171,14 @@ def simulate_panel(
         else:
             image = fit(np.asarray(paintings[side]), shape)
             relief = paint(rng, image)[1]
-        colours = pigment_density(
+        colours = draw_pigments(
             rng,
             image,
             drift,
             pigments=recipe.pigments,
             width=recipe.pigment_width,
             length=recipe.drift_length,
-        )
+        ).density
         colours = (colours - colours.mean()) / colours.std()
         fissures = cracks(rng, shape)
         thickness = relief * np.clip(0.7 + 0.3 * colours, 0.2, None)  # heavy pigments show their strokes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,42 @@ from napari_bitsnet.data.fields import fractal_field, grid, smooth_field, streak
 from napari_bitsnet.data.paintings import Scene, figure
 
 
-def pigment_density(
+@dataclass(frozen=True)
+class Pigments:
+    """What a painting's colours weigh in an X-ray, pigment by pigment.
+
+    Parameters
+    ----------
+    members : ndarray of shape (Y, X, N)
+        Memberships of the N pigments' colours; they add up to one.
+    shades : ndarray of shape (Y, X, N)
+        Brightness over that of the pigment's centre.
+    weights, slopes : ndarrays of shape (N,)
+        Density of a pigment, and how it changes with brightness.
+    fields : ndarray of shape (N, Y, X)
+        Smooth, of standard deviation 1: along these densities drift.
+    drift : float
+        By this part of themselves.
+    """
+
+    members: NDArray
+    shades: NDArray
+    weights: NDArray
+    slopes: NDArray
+    fields: NDArray
+    drift: float
+
+    @property
+    def density(self) -> NDArray:
+        """``sum_n members_n (weight_n + slope_n shade_n) (1 + drift field_n)``, (Y, X)."""
+        density = np.zeros(self.members.shape[:2])
+        for n, (weight, slope) in enumerate(zip(self.weights, self.slopes, strict=True)):
+            shaded = weight + slope * self.shades[..., n]
+            density += self.members[..., n] * shaded * (1 + self.drift * self.fields[n])
+        return density
+
+
+def draw_pigments(
     rng: np.random.Generator,
     image: NDArray,
     drift: float,
@@ -17,8 +54,8 @@ def pigment_density(
     pigments: int = 14,
     width: float = 0.06,
     length: float = 1 / 6,
-) -> NDArray:
-    """X-ray density of the colours of a painting: a look-up by pigment whose weights drift over the panel.
+) -> Pigments:
+    """Find the colours of a painting and draw their X-ray densities, which drift over the panel.
 
     Parameters
     ----------
@@ -29,7 +66,7 @@ def pigment_density(
     drift : float
         Relative standard deviation of each weight over the panel.
     pigments : int
-        Number of colour clusters c.
+        Number of colour clusters.
     width : float
         Of the borders between them, on the [0, 1] scale.
     length : float
@@ -37,9 +74,8 @@ def pigment_density(
 
     Returns
     -------
-    ndarray of shape (Y, X)
-        ``sum_c a_c(image) * (w_c + v_c * brightness) * (1 + drift * field_c(y, x))``: memberships a of colour
-        clusters add to one; weights w are drawn, a little larger for bright clusters (lead white).
+    Pigments
+        Weights are a little larger for bright clusters (lead white).
     """
     colours = image.reshape(-1, 3)
     sample = colours[rng.choice(len(colours), min(4000, len(colours)), replace=False)]
@@ -51,15 +87,14 @@ def pigment_density(
     squared = ((colours[:, None] - centres) ** 2).sum(-1)
     closeness = np.exp(-(squared - squared.min(1, keepdims=True)) / (2 * width**2))
     members = (closeness / closeness.sum(1, keepdims=True)).reshape(*image.shape[:2], -1)
-    brightness = image.mean(-1)
-    density = np.zeros(image.shape[:2])
+    brightness, middle = image.mean(-1), centres.mean(-1)
+    weights, slopes, fields = [], [], []
     for c in range(len(centres)):
-        weight = 0.4 * centres[c].mean() + 0.6 * rng.uniform()
-        slope = rng.uniform(0.0, 0.8)
-        field = smooth_field(rng, brightness.shape, length * min(brightness.shape))
-        shaded = weight + slope * (brightness - centres[c].mean())
-        density += members[..., c] * shaded * (1 + drift * field)
-    return density
+        weights.append(0.4 * middle[c] + 0.6 * rng.uniform())
+        slopes.append(rng.uniform(0.0, 0.8))
+        fields.append(smooth_field(rng, brightness.shape, length * min(brightness.shape)))
+    shades = brightness[..., None] - middle
+    return Pigments(members, shades, np.array(weights), np.array(slopes), np.array(fields), drift)
 
 
 def abandoned_design(rng: np.random.Generator, size: tuple[int, int]) -> NDArray:

@@ -29,7 +29,7 @@ class XrayConfig(SharesConfig):
     n_sources: int = setting(2, "Number of superimposed sources.", ge=2, le=4, step=1)
     unexplained: Literal["divided", "apart"] = setting(
         "divided",
-        "Where what no guide explains goes if every source has one: evenly to all (divided), or to none of them (apart).",
+        "Where what no guide explains goes if every source has one: to all of them (divided), or to none (apart).",
     )
     maps: bool = setting(True, "Add maps: the sources' 90 % interval, and structure that they may invent.")
 
