@@ -54,20 +54,9 @@ def correction_weights() -> Path:
 @cache
 def correction_network() -> UNet | None:
     """The trained network, or None where the package carries no weights."""
-    import torch
+    from napari_bitsnet.core.networks.shipped import shipped_unet
 
-    from napari_bitsnet.core.networks.unet import UNet
-    from napari_bitsnet.core.networks.weights import expand, load_tensors
-
-    if not correction_weights().is_file():
-        return None
-    tensors, facts = load_tensors(correction_weights())
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # random weights are made and overwritten: nobody's numbers are used up
-        network = UNet(CHANNELS_IN, CHANNELS_OUT, **facts["network"]).eval().requires_grad_(False)
-    network.load_state_dict(expand(tensors))
-    return network
+    return shipped_unet(correction_weights(), CHANNELS_IN, CHANNELS_OUT)
 
 
 def view(

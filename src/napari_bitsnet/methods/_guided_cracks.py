@@ -28,20 +28,9 @@ def crack_weights() -> Path:
 @cache
 def crack_network() -> UNet | None:
     """The trained network, or None where the package carries no weights."""
-    import torch
+    from napari_bitsnet.core.networks.shipped import shipped_unet
 
-    from napari_bitsnet.core.networks.unet import UNet
-    from napari_bitsnet.core.networks.weights import expand, load_tensors
-
-    if not crack_weights().is_file():
-        return None
-    tensors, facts = load_tensors(crack_weights())
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # random weights are made and overwritten: nobody's numbers are used up
-        network = UNet(3, 1, **facts["network"], blocks=1, stem=2).eval().requires_grad_(False)
-    network.load_state_dict(expand(tensors))
-    return network
+    return shipped_unet(crack_weights(), 3, 1)
 
 
 def find_cracks(photograph: Tensor) -> Tensor:

@@ -1,0 +1,42 @@
+"""Small trained networks that the package carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from napari_bitsnet.core.networks.unet import UNet
+from napari_bitsnet.core.networks.weights import expand, load_tensors
+
+
+def shipped_unet(path: Path, channels_in: int, channels_out: int) -> UNet | None:
+    """Load a trained U-Net, ready to be asked.
+
+    Parameters
+    ----------
+    path : Path
+        Weights, and as their fact ``network`` the settings of `UNet`.
+    channels_in, channels_out : int
+        What its caller shows it, and expects of it.
+
+    Returns
+    -------
+    UNet or None
+        None where there is no such file.
+
+    Raises
+    ------
+    ValueError
+        If it is no file of weights.
+    RuntimeError
+        If the weights are of another network.
+    """
+    if not path.is_file():
+        return None
+    tensors, facts = load_tensors(path)
+    # random weights are made and overwritten: nobody's numbers are used up
+    with torch.random.fork_rng(devices=[]):
+        network = UNet(channels_in, channels_out, **{"blocks": 1, "stem": 2, **facts["network"]})
+    network.load_state_dict(expand(tensors))
+    return network.eval().requires_grad_(False)
