@@ -41,6 +41,36 @@ def test_two_guides():
     assert abs(found["unexplained"].mean()) < 1e-4 * span
 
 
+@pytest.mark.parametrize("guides", [PANEL.guides, PANEL.guides[:1]])
+def test_the_support_comes_out_of_what_holds_it(guides: list[np.ndarray]):
+    y, x = np.mgrid[:48, :48]
+    weave = np.sin(2 * np.pi * (0.21 * x + 0.1 * y)) + np.sin(2 * np.pi * (0.21 * y - 0.1 * x))
+    span = float(np.ptp(PANEL.mixture.astype(float)))
+    mixture = PANEL.mixture + 0.1 * span * weave
+    mask = np.zeros((48, 48), bool)
+    mask[5:9, 7:20] = True
+    inputs = Inputs(mixture, guides=guides, mask=mask)
+    plain, found = outputs(inputs), outputs(inputs, XrayConfig(support=True))
+    seen = ~mask
+    assert np.corrcoef(found["support"][seen], weave[seen])[0, 1] > 0.9
+    assert np.isnan(found["support"][mask]).all()
+    total = found["source_1"].astype(float) + found["source_2"] + found["support"]
+    np.testing.assert_allclose(total[seen], mixture[seen], atol=1e-5 * span)
+    left = plain["unexplained"] - found["unexplained"]
+    np.testing.assert_allclose(left[seen], found["support"][seen], atol=1e-5 * span)
+    if len(guides) == 1:
+        np.testing.assert_allclose(found["source_1"][seen], plain["source_1"][seen], atol=1e-5 * span)
+    apart = outputs(inputs, XrayConfig(support=True, unexplained="apart"))["source_1"]
+    np.testing.assert_allclose(
+        apart[seen], (found if len(guides) == 1 else plain)[names_of(guides)][seen], atol=1e-5 * span
+    )
+
+
+def names_of(guides: list[np.ndarray]) -> str:
+    """Where the first source stands if what is unexplained is kept apart: it is only if each source has a guide."""
+    return "source_1" if len(guides) == 1 else "explained_1"
+
+
 def test_what_no_guide_explains_can_be_kept_apart():
     inputs = Inputs(PANEL.mixture, guides=PANEL.guides)
     divided, apart = outputs(inputs), outputs(inputs, XrayConfig(unexplained="apart"))

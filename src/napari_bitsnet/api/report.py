@@ -31,6 +31,7 @@ border-left: 4px solid #e0a030; padding: .4em .8em; margin: .4em 0 } h2 { margin
 EXPLAINED = {
     "source": "What this source contributes to the mixture.",
     "explained": "What the guide's colours explain of it.",
+    "support": "Canvas weave, wood grain: what runs through the whole image in some directions, taken out of the sources.",
     "unexplained": "What no guide explains: look here for earlier designs, and for what went wrong.",
     "uncertainty": "Half width of the 90 % interval of the sources, but for a constant.",
     "phantoms": "Where edges of the sources cancel in the mixture: 0 none, 1 as much as it shows.",

@@ -31,6 +31,10 @@ class XrayConfig(SharesConfig):
         "divided",
         "Where what no guide explains goes if every source has one: to all of them (divided), or to none (apart).",
     )
+    support: bool = setting(
+        False,
+        "Take canvas weave and wood grain, found in what no guide explains, out of the sources, as an output of its own.",
+    )
     maps: bool = setting(True, "Add maps: the sources' 90 % interval, and structure that they may invent.")
 
 
@@ -127,14 +131,21 @@ class Xray:
 
     def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
         """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
-        guide (in the units of the sources; a constant may be wrong) and ``unexplained`` (a difference, in the
-        mixture's units, or in density under attenuation). Maps: ``uncertainty``, the half width of the sources' 90 %
+        guide (in the units of the sources; a constant may be wrong), ``unexplained`` (a difference, in the
+        mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference, too), by which
+        ``unexplained`` and the sources that hold it are then less. Maps: ``uncertainty``, the half width of the sources' 90 %
         interval but for a constant (units as ``unexplained``), and ``phantoms`` (see `phantom_map`).
         """
         shares = answer["sources"]
-        apart = self.config.unexplained == "apart" and all(g is not None for g in problem.guides)
+        unguided = [k for k, guide in enumerate(problem.guides) if guide is None]
+        apart = self.config.unexplained == "apart" and not unguided
+        support = self._support(problem, answer)
         if "explained" in answer and apart:
             shares = answer["explained"]
+        elif support is not None:
+            takers = unguided or list(range(problem.n_sources))
+            shares = shares.clone()
+            shares[takers] -= support / len(takers)
         named = shares_outputs(problem, shares, inputs, self.config)
         maps = self._maps(problem, answer) if self.config.maps else {}
         if "explained" not in answer:
@@ -146,9 +157,26 @@ class Xray:
             explained = (problem.density_of * np.exp(-explained.astype(np.float64))).astype(np.float32)
         guided = {f"explained_{k + 1}" for k, guide in enumerate(problem.guides) if guide is not None}
         parts = {n: part for n, part in name_sources(explained, "explained").items() if n in guided}
-        rest = restore(answer["unexplained"], _difference(problem), valid=problem.valid)[0]
+        left = {"unexplained": answer["unexplained"]}
+        if support is not None:
+            left = {"unexplained": answer["unexplained"] - support, "support": support}
+        differences = {n: restore(d, _difference(problem), valid=problem.valid)[0] for n, d in left.items()}
         residual = named.pop("residual")
-        return {**named, **parts, "unexplained": rest, **maps, "residual": residual}
+        return {**named, **parts, **differences, **maps, "residual": residual}
+
+    def _support(self, problem: Problem, answer: dict[str, Tensor]) -> Tensor | None:
+        """Weave and grain in what no guide explains, (1, C, H, W); None if nobody asked, or the method does not tell that."""
+        import torch
+
+        from napari_bitsnet.core.solvers.support_part import support_part
+
+        if not self.config.support or "unexplained" not in answer:
+            return None
+        left = answer["unexplained"]
+        if problem.valid is not None:
+            left = torch.where(problem.valid, left, left[:, :, problem.valid[0, 0]].mean())
+        found = np.stack([support_part(channel) for channel in left[0].cpu().numpy()])
+        return torch.from_numpy(found)[None].to(left)
 
     def _maps(self, problem: Problem, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """``uncertainty`` where the method knows it, and ``phantoms``."""

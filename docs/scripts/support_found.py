@@ -1,0 +1,59 @@
+"""How much of a panel's support, weave or grain, is found in what guides leave, and how little of all else.
+
+``python docs/scripts/support_found.py --first 1000 --n 8``
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+import napari_bitsnet as nb
+from napari_bitsnet.data.panel import Recipe, simulate_panel
+
+HEAD = (
+    "| panel | unexplained, support | found, support | part found | found, all else | energy of unexplained |"
+)
+"""The first, second and fourth columns are correlations."""
+
+
+def likeness(one: NDArray, other: NDArray) -> float:
+    """Correlation."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def main() -> None:
+    """Separate with two guides, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--first", default=1000, type=int, help="Seed of the first panel.")
+    parser.add_argument("--n", default=8, type=int, help="Panels.")
+    parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
+    parser.add_argument(
+        "--support", default=Recipe().support, type=float, help="Strength of the support; 0 is none."
+    )
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    print(HEAD)  # noqa: T201
+    print("|---|---|---|---|---|---|")  # noqa: T201
+    rows = []
+    for seed in range(arguments.first, arguments.first + arguments.n):
+        panel = simulate_panel(seed, arguments.size, recipe=Recipe(support=arguments.support))
+        run = nb.run("xray", panel.mixture, guides=panel.guides, support=True, settings={"trust": False})
+        found, left = run.outputs["support"], run.outputs["unexplained"] + run.outputs["support"]
+        true = panel.parts["support"].sum(axis=0)
+        rest = (panel.truths - panel.explained).sum(axis=0) - true
+        energy = float(np.square(found).mean() / left.var())
+        if arguments.support:
+            slope = float((found * true).sum() / np.square(true).sum())
+            rows.append([likeness(left, true), likeness(found, true), slope, likeness(found, rest), energy])
+        else:
+            rows.append([np.nan, np.nan, np.nan, likeness(found, rest) if energy else 0.0, energy])
+        print(f"| {seed} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)  # noqa: T201
+    print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
