@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_bitsnet.core.images import normalise
-from napari_bitsnet.core.point_pairs import matrix_of_points, mirror_points
+from napari_bitsnet.core.point_pairs import matrix_of_points, mirror_points, residual_of_points
 from napari_bitsnet.core.registration import Registration, register
 from napari_bitsnet.data.panel import simulate_panel
 
@@ -66,6 +66,49 @@ def test_pixels_of_another_size(panel):
     found = register(fine, panel.mixture, model="shift")
     np.testing.assert_allclose(found.matrix, [[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], atol=0.6)
     assert found.warp(fine).shape == (*SIZE, 3)
+
+
+@pytest.mark.parametrize("model", ["shift", "affine"])
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_photograph_of_a_part_at_the_same_pixel_size(side: int, model: str):
+    panel = simulate_panel(2, 256, misregistration=0.0)
+    found = register(panel.guides[side][13:193, 41:241], panel.mixture, model=model)
+    assert (found.assumed, found.doubtful) == ("same pixel size", False)
+    truth = [[1, 0, 13], [0, 1, 41], [0, 0, 1]]
+    np.testing.assert_allclose(found.matrix[:2, :2], np.eye(2), atol=1e-6 if model == "shift" else 0.01)
+    corners = np.array([[y, x, 1] for y in (0, 179) for x in (0, 199)]).T
+    np.testing.assert_allclose(found.matrix @ corners, truth @ corners, atol=0.7)
+
+
+def test_a_shift_that_hardly_any_information_tells():
+    panel = simulate_panel(5, 256, misregistration=0.0)
+    found = register(np.roll(panel.guides[0], (7, -11), (0, 1)), panel.mixture)
+    assert not found.doubtful
+    np.testing.assert_allclose(found.matrix, [[1, 0, -7], [0, 1, 11], [0, 0, 1]], atol=0.5)
+
+
+def test_what_does_not_belong_is_doubtful():
+    panels = [simulate_panel(seed, 192, misregistration=0.0) for seed in (1, 4)]
+    assert register(panels[0].guides[0][:, ::-1], panels[0].mixture).doubtful
+    assert register(panels[1].guides[1][20:150, 30:170], panels[0].mixture).doubtful
+
+
+def test_points_that_are_right_have_a_high_score():
+    panel = simulate_panel(0, 256, misregistration=0.0)
+    moving = np.array([[5.0, 5], [170, 20], [90, 180]])
+    found = register(
+        panel.guides[1][13:193, 41:241], panel.mixture, points=(moving, moving + np.array([13, 41]))
+    )
+    assert (found.assumed, found.doubtful) == ("points", False)
+    assert register(panel.guides[1], panel.mixture, points=(moving, moving + np.array([13, 41]))).doubtful
+
+
+def test_points_that_do_not_agree():
+    moving = np.array([[0.0, 0], [0, 10], [10, 0], [10, 10]])
+    assert residual_of_points(moving[:3], 2 * moving[:3] + 1) is None
+    assert residual_of_points(moving, 2 * moving + 1) == pytest.approx(0, abs=1e-9)
+    # a corner that is 4 px off: an affine map takes a quarter of that from each of the four
+    assert residual_of_points(moving, moving + np.array([[0, 0], [0, 0], [0, 0], [4, 0]])) == pytest.approx(1)
 
 
 def test_a_smooth_deformation_is_followed():

@@ -19,8 +19,8 @@ POINTS = (
     "Text or CSV file, one pair a line: y and x in MOVING as its file has it (with --mirror, too), y and x in FIXED, "
     "in pixels."
 )
-LOOK_AT_IT = 2.0
-"""Score below which a registration may have failed."""
+ENOUGH = 0.98
+"""Part of the X-ray from which on what a photograph leaves out is a border, and no reason to take another one."""
 
 
 def register_command(
@@ -45,8 +45,8 @@ def register_command(
 ) -> None:
     """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's pixels."""
     from napari_bitsnet.api.saving import atomically
-    from napari_bitsnet.core.point_pairs import mirror_points
-    from napari_bitsnet.core.registration import register
+    from napari_bitsnet.core.point_pairs import mirror_points, residual_of_points
+    from napari_bitsnet.core.registration import LEAST_SCORE, register
     from napari_bitsnet.data.reading import read_image
 
     try:
@@ -74,48 +74,57 @@ def register_command(
         "matrix": found.matrix.tolist(),
         "score": found.score,
         "covered": covered,
+        "assumed": found.assumed,
         "model": model,
         "mirrored": mirror,
         "coefficients": None if found.coefficients is None else found.coefficients.tolist(),
     }
     with atomically(out.with_suffix(".json")) as path:
         path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    residual = None if split is None else residual_of_points(*split)
+    same_size = found.moving_shape == found.fixed_shape
+    verb = "show" if found.assumed == "same area" else "have"
+    started = "" if same_size or points is not None else f"; both taken to {verb} the {found.assumed}"
+    agreed = "" if residual is None else f"; the points agree to {residual:.1f} px"
     typer.echo(
-        f"{out}: score {found.score:.2f} (mutual information over that at other places; 1 is no better than elsewhere, "
-        f"below {LOOK_AT_IT:g} look at it); {_percent(covered)} of {fixed.name} is covered"
+        f"{out}: score {found.score:.1f} (how much better edges meet than at other places; below {LEAST_SCORE:g} look at "
+        f"it); {_percent(covered)} of {fixed.name} is covered{started}{agreed}"
     )
-    for text in _advice(moving, fixed, found.score, covered, mirrored=mirror, by_points=points is not None):
+    texts = [_doubt(moving, fixed, mirrored=mirror, by_points=points is not None)] if found.doubtful else []
+    for text in [*texts, *_uncovered(moving, fixed, covered)]:
         typer.echo(f"warning: {text}", err=True)
 
 
-def _advice(
-    moving: Path, fixed: Path, score: float, covered: float, *, mirrored: bool, by_points: bool
-) -> list[str]:
-    """What to do about a low score, and about parts that are not covered."""
-    texts = []
-    if score < LOOK_AT_IT:
-        mirror = (
-            "leave out --mirror, if it is not seen from the back"
-            if mirrored
-            else "--mirror, if it is seen from the back"
+def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str:
+    """What to do about a low score."""
+    if by_points:
+        return (
+            f"Edges of {moving.name} and {fixed.name} do not meet where the points say (low score). Lay one over the other and "
+            "look: each line of the points holds y before x, MOVING before FIXED. If outlines lie close together, set the "
+            "points more exactly, or more of them, or go on with --model smooth; if they are right, paint and X-ray share few edges."
         )
-        points = (
-            "look whether each line of the points holds y before x, MOVING before FIXED"
-            if by_points
-            else "--points with three pairs and more, if it lies further off than a fifth of the image, or is turned"
-        )
-        texts.append(
-            f"{moving.name} may not lie where it belongs (score {score:.2f}, below {LOOK_AT_IT:g}). Lay it over {fixed.name} "
-            f"and look; then try in turn: {mirror}; the photograph of the other side; {points}. If nothing helps, it may "
-            "show another object, or paint and X-ray share no outlines."
-        )
-    if covered < 1:
-        texts.append(
-            f"{moving.name} covers {_percent(covered)} of {fixed.name}: the rest is missing in what was written, and a "
-            "separation with it continues the colours at the border there. Do not trust it there; take a photograph of all "
-            "of it, or crop the X-ray."
-        )
-    return texts
+    mirror = (
+        "leave out --mirror, if it is not seen from the back"
+        if mirrored
+        else "--mirror, if it is seen from the back"
+    )
+    return (
+        f"{moving.name} may not lie where it belongs (low score). Lay it over {fixed.name} and look; then try in turn: {mirror}; "
+        "the photograph of the other side; --points with three pairs and more, if it lies further off than a fifth of the "
+        "image, is turned, or shows a part at another pixel size. If nothing helps, it may show another object, or paint and "
+        "X-ray share no outlines."
+    )
+
+
+def _uncovered(moving: Path, fixed: Path, covered: float) -> list[str]:
+    """What to do about parts that are not covered."""
+    if covered == 1:
+        return []
+    more = "; take a photograph of all of it, or crop the X-ray" if covered < ENOUGH else ""
+    return [
+        f"{moving.name} covers {_percent(covered)} of {fixed.name}: the rest is missing in what was written, and a separation "
+        f"with it leaves that out{more}."
+    ]
 
 
 def _write(path: Path, image: NDArray, calibration: Calibration | None) -> None:

@@ -26,9 +26,6 @@ from napari_bitsnet.widgets.placing import (
 )
 from napari_bitsnet.widgets.rows import Text, labelled, plain
 
-LOOK_AT_IT = 2.0
-"""Score below which an automatic registration may have failed."""
-
 MODELS = (
     Entry("shift", "shift", "It is moved."),
     Entry("affine", "affine", "It is moved, rotated, scaled and sheared."),
@@ -210,8 +207,8 @@ class RegisterForm(Container):
             self._replace(layer, add_warped(self._viewer, whole, fixed, found))
         text = f"{layer.name} is in place."
         if judged:
-            doubt = " It may be wrong: look at the checkerboard." if found.score < LOOK_AT_IT else ""
-            text += f" Score {found.score:.1f} (1 is no better than elsewhere).{doubt}"
+            doubt = " It may be wrong: look at the checkerboard." if found.doubtful else ""
+            text += f" Score {found.score:.1f} (how much better edges meet than elsewhere).{doubt}"
         self._line.value = text
         self._points, self.points.text = None, "Set points"
         self._renew_board()
