@@ -57,6 +57,21 @@ def test_spike_in(call, folder):
     assert "where to be one of mixture, guide_1, source_1" in text
 
 
+def test_spike_in_takes_settings_of_the_method(call, folder, monkeypatch):
+    asked = []
+
+    def spike_in(*_, settings, **__):
+        asked.append(settings)
+
+    monkeypatch.setattr("napari_bitsnet.api.spike_in", spike_in)
+    command = ("spike-in", folder / "xray.png", "--guide", folder / "front.png")
+    code, text = call(*command, "--set", "correct=false", "--set", "search=3")
+    assert code == SUCCESS, text
+    assert asked == [{"correct": False, "search": 3}]
+    code, text = call(*command, "--set", "corect=false")
+    assert (code, "correct" in text) == (BAD_USAGE, True), text
+
+
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
     """Under attenuation, behind a beam whose shape hides the panel, with a strong dark current."""

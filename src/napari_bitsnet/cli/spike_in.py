@@ -9,7 +9,7 @@ import typer
 
 from napari_bitsnet.cli.batch import BAD_USAGE
 from napari_bitsnet.cli.check import AXES, EXPOSURE, GUIDE, job_of
-from napari_bitsnet.cli.options import takes_settings
+from napari_bitsnet.cli.options import read_assignments, takes_settings
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
@@ -30,13 +30,24 @@ def spike_in_command(
     x: Annotated[float, typer.Option(min=0, max=1, help="Place of the shape, from left to right.")] = 0.5,
     extent: Annotated[float, typer.Option(min=0.01, max=0.5, help="Radius, of the shorter side.")] = 0.15,
     preset: Annotated[str, typer.Option(help="Of the method.")] = "balanced",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the method that differs from the preset's; see: napari-bitsnet list regression.",
+            show_default=False,
+        ),
+    ] = None,
     mask: Annotated[Path | None, typer.Option(help="Mask: where pixels are to be left out.")] = None,
     axes: Annotated[str | None, typer.Option(help=AXES)] = None,
 ) -> None:
     """Add a faint ring with a bar to an X-ray or its photographs, separate with and without, report where it went."""
     from napari_bitsnet.api import spike_in
+    from napari_bitsnet.methods import METHODS
 
     try:
+        settings = read_assignments(changes or (), METHODS.get("regression").Config)
         images = job_of(mixture, guide, mask).read()
         for place in where or ["mixture"]:
             report = spike_in(
@@ -47,6 +58,7 @@ def spike_in_command(
                 centre=(y, x),
                 extent=extent,
                 preset=preset,
+                settings=settings,
                 mask=images.mask,
                 axes=axes or images.axes,
                 **options,
