@@ -58,7 +58,7 @@ def test_findings_are_in_words():
 
 
 def test_inputs_that_cannot_be_worked_on_are_refused():
-    with pytest.raises(ValueError, match="crop or register it first"):
+    with pytest.raises(ValueError, match="bring it onto the X-ray first"):
         check("xray", PANEL.mixture, guides=[PANEL.guides[0][:60]])
 
 

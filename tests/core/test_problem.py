@@ -71,18 +71,3 @@ def test_an_iteration_fetches_its_outputs_once_and_when_looked_at():
     assert fetched == [1]
     assert (step.step, step.total, step.elapsed, step.plane) == (3, 10, 1.25, 2)
     assert repr(step) == "Iteration(3/10, 1.2 s)"
-
-
-def test_guides_and_observation_are_compared_where_both_are():
-    valid, covered = (torch.ones((1, 1, 4, 4), dtype=torch.bool) for _ in range(2))
-    valid[..., 0], covered[..., 3, :] = False, False
-    image = ones(1, 1, 4, 4)
-    assert Problem(image).compared is None
-    assert Problem(image, valid=valid).compared is valid
-    assert Problem(image, covered=covered).compared is covered
-    both = Problem(image, valid=valid, covered=covered)
-    assert both.compared is not None
-    assert both.compared.equal(valid & covered)
-    doubled = both.map_images(lambda t: t.repeat_interleave(2, -1)).to("cpu")
-    assert doubled.compared is not None
-    assert doubled.compared.equal((valid & covered).repeat_interleave(2, -1))

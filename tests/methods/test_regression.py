@@ -184,7 +184,7 @@ def test_what_a_photograph_does_not_cover_is_not_fitted_to(panels: list[Panel]):
     config = Regression.presets["quick"].updated({"trust": False})
     seen = panels[0].truths[..., :90], panels[0].mixture[..., :90]
     gains = []
-    for problem in (spoilt, replace(spoilt, covered=covered)):
+    for problem in (spoilt, replace(spoilt, valid=covered)):
         sources = restore(solve(problem, config)[0]["sources"], problem.scaling, share_of=2)
         gains.append(score(sources[..., :90], *seen)["mean_gain_offset_free"])
     assert gains[1] > gains[0] + 0.1

@@ -144,7 +144,10 @@ def test_a_guide_of_the_same_size_is_left_alone():
         ([], "Expected a guide for at least one source, got none"),
         ([None, None], "Expected a guide for at least one source, got none"),
         ([PANEL.guides[0]] * 3, r"at most one guide for each of the 2 sources, got 3: .*n_sources=3"),
-        ([PANEL.guides[0][:40]], r"guide 1 of 40 x 48 pixels for a mixture of 48 x 48: crop or register"),
+        (
+            [PANEL.guides[0][:40]],
+            r"guide 1 of 40 x 48 pixels for a mixture of 48 x 48: bring it onto the X-ray",
+        ),
         ([None, PANEL.mixture], "another picture than the image as guide 2, got the image itself"),
         ([PANEL.guides[0], PANEL.guides[0].copy()], "the same picture as guides 1 and 2"),
         ([np.zeros((48, 48, 3))], "contrast, got the same value .* in guide 1"),
@@ -221,9 +224,32 @@ def test_what_a_guide_does_not_cover_is_known_and_said():
         problem = Xray().build(Inputs(PANEL.mixture, (guide, opaque)))
     expected = np.ones((48, 48), bool)
     expected[:, 36:] = expected[:12] = False
-    np.testing.assert_array_equal(problem.covered[0, 0].numpy(), expected)
-    assert problem.valid is None  # the answer has no holes there
-    assert Xray().build(Inputs(PANEL.mixture, PANEL.guides)).covered is None
+    np.testing.assert_array_equal(problem.valid[0, 0].numpy(), expected)
+    assert Xray().build(Inputs(PANEL.mixture, PANEL.guides)).valid is None
+    mask = np.zeros((48, 48), np.uint8)
+    mask[30:, :5] = 1
+    with pytest.warns(UserWarning, match="left out, as with a mask"):
+        both = Xray().build(Inputs(PANEL.mixture, (guide, opaque), mask=mask))
+    np.testing.assert_array_equal(both.valid[0, 0].numpy(), expected & (mask == 0))
+    with pytest.raises(ValueError, match="Expected a mask of shape"):
+        Xray().build(Inputs(PANEL.mixture, (guide, opaque), mask=mask[:9]))
+
+
+def test_sources_are_empty_where_a_guide_covers_nothing():
+    guide = PANEL.guides[0].astype(np.float32)
+    guide[:, 36:] = np.nan
+    result = nb.run("xray", PANEL.mixture, guides=(guide, PANEL.guides[1]), preset="quick")
+    for name, image in result.outputs.items():
+        assert np.isnan(image[:, 36:]).all(), name
+        assert np.isfinite(image[:, :36]).all(), name
+
+
+def test_a_border_that_a_guide_does_not_cover_needs_no_word(recwarn):
+    guide = PANEL.guides[0].astype(np.float32)
+    guide[0, :40] = np.nan
+    problem = Xray().build(Inputs(PANEL.mixture, (guide, PANEL.guides[1])))
+    assert int((~problem.valid).sum()) == 40
+    assert not [w for w in recwarn if "covered" in str(w.message)]
 
 
 def test_the_score_of_a_guide_is_that_of_the_part_it_covers():
@@ -234,11 +260,11 @@ def test_the_score_of_a_guide_is_that_of_the_part_it_covers():
         problem = Xray().build(Inputs(panel.mixture, (guide, None)))
     other = panel.guides[0].copy()
     other[:, 64:] = np.random.default_rng(0).integers(0, 255, (96, 32, 3))
-    assert problem.covered is not None
+    assert problem.valid is not None
     scrambled = replace(
-        Xray().build(Inputs(panel.mixture, (other, None))), covered=problem.covered
+        Xray().build(Inputs(panel.mixture, (other, None))), valid=problem.valid
     )  # something else lies where it covers nothing
-    trusted = replace(scrambled, covered=None)
+    trusted = replace(scrambled, valid=None)
     (score, _), (same, _), (lower, _) = (registration_scores(p)[0] for p in (problem, scrambled, trusted))
     assert lower < 0.8 * score
     assert same > 0.8 * score

@@ -19,8 +19,6 @@ POINTS = (
     "Text or CSV file, one pair a line: y and x in MOVING as its file has it (with --mirror, too), y and x in FIXED, "
     "in pixels."
 )
-ENOUGH = 0.98
-"""Part of the X-ray from which on what a photograph leaves out is a border, and no reason to take another one."""
 
 
 def register_command(
@@ -118,9 +116,11 @@ def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str
 
 def _uncovered(moving: Path, fixed: Path, covered: float) -> list[str]:
     """What to do about parts that are not covered."""
+    from napari_bitsnet.core.images import ENOUGH_SHOWN
+
     if covered == 1:
         return []
-    more = "; take a photograph of all of it, or crop the X-ray" if covered < ENOUGH else ""
+    more = "; take a photograph of all of it, or crop the X-ray" if covered < ENOUGH_SHOWN else ""
     return [
         f"{moving.name} covers {_percent(covered)} of {fixed.name}: the rest is missing in what was written, and a separation "
         f"with it leaves that out{more}."

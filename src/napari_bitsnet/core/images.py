@@ -20,6 +20,10 @@ AT_ONCE = 2**20
 """Pixels that are held in float64 at a time."""
 
 
+ENOUGH_SHOWN = 0.98
+"""Part of an image from which on what a guide does not show is a border, and nothing to mend."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """What `restore` needs to undo `normalise`.

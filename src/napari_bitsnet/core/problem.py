@@ -44,8 +44,6 @@ class Problem:
         1 where a person says that edges or areas belong to source k, else 0.
     valid : Tensor of shape (1, 1, H, W), optional
         bool, False where pixels are missing; None if none is.
-    covered : Tensor of shape (1, 1, H, W), optional
-        bool, False where a guide shows nothing and carries its nearest colours; None if all cover everything.
     scaling : Scaling
         How the observations came from the image's own units.
     density_of : float, optional
@@ -58,7 +56,6 @@ class Problem:
     guides: tuple[Tensor | None, ...] = ()
     hints: Tensor | None = None
     valid: Tensor | None = None
-    covered: Tensor | None = None
     scaling: Scaling = field(default_factory=Scaling)
     density_of: float | None = None
 
@@ -75,7 +72,7 @@ class Problem:
                 f"Expected one guide (or None) for each of the {self.n_sources} sources, got {len(self.guides)}."
             )
         named = [(f"guide {k + 1}", g) for k, g in enumerate(self.guides)]
-        marks = [("hints", self.hints), ("valid", self.valid), ("covered", self.covered)]
+        marks = [("hints", self.hints), ("valid", self.valid)]
         for what, tensor in [*named, *marks]:
             if tensor is not None and tuple(tensor.shape[-2:]) != size:
                 raise ValueError(f"Expected {what} of {size} pixels (Y, X), got {tuple(tensor.shape[-2:])}.")
@@ -93,26 +90,20 @@ class Problem:
 
     @property
     def compared(self) -> Tensor | None:
-        """Where observation and guides can be compared, (1, 1, H, W) bool: valid and covered; None if everywhere."""
-        if self.valid is None or self.covered is None:
-            return self.valid if self.covered is None else self.covered
-        return self.valid & self.covered
+        """Where observation and guides can be compared, as `valid`, which leaves out what guides do not cover."""
+        return self.valid
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Problem:
-        """Apply `change` (N, C, H, W) -> (N, C, H', W') to observations, guides, hints and the masks valid and covered.
+        """Apply `change` (N, C, H, W) -> (N, C, H', W') to observations, guides, hints and `valid`.
 
-        Masks go through as float32 and count as set above one half.
+        A mask goes through as float32 and counts as set above one half.
         """
-        valid, covered = (
-            None if mask is None else change(mask.float()) > 0.5 for mask in (self.valid, self.covered)
-        )
         return replace(
             self,
             observations=change(self.observations),
             guides=tuple(None if g is None else change(g) for g in self.guides),
             hints=None if self.hints is None else change(self.hints),
-            valid=valid,
-            covered=covered,
+            valid=None if self.valid is None else change(self.valid.float()) > 0.5,
         )
 
     def to(self, device: str) -> Problem:
@@ -123,7 +114,6 @@ class Problem:
             guides=tuple(None if g is None else g.to(device) for g in self.guides),
             hints=None if self.hints is None else self.hints.to(device),
             valid=None if self.valid is None else self.valid.to(device),
-            covered=None if self.covered is None else self.covered.to(device),
         )
         return moved
 

@@ -287,7 +287,7 @@ class Regression:
             return model
         guides = {k: guide for k, guide in enumerate(problem.guides) if guide is not None}
         large = model.resized(size, guides, dict(enumerate(self._cracks(problem, problem))))
-        data = Data(problem.observations, problem.compared, sample_windows(size, self.config.pixels))
+        data = Data(problem.observations, problem.valid, sample_windows(size, self.config.pixels))
         for _ in range(POLISH if self.config.registration == "smooth" else 0):
             refine_displacement(large, data, spread=DISPLACEMENT_SPREAD * size[0] / model.modes.size[0])
         return large
@@ -329,7 +329,7 @@ class Regression:
                         cracks[source],
                     )
                 )
-        data = Data(observation, problem.compared, sample_windows(size, config.pixels))
+        data = Data(observation, problem.valid, sample_windows(size, config.pixels))
         if config.registration != "none":
             register(
                 model,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from functools import reduce
-from operator import and_
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.exposure import Exposure, expose
 from napari_bitsnet.core.hints import hint_maps
-from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.images import ENOUGH_SHOWN, Normalised, check_image, normalise, restore
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.tasks import Inputs
 
@@ -80,11 +79,10 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
             warnings.warn(report, UserWarning, stacklevel=2)
         image, blank = exposure.density, exposure.blank
         low, high = config.density_range(image)
-    mixture = normalise(image, lo=low, hi=high, mask=inputs.mask, what="the mixture")
-    size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
-
     guides = [None if g is None else normalise(g, what=f"guide {k + 1}") for k, g in enumerate(inputs.guides)]
-    shown = [g.valid for g in guides if g is not None and g.valid is not None]
+    mask = _left_out(inputs.mask, [g for g in guides if g is not None], np.shape(image)[:2])
+    mixture = normalise(image, lo=low, hi=high, mask=mask, what="the mixture")
+    size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
     hints = None if inputs.hints is None else hint_maps(inputs.hints, n_sources, shape=size)
     return Problem(
         mixture.tensor,
@@ -92,10 +90,26 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
         guides=tuple(None if g is None else g.tensor for g in guides),
         hints=hints,
         valid=mixture.valid,
-        covered=reduce(and_, shown) if shown else None,
         scaling=mixture.scaling,
         density_of=blank,
     )
+
+
+def _left_out(mask: NDArray | None, guides: Sequence[Normalised], size: tuple[int, ...]) -> NDArray | None:
+    """The mask, and what a guide does not cover: colours continued from its border would leave stripes in the sources."""
+    shown = [g.valid[0, 0].numpy() for g in guides if g.valid is not None]
+    shown = [each for each in shown if each.shape == size]  # `Problem` refuses guides of another size
+    if not shown or (mask is not None and np.shape(mask) != size):  # `normalise` refuses such a mask
+        return mask
+    uncovered = ~np.logical_and.reduce(shown)
+    if uncovered.mean() > 1 - ENOUGH_SHOWN:
+        warnings.warn(
+            f"{uncovered.mean():.1%} of the image are not covered by all guides: they are left out, as with a mask, and the "
+            "sources are empty there.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return uncovered if mask is None else uncovered | np.asarray(mask).astype(bool)
 
 
 def expose_mixture(image: NDArray, config: SharesConfig) -> Exposure:

@@ -101,18 +101,9 @@ class Xray:
                     )
         shape = np.shape(inputs.mixture)[:2]
         fitted = [None if g is None else fit_guide(g, shape, k + 1) for k, g in enumerate(guides)]
-        problem = build_shares_problem(
+        return build_shares_problem(
             replace(inputs, guides=fitted), self.config, n_sources=self.config.n_sources
         )
-        if problem.covered is not None:
-            warnings.warn(
-                f"{1 - float(problem.covered.float().mean()):.1%} of the image are not covered by all guides: their colours at "
-                "the border are continued there and tell nothing. Do not trust the sources there, or leave that part out with "
-                "a mask.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return problem
 
     def _one_a_source(self, guides: Sequence[NDArray | None]) -> list[NDArray | None]:
         """Fill up with None; check that there is at least one guide and none too many."""
@@ -219,7 +210,7 @@ def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:
     told = f"guide {number} of {size[0]} x {size[1]} pixels for a mixture of {shape[0]} x {shape[1]}"
     if abs(size[0] * shape[1] / (size[1] * shape[0]) - 1) > SAME_ASPECT:
         raise ValueError(
-            f"Expected guides that show the same area as the mixture, got {told}: crop or register it first."
+            f"Expected guides that show the same area as the mixture, got {told}: bring it onto the X-ray first (napari-bitsnet register)."
         )
     warnings.warn(f"Resampled {told}: both are taken to show the same area.", UserWarning, stacklevel=2)
     from skimage.transform import resize
