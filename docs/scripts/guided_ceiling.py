@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,12 +32,12 @@ def gain(panel: Panel, sources: NDArray) -> float:
     return nb.metrics.score(sources, panel.truths, panel.mixture)["mean_gain_offset_free"]
 
 
-def measure(panel: Panel, n_guides: int) -> dict[str, float]:
+def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, float]:
     """Gains of the closed form, of the corrected one and of the ceiling, and seconds."""
     seen = normalise(panel.mixture)
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
     problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
-    method = Regression(Regression.presets["balanced"].updated({"trust": False}))
+    method = Regression(Regression.presets["balanced"].updated({"trust": False, **settings}))
     start, used = time.monotonic(), time.process_time()
     state = method.start(problem, device="cpu", seed=0)
     for _ in method.advance(state):
@@ -86,8 +87,12 @@ def main() -> None:
     parser.add_argument("--step", default=1, type=int, help="Every how manieth panel.")
     parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
     parser.add_argument("--groups", default=",".join(GROUPS), help="Which, separated by commas.")
+    parser.add_argument(
+        "--settings", default="{}", help="Of the method, such as '{\"drift\": 5}'; a file for each."
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    settings = json.loads(arguments.settings)
 
     def read() -> list[dict]:
         lines = arguments.rows.read_text().splitlines() if arguments.rows.exists() else []
@@ -103,7 +108,7 @@ def main() -> None:
             for n_guides in wanted:
                 key = {"seed": seed, "group": group, "guides": n_guides, "size": arguments.size}
                 with arguments.rows.open("a") as file:
-                    file.write(json.dumps({**key, **measure(panel, n_guides)}) + "\n")
+                    file.write(json.dumps({**key, **measure(panel, n_guides, settings)}) + "\n")
     print(table(read()))  # noqa: T201
 
 

@@ -44,7 +44,7 @@ COSTS = {
     "lattices": Cost(2.0, 60.0, 700),
     "patch_groups": Cost(0.2, 75.0, 2300),
     "random_walk": Cost(0.2, 5.0, 1000),
-    "regression": Cost(2.0, 100.0, 4000),
+    "regression": Cost(2.0, 70.0, 3500),
     "shared_mark": Cost(0.5, 7.0, 200),
     "sparse_gradients": Cost(0.2, 1.5, 250),
 }

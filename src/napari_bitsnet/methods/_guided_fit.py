@@ -20,7 +20,7 @@ WORTHWHILE = 0.003
 """Part of the misfit by which refined displacements must lower it to be kept: by less they follow noise."""
 CONVERGED = 0.01
 """Largest change, in pixels, below which registration stops."""
-KEPT = 2**16
+KEPT = 2**18
 """Up to this many pixels features are kept in memory, else made anew each time they are needed."""
 
 

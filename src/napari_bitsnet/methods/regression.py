@@ -58,7 +58,7 @@ class RegressionConfig(BaseConfig):
     )
     steps: int = setting(5, "Largest number of registration steps.", ge=1, le=30, step=1)
     drift: int = setting(
-        5, "Half waves, and one, along which a colour's density may drift; 1 is no drift.", ge=1, le=6, step=1
+        3, "Half waves, and one, along which a colour's density may drift; 1 is no drift.", ge=1, le=6, step=1
     )
     spread: float = setting(
         0.15, "Standard deviation expected of a colour's density (ridge).", ge=0.001, le=10, step=0.01
@@ -67,7 +67,7 @@ class RegressionConfig(BaseConfig):
         0.03, "Standard deviation expected of a density's drift (ridge).", ge=0.001, le=10, step=0.01
     )
     scales: int = setting(4, "Scales at which gradients are compared.", ge=1, le=8, step=1)
-    rounds: int = setting(3, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
+    rounds: int = setting(4, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
     pixels: int = setting(
         2**19,
         "Pixels that are fitted to; of larger images, evenly spaced squares of the image reduced to four times as many.",
@@ -136,7 +136,7 @@ class Regression:
             centres=32, width=0.08, drift=1, scales=2, rounds=3, steps=4, cracks=False, correct=False
         ),
         "balanced": RegressionConfig(),
-        "best": RegressionConfig(centres=128, width=0.05, drift=6, steps=12, rounds=6, pixels=2**20),
+        "best": RegressionConfig(centres=128, width=0.05, drift=5, steps=12, rounds=6, pixels=2**20),
     }
     full_resolution: ClassVar[bool] = True
 
