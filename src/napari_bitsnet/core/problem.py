@@ -88,11 +88,6 @@ class Problem:
             mixing=self.mixing.name,
         )
 
-    @property
-    def compared(self) -> Tensor | None:
-        """Where observation and guides can be compared, as `valid`, which leaves out what guides do not cover."""
-        return self.valid
-
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Problem:
         """Apply `change` (N, C, H, W) -> (N, C, H', W') to observations, guides, hints and `valid`.
 

@@ -97,7 +97,7 @@ def registration_scores(problem: Problem, *, seed: int = 0) -> dict[int, tuple[f
     small = problem if factor == 1 else problem.map_images(lambda t: F.interpolate(t, size, mode="area"))
     if min(size) < LEAST_SIZE:
         return {}
-    data = Data(small.observations, small.compared, [Window(0, 0, *size)])
+    data = Data(small.observations, small.valid, [Window(0, 0, *size)])
     spaced = range(-REACH, REACH + 1, STEP)
     scores = {}
     for source, guide in enumerate(small.guides):
