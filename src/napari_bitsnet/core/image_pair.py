@@ -144,11 +144,11 @@ class ImagePair:
     def _longest(self) -> int:
         return max(self.images[-1][1].shape[-2:])
 
-    def _grid(self, size: tuple[int, int], linear: Tensor, shift: Tensor, waves: Tensor | None) -> Tensor:
+    def _grid(self, size: Sequence[int], linear: Tensor, shift: Tensor, waves: Tensor | None) -> Tensor:
         """Where pixels of the fixed image, reduced to `size`, lie in the moving one, as `grid_sample` takes it."""
         v = torch.einsum("ab,bhw->ahw", linear, _places(size, max(size) / 2)) + shift[:, None, None]
         if waves is not None:
-            v = v + Modes(size, ORDER).combine(waves, Window(0, 0, *size))
+            v = v + Modes((size[0], size[1]), ORDER).combine(waves, Window(0, 0, *size))
         sides = torch.tensor([n / (2 * self.half * self.zoom) for n in self.moving_shape])
         return (v / sides[:, None, None]).flip(0).permute(1, 2, 0)[None]  # -1 … 1 over the moving image
 
@@ -178,7 +178,7 @@ def _centred(shape: Sequence[int], scale: float) -> NDArray:
     )
 
 
-def _places(size: tuple[int, int], unit: float) -> Tensor:
+def _places(size: Sequence[int], unit: float) -> Tensor:
     """Centres of pixels from the middle of an image, in units of so many pixels: (2, H, W)."""
     y, x = ((torch.arange(n) + 0.5 - n / 2) / unit for n in size)
     return torch.stack(torch.broadcast_tensors(y[:, None], x[None]))
