@@ -66,6 +66,21 @@ def test_the_support_comes_out_of_what_holds_it(guides: list[np.ndarray]):
     )
 
 
+def test_networks_that_start_from_guides_find_the_support_too():
+    found = nb.run(
+        "xray",
+        PANEL.mixture,
+        guides=PANEL.guides,
+        support=True,
+        method="bitsnet",
+        preset="quick",
+        iterations=1,
+    )
+    span = float(np.ptp(PANEL.mixture.astype(float)))
+    total = found.sources.astype(float).sum(axis=0) + found.outputs["support"]
+    np.testing.assert_allclose(total, PANEL.mixture, atol=1e-4 * span)
+
+
 def names_of(guides: list[np.ndarray]) -> str:
     """Where the first source stands if what is unexplained is kept apart: it is only if each source has a guide."""
     return "source_1" if len(guides) == 1 else "explained_1"
