@@ -13,11 +13,11 @@ import tifffile
 from PIL import Image
 
 import napari_bitsnet as nb
-from napari_bitsnet.api.report import write_report
-from napari_bitsnet.api.saving import save_result, write_tiff
-from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.api.export.report import write_report
+from napari_bitsnet.api.export.saving import save_result, write_tiff
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.data.reading import read_image
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import read_image
 
 PANEL = simulate_panel(2, 48)
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 import napari_bitsnet as nb
 from napari_bitsnet.api import Result, RunSettings, saving
-from napari_bitsnet.api.saving import check_writable, is_finished, record_path, save_result, write_tiff
-from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import read_image
+from napari_bitsnet.api.export.saving import check_writable, is_finished, record_path, save_result, write_tiff
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import read_image
 
 RNG = np.random.default_rng(0)
 MIXTURE = RNG.integers(0, 255, (20, 30), dtype=np.uint8)

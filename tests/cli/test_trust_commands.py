@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
 from napari_bitsnet.core.registration import LEAST_SCORE
-from napari_bitsnet.data.calibration import Calibration
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.data.reading import read_image
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import read_image
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.xray import Xray
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import napari_bitsnet as nb
 from napari_bitsnet.cli import build_app
-from napari_bitsnet.data.calibration import Calibration
+from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.widgets.layers import layer_part
 from napari_bitsnet.widgets.preview import PreviewLayers
 from napari_bitsnet.widgets.recipes import as_command, as_python

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from napari_bitsnet.api.runner import Session
-    from napari_bitsnet.api.saving import Depth, TiffKind
-    from napari_bitsnet.data.calibration import Calibration
+    from napari_bitsnet.api.export.saving import Depth, TiffKind
+    from napari_bitsnet.io.calibration import Calibration
 
 
 @dataclass(repr=False)
@@ -164,7 +164,7 @@ class Result:
         UserWarning
             If the mixture's integers cannot hold some pixels: which files, and how many were clipped.
         """
-        from napari_bitsnet.api.saving import check_writable, save_result
+        from napari_bitsnet.api.export.saving import check_writable, save_result
 
         if self.mixture is None:
             raise ValueError("Expected the result of a run, got one without its mixture: set result.mixture.")

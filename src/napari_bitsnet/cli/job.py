@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.saving import stem_of
+from napari_bitsnet.api.export.saving import stem_of
 from napari_bitsnet.core.images import plane_axes
-from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import ImageFile, present, read_image
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import ImageFile, present, read_image
 
 
 @dataclass(frozen=True)

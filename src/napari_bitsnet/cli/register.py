@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.cli.batch import BAD_USAGE
 
 if TYPE_CHECKING:
-    from napari_bitsnet.data.calibration import Calibration
+    from napari_bitsnet.io.calibration import Calibration
 
 POINTS = (
     "Text or CSV file, one pair a line: y and x in MOVING as its file has it (with --mirror, too), y and x in FIXED, "
@@ -42,10 +42,10 @@ def register_command(
     ] = False,
 ) -> None:
     """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's pixels."""
-    from napari_bitsnet.api.saving import atomically
+    from napari_bitsnet.api.export.saving import atomically
     from napari_bitsnet.core.point_pairs import mirror_points, residual_of_points
     from napari_bitsnet.core.registration import LEAST_SCORE, register
-    from napari_bitsnet.data.reading import read_image
+    from napari_bitsnet.io.read import read_image
 
     try:
         picture, goal = read_image(moving).channels_last, read_image(fixed)

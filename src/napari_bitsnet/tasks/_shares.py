@@ -132,7 +132,7 @@ def expose_mixture(image: NDArray, config: SharesConfig) -> Exposure:
 def _frame(path: Path | None) -> NDArray | None:
     if path is None:
         return None
-    from napari_bitsnet.data.reading import read_image
+    from napari_bitsnet.io.read import read_image
 
     return read_image(path).array
 

@@ -96,7 +96,7 @@ def _from_files(record: Mapping[str, Any], settings: RunSettings, arguments: lis
     chosen = f"result = result.choose({record['candidate']})\n" if record.get("candidate") else ""
     return (
         "import napari_bitsnet as nb\n"
-        "from napari_bitsnet.data.reading import read_image\n\n"
+        "from napari_bitsnet.io.read import read_image\n\n"
         f"result = nb.run(\n    {settings.task!r},\n{inner})\n{chosen}"
     )
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_bitsnet.api.saving import check_writable, save_result
+from napari_bitsnet.api.export.saving import check_writable, save_result
 from napari_bitsnet.core.config import Config, setting
-from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import read_file_calibration
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import read_file_calibration
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.separation import Separation
 

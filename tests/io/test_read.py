@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import declared_axes, read_file_calibration, read_image
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import declared_axes, read_file_calibration, read_image
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (40, 50), dtype=np.uint8)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.data.calibration import Calibration, read_calibration
+from napari_bitsnet.io.calibration import Calibration, read_calibration
 
 if TYPE_CHECKING:
     from PIL.Image import Image

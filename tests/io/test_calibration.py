@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_bitsnet.data.calibration import Calibration
-from napari_bitsnet.data.reading import read_image
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import read_image
 
 
 @pytest.mark.parametrize("unit", ["micron", "um", "mm", "nm", "m", "cm", "inch"])
