@@ -15,7 +15,7 @@ import typer
 from napari_bitsnet.api import RunSettings, iter_run
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.records import read_record
-from napari_bitsnet.api.saving import Depth, TiffKind, is_finished, record_path
+from napari_bitsnet.api.export.saving import Depth, TiffKind, is_finished, record_path
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow

@@ -40,7 +40,7 @@ def check_command(
     The exit code is 0 if there is nothing to mend, 1 if there is, 2 if the images cannot be worked on.
     """
     from napari_bitsnet.api import check
-    from napari_bitsnet.api.saving import atomically
+    from napari_bitsnet.api.export.saving import atomically
 
     try:
         job = job_of(mixture, guide, mask)

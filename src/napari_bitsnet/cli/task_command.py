@@ -12,7 +12,7 @@ import typer
 from napari_bitsnet.api.misplaced import place_of_settings
 from napari_bitsnet.api.records import read_record, recorded_settings
 from napari_bitsnet.api.run import make_method, make_task
-from napari_bitsnet.api.saving import Depth, TiffKind, check_writable
+from napari_bitsnet.api.export.saving import Depth, TiffKind, check_writable
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job, fingerprint

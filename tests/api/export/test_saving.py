@@ -9,7 +9,8 @@ import tifffile
 from PIL import Image
 
 import napari_bitsnet as nb
-from napari_bitsnet.api import Result, RunSettings, saving
+from napari_bitsnet.api import Result, RunSettings
+from napari_bitsnet.api.export import saving
 from napari_bitsnet.api.export.saving import check_writable, is_finished, record_path, save_result, write_tiff
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image

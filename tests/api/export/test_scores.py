@@ -6,7 +6,7 @@ import tifffile
 
 import napari_bitsnet as nb
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.scoring import score_slice
+from napari_bitsnet.api.export.scores import score_slice
 from napari_bitsnet.tasks import TASKS
 
 RNG = np.random.default_rng(0)
