@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from napari_bitsnet.benchmark.builtin import builtin_cases
-from napari_bitsnet.benchmark.plain_official import PlainOfficial
-from napari_bitsnet.benchmark.step_time import noise_problem, start_bitsnet
+from benchmarks.quality.cases.builtin import builtin_cases
+from benchmarks.speed.plain_official import PlainOfficial
+from benchmarks.speed.step_time import noise_problem, start_bitsnet
 from napari_bitsnet.core.denoisers.nlm import nlm
 from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
 from napari_bitsnet.methods.bitsnet import BitsNet

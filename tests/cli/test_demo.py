@@ -10,9 +10,8 @@ import tifffile
 from PIL import Image
 
 import napari_bitsnet
-from napari_bitsnet.benchmark import demo as demo_module
-from napari_bitsnet.benchmark.case import half_and_half
-from napari_bitsnet.benchmark.demo import (
+from napari_bitsnet.api import demo as demo_module
+from napari_bitsnet.api.demo import (
     DemoCase,
     demo_cases,
     draw_outcomes,
@@ -22,6 +21,7 @@ from napari_bitsnet.benchmark.demo import (
 )
 from napari_bitsnet.cli import demo as command
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from napari_bitsnet.data.case_makers import half_and_half
 from napari_bitsnet.data.photographs import photograph
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import napari_bitsnet as nb
-from napari_bitsnet.benchmark.films import film_case, flicker
+from benchmarks.quality.cases.films import film_case, flicker
 from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.metrics import score
 from napari_bitsnet.core.networks.cascade import Cascade

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import napari_bitsnet as nb
+from benchmarks.quality.cases.cutouts import random_walker
 from napari_bitsnet.api.notices import foreground_around
-from napari_bitsnet.benchmark.cutouts import random_walker
 from napari_bitsnet.data.outlines import DRAWINGS, outlined
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.segment import Segment

@@ -14,7 +14,6 @@ from napari_bitsnet._version import __version__
 
 def build_app() -> typer.Typer:
     """Return the application with all its commands."""
-    from napari_bitsnet.cli.benchmark import benchmark
     from napari_bitsnet.cli.check import check_command
     from napari_bitsnet.cli.demo import demo
     from napari_bitsnet.cli.listing import list_entries
@@ -33,7 +32,6 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_options)
     app.command("demo")(demo)
-    app.command("benchmark")(benchmark)
     app.command("check")(check_command)
     app.command("register")(register_command)
     app.command("spike-in")(spike_in_command)

@@ -32,7 +32,7 @@ def demo(
     Written are sources as TIFF, demo.png and scores.md; no display, GPU or download is needed. The exit code is
     1 if a case that can be separated gains less than 3 dB.
     """
-    from napari_bitsnet.api.saving import check_writable
+    from napari_bitsnet.api.export.saving import check_writable
     from napari_bitsnet.core.device import resolve_device
 
     try:
@@ -48,8 +48,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
     """Run all cases, write and print what came of them, and return the exit code."""
     from PIL import Image
 
-    from napari_bitsnet.api.saving import atomically
-    from napari_bitsnet.benchmark.demo import (
+    from napari_bitsnet.api.demo import (
         ENOUGH,
         WORDS,
         demo_cases,
@@ -58,6 +57,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
         score_table,
         write_outcome,
     )
+    from napari_bitsnet.api.export.saving import atomically
 
     outcomes = []
     with Interrupt() as interrupt:
@@ -94,7 +94,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
 
 def open_in_napari(folder: Path, size: int) -> int:
     """Write the simulated X-ray and its photographs, open them in a napari of its own with the dock beside."""
-    from napari_bitsnet.benchmark.demo import demo_cases, write_inputs
+    from napari_bitsnet.api.demo import demo_cases, write_inputs
 
     if importlib.util.find_spec("napari") is None:
         typer.echo(

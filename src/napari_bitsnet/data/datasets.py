@@ -67,6 +67,13 @@ def reserved_photos() -> frozenset[str]:
     return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
+def unreserved_photographs(folder: str | Path | None) -> list[Path]:
+    """Return the ``*.jpg`` files of a folder, sorted, but those of `reserved_photos`; none without a folder."""
+    reserved = reserved_photos()
+    found = [] if folder is None else sorted(Path(folder).glob("*.jpg"))
+    return [path for path in found if path.name not in reserved]
+
+
 def load_images(source: Path, *, short_side: int, cache: Path | None = None) -> PackedImages:
     """Read a folder (with its sub-folders) or a zip of images, made small; see `read_images`."""
     reading = read_images(source, short_side=short_side, cache=cache)

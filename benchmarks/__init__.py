@@ -1,0 +1,1 @@
+"""Measurements of quality and speed; they are not part of the installed package."""

@@ -1,0 +1,1 @@
+"""Scores of methods on cases with known sources, beside nulls and ceilings."""
