@@ -1,11 +1,12 @@
-"""Which of the device's kernels, or of PyTorch's operators on a CPU, an iteration's time goes to."""
+"""The kernels of a GPU, or the operators of PyTorch on a CPU, that take most of an iteration's time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.speed.step_time import CYCLE, noise_problem, start_bitsnet, wait
+from benchmarks.speed.profiling import profile_steps
+from benchmarks.speed.step_time import CYCLE, noise_problem, start_bitsnet
 from napari_bitsnet.methods.bitsnet import BitsNet
 
 SHOWN = 30
@@ -17,27 +18,11 @@ def kernel_rows(device: str, size: int) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        A kernel and its milliseconds an iteration, the costliest first; the first row is the sum of all.
+        A kernel and its milliseconds in an iteration, the costliest first; the first row is the sum of all.
     """
-    from torch.profiler import ProfilerActivity, profile
-
-    cuda = device.startswith("cuda")
     method, state = start_bitsnet(BitsNet.presets["official"], noise_problem(size), device)
-    advance = method.advance(state)
-    for _ in range(3 * CYCLE if cuda else 1):
-        next(advance)
-    wait(device)
-    activities = [ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
-    with profile(activities=activities) as profiler:
-        for _ in range(CYCLE):
-            next(advance)
-        wait(device)
-
-    def milliseconds(event: Any) -> float:
-        microseconds = event.self_device_time_total if cuda else event.self_cpu_time_total
-        return float(microseconds) / 1e3 / CYCLE
-
-    events = sorted(profiler.key_averages(), key=milliseconds, reverse=True)
+    events, milliseconds = profile_steps(method.advance(state), device, CYCLE)
+    events.sort(key=milliseconds, reverse=True)
     calls = sum(event.count for event in events) / CYCLE
     yield {
         "what": "all", "size": size, "ms": sum(milliseconds(e) for e in events),

@@ -1,123 +1,92 @@
-"""What an iteration of BITS-Net is spent on."""
+"""The cost of an iteration of BITS-Net by part: profiled, and by leaving parts out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
-from unittest.mock import patch
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.speed.step_time import noise_problem, start_bitsnet, time_call, time_steps
-from napari_bitsnet.core.denoisers import DENOISERS
+from benchmarks.speed.profiling import labelled, profile_steps, total_milliseconds
+from benchmarks.speed.step_time import noise_problem, start_bitsnet, time_steps
+from benchmarks.speed.variants import plain
 from napari_bitsnet.core.device import free_memory
 from napari_bitsnet.methods.bitsnet import BitsNet
 
-DENOISED_PER_STEP = 0.6
-"""`official` denoises one copy when it is first used in a block of ten steps: six of the copies in each block."""
+if TYPE_CHECKING:
+    from napari_bitsnet.methods._untrained import UntrainedState
+
+STEPS, WARM_UP = 20, 10
+"""Iterations that are profiled, and before: blocks of ten, in each of which six copies are denoised."""
+ADAM, DESCENT, WHOLE = "Adam", "networks and losses, backward", "whole iteration"
 
 
 def part_rows(device: str, size: int, until: float) -> Iterator[dict[str, Any]]:
-    """Time the parts of `official` one by one, then steps that leave one out.
+    """Profile the parts of `official`, then time iterations that leave one out.
 
     Parameters
     ----------
     device : str
-        Where to run.
+        A torch device.
     size : int
-        Side of the image.
+        Side of the image in pixels.
     until : float
-        Moment (``time.perf_counter``) from which the rest is skipped.
+        Moment (``time.perf_counter``) after which the remaining rows are skipped.
 
     Yields
     ------
     dict
-        ``what``, ``size``, ``ms``, on a CPU ``processor ms``, ``note``.
+        ``what``, ``size``, ``ms``, on a CPU ``processor ms`` where parts are left out, and ``note``.
     """
-    yield from _pieces(device, size, until)
+    if time.perf_counter() > until:
+        yield {"what": WHOLE, "size": size, "note": "skipped: out of time"}
+    else:
+        yield from _profiled(device, size)
     free_memory()
     yield from _steps_without(device, size, until)
 
 
-def _pieces(device: str, size: int, until: float) -> Iterator[dict[str, Any]]:
-    """Each part by itself."""
-    import torch
-
-    from napari_bitsnet.core.denoisers import nlm as nlm_module
-    from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
-    from napari_bitsnet.core.losses.features import feature_exclusion_loss
-
+def _profiled(device: str, size: int) -> Iterator[dict[str, Any]]:
+    """Milliseconds of each part; on CUDA of its kernels, launched one by one, because recorded steps have no parts."""
     method, state = start_bitsnet(BitsNet.presets["official"], noise_problem(size), device)
-    config = method.config
-    fit, admm = state.fit, state.admm
-    assert admm is not None
-    fit.look()
-    with torch.no_grad():
-        images, features = fit.draw()
-    sources = images.clone().requires_grad_()
-    maps = [[level.clone().requires_grad_() for level in source[:1]] for source in features]
-    channels = [[torch.arange(3, device=sources.device)] * 2]
+    plain(state)
+    _label_parts(state)
+    advance = labelled(WHOLE, method.advance(state).__next__)
+    events, _ = profile_steps(iter(advance, None), device, STEPS, warm_up=WARM_UP)
+    taken = {event.key: total_milliseconds(event, device, STEPS) for event in events}
+    calls = {event.key: event.count / STEPS for event in events}
+    adam = next(key for key in taken if key.startswith("Optimizer.step#"))
+    parts = {name: taken[name] for name in PARTS.values()} | {ADAM: taken[adam]}
+    parts[DESCENT] -= parts[ADAM]
+    rest = taken[WHOLE] - sum(parts.values())
+    parts |= {"losses, forward, and the rest": rest, WHOLE: taken[WHOLE]}
+    for name, milliseconds in parts.items():
+        share = f"{milliseconds / taken[WHOLE]:.0%} of an iteration"
+        yield {
+            "what": name, "size": size, "ms": milliseconds,
+            "note": share + (f", {calls[name]:.1f} calls" if name in calls else ""),
+        }  # fmt: skip
 
-    def forward() -> None:
-        with torch.no_grad():
-            fit.draw()
 
-    def both_ways() -> None:
-        fit.optimiser.zero_grad(set_to_none=True)
-        drawn, drawn_features = fit.draw()
-        (drawn.sum() + drawn_features[0][0].sum() + drawn_features[1][0].sum()).backward()
+PARTS = {
+    "look": "inputs: orientation and jitter",
+    "draw": "networks, forward",
+    "descend": DESCENT,
+    "denoiser": "denoiser",
+}
+"""Label of each function of an iteration that is profiled, by its name."""
 
-    def exclusion() -> None:
-        sources.grad = None
-        pairwise_exclusion(sources).backward()
 
-    def kept_apart() -> None:
-        for source in maps:
-            source[0].grad = None
-        feature_exclusion_loss(maps, kappa=(0,), squash=True, channels=channels).backward()
-
-    def denoise() -> None:
-        DENOISERS.get(config.denoiser)(admm.z[0], config.sigma)
-
-    def update() -> None:
-        admm.update(images, 0)
-        state.kept.update(images, images.sum(0, keepdim=True), state.problem.observations)  # type: ignore[call-arg]
-
-    def denoise_plainly() -> None:
-        with patch.object(nlm_module, "has_fused_kernel", lambda device: False):
-            denoise()
-
-    z = sources.detach()
-    off = DENOISERS.get("nlm")(z, config.sigma).cpu() - DENOISERS.get("nlm")(z.cpu(), config.sigma)
-    agreement = f"the CPU's answer differs by {float(off.abs().max()):.1e} at most"
-
-    pieces: dict[str, tuple[Callable[[], object], str]] = {
-        "networks, forward": (forward, "both"),
-        "networks, forward and backward": (both_ways, "both"),
-        "exclusion, forward and backward": (exclusion, ""),
-        "features, forward and backward": (kept_apart, "3 of 8 channels"),
-        "Adam": (fit.optimiser.step, ""),
-        "denoiser, one call": (denoise, f"{DENOISED_PER_STEP} of these an iteration"),
-        "denoiser without its fused kernel": (denoise_plainly, agreement),
-        "ADMM variables and the kept answer": (update, ""),
-        "inputs: orientation and jitter": (lambda: fit.look(jitter=0.001), "run plainly"),
-        "answer to the host": (lambda: images.cpu(), "only when somebody looks; run plainly"),
-    }
-    for name, (work, note) in pieces.items():
-        row: dict[str, Any] = {"what": name, "size": size, "note": note}
-        try:
-            if time.perf_counter() > until:
-                raise TimeoutError("skipped: out of time")
-            row["ms"], processor = time_call(work, device, record="run plainly" not in note)
-            row |= {} if device.startswith("cuda") else {"processor ms": processor}
-        except Exception as error:
-            row["note"] = f"{type(error).__name__}: {error}".replace("\n", " ")[:300]
-        yield row
+def _label_parts(state: UntrainedState) -> None:
+    assert state.admm is not None
+    for name, label in PARTS.items():
+        owner = state.admm if name == "denoiser" else state.fit
+        setattr(owner, name, labelled(label, getattr(owner, name)))
 
 
 def _steps_without(device: str, size: int, until: float) -> Iterator[dict[str, Any]]:
-    """Whole iterations that leave parts out."""
+    """Time whole iterations that leave parts out."""
     without: dict[str, dict[str, Any]] = {
-        "whole iteration": {},
+        "with all parts": {},
         "without exclusion": {"alpha_exclusion": 0},
         "without features": {"alpha_features": 0},
         "without the denoiser": {"lam": 0},

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from napari_bitsnet.core.config import Config
@@ -107,26 +106,3 @@ def _cycle(advance: Iterator[dict], steps: int) -> dict:
     for _ in range(steps):
         losses = next(advance)
     return losses
-
-
-def time_call(
-    work: Callable[[], object], device: str, *, record: bool = True, seconds: float = 1.0, least: int = 3
-) -> tuple[float, float]:
-    """Milliseconds a call, on the wall and of the processor; on CUDA recorded once and replayed (unless not `record`)."""
-    import torch
-
-    if record and device.startswith("cuda"):
-        from napari_bitsnet.core.solvers.capture import CapturedCalls
-
-        work = partial(CapturedCalls[object](torch.device(device)), "part", work)
-    for _ in range(3):
-        work()
-    wait(device)
-    began, processor, n = time.perf_counter(), time.process_time(), 0
-    while n < least or (time.perf_counter() - began < seconds and n < 200):
-        work()
-        n += 1
-        if n % 10 == 0:
-            wait(device)
-    wait(device)
-    return (time.perf_counter() - began) / n * 1e3, (time.process_time() - processor) / n * 1e3

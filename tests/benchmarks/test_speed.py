@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from benchmarks.quality.cases.builtin import builtin_cases
-from benchmarks.speed import opening, parts, tables, until
+from benchmarks.speed import kernels, opening, parts, tables, until
 from benchmarks.speed.against_plain import plain_rows
-from benchmarks.speed.step_time import StepTime, noise_problem, start_bitsnet, time_call, time_steps
+from benchmarks.speed.step_time import StepTime, noise_problem, start_bitsnet, time_steps
 from benchmarks.speed.tables import run_speed
 from benchmarks.speed.until import _follow
 from benchmarks.speed.utilisation import Utilisation
@@ -64,9 +64,6 @@ def test_iterations_are_timed_in_whole_cycles() -> None:
     assert taken.ms > 0
     assert taken.processor_ms > 0
     assert math.isfinite(taken.loss)
-    calls: list[int] = []
-    assert time_call(lambda: calls.append(1), "cpu", seconds=0)[0] > 0
-    assert len(calls) == 3 + 3
 
 
 @pytest.mark.parametrize(("change", "tolerance"), [(grouped, 1e-5), (half_precision, 0.05)])
@@ -84,19 +81,31 @@ def test_other_ways_to_execute_a_step_compute_the_same(
     assert losses[0][0] != pytest.approx(losses[0][1], rel=tolerance / 10)
 
 
-def test_parts_of_an_iteration_are_named_with_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    def call_once(work: Callable[[], object], device: str, *, record: bool) -> tuple[float, float]:
-        work()
-        return 2.0, 1.0
-
-    monkeypatch.setattr(parts, "time_call", call_once)
+def test_parts_of_an_iteration_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BitsNet, "presets", BitsNet.presets | {"official": SMALL})
+    monkeypatch.setattr(parts, "STEPS", 10)
     monkeypatch.setattr(parts, "time_steps", lambda *_, **__: StepTime(3.0, 1.5, 0.0, math.nan, 1, 0.1))
     found = list(parts.part_rows("cpu", 32, until=math.inf))
-    assert {"networks, forward", "Adam", "denoiser, one call"} < {row["what"] for row in found}
-    assert {(row["ms"], row["processor ms"]) for row in found} == {(2.0, 1.0), (3.0, 1.5)}
+    profiled = {row["what"]: row["ms"] for row in found if "±" not in row}
+    assert {"networks, forward", "Adam", "denoiser", parts.DESCENT} < set(profiled)
+    assert min(profiled.values()) > 0
+    whole = profiled.pop(parts.WHOLE)
+    assert sum(profiled.values()) == pytest.approx(whole)
+    called = next(row["note"] for row in found if row["what"] == "denoiser")
+    assert called.endswith(", 0.6 calls")  # of ten iterations, six use a copy for the first time
+    assert [row["processor ms"] for row in found if "±" in row] == [1.5] * 5
     skipped = list(parts.part_rows("cpu", 32, until=0))
-    assert [row["what"] for row in skipped] == [row["what"] for row in found]
     assert all("ms" not in row and "out of time" in row["note"] for row in skipped)
+
+
+def test_kernels_are_listed_with_the_costliest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BitsNet, "presets", BitsNet.presets | {"official": SMALL})
+    monkeypatch.setattr(kernels, "CYCLE", 2)
+    total, *rows = kernels.kernel_rows("cpu", 32)
+    times = [row["ms"] for row in rows]
+    assert times == sorted(times, reverse=True)
+    assert total["ms"] >= sum(times) > 0
+    assert any("conv" in row["what"].lower() for row in rows)
 
 
 def test_against_the_plain_execution() -> None:
