@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TILE, MARGIN = 512, 32
 """Larger images are worked on in tiles of this side, which see so many pixels around them."""
+LEAST_SIGMA = 1e-4
+"""Standard deviation of noise, on the [0, 1] scale, below which there is nothing to remove."""
 ENOUGH = 3
 """Rounds after which a denoised image hardly changes, or loses texture."""
 
@@ -121,11 +123,12 @@ class PatchGroups:
         config, problem = self.config, state.problem
         shape = {"side": config.side, "reach": config.reach, "count": config.count}
         if isinstance(problem.mixing, Noisy):
+            if state.sigma < LEAST_SIGMA:
+                return state.image
             known = [state.image] if state.step else []
-            sigma = max(state.sigma, 1e-4)
 
             def denoise(noisy: Tensor, basic: Tensor | None = None) -> Tensor:
-                return denoise_patches(noisy, sigma, basic, stride=config.stride + 1, **shape)
+                return denoise_patches(noisy, state.sigma, basic, stride=config.stride + 1, **shape)
 
             return solve_in_tiles(denoise, [problem.observations, *known], side=TILE, margin=MARGIN)
         if problem.valid is None:

@@ -64,6 +64,8 @@ def proposed_pairs(
     waves, energy = _waves(pattern.cell, common)
     total = float(energy.sum())
     finer = [entry for n in range(2, INDEX + 1) for entry in _finer(common, n)]
+    if not finer:  # stripes: one of the common periods is too short to be divided
+        return []
     held = np.stack([_has(matrix, waves) for matrix, _ in finer])
     alone = held @ energy
     density = np.array([1 / round(np.linalg.det(matrix)) for matrix, _ in finer])

@@ -28,6 +28,14 @@ SAMPLE, SQUARES = 256, 16
 """Side and number of the squares that a large image's noise is estimated from."""
 CLEAR_OF_CLIPPING = 2.5
 """Times sigma that a patch's brightness is away from a clipped end to count."""
+STRUCTURE = 100.0
+"""The same ratio, above which even the flattest patches of all hold structure."""
+HIDDEN = 2.2
+"""Ratio of two estimates of sigma that clipping explains: half-clipped white noise keeps 0.58 of its standard deviation."""
+WHITE = 2.0
+"""Ratio of the median eigenvalue to the one expected from the smallest, up to which patches hold noise rather than structure."""
+ROUNDING = 5e-7
+"""Error of a covariance's eigenvalues in float32, relative to its trace."""
 
 
 @torch.no_grad()
@@ -113,9 +121,10 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     Notes
     -----
     The tenth of all patches with the weakest gradients are chosen by a blurred copy's gradients, which hardly see
-    their noise; where values are clipped, which cuts noise off, patches near the clipped end are left out if there are
-    enough others. The estimate is the root of the median eigenvalue of their covariance, which structure in a few
-    directions does not move.
+    their noise. The estimate is the root of the median eigenvalue of their covariance, which structure in a few
+    directions does not move. Patches near a clipped end, and those of a frame of one value, hide noise: they are left out if
+    there are enough others. What is left may be edges of a drawing without noise: such structure shows in a spectrum that is
+    not white, and the smallest eigenvalue is taken.
 
     References
     ----------
@@ -136,19 +145,26 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     at_low, at_high = ((image == end).double().mean() > CLIPPED for end in (lowest, highest))
     enough = max(2 * side**2, int(TEXTURE_FREE * len(flat)))
     sigma = 0.0
+    channels = [patches_of(channel, side) for channel in image.split(1, dim=1)]
+    framed = [_in_frame(patches) for patches in channels]
+    overall = [_least_spread(patches[flat.argsort()[:enough]]) for patches in channels]
     for _ in range(3):
         # of channels with enough patches clear of clipping, and of those without
         levels: dict[bool, list[float]] = {True: [], False: []}
-        for channel, level in zip(image.split(1, dim=1), smooth.split(1, dim=1), strict=True):
+        for k, (patches, level) in enumerate(zip(channels, smooth.split(1, dim=1), strict=True)):
             near = torch.zeros_like(level, dtype=torch.bool)
             if at_low:
                 near |= level <= lowest + CLEAR_OF_CLIPPING * sigma
             if at_high:
                 near |= level >= highest - CLEAR_OF_CLIPPING * sigma
-            whole = patches_of(near.to(image), side).sum(dim=1) == 0
-            clear = int(whole.sum()) >= enough
-            usable = flat.masked_fill(~whole, torch.inf) if clear else flat
-            levels[clear].append(_least_spread(patches_of(channel, side)[usable.argsort()[:enough]]))
+            whole = (patches_of(near.to(image), side).sum(dim=1) == 0) & ~framed[k]
+            if int(whole.sum()) < enough:
+                levels[False].append(overall[k])
+                continue
+            usable = flat.masked_fill(~whole, torch.inf)
+            levels[True].append(
+                _least_spread(patches[usable.argsort()[:enough]], doubted_above=HIDDEN * overall[k])
+            )
         trusted = levels[True] or levels[False]
         sigma = sum(trusted) / len(trusted)
     return sigma
@@ -165,12 +181,30 @@ def _sampled(image: Tensor) -> Tensor:
     return torch.cat(squares, dim=-1)
 
 
-def _least_spread(patches: Tensor) -> float:
-    """Root of the median eigenvalue of the covariance of patches (N, D)."""
+def _in_frame(patches: Tensor) -> Tensor:
+    """Patches (N, D) that hold one value throughout, if all such hold the same: padding; areas of several values are a drawing."""
+    constant = patches.amax(dim=1) == patches.amin(dim=1)
+    values = patches[constant, 0]
+    return constant if len(values) and bool((values == values[0]).all()) else torch.zeros_like(constant)
+
+
+def _least_spread(patches: Tensor, doubted_above: float = math.inf) -> float:
+    """Root of the median eigenvalue of the covariance of patches (N, D), or of the smallest where that is structure.
+
+    A median above ``doubted_above`` squared has to come with a spectrum that is white.
+    """
+    count, pixels = patches.shape
     values = patches.double()
     values = values - values.mean(dim=1, keepdim=True)
-    eigenvalues = torch.linalg.eigvalsh(values.T @ values / len(values))
-    return float(eigenvalues[len(eigenvalues) // 2].clamp(min=0).sqrt())
+    eigenvalues = torch.linalg.eigvalsh(values.T @ values / count).clamp(min=0)
+    median = float(eigenvalues[pixels // 2])
+    ratio = pixels / count
+    if ratio >= 1 or pixels < 2:
+        return math.sqrt(median)
+    # the first eigenvalue is the mean's, which is 0; white noise has its smallest at the edge of Marchenko and Pastur's law
+    smallest = float(eigenvalues[1]) / (1 - math.sqrt(ratio)) ** 2
+    most = WHITE if median > doubted_above**2 else STRUCTURE
+    return math.sqrt(median if median <= most * smallest else smallest)
 
 
 def _shrunk(values: Tensor, sigma: float) -> Tensor:
@@ -187,5 +221,7 @@ def _wiener(values: Tensor, known: Tensor, sigma: float) -> Tensor:
     mean = known.mean(dim=1, keepdim=True)
     centred = known - mean
     covariance = centred.mT @ centred / max(1, known.shape[1] - 1)
-    noise = sigma**2 * torch.eye(known.shape[-1], dtype=known.dtype, device=known.device)
+    # alike patches leave a covariance of low rank: without a floor, rounding would make the sum singular
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
+    noise = torch.diag_embed((ROUNDING * trace).clamp(min=sigma**2)[:, None].expand(-1, known.shape[-1]))
     return mean + (values - mean) @ torch.linalg.solve(covariance + noise, covariance)

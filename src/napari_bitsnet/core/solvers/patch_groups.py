@@ -120,7 +120,11 @@ def similar_patches(
                     moved = guide[..., top + down : bottom + down, left + right : end + right]
                     squares = (guide[..., top:bottom, left:end] - moved).square().sum(dim=1, keepdim=True)
                     sums = F.avg_pool2d(squares, side, 1)[0, 0]
-                    map_[top - first : top - first + len(sums), left : left + sums.shape[1]] = sums
+                    # where many patches are equal, the reference comes before all: else it may be left out, and pixels uncovered
+                    itself = down == 0 and right == 0
+                    map_[top - first : top - first + len(sums), left : left + sums.shape[1]] = (
+                        -1.0 if itself else sums
+                    )
                 distances.append(map_[y - first, x])
                 indices.append((y + down) * n_columns + x + right)
         nearest = torch.stack(distances, dim=1).topk(count, dim=1, largest=False).indices
