@@ -1,6 +1,8 @@
-"""What keeps guided separation from its ceiling: the fit is given one truth after the other, on simulated panels.
+"""Which part of a panel keeps guided separation from its ceiling?
 
-``python docs/scripts/guided_ablation.py --n 6 --size 256``
+Data: simulated panels (no download). One property at a time is made ideal, or given to the fit.
+Command: ``python -m benchmarks.studies.guided_ablation --n 6 --size 256``
+Answer: cracks in the photographs and densities that drift; see ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ ANSWERS: dict[str, tuple[Answer, dict]] = {
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--n", default=6, type=int, help="Panels a column.")
     parser.add_argument("--first", default=0, type=int, help="Seed of the first panel.")
     parser.add_argument("--size", default=256, type=int, help="Side in pixels.")

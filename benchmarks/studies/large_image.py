@@ -1,9 +1,9 @@
-"""A large panel with two photographs, at full resolution: time, peak memory, seams, quality.
+"""What do large panels with two photographs cost, and does the fit show seams?
 
-``OMP_NUM_THREADS=2 python docs/scripts/big_image.py --size 6000 8000``
-
-The panel is simulated at about 1000 pixels a side, enlarged, and given fine grain; the run is a process of its own, so
+Data: a panel simulated at about 1000 pixels a side, enlarged, with fine grain (no download). The run is a process of its own, so
 that its peak memory is that of a user's session, inputs and results included.
+Command: ``OMP_NUM_THREADS=2 python -m benchmarks.studies.large_image --size 6000 8000``
+Answer: 269 s of all cores, 5.9 GiB, no seams; see ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
@@ -93,13 +93,15 @@ def seams(image: NDArray, strip: int) -> float:
 
 def main() -> None:
     """Simulate, run in a process of its own, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", nargs=2, type=int, default=(6000, 8000), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--preset", default="balanced")
     parser.add_argument(
         "--folder", type=Path, help="Where the simulated images are kept; default a temporary one."
     )
-    parser.add_argument("--run", action="store_true", help="Only run, on what is in the folder.")
+    parser.add_argument("--run", action="store_true", help="Only run, on the images in the folder.")
     arguments = parser.parse_args()
     if arguments.run:
         print(json.dumps(separate(arguments.folder, arguments.preset)))  # noqa: T201
@@ -109,7 +111,16 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "truths.npy").exists():
             simulate(tuple(arguments.size), folder)
-        command = [sys.executable, __file__, "--run", "--folder", str(folder), "--preset", arguments.preset]
+        command = [
+            sys.executable,
+            "-m",
+            __spec__.name,
+            "--run",
+            "--folder",
+            str(folder),
+            "--preset",
+            arguments.preset,
+        ]
         measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     print(f"{arguments.size[0]} x {arguments.size[1]}, 16 bits, two RGB guides, {arguments.preset}:")  # noqa: T201
     for name, value in measured.items():

@@ -1,6 +1,8 @@
-"""What the published settings of untrained networks cost and give: one run each, for as long as is allowed.
+"""What do the published settings of untrained networks cost and gain?
 
-``python docs/scripts/official_presets.py --size 64 --seconds 110``
+Data: one case of each task from the built-in cases (no download); one run each, for a limited time.
+Command: ``python -m benchmarks.studies.official_presets --size 64 --seconds 110``
+Answer: none reaches the task's default method, which takes seconds; see ``docs/benchmarks/untrained.md``.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def solve(case: Case, method: str, preset: str, seconds: float | None) -> tuple[
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", default=64, type=int)
     parser.add_argument("--seconds", default=110.0, type=float)
     arguments = parser.parse_args()

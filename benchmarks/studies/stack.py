@@ -1,6 +1,9 @@
-"""A stack mixed slice with slice, guided by another contrast of each slice: what the warm start brings.
+"""What does the warm start from slice to slice bring to a stack with guides?
 
-``python docs/scripts/stack.py --data volume.tif`` takes a volume (Z, Y, X); without it one is drawn.
+Data: slices of a volume (Z, Y, X) mixed with slices 14 further on, guided by another contrast of each slice; without ``--data`` a
+head is drawn.
+Command: ``python -m benchmarks.studies.stack --data volume.tif --size 160 --slices 8``
+Answer: 0.06 dB at 160 x 160; see ``docs/tutorials/mri_stack.md``.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ def mixed_stack(volume: NDArray, distance: int, first: int, count: int) -> tuple
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path)
     parser.add_argument("--size", default=128, type=int)
     parser.add_argument("--slices", default=8, type=int)

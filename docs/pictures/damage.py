@@ -1,6 +1,6 @@
 """Pictures of the tutorials on noise, missing pixels and haze: damage, answer, truth, at the project's own samples.
 
-Run from the repository: ``python docs/scripts/tutorial_damage.py``.
+Run from the repository: ``python -m docs.pictures.damage``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Picture of the tutorial on films: two photographs that pass before each other, frame by frame and as a film.
 
-Run from the repository: ``python docs/scripts/tutorial_film.py``.
+Run from the repository: ``python -m docs.pictures.film``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pictures of the tutorials on a two-sided panel, a concealed design, its support, a stack and a scribbled double exposure.
 
-Run from the repository: ``python docs/scripts/tutorial_guided.py [panel] [concealed] [support] [stack] [scribbles]``.
+Run from the repository: ``python -m docs.pictures.guided [panel] [concealed] [support] [stack] [scribbles]``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from skimage.io import imsave
-from stack import mixed_stack
 
 import napari_bitsnet as nb
+from benchmarks.studies.stack import mixed_stack
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
 from napari_bitsnet.data.panel import simulate_panel

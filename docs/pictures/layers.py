@@ -1,6 +1,6 @@
 """Pictures of the tutorials on watermarks, segmentation and dual energy, at the project's own samples.
 
-Run from the repository: ``python docs/scripts/tutorial_layers.py``.
+Run from the repository: ``python -m docs.pictures.layers``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Run it on a virtual screen, as large as a small laptop's::
 
-    QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1366x768x24" python docs/scripts/screenshots.py docs/images
+    QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1366x768x24" python -m docs.pictures.screenshots docs/images
 """
 
 from __future__ import annotations

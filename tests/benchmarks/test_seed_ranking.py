@@ -1,23 +1,11 @@
-"""The script that asks whether the best seed can be told without the truth: its scores on answers that are known to be better."""
-
-import importlib.util
-from pathlib import Path
+"""The study of seeds: its scores on answers that are known to be better."""
 
 import numpy as np
 import pytest
 
+from benchmarks.studies import seed_ranking as ranking
 from napari_bitsnet.data.case_makers import half_and_half
 from napari_bitsnet.data.photographs import bundled_photograph
-
-PATH = Path(__file__).parents[2] / "docs" / "scripts" / "seed_ranking.py"
-
-
-@pytest.fixture(scope="module")
-def ranking():
-    spec = importlib.util.spec_from_file_location("seed_ranking", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +15,7 @@ def case():
     )
 
 
-def test_truths_score_above_the_mixture_as_every_source(ranking, case):
+def test_truths_score_above_the_mixture_as_every_source(case):
     hidden = np.random.default_rng(1).random((64, 64)) < 0.1
     beside = {"trained": case.truths, "others": case.truths[::-1]}
     true = ranking.scores_without_truth(case.truths, case.mixture, hidden, **beside)
@@ -42,20 +30,20 @@ def test_truths_score_above_the_mixture_as_every_source(ranking, case):
         assert empty[name] < -0.03
 
 
-def test_what_is_missing_is_shared_out(ranking, case):
+def test_what_is_missing_is_shared_out(case):
     shared = ranking.share_out(0.5 * case.truths, case.mixture)
     np.testing.assert_allclose(shared.sum(axis=0), case.mixture, atol=1e-6)
     np.testing.assert_allclose(shared[0] - shared[1], 0.5 * (case.truths[0] - case.truths[1]), atol=1e-6)
 
 
-def test_one_row_a_seed_and_one_of_their_mean(ranking, case):
+def test_one_row_a_seed_and_one_of_their_mean(case):
     rows = ranking.measure(case, 2, 2)
     assert [row["seed"] for row in rows] == [0, 1, None]
     assert rows[0]["gain"] != rows[1]["gain"]
     assert all(np.isfinite(value) for row in rows[:2] for value in row["scores"].values())
 
 
-def test_ranks_are_compared_within_pairs(ranking):
+def test_ranks_are_compared_within_pairs():
     rows = []
     for pair, offset in (("p", 0.0), ("q", 100.0)):  # across pairs, offsets would decide
         for seed, gain in enumerate((1.0, 3.0, 2.0)):
