@@ -22,9 +22,9 @@ from napari_bitsnet.api.notices import (
     not_separated,
     repeating,
 )
-from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.runner import NewHints, Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.shared_blank import with_shared_blank
@@ -113,7 +113,8 @@ def start_session(
     began = time.perf_counter()
     notices: list[str] = []
     with collected(notices):
-        problem = task.build(inputs)
+        built = task.build(inputs)
+    problem = built.problem
     method = make_method(settings, task, problem.traits)
     if settings.n_seeds > 1:
         from napari_bitsnet.methods.wrappers.averaged_seeds import AveragedSeeds
@@ -138,14 +139,14 @@ def start_session(
     else:
         state = warm(problem.to(device), before.state, device=device, seed=settings.seed)
     spent = time.perf_counter() - began
-    return Session(task, inputs, problem, method, state, spent, notices=tuple(notices), seed=settings.seed)
+    return Session(task, inputs, built, method, state, spent, notices=tuple(notices), seed=settings.seed)
 
 
 def iter_run(
     settings: RunSettings,
     mixture: Any,
     *,
-    guides: Sequence[Any] = (),
+    guides: Sequence[Any] | None = (),
     hints: Any = None,
     mask: Any = None,
     stop: Stop | None = None,
@@ -189,69 +190,40 @@ def iter_run(
     """
     task = make_task(settings)
     device = resolve_device(settings.device)
-    observed = next(i for i in task.inputs if i.name == "mixture")
-    planes = Planes(mixture, settings.axes, several=observed.many, single=observed.least == 1)
-    height, width = (int(planes.array.shape[planes.axes.index(a)]) for a in "YX")
-    run = _run_planes(settings, task, planes, guides, hints, mask, device, stop, new_hints)
+    images = RunInputs(task, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes)
+    height, width = (int(images.planes.array.shape[images.planes.axes.index(a)]) for a in "YX")
+    run = _run_planes(settings, task, images, device, stop, new_hints)
     result = yield from _explain_full_memory(run, min(height * width, settings.size_limit**2), device)
-    result.mixture, result.guides = mixture, tuple(guides)
+    result.mixture, result.guides = mixture, tuple(guides or ())
     return result
-
-
-def _check_taken(task: Task, **given: Any) -> None:
-    """Raise a ValueError if there is an input that the task does not take: it would make no difference."""
-    for name, value in given.items():
-        if value is None or (name == "guides" and not value) or name in {i.name for i in task.inputs}:
-            continue
-        others = [other for other in TASKS if name in {i.name for i in TASKS.get(other).inputs}]
-        raise ValueError(
-            f"Expected no {name} for the task {task.name!r}, which makes no use of any: leave out {name}=, or choose a "
-            f"task that does ({', '.join(others)})."
-        )
 
 
 def _run_planes(
     settings: RunSettings,
     task: Task,
-    planes: Planes,
-    guides: Sequence[Any],
-    hints: Any,
-    mask: Any,
+    images: RunInputs,
     device: str,
     stop: Stop | None,
     new_hints: NewHints | None,
 ) -> Run:
     """Run every plane of a stack and put the outputs together."""
-    if hasattr(guides, "shape") or isinstance(guides, str):
-        raise TypeError(
-            "Expected a list of guides, one image or None a source, got a single one: guides=[image, None]."
-        )
-    _check_taken(task, guides=[g for g in guides if g is not None], hints=hints, mask=mask)
-    guide_planes = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
-    hint_planes, mask_planes = planes.match(hints, "hints"), planes.match(mask, "the mask")
 
     def arrived(index: int) -> NDArray | None:
         """Hints for this plane that have come since the run began; later planes get them, too."""
-        nonlocal hint_planes
         labels = None if new_hints is None else new_hints()
         if labels is None:
             return None
-        hint_planes = planes.match(labels, "hints")
-        return planes.plane_of(hint_planes, index)
+        images.take_hints(labels)
+        return images.hints_of(index)
 
+    planes = images.planes
     session: Session | None = None
     seconds = 0.0
     kept: list[dict[str, NDArray] | None] = []
     task, notices = with_shared_blank(task, planes)
     for index in range(len(planes)):
-        inputs = Inputs(
-            planes[index],
-            tuple(planes.plane_of(g, index) for g in guide_planes),
-            planes.plane_of(hint_planes, index),
-            planes.plane_of(mask_planes, index),
-        )
         try:
-            started = start_session(settings, task, inputs, device, session)
+            started = start_session(settings, task, images[index], device, session)
         except (TypeError, ValueError) as error:
             if len(planes) == 1:
                 raise
@@ -279,7 +251,7 @@ def _run_planes(
         why = dict.fromkeys(notice.partition(": ")[2] for notice in notices)
         raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(why)}")
     outputs = {
-        name: planes.assemble([None if k is None else k[name] for k in kept])
+        name: planes.assemble([None if k is None else k.get(name) for k in kept])
         for name in next(k for k in kept if k is not None)
     }
     provenance = record_provenance(settings, session, seconds, notices, device)

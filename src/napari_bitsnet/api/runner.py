@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Iteration, Problem, State
+from napari_bitsnet.core.stages import Stage
 from napari_bitsnet.methods import Method
-from napari_bitsnet.tasks import Inputs, Task
+from napari_bitsnet.tasks import Built, Inputs, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class Session:
 
     Parameters
     ----------
-    task, inputs, problem, method, state
+    task, inputs, built, method, state
         What is solved, and how far it got.
     seconds : float
         Time spent so far, from stating the problem on: the method's start and the last outputs are part of it.
@@ -44,7 +45,7 @@ class Session:
 
     task: Task
     inputs: Inputs
-    problem: Problem
+    built: Built
     method: Method
     state: State
     seconds: float = 0.0
@@ -54,6 +55,11 @@ class Session:
     hints_taken_at: list[int] = field(default_factory=list)
     seed: int = 0
 
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.built.problem
+
     def planned(self, iterations: int | None) -> int:
         """Steps of this run, of `iterations` or else what the method plans; fewer where it goes on from another slice."""
         return max(1, round(self.state.share * (iterations or self.method.iterations)))
@@ -61,7 +67,7 @@ class Session:
     def outputs(self) -> dict[str, NDArray]:
         """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
         answer = self.method.answer(self.state)
-        outputs = self.task.outputs(self.problem, answer, self.inputs)
+        outputs = self.task.outputs(self.built, answer)
         for k, maps in enumerate(answer.get("features", ())):  # (K, C_f, H, W), on request
             outputs[f"features_{k + 1}"] = maps.cpu().numpy()
         return outputs
@@ -79,7 +85,7 @@ class Session:
 
         make = getattr(self.method, "candidates", None)
         others = [] if make is None else make(self.state)
-        named = [self.task.outputs(self.problem, {"sources": shares}, self.inputs) for shares in others]
+        named = [self.task.outputs(self.built, {"sources": shares}) for shares in others]
         return tuple(
             np.stack([image for name, image in outputs.items() if name.startswith("source_")])
             for outputs in named
@@ -96,6 +102,9 @@ class Session:
     ) -> Generator[Iteration, None, None]:
         """Advance until a limit, the method's stopping rule or a stop request, yielding every iteration.
 
+        Of a method that is `Staged` every stage is yielded, too, as an `Iteration` that is not done: limits and stop requests
+        are heard there as well, and so are hints.
+
         Parameters
         ----------
         iterations : int
@@ -103,7 +112,7 @@ class Session:
         seconds : float, optional
             Time limit of this call.
         stop : callable, optional
-            Asked after every iteration; True keeps what there is and ends.
+            Asked after every iteration and every stage; True keeps what there is and ends, as soon as there is something.
         hints : callable, optional
             Hints that come while it runs; see `NewHints`.
         plane : int
@@ -112,12 +121,12 @@ class Session:
         began, before = time.perf_counter(), self.seconds
         total = self.state.step + iterations
         rule = self.method.stopping()
-        steps = self.method.advance(self.state)
+        steps = self._steps()
         self.stop_reason = "iterations"
         if self.state.step == 0 and self.state.has_start:
             yield Iteration(0, total, before, {}, self.outputs, plane)
         while self.state.step < total:
-            # a closed form has nothing to keep before its one iteration, which takes seconds: let it end
+            # where a closed form has nothing to keep yet, it goes on until it has
             has_answer = self.state.step > 0 or self.state.has_start
             if has_answer and stop is not None and stop():
                 self.stop_reason = "stopped"
@@ -127,6 +136,10 @@ class Session:
                 break
             steps = self._take(hints, steps)
             losses = next(steps, None)
+            if isinstance(losses, Stage):
+                self.seconds = before + time.perf_counter() - began
+                yield Iteration(self.state.step, total, self.seconds, {}, self.outputs, plane, losses)
+                continue
             if losses is None:
                 self.stop_reason = "finished" if self.method.iterations == 1 else "converged"
                 break
@@ -154,7 +167,8 @@ class Session:
         from napari_bitsnet.methods.wrappers.obeying import starts_again, with_hints
 
         inputs = replace(self.inputs, hints=labels)
-        problem = self.task.build(inputs)
+        built = self.task.build(inputs)
+        problem = built.problem
         method = with_hints(self.method, problem)
         device = str(self.state.problem.observations.device)
         taken_at = self.state.step
@@ -164,16 +178,27 @@ class Session:
         else:
             method.take_hints(self.state, None if problem.hints is None else problem.hints.to(device))
         self.hints_taken_at.append(taken_at)
-        self.inputs, self.method, self.problem = inputs, method, problem
+        self.inputs, self.method, self.built = inputs, method, built
 
-    def _take(self, hints: NewHints | None, steps: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _steps(self) -> Iterator[Stage | dict[str, Any]]:
+        """What advances the state: with its stages, where the method tells them."""
+        tell: Callable[[State], Iterator[Any]] = getattr(self.method, "stages", self.method.advance)
+        return tell(self.state)
+
+    def _take(
+        self, hints: NewHints | None, steps: Iterator[Stage | dict[str, Any]]
+    ) -> Iterator[Stage | dict[str, Any]]:
         """Take hints that have come; those that cannot be used are said, and the run goes on as before."""
         labels = None if hints is None else hints()
         if labels is None:
             return steps
+        from napari_bitsnet.methods.wrappers.obeying import Obeying
+
+        before = self.state
         try:
             self.take_hints(labels)
         except ValueError as error:
             warnings.warn(f"Hints were left out. {error}", stacklevel=1)
             return steps
-        return self.method.advance(self.state)
+        # hints that change the answer alone leave an iteration that is under way as it is
+        return steps if self.state is before and isinstance(self.method, Obeying) else self._steps()

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_bitsnet.core.stages import Stage, Stages, exhaust
+
 FLOOR = 0.1
 """Residuals below this part of the mean absolute one count as Gaussian rather than Laplacian."""
 LEAST = 1e-5
@@ -88,6 +90,8 @@ def fit_gradients(
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) / 2``.
 
+    `fitting_gradients` does the same and tells its rounds.
+
     Parameters
     ----------
     pieces : iterable of Piece
@@ -117,6 +121,18 @@ def fit_gradients(
     Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal equations are
     accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
+    return exhaust(fitting_gradients(pieces, precision, scales=scales, rounds=rounds, prior=prior))
+
+
+def fitting_gradients(
+    pieces: Iterable[Piece],
+    precision: Tensor,
+    *,
+    scales: int = 1,
+    rounds: int = 6,
+    prior: Tensor | None = None,
+) -> Stages[GradientFit]:
+    """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
     first = next(iter(pieces))
     solution = first.target.new_zeros((len(precision), len(first.target)))
     precision = precision.double().cpu()
@@ -128,6 +144,7 @@ def fit_gradients(
 
     misfits = _misfits(rows(), solution, scales)
     for turn in range(rounds):
+        yield Stage(f"round {turn + 1} of {rounds}")
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
         for scale, features, target in rows():

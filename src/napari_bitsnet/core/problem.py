@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from napari_bitsnet.core.stages import Stage
+
 
 @dataclass(frozen=True)
 class Traits:
@@ -155,6 +157,8 @@ class Iteration:
         Seconds since the run began.
     plane : int
         Index of the slice in a stack, 0 for single images.
+    stage : Stage or None
+        What a long iteration turns to next, where the method tells its stages; None once an iteration is done.
     """
 
     def __init__(
@@ -165,8 +169,10 @@ class Iteration:
         losses: Mapping[str, Any],
         fetch: Callable[[], dict[str, np.ndarray]],
         plane: int = 0,
+        stage: Stage | None = None,
     ) -> None:
         self.step, self.total, self.elapsed, self.plane = step, total, elapsed, plane
+        self.stage = stage
         self._losses, self._fetch = losses, fetch
         self._outputs: dict[str, np.ndarray] | None = None
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.solvers.stopping import StoppingRule
+    from napari_bitsnet.core.stages import Stage
 
 
 S = TypeVar("S", bound=State)
@@ -27,6 +28,8 @@ class Method(Protocol[S]):
     that has ``reads_hints = True`` is started again first, and so is one whose sources are no shares.
 
     One whose answer depends on the seed has ``seeded = True``: the answers of several seeds can be averaged.
+
+    One whose iteration takes long may be `Staged`.
 
     One that knows other answers, too, has ``candidates(state) -> list[Tensor]``: other ``"sources"``, the likeliest first.
 
@@ -75,6 +78,19 @@ class Method(Protocol[S]):
 
     def stopping(self) -> StoppingRule | None:
         """Return a fresh rule that ends the run early, or None."""
+
+
+class Staged(Protocol[S]):
+    """What a method may have besides: it tells what a long iteration turns to, and can be stopped in between."""
+
+    def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
+        """Advance `state` as `Method.advance` does, with a `Stage` before each part of an iteration.
+
+        After a stage the generator may be left: `Method.answer` then returns the best there is. Where there is nothing before
+        the first iteration is done, ``state.has_start`` stays False, and stop requests wait until it is True. A generator made
+        from a state that was left between two stages begins the iteration anew. An iteration's result, bit for bit, does not
+        depend on whether anybody looks at the stages.
+        """
 
 
 class WarmStart(Protocol[S]):

@@ -9,6 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_bitsnet.core.stages import Stage, Stages, exhaust
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -139,6 +141,11 @@ def correct(problem: Problem, model: GuidedModel) -> Correction | None:
     is asked about both, and the sources change by ``± (g_1 - g_2) / 2``, so that they add up to the observation as before, and
     the order of the guides does not matter. Of what it says only the detail is taken.
     """
+    return exhaust(correcting(problem, model))
+
+
+def correcting(problem: Problem, model: GuidedModel) -> Stages[Correction | None]:
+    """Do what `correct` does, and tell each look of the network before it is taken."""
     import torch
     from torch.nn import functional as F
 
@@ -171,6 +178,8 @@ def correct(problem: Problem, model: GuidedModel) -> Correction | None:
     for k in guided:
         seen = view(observation, explained, photographs, k)
         for c, channel in enumerate(seen):
+            channels = f", channel {c + 1} of {len(seen)}" if len(seen) > 1 else ""
+            yield Stage(f"correction, source {k + 1}{channels}")
             said = solve_in_tiles(look, [channel[None]], side=TILE, margin=MARGIN)[0]
             changes[k, :, c] = scale[c, 0] * said
     flat = detail(changes.flatten(0, 1))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods._guided_model import GuidedModel, GuideTerm
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ CONVERGED = 0.01
 """Largest change, in pixels, below which registration stops."""
 KEPT = 2**18
 """Up to this many pixels features are kept in memory, else made anew each time they are needed."""
+
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def pieces_of(data: Data, make: Callable[[], Iterator[Piece]]) -> Iterable[Piece
     return list(make()) if small else Anew(make)
 
 
-def fit_weights(
+def fitting_weights(
     model: GuidedModel,
     data: Data,
     *,
@@ -63,11 +67,11 @@ def fit_weights(
     scales: int,
     rounds: int,
     prior: Tensor | None = None,
-) -> GradientFit:
-    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms."""
+) -> Stages[GradientFit]:
+    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms; tells its rounds."""
     import torch
 
-    from napari_bitsnet.core.gradient_fit import Piece, fit_gradients
+    from napari_bitsnet.core.gradient_fit import Piece, fitting_gradients
 
     def make() -> Iterator[Piece]:
         for window in data.windows:
@@ -75,7 +79,7 @@ def fit_weights(
             yield Piece(features, *data.target(window))
 
     precision = [model.precision(term, spread, drift_spread) for term in model.terms]
-    fit = fit_gradients(
+    fit = yield from fitting_gradients(
         pieces_of(data, make), torch.cat(precision), scales=scales, rounds=rounds, prior=prior
     )
     parts = fit.coefficients.split([len(p) for p in precision])
@@ -175,16 +179,18 @@ def refine_displacement(model: GuidedModel, data: Data, *, spread: float) -> flo
     return float(change.abs().max())
 
 
-def register(
+def registering(
     model: GuidedModel,
     data: Data,
     *,
     search: int,
     steps: int,
     spread: float,
-    weights: Callable[[], GradientFit],
-) -> list[float]:
+    weights: Callable[[], Stages[GradientFit]],
+) -> Stages[list[float]]:
     """Search the shifts, then refine the fields in turn with the weights; the best fields are kept.
+
+    It tells its steps, and the rounds of the fits between them.
 
     Parameters
     ----------
@@ -207,13 +213,18 @@ def register(
         Mean absolute residual of the gradients, on the [0, 1] scale, before each step and at the end.
     """
     for term in model.terms if search else ():
+        yield Stage(f"registration, shifts of guide {term.source + 1}")
         dy, dx = search_shift(term, data, search)
         term.displacement[0, 0], term.displacement[1, 0] = dy, dx
-    history = [weights().misfits[0]]
+    fit = yield from named("registration", weights())
+    history = [fit.misfits[0]]
     best = [term.displacement.clone() for term in model.terms]
-    for _ in range(steps):
+    for step in range(steps):
+        words = f"registration, step {step + 1} of at most {steps}"
+        yield Stage(words)
         change = refine_displacement(model, data, spread=spread)
-        history.append(weights().misfits[0])
+        fit = yield from named(words, weights())
+        history.append(fit.misfits[0])
         if history[-1] <= min((1 - WORTHWHILE) * history[0], *history[1:]):
             best = [term.displacement.clone() for term in model.terms]
         if change < CONVERGED:
@@ -221,3 +232,14 @@ def register(
     for term, displacement in zip(model.terms, best, strict=True):
         term.displacement = displacement
     return history
+
+
+def named(name: str, stages: Stages[R]) -> Stages[R]:
+    """Put a name in front of each stage of a computation: ``"fit"`` makes ``"fit, round 2 of 4"``."""
+    while True:
+        try:
+            stage = next(stages)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        yield Stage(f"{name}, {stage.name}", stage.better)

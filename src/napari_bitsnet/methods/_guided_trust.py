@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods._guided_fit import Anew, Data
 from napari_bitsnet.methods._guided_model import GuidedModel
 
@@ -72,7 +73,7 @@ def blocks_of(data: Data) -> list[Window]:
     return cut
 
 
-def judge(
+def judging(
     model: GuidedModel,
     data: Data,
     fit: GradientFit,
@@ -83,8 +84,8 @@ def judge(
     scales: int,
     seed: int,
     prior: Tensor | None = None,
-) -> Trust:
-    """Judge a finished fit.
+) -> Stages[Trust]:
+    """Judge a finished fit, and tell the stages of that.
 
     Parameters
     ----------
@@ -133,14 +134,17 @@ def judge(
             rows.append(flat[:, chosen].T)
             yield Piece(features, *data.target(window))
 
+    yield Stage("trust, blocks of the image")
     statistics = block_statistics(Anew(make), fit, precision, scales=scales, prior=prior)
     seen = torch.cat(rows)
     middle = seen.mean(dim=0)
+    yield Stage("trust, bootstrap")
     stretch = statistics.inflation(seen - middle, draws=DRAWS, generator=generator)
     root = statistics.posterior_root()
     noise = torch.randn(len(root), DRAWS, generator=generator, dtype=root.dtype).to(root.device)
     deviations = (stretch * root @ noise).to(seen)
 
+    yield Stage("trust, interval")
     half_width = _half_width(model, deviations, middle, unexplained, n_sources)
     return Trust(
         statistics.explained_energy(), _extrapolated(statistics, model, seen - middle, root), half_width

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,6 +13,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.networks.cascade import Cascade
     from napari_bitsnet.core.solvers.carrying import Carried
-    from napari_bitsnet.core.solvers.cascade_split import Evidence
+    from napari_bitsnet.core.solvers.cascade_split import Evidence, Looked
     from napari_bitsnet.core.solvers.stopping import StoppingRule
 
 SHIPPED = "feedforward.safetensors"
@@ -78,6 +80,8 @@ class FeedforwardState(State):
         The answer, once the networks have run.
     evidence : Evidence, optional
         Of the last split.
+    rough : callable, optional
+        Returns the shares as the looks that were taken so far tell them, before all are.
     """
 
     network: Cascade
@@ -87,6 +91,7 @@ class FeedforwardState(State):
     sources: Tensor | None = None
     confidence: Tensor | None = None
     evidence: Evidence | None = None
+    rough: Callable[[], Tensor] | None = None
 
 
 @METHODS.register("feedforward")
@@ -160,33 +165,41 @@ class Feedforward:
 
     def advance(self, state: FeedforwardState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: FeedforwardState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Staged.stages`: each look of the networks; from the second on there is a rough answer."""
         import torch
 
         if state.step:
             return
-        with torch.no_grad():
-            known = state.carried is not None and state.carried.enough
-            shares, state.confidence, state.evidence = self._separate(
-                state.network, state.problem, glance=known
-            )
-            if state.before is not None:
-                shares = _in_order(shares, state.before)
-            if state.carried is not None:
-                shares = _averaged(shares, state.problem.observations, state.carried, state.frames)
-            state.sources = shares
+        # around the generator, not inside: what looks at the stages may need gradients
+        confidence = yield from torch.no_grad()(self._solving)(state)
         state.step = 1
-        yield {"doubt": 1 - state.confidence.mean()}
+        yield {"doubt": 1 - confidence.mean()}
 
-    def _separate(
-        self, network: Cascade, problem: Problem, *, glance: bool
-    ) -> tuple[Tensor, Tensor, Evidence | None]:
+    def _solving(self, state: FeedforwardState) -> Stages[Tensor]:
+        """Solve everything, and return the confidence."""
+        known = state.carried is not None and state.carried.enough
+        shares, confidence, state.evidence = yield from self._separating(state, glance=known)
+        if state.before is not None:
+            shares = _in_order(shares, state.before)
+        if state.carried is not None:
+            shares = _averaged(shares, state.problem.observations, state.carried, state.frames)
+        state.sources, state.confidence, state.rough = shares, confidence, None
+        return confidence
+
+    def _separating(
+        self, state: FeedforwardState, *, glance: bool
+    ) -> Stages[tuple[Tensor, Tensor, Evidence | None]]:
         """Split the mixture, then again and again the share with the most edges, until there are K; `glance`: without mirror
         images and closer looks.
         """
         import torch
 
-        from napari_bitsnet.core.solvers.cascade_split import cascade_split
+        from napari_bitsnet.core.solvers.cascade_split import splitting
 
+        network, problem = state.network, state.problem
         shares = [problem.observations]
         confidence = torch.ones_like(shares[0][:, :1])
         evidence = None
@@ -195,7 +208,7 @@ class Feedforward:
             # a share is taken apart as if it were an image of its own
             low, high = (float(mixed.min()), float(mixed.max())) if shares else (0.0, 1.0)
             span = max(high - low, 1e-6)
-            split = cascade_split(
+            looks = splitting(
                 network,
                 (mixed - low) / span,
                 problem.hints,
@@ -204,6 +217,17 @@ class Feedforward:
                 looks=0 if glance else self.config.looks,
                 anchor=self.config.anchor if self.config.sharpen else None,
             )
+            while True:
+                try:
+                    looked = next(looks)
+                except StopIteration as end:
+                    split = end.value
+                    break
+                if looked.difference is not None:
+                    state.rough = partial(_roughly, looked, mixed, low, span, list(shares), problem.n_sources)
+                    state.has_start = True
+                which = f", source {len(shares) + 1}" if problem.n_sources > 2 else ""
+                yield Stage(f"networks{which}, {looked.next}", better=looked.difference is not None)
             shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]
             confidence, evidence = torch.minimum(confidence, split.confidence), split.evidence
         return torch.cat(shares), confidence, evidence
@@ -211,6 +235,9 @@ class Feedforward:
     def answer(self, state: FeedforwardState) -> dict[str, Tensor]:
         """See `Method.answer`; also ``"confidence"`` (1, 1, H, W) in [0, 1]."""
         if state.sources is None or state.confidence is None:
+            if state.rough is not None:
+                shares = state.rough()
+                return {"sources": shares if state.before is None else _in_order(shares, state.before)}
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
         return {"sources": state.sources, "confidence": state.confidence}
@@ -310,6 +337,20 @@ def _averaged(shares: Tensor, mixture: Tensor, carried: Carried, frames: int) ->
 def rescaled(shares: Tensor, old: Scaling, new: Scaling) -> Tensor:
     """Bring shares (K, C, H, W) of a mixture in [0, 1] to the scale of another one in the same units."""
     return (shares * old.span + (old.lo - new.lo) / len(shares)) / new.span
+
+
+def _roughly(
+    looked: Looked, mixed: Tensor, low: float, span: float, others: list[Tensor], n_sources: int
+) -> Tensor:
+    """Shares (K, C, H, W) from a split that is under way; what has not been split yet is divided evenly."""
+    import torch
+
+    with torch.no_grad():
+        difference = looked.enlarged((mixed - low) / span)
+        assert difference is not None
+        first, second = ((mixed + sign * span * difference) / 2 for sign in (1, -1))
+        left = n_sources - len(others) - 1
+        return torch.cat([*others, first, *[second / left] * left])
 
 
 def _edges(share: Tensor) -> float:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, without_stages
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods._guided_correction import correct
+from napari_bitsnet.methods._guided_correction import correcting
 from napari_bitsnet.methods._guided_shares import at_size, explained_shares
 
 if TYPE_CHECKING:
@@ -180,40 +181,56 @@ class Regression:
         """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained, how much was
         corrected and, if the fit is judged, `Trust`'s figures.
         """
-        import torch
+        return without_stages(self.stages(state))
 
-        from napari_bitsnet.methods._guided_checks import moved_notices, size_notices
+    def stages(self, state: RegressionState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Staged.stages`: registration, fit, correction and trust; from the correction on the answer is the fit's."""
+        import torch
 
         if state.step:
             return
-
-        with torch.no_grad():
-            fitted, data, fit = self._fit(state)
-            state.model = self._enlarged(fitted, state.problem)
-            correction = self._correction(state.problem, fitted)
-            state.result = explained_shares(state.problem, state.model, correction)
-            losses = {"unexplained": state.problem.observations.new_tensor(fit.misfits[0])}
-            if correction is not None:
-                losses["corrected"] = correction.share_of(state.problem.observations)
-                if len(fitted.terms) < state.problem.n_sources:
-                    source, left = fitted.terms[0].source, self._left(state, correction)[0]
-                    state.notices += moved_notices(source, at_size(correction.sources[source], left), left)
-            if self.config.trust:
-                losses |= self._judge(state, fitted, data, fit, correction)
-            state.notices += size_notices(
-                state.problem, CRACKED, cracks=self.config.cracks, corrected=self.config.correct
-            )
+        # around the generator, not inside: what looks at the stages may need gradients
+        losses = yield from torch.no_grad()(self._solving)(state)
         state.step = 1
         yield losses
 
-    def _judge(
+    def _solving(self, state: RegressionState) -> Stages[dict[str, Tensor]]:
+        """Solve everything, and return the losses."""
+        from napari_bitsnet.methods._guided_checks import moved_notices, size_notices
+
+        fitted, data, fit = yield from self._fitting(state)
+        state.model = yield from self._enlarging(fitted, state.problem)
+        correction = None
+        if self.config.correct and state.problem.observations[0, 0].numel() <= CRACKED:
+            state.result = explained_shares(state.problem, state.model)
+            yield Stage("correction", better=True)
+            correction = yield from correcting(self._reduced(state.problem), fitted)
+        state.result = explained_shares(state.problem, state.model, correction)
+        losses = {"unexplained": state.problem.observations.new_tensor(fit.misfits[0])}
+        notices: list[str] = []  # of a run that is stopped none are said twice when it goes on
+        if correction is not None:
+            losses["corrected"] = correction.share_of(state.problem.observations)
+            if len(fitted.terms) < state.problem.n_sources:
+                source, left = fitted.terms[0].source, self._left(state, correction)[0]
+                notices += moved_notices(source, at_size(correction.sources[source], left), left)
+        if self.config.trust:
+            yield Stage("trust", better=True)
+            losses |= yield from self._judging(state, fitted, data, fit, correction, notices)
+        notices += size_notices(
+            state.problem, CRACKED, cracks=self.config.cracks, corrected=self.config.correct
+        )
+        state.notices += notices
+        return losses
+
+    def _judging(
         self,
         state: RegressionState,
         model: GuidedModel,
         data: Data,
         fit: GradientFit,
         correction: Correction | None,
-    ) -> dict[str, Tensor]:
+        notices: list[str],
+    ) -> Stages[dict[str, Tensor]]:
         """Say how far the fit can be trusted: a map in the answer, figures as losses, notices in words.
 
         What the correction explains still counts as unexplained, since the interval is the closed form's.
@@ -221,12 +238,12 @@ class Regression:
         import torch
 
         from napari_bitsnet.methods._guided_checks import fit_notices, registration_notices
-        from napari_bitsnet.methods._guided_trust import judge
+        from napari_bitsnet.methods._guided_trust import judging
 
         config, result = self.config, state.result or {}
         left = self._left(state, correction)
         precision = [model.precision(term, config.spread, config.drift_spread) for term in model.terms]
-        state.trust = judge(
+        state.trust = yield from judging(
             model,
             data,
             fit,
@@ -240,8 +257,9 @@ class Regression:
         result["uncertainty"] = state.trust.half_width
         whole = state.model or model
         search = round(config.search * whole.modes.size[0] / model.modes.size[0])
-        state.notices += fit_notices(whole, state.trust, search=search, registered=config.registration)
-        state.notices += registration_notices(state.problem, seed=state.seed)
+        notices += fit_notices(whole, state.trust, search=search, registered=config.registration)
+        yield Stage("trust, places of the guides")
+        notices += registration_notices(state.problem, seed=state.seed)
         figures = {
             "explained_energy": state.trust.explained_energy,
             "extrapolated": state.trust.extrapolated,
@@ -272,12 +290,7 @@ class Regression:
         wanted = self.config.cracks and whole.observations[0, 0].numel() <= CRACKED
         return cracks_of(problem.guides) if wanted else [None] * len(problem.guides)
 
-    def _correction(self, problem: Problem, model: GuidedModel) -> Correction | None:
-        """What the network changes of the fit, if it is asked; see `correct`."""
-        wanted = self.config.correct and problem.observations[0, 0].numel() <= CRACKED
-        return correct(self._reduced(problem), model) if wanted else None
-
-    def _enlarged(self, model: GuidedModel, problem: Problem) -> GuidedModel:
+    def _enlarging(self, model: GuidedModel, problem: Problem) -> Stages[GuidedModel]:
         """The fitted model for the guides at full size, registered there once more."""
         from napari_bitsnet.methods._guided_fit import Data, refine_displacement
         from napari_bitsnet.methods._guided_model import sample_windows
@@ -285,18 +298,20 @@ class Regression:
         size = (problem.observations.shape[-2], problem.observations.shape[-1])
         if model.modes.size == size:
             return model
+        yield Stage("full size")
         guides = {k: guide for k, guide in enumerate(problem.guides) if guide is not None}
         large = model.resized(size, guides, dict(enumerate(self._cracks(problem, problem))))
         data = Data(problem.observations, problem.valid, sample_windows(size, self.config.pixels))
-        for _ in range(POLISH if self.config.registration == "smooth" else 0):
+        for step in range(POLISH if self.config.registration == "smooth" else 0):
+            yield Stage(f"full size, registration step {step + 1} of {POLISH}")
             refine_displacement(large, data, spread=DISPLACEMENT_SPREAD * size[0] / model.modes.size[0])
         return large
 
-    def _fit(self, state: RegressionState) -> tuple[GuidedModel, Data, GradientFit]:
+    def _fitting(self, state: RegressionState) -> Stages[tuple[GuidedModel, Data, GradientFit]]:
         """Register and fit, a large image at reduced size."""
         from napari_bitsnet.core.colours import ColourBasis, fit_centres
         from napari_bitsnet.core.displacement import Modes
-        from napari_bitsnet.methods._guided_fit import Data, fit_weights, register
+        from napari_bitsnet.methods._guided_fit import Data, fitting_weights, named, registering
         from napari_bitsnet.methods._guided_model import GuidedModel, GuideTerm, healed, sample_windows
 
         config, problem = self.config, self._reduced(state.problem)
@@ -306,6 +321,7 @@ class Regression:
         model = GuidedModel(modes, Modes(size, 1))
         previous = state.previous.resized(size) if state.previous else None
         before = {term.source: term for term in (previous.terms if previous else ())}
+        yield Stage("cracks and colours of the guides")
         cracks = self._cracks(problem, state.problem)
         for source, guide in enumerate(problem.guides):
             if guide is not None:
@@ -331,13 +347,13 @@ class Regression:
                 )
         data = Data(observation, problem.valid, sample_windows(size, config.pixels))
         if config.registration != "none":
-            register(
+            yield from registering(
                 model,
                 data,
                 search=0 if before else config.search,
                 steps=config.steps if config.registration == "smooth" else 0,
                 spread=DISPLACEMENT_SPREAD,
-                weights=lambda: fit_weights(
+                weights=lambda: fitting_weights(
                     model, data, spread=config.spread, drift_spread=1.0, scales=1, rounds=3
                 ),
             )
@@ -352,14 +368,17 @@ class Regression:
                 else known.basis
             )
         model.drift = Modes(size, config.drift)
-        fit = fit_weights(
-            model,
-            data,
-            spread=config.spread,
-            drift_spread=config.drift_spread,
-            scales=config.scales,
-            rounds=config.rounds,
-            prior=_expected_weights(state.previous),
+        fit = yield from named(
+            "fit",
+            fitting_weights(
+                model,
+                data,
+                spread=config.spread,
+                drift_spread=config.drift_spread,
+                scales=config.scales,
+                rounds=config.rounds,
+                prior=_expected_weights(state.previous),
+            ),
         )
         return model, data, fit
 
@@ -374,8 +393,8 @@ class Regression:
         if state.rough is None:
             with torch.no_grad():
                 rough = Regression(ROUGH)
-                model, _, _ = rough._fit(replace(state, previous=None))
-                state.rough = explained_shares(state.problem, rough._enlarged(model, state.problem))
+                model, _, _ = exhaust(rough._fitting(replace(state, previous=None)))
+                state.rough = explained_shares(state.problem, exhaust(rough._enlarging(model, state.problem)))
         return state.rough
 
     def stopping(self) -> StoppingRule | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, line
 from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, reduce_hints, reduce_image
 from napari_bitsnet.core.solvers.anchored_sparse import anchored_sparse, gradient
 from napari_bitsnet.core.solvers.closer_look import follow_windows, window_answers
+from napari_bitsnet.core.stages import exhaust
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
@@ -36,6 +38,24 @@ class Evidence:
     seen: Tensor
     whole: Tensor
     said: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """How far a split has come: what is done next, and d (1, 3, S, S) of the mixture at reduced size, once there is one."""
+
+    next: str
+    difference: Tensor | None = None
+    seen: Tensor | None = None
+
+    def enlarged(self, mixture: Tensor) -> Tensor | None:
+        """Return d (1, C, H, W) as it would be if nothing came after, or None."""
+        if self.difference is None or self.seen is None:
+            return None
+        guide, difference = reduce_image(self.seen, self.difference.shape[-1]), self.difference
+        if mixture.shape[1] == 1:
+            difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
+        return guided_upsample(difference, guide, mixture)
 
 
 @dataclass(frozen=True)
@@ -84,6 +104,20 @@ def cascade_split(
     disagree cancel, so both lower it. It is 1 where one share holds all contrast, and scaled by the correlation of what the
     network says of the whole with what it says after closer looks.
     """
+    return exhaust(splitting(network, mixture, hints, views=views, levels=levels, looks=looks, anchor=anchor))
+
+
+def splitting(
+    network: Cascade,
+    mixture: Tensor,
+    hints: Tensor | None = None,
+    *,
+    views: int = 4,
+    levels: int = 0,
+    looks: int = 3,
+    anchor: float | None = None,
+) -> Generator[Looked, None, Split]:
+    """Do what `cascade_split` does, and tell before each look of the networks what is known from those before."""
     sizes = [SEEN_SIZE, *LOOKS[: 0 if levels else looks]]
     seen_size = max(sizes[-1], COARSE_SIZE * 2**levels)
     seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)
@@ -92,10 +126,15 @@ def cascade_split(
         scribbles = reduce_hints(hints.transpose(0, 1), seen_size)
 
     mirrors = MIRRORS[:views]
-    members = torch.stack([network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m) for m in mirrors])
+    answers: list[Tensor] = []
+    for m in mirrors:
+        yield Looked(f"view {len(answers) + 1} of {len(mirrors)}", answers[0] if answers else None, seen)
+        answers.append(network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m))
+    members = torch.stack(answers)
     difference = whole = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
     said = []
-    for size in sizes[1:]:
+    for look, size in enumerate(sizes[1:]):
+        yield Looked(f"closer look {look + 1} of {len(sizes) - 1}", difference, seen)
         said.append(window_answers(network, reduce_image(seen, size), reduce_hints(scribbles, size)))
         difference = follow_windows(said[-1], difference, size // 2)[0]
     size = difference.shape[-1]
@@ -104,6 +143,7 @@ def cascade_split(
     confidence = _confidence(guide, difference) * _agreement(whole, difference)
 
     if anchor is not None:
+        yield Looked("sharpening", difference, seen)
         difference = anchored_sparse(guide, difference, marks=marks, anchor=anchor)
     if mixture.shape[1] == 1:
         difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]

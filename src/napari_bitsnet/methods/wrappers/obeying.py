@@ -29,6 +29,8 @@ class Obeying(Wrapper):
         super().__init__(method)
         if hasattr(method, "start_after"):
             self.start_after = method.start_after
+        if hasattr(method, "stages"):
+            self.stages = method.stages
 
     def start(self, problem: Problem, *, device: str, seed: int) -> State:
         """See `Method.start`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Problem, State
+from napari_bitsnet.core.stages import Stage, without_stages
 from napari_bitsnet.methods import Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
@@ -54,6 +55,8 @@ class WorkingSize(Wrapper):
             self.take_hints = self._take_hints
         if hasattr(method, "start_after"):
             self.start_after = self._start_after
+        if hasattr(method, "stages"):
+            self.stages = self._stages
 
     def stopping(self) -> None:
         """None: `advance` itself asks the wrapped method's rule, at the working size, where it is cheap."""
@@ -91,8 +94,22 @@ class WorkingSize(Wrapper):
 
     def advance(self, state: WorkingState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends when the wrapped method's stopping rule says so."""
+        return without_stages(self._through(state, self.method.advance(state.inner)))
+
+    def _stages(self, state: WorkingState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Staged.stages`."""
+        return self._through(state, self.method.stages(state.inner))  # type: ignore[attr-defined]
+
+    def _through(
+        self, state: WorkingState, steps: Iterator[Stage | dict[str, Tensor]] | Iterator[dict[str, Tensor]]
+    ) -> Iterator[Stage | dict[str, Tensor]]:
+        """Pass on what the wrapped method yields."""
         rule = self.method.stopping()
-        for losses in self.method.advance(state.inner):
+        for losses in steps:
+            state.has_start = state.inner.has_start
+            if isinstance(losses, Stage):
+                yield losses
+                continue
             state.step = state.inner.step
             yield losses
             if rule is not None and rule.update(self.method.answer(state.inner)["sources"]):
