@@ -16,6 +16,7 @@ from napari_bitsnet.data import samples
 from napari_bitsnet.tasks import xray
 from napari_bitsnet.widgets import task_widget
 from napari_bitsnet.widgets.preferences import Preferences
+from napari_bitsnet.widgets.separation import runs_under_way
 from napari_bitsnet.widgets.states import RunState
 
 pytestmark = pytest.mark.gui
@@ -87,8 +88,9 @@ def test_discard_takes_the_layers_away_at_once(dock, fake_run):
     run = dock.widget.run()
     dock.wait(lambda: len(run.layers) == 2)
     dock.widget.bar.throw.changed.emit(True)
-    assert dock.names() == ["painting"]
-    dock.wait_idle()
+    assert not dock.widget.busy
+    dock.wait(lambda: dock.names() == ["painting"])
+    dock.wait(lambda: not runs_under_way())
     assert dock.names() == ["painting"]
     assert dock.widget.bar.line == "Discarded."
     assert not dock.widget.notice.visible

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.resampling import resample_affine
 from napari_bitsnet.tasks.xray import SAME_ASPECT
 from napari_bitsnet.widgets.layers import Part
+from napari_bitsnet.widgets.units import factors
 
 
 def align(part: Part, mixture: Part, *, labels: bool = False) -> Part:
@@ -65,6 +66,8 @@ def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
     if is_placed(part):
         mine, mine_offset = to_world(part)
         other, other_offset = to_world(mixture)
+        unit = factors(part.geometry.get("units"), mixture.geometry.get("units"), 2)
+        mine, mine_offset = unit[:, None] * mine, unit * mine_offset
         return np.linalg.solve(mine, other), np.linalg.solve(mine, other_offset - mine_offset)
     whole = np.array(mixture.record["shape"][-3:-1] if mixture.rgb else mixture.record["shape"][-2:], float)
     corner = np.array([start for start, _ in mixture.record["box"] or [[0, 0], [0, 0]]], float)
@@ -79,7 +82,7 @@ def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
 
 
 def to_world(part: Part) -> tuple[NDArray, NDArray]:
-    """Matrix and offset that take pixels (y, x) to the last two axes of the world."""
+    """Matrix and offset that take pixels (y, x) to the last two axes of the world, in the part's own units."""
     geometry = part.geometry
     own = CompositeAffine(
         scale=geometry["scale"],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import Container, FloatSlider, PushButton
-from numpy.typing import NDArray
 
-from napari_bitsnet.core.brightness import split_brightness
+from napari_bitsnet.widgets.edits import moved, swapped_name
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY
 from napari_bitsnet.widgets.rows import Text, labelled
+
+if TYPE_CHECKING:
+    from napari_bitsnet.widgets.separation import Separation
 
 WHY = "No method can know how brightness is divided between sources: move it; they keep adding up."
 
@@ -20,9 +22,9 @@ class BrightnessForm(Container):
     """One slider a source, in parts of the mixture's range; none without sources that add up."""
 
     def __init__(self) -> None:
+        self._separation: Separation | None = None
         self._layers: list[Any] = []
-        self._bases: list[NDArray] = []
-        self._span = 1.0
+        self._pairs: list[tuple[Any, Any]] = []
         self._sliders: list[FloatSlider] = []
         self._captions: list[Text] = []
         self.swap = PushButton(
@@ -41,27 +43,37 @@ class BrightnessForm(Container):
         """One a source, from -0.5 to 0.5."""
         return self._sliders
 
-    def follow(self, layers: list[Any]) -> None:
+    def follow(self, separation: Separation | None) -> None:
         """Offer sliders for the layers of a run's sources, if these are shares of one mixture.
 
         Parameters
         ----------
-        layers : list of Image
-            All layers of the run.
+        separation : Separation or None
+            A run that has ended; its `Edits` say where the sliders were left.
         """
         self.clear()
-        named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in layers}
-        sources = [layer for name, layer in named.items() if name.startswith("source_")]
-        self._sliders, self._captions, self._layers, self._bases = [], [], [], []
-        if "residual" not in named or len(sources) < 2 or not _add_up(sources[0]):
+        self._separation, self._sliders, self._captions = separation, [], []
+        self._layers, self._pairs = [], []
+        if separation is None or separation.result is None:
             return
-        self._layers = sources
-        self._bases = [np.asarray(layer.data) for layer in sources]
-        total = np.sum(self._bases, axis=0)
-        self._span = float(np.nanmax(total) - np.nanmin(total)) or 1.0
+        named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
+        sources = [layer for name, layer in named.items() if name.startswith("source_")]
+        every = [name for name in separation.result.outputs if name.startswith("source_")]
+        if "residual" not in named or len(sources) < max(2, len(every)) or not _add_up(sources[0]):
+            return
+        self._layers, edits = sources, separation.edits
+        if not edits.bases:
+            edits.bases = [np.asarray(layer.data) for layer in sources]
+        self._pairs = [
+            (named[a], named[swapped_name(a)])
+            for a in named
+            if a < swapped_name(a) and swapped_name(a) in named
+        ]
         self.append(Text(WHY))
         for k in range(len(sources)):
-            slider = FloatSlider(value=0, min=-0.5, max=0.5, step=0.005, label=f"Source {k + 1}")
+            value = edits.shifts[k] if edits.shifts else 0
+            number = 2 - k if edits.swapped else k + 1
+            slider = FloatSlider(value=value, min=-0.5, max=0.5, step=0.005, label=f"Source {number}")
             slider.tooltip = tooltip("In parts of the mixture's range.")
             slider.native.setMinimumWidth(100)
             slider.changed.connect(self._apply)
@@ -73,22 +85,33 @@ class BrightnessForm(Container):
             self.append(self.swap)
 
     def _swap(self) -> None:
-        first, second = self._layers
-        names = first.name, second.name
-        first.name = f"{names[0]} …"  # two layers cannot have one name, not even for a moment
-        second.name, first.name = names
+        if self._separation is None:
+            return
+        for first, second in self._pairs:
+            names = first.name, second.name
+            first.name = f"{names[0]} …"  # two layers cannot have one name, not even for a moment
+            second.name, first.name = names
+        self._separation.edits.swapped = not self._separation.edits.swapped
+        self._note(
+            {"swapped": self._separation.edits.swapped}, [layer for pair in self._pairs for layer in pair]
+        )
         texts = [caption.value for caption in self._captions]
         for caption, text in zip(self._captions, reversed(texts), strict=True):
             caption.value = text
 
     def _apply(self) -> None:
-        shifts = [slider.value * self._span for slider in self._sliders]
-        for layer, data in zip(self._layers, split_brightness(self._bases, shifts), strict=True):
+        if self._separation is None:
+            return
+        edits = self._separation.edits
+        edits.shifts = tuple(slider.value for slider in self._sliders)
+        for layer, data in zip(self._layers, moved(edits.bases, edits.shifts), strict=True):
             layer.data = data
-            layer.metadata[METADATA_KEY] = {
-                **layer.metadata[METADATA_KEY],
-                "brightness_shifts": [slider.value for slider in self._sliders],
-            }
+        self._note({"brightness_shifts": list(edits.shifts)}, self._layers)
+
+    def _note(self, what: dict[str, Any], layers: list[Any]) -> None:
+        """Write into the layers' records what was done to them."""
+        for layer in layers:
+            layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], **what}
 
 
 def _add_up(layer: Any) -> bool:

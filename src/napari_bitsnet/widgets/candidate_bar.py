@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
+from napari_bitsnet.widgets.edits import Edits
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY
 from napari_bitsnet.widgets.preview import contrast_limits
@@ -63,16 +64,17 @@ class CandidateBar(Container):
         if separation is None or result is None or not result.candidates:
             return
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
-        self._layers = [layer for name, layer in named.items() if name.startswith("source_")]
+        names = [name for name in named if name.startswith("source_")]
+        self._layers = [named[name] for name in names]
         part = separation.request.mixtures[0]
         self._limits = [tuple(layer.contrast_limits) for layer in self._layers]
-        self._splits = [[np.asarray(layer.data) for layer in self._layers]]
+        self._splits = [[part.to_layer_data(result.outputs[name]) for name in names]]
         self._splits += [[part.to_layer_data(image) for image in sources] for sources in result.candidates]
         self._group = QButtonGroup(self._row)
         for k, sources in enumerate((result.sources, *result.candidates)):
             button = QToolButton()
             button.setCheckable(True)
-            button.setChecked(k == 0)
+            button.setChecked(k == separation.edits.candidate)
             button.setIcon(QIcon(_thumbnail(sources)))
             button.setIconSize(QSize(SIDE, 2 * SIDE + 2))
             words = "The answer" if k == 0 else f"Another split, number {k} by the networks' own support"
@@ -88,12 +90,14 @@ class CandidateBar(Container):
         what will be saved.
         """
         if self._separation is not None:
-            self._separation.candidate = k
+            self._separation.edits = Edits(k, swapped=self._separation.edits.swapped)
         self.buttons[k].setChecked(True)
         for layer, image, limits in zip(self._layers, self._splits[k], self._limits, strict=True):
             layer.data = image
             layer.contrast_limits = limits if k == 0 else contrast_limits(image)
-            layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], "candidate": k}
+            record = {**layer.metadata[METADATA_KEY], "candidate": k}
+            record.pop("brightness_shifts", None)
+            layer.metadata[METADATA_KEY] = record
         self.changed.emit(k)
 
 

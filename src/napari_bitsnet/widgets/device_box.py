@@ -9,6 +9,7 @@ from psygnal import Signal
 from superqt.utils import create_worker
 
 from napari_bitsnet.core.device import wait_politely
+from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.help import GENERAL, help_button
 from napari_bitsnet.widgets.menu import Entry, Menu
@@ -82,7 +83,11 @@ class DeviceBox(Container):
         """
         if self._worker is None and not self._descriptions:
             self._worker = create_worker(
-                find_devices, _connect={"returned": self.show_devices, "errored": self._on_error}
+                find_devices,
+                _connect={
+                    "returned": while_alive(self, self.show_devices),
+                    "errored": while_alive(self, self._on_error),
+                },
             )
 
     def show_devices(self, descriptions: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from typing import Any
@@ -54,7 +55,7 @@ class EstimateLine(Container):
         """
         kind = device.split()[0].lower() if device else "cpu"
         expected = estimate(
-            settings, size, n_sources=n_sources, n_planes=n_planes, device=kind, learnt=recall(FILE)
+            settings, size, n_sources=n_sources, n_planes=n_planes, device=kind, learnt=known_times()
         )
         if not expected.known:
             self._say(UNKNOWN)
@@ -89,7 +90,7 @@ class EstimateLine(Container):
             n_planes=n_planes,
             device=device,
             iterations=iterations,
-            learnt=recall(FILE),
+            learnt=known_times(),
         )
         remember(FILE, learnt)
 
@@ -98,6 +99,12 @@ class EstimateLine(Container):
         self._line.visible = bool(text)
         edge = f"border-left: 4px solid {AMBER}; padding-left: 4px;" if amber else ""
         self._line.native.setStyleSheet(edge)
+
+
+def known_times() -> dict[str, float]:
+    """What earlier runs have told; entries that are no times are left out."""
+    known = recall(FILE).items()
+    return {run: float(time) for run, time in known if isinstance(time, int | float) and 0 < time < math.inf}
 
 
 def free_mebibytes(device: str) -> float | None:

@@ -136,7 +136,8 @@ def _plain_field(kind: Any, info: FieldInfo, extra: dict, options: dict[str, Any
     low: Any = next((m.ge for m in info.metadata if isinstance(m, Ge)), None)
     high: Any = next((m.le for m in info.metadata if isinstance(m, Le)), None)
     if kind is bool:
-        return CheckBox(text=options["label"], **options)
+        label = options.pop("label")  # a button shows its text: both at once are warned of
+        return CheckBox(text=label, **options)
     box: SpinBox | ExactFloatBox
     if kind is int:
         box = SpinBox(min=low, max=high, step=int(extra.get("step") or 1), value=low, **options)

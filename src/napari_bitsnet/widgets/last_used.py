@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.widgets.preferences import Preferences
-from napari_bitsnet.widgets.remembered import recall, remember
+from napari_bitsnet.widgets.remembered import entry, recall, remember
 
 if TYPE_CHECKING:
     from napari_bitsnet.widgets.problem_form import ProblemForm
@@ -28,7 +28,7 @@ class LastUsed:
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = asdict(preferences)
         self._known = recall(FILE)
-        before = self._known.get("preferences", {})
+        before = entry(self._known, "preferences", {})
         self._changed = {
             name for name, value in self._preferences.items() if before.get(name, value) != value
         }
@@ -36,30 +36,32 @@ class LastUsed:
     @property
     def task(self) -> str:
         """Name of the task that was run last; empty if none was."""
-        return str(self._known.get("task", ""))
+        return entry(self._known, "task", "")
 
     def fill(self, form: ProblemForm) -> None:
         """Fill device and run options; what no longer fits is left out."""
-        if "device" in self._known and "device" not in self._changed:
-            form.device.choose(str(self._known["device"]))
-        options = dict(self._known.get("run_options", {}))
-        if "size_limit" in self._changed:
-            options.pop("size_limit", None)
-        try:
-            form.run_options.config = form.run_options.config.updated(options)
-        except ValueError:
-            return
+        device = entry(self._known, "device", "")
+        if device and "device" not in self._changed:
+            form.device.choose(device)
+        options = entry(self._known, "run_options", {})
+        for name in form.run_option_names:
+            if name not in options or name in self._changed:
+                continue
+            try:
+                form.run_options.config = form.run_options.config.updated({name: options[name]})
+            except ValueError:
+                continue
 
     def fill_task(self, form: ProblemForm) -> None:
         """Fill options, method and settings of the task that is shown; what no longer fits is left out."""
-        used = self._known.get("tasks", {}).get(form.task.task_name)
-        if used is None:
+        used = entry(entry(self._known, "tasks", {}), form.task.task_name, {})
+        if not used:
             return
         try:
-            form.task.apply(form.task.task_name, used["options"])
+            form.task.apply(form.task.task_name, entry(used, "options", {}))
             same = "preset" not in self._changed
-            preset = used["preset"] if same else str(form.method.preset.value)
-            form.method.apply(used["method"], preset, used["settings"] if same else {})
+            preset = entry(used, "preset", "") if same else str(form.method.preset.value)
+            form.method.apply(entry(used, "method", ""), preset, entry(used, "settings", {}) if same else {})
         except (KeyError, ValueError):  # of another version, or a method that does not fit these inputs
             return
 
@@ -78,7 +80,7 @@ class LastUsed:
             "task": settings.task,
             "device": settings.device,
             "run_options": {name: run[name] for name in form.run_option_names},
-            "tasks": {**self._known.get("tasks", {}), settings.task: used},
+            "tasks": {**entry(self._known, "tasks", {}), settings.task: used},
         }
         if known != self._known:
             self._known, self._changed = known, set()

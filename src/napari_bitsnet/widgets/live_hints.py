@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from psygnal import Signal
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 REST_MS = 350
@@ -57,4 +58,6 @@ class LiveHints:
         self._timer.stop()
 
     def _wait(self, event: Any = None) -> None:
+        if not isalive(self._timer):  # the dock was closed, the layer goes on
+            return
         self._timer.start()

@@ -15,6 +15,7 @@ from napari_bitsnet.widgets.layers import Part, layer_part
 from napari_bitsnet.widgets.menu import Entry, Menu
 from napari_bitsnet.widgets.rows import labelled
 from napari_bitsnet.widgets.shapes import shapes_part
+from napari_bitsnet.widgets.units import factors, in_layer
 
 CURRENT, ALL = "current", "all"
 WHOLE, IN_VIEW, RECTANGLE = "whole", "view", "rectangle"
@@ -103,15 +104,24 @@ class PartForm(Container):
         return align(layer_part(layer, position=position), taken, labels=labels)
 
     def position(self, layer: Any) -> list[int]:
-        """Index of the slice that is shown, along each axis in front of Y and X."""
-        point = np.asarray(self._viewer.dims.point)[-layer.ndim :]
-        index = np.round(layer.world_to_data(point)[:-2]).astype(int)
+        """Index of the slice that is shown, along each axis in front of Y and X.
+
+        Raises
+        ------
+        ValueError
+            If no such slice is shown: the viewer's axes are rolled, or it shows a volume.
+        """
+        dims = self._viewer.dims
+        self._check_shown(layer, "All slices")
+        index = np.round(in_layer(np.asarray(dims.point), _units_of(dims), layer)[:-2]).astype(int)
         return [int(i) for i in np.clip(index, 0, np.array(_shape(layer)[:-2]) - 1)]
 
     def _box(self, layer: Any, level: int) -> Sequence[slice] | None:
         if self.region.value == WHOLE:
             return None
-        corners = _corners_in_view(layer) if self.region.value == IN_VIEW else self._corners_of_shapes(layer)
+        corners = (
+            self._corners_in_view(layer) if self.region.value == IN_VIEW else self._corners_of_shapes(layer)
+        )
         factor = np.array(_shape(layer)[-2:]) / np.array(_shape(layer, level)[-2:])
         size = np.array(_shape(layer, level)[-2:])
         low = np.clip(np.floor(corners.min(axis=0) / factor + 0.5), 0, size).astype(int)
@@ -134,10 +144,38 @@ class PartForm(Container):
             )
         chosen = sorted(shapes.selected_data) or range(shapes.nshapes)
         points = np.concatenate([np.asarray(shapes.data[k]) for k in chosen])
-        world = np.zeros((len(points), max(layer.ndim, shapes.ndim)))
-        for row, point in zip(world, points, strict=True):
-            row[-shapes.ndim :] = shapes.data_to_world(point)
-        return np.array([layer.world_to_data(row[-layer.ndim :])[-2:] for row in world])
+        world = [np.asarray(shapes.data_to_world(point)) for point in points]
+        return np.array([in_layer(place, shapes.units, layer)[-2:] for place in world])
+
+    def _corners_in_view(self, layer: Any) -> np.ndarray:
+        """Corners (2, 2) of what is in view, in full-resolution pixels of the layer."""
+        self._check_shown(layer, "Whole image")
+        units = _units_of(self._viewer.dims)
+        if (factors(units, layer.units, 2) != 1).any():
+            # napari 0.9 does not convert units where it says which pixels are in view
+            raise ValueError(
+                f"Expected the viewer to count in the units of {layer.name} ({layer.units[-1]:~}), got {units[-1]:~} of "
+                "another layer: draw a rectangle, or choose Whole image."
+            )
+        corners = np.asarray(layer.corner_pixels, dtype=float)[:, -2:]
+        if layer.multiscale:
+            corners = corners * np.asarray(layer.downsample_factors)[layer.data_level][-2:]
+        return corners
+
+    def _check_shown(self, layer: Any, instead: str) -> None:
+        """Raise a ValueError if the viewer does not show a plane along the layer's last two axes."""
+        dims = self._viewer.dims
+        shown = sorted(axis - dims.ndim for axis in dims.displayed)
+        if shown == [-2, -1]:
+            return
+        if len(shown) > 2:
+            what = "a volume: switch to 2D"
+        else:
+            axes = " and ".join(str(axis) for axis in shown)
+            what = f"the axes {axes}, which were rolled: put them back (napari's buttons below the layers)"
+        raise ValueError(
+            f"Expected the viewer to show the last two axes (-2 and -1) of {layer.name}, got {what}, or choose {instead}."
+        )
 
 
 def _shape(layer: Any, level: int = 0) -> tuple[int, ...]:
@@ -146,9 +184,6 @@ def _shape(layer: Any, level: int = 0) -> tuple[int, ...]:
     return tuple(int(n) for n in data.shape[: layer.ndim])
 
 
-def _corners_in_view(layer: Any) -> np.ndarray:
-    """Corners (2, 2) of what is in view, in full-resolution pixels of the layer."""
-    corners = np.asarray(layer.corner_pixels, dtype=float)[:, -2:]
-    if layer.multiscale:
-        corners = corners * np.asarray(layer.downsample_factors)[layer.data_level][-2:]
-    return corners
+def _units_of(dims: Any) -> Any:
+    """Units in which the viewer counts; None where its layers have none in common, and in napari before 0.9."""
+    return getattr(dims, "units", None)

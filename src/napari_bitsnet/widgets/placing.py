@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.checkerboard import checkerboard
 from napari_bitsnet.widgets.alignment import align, to_world
 from napari_bitsnet.widgets.layers import METADATA_KEY, Part
+from napari_bitsnet.widgets.units import in_layer
 
 if TYPE_CHECKING:
     from napari_bitsnet.core.registration import Registration
@@ -56,12 +57,10 @@ def put_onto(layer: Any, fixed: Part, matrix: NDArray) -> None:
 
 def in_pixels(points: Any, layer: Any) -> NDArray:
     """Return a Points layer's points, (N, 2), as (y, x) in pixels of an image layer."""
-    ndim = max(points.ndim, layer.ndim)
-    places = []
-    for point in np.asarray(points.data):
-        world = np.zeros(ndim)
-        world[-points.ndim :] = points.data_to_world(point)
-        places.append(np.asarray(layer.world_to_data(world[-layer.ndim :]))[-2:])
+    places = [
+        in_layer(np.asarray(points.data_to_world(point)), points.units, layer)[-2:]
+        for point in np.asarray(points.data)
+    ]
     return np.array(places).reshape(-1, 2)
 
 

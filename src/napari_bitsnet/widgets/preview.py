@@ -1,12 +1,13 @@
 """The layers that show a run: added with the first outputs, updated in place, kept or taken away at the end.
 
 napari takes a good part of a tenth of a second to add a layer, so they are added one at a time: what may add
-layers is a generator that is advanced once a turn of the event loop.
+layers is a generator that is advanced once a turn of the event loop. They are taken away one a turn, too: napari on
+Mesa's software renderer ends the process where two layers go in one. Nothing is added to a viewer that was closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.tasks import TASKS
+from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.layers import METADATA_KEY, Part
+from napari_bitsnet.widgets.turns import in_turns
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -69,7 +72,7 @@ class PreviewLayers:
         for name, output in outputs.items():
             if not name.startswith(SHOWN) or not self._is_plane(output):
                 continue
-            if turn != self._turn:
+            if turn != self._turn or not is_open(self._viewer):
                 return
             if name in self._deleted:
                 continue
@@ -97,7 +100,7 @@ class PreviewLayers:
         """
         turn = self._turn = self._turn + 1
         for name, output in outputs.items():
-            if turn != self._turn:
+            if turn != self._turn or not is_open(self._viewer):
                 return
             grey = self._part.rgb and output.shape == self._shape[:-1]  # a mask of a colour image
             if not (grey or output.shape == self._shape) or name in self._deleted:
@@ -127,13 +130,26 @@ class PreviewLayers:
             layer.name = f"{layer.name} (unfinished)"
             layer.metadata[METADATA_KEY] = {**record, "output": name}
 
-    def discard(self) -> None:
-        """Take the run's layers out of the viewer."""
+    def discard(self, then: Callable[[], None] = lambda: None) -> None:
+        """Take the run's layers out of the viewer, one a turn of the event loop; from now on they are the run's no more.
+
+        Parameters
+        ----------
+        then : callable
+            Called when the last one is gone.
+        """
         self._turn += 1
-        for layer in self.layers:
+        layers, self._layers = self._layers, {}
+        self._deleted.update(layers)
+        in_turns(self._removing(list(layers.values())), then)
+
+    def _removing(self, layers: Sequence[Image | Labels]) -> Iterator[str]:
+        for layer in layers:
+            if not is_open(self._viewer):
+                return
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._layers.clear()
+                yield layer.name
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -176,7 +192,20 @@ class PreviewLayers:
             if active is not None:
                 selection.active = active
         self._layers[name] = layer
+        self._put_beneath_drawings(layer)
         return layer
+
+    def _put_beneath_drawings(self, layer: Image | Labels) -> None:
+        """Move a new layer under the hints, areas and points on top of all images: opaque, it would hide them."""
+        layers = self._viewer.layers
+        place = here = layers.index(layer)
+        for k in range(here - 1, -1, -1):
+            if is_drawing(layers[k]):
+                place = k
+            elif layers[k].visible:
+                break
+        if place != here:
+            layers.move(here, place)
 
     def _put_beneath(self, layer: Image) -> None:
         """Move a layer under the lowest of the run's layers."""
@@ -196,6 +225,13 @@ class PreviewLayers:
             if layer == event.value:  # not `is`: plugins are given proxies of layers
                 del self._layers[name]
                 self._deleted.add(name)
+
+
+def is_drawing(layer: Any) -> bool:
+    """Whether someone draws in a layer: hints, masks, areas, points; not the labels that a run has made."""
+    from napari.layers import Labels, Points, Shapes
+
+    return isinstance(layer, Labels | Points | Shapes) and METADATA_KEY not in layer.metadata
 
 
 def own_names(task: str, parts: Sequence[Part]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from napari_bitsnet.widgets.request import Request
 from napari_bitsnet.widgets.rows import plain
 from napari_bitsnet.widgets.section import Section
 from napari_bitsnet.widgets.task_form import TaskForm
+from napari_bitsnet.widgets.units import units_remark
 from napari_bitsnet.widgets.wording import RUN_OPTIONS, in_form
 
 
@@ -161,6 +162,8 @@ class ProblemForm(Container):
         def beside(layer: Any) -> Any:
             return None if layer is None else self.part.take_beside(layer, layers[0], first)
 
+        others = [each for name in self.inputs.names() for each in self.inputs.chosen(name)]
+        remarks = [units_remark(each, layers[0]) for each in others if each not in (None, layers[0])]
         hints, mask = ((self.inputs.chosen(name) or [None])[0] for name in ("hints", "mask"))
         guides = tuple(beside(layer) for layer in self.inputs.chosen("guides"))
         return Request(
@@ -169,6 +172,7 @@ class ProblemForm(Container):
             guides=guides if any(guide is not None for guide in guides) else (),
             hints=beside(hints),
             mask=beside(mask),
+            remarks=tuple(dict.fromkeys(remark for remark in remarks if remark)),
         )
 
     def hints_beside(self, taken: Part) -> Part | None:

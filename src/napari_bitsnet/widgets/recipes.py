@@ -26,7 +26,8 @@ def as_python(record: Mapping[str, Any]) -> str:
     if settings.settings:
         arguments.append(f"settings={settings.settings!r}")
     arguments += [f"{name}={value!r}" for name, value in settings.options.items()]
-    return _from_files(record, settings, arguments) or _from_layers(record, settings, arguments)
+    code = _from_files(record, settings, arguments) or _from_layers(record, settings, arguments)
+    return code + _done_by_hand(record)
 
 
 def as_command(record: Mapping[str, Any]) -> str:
@@ -64,7 +65,9 @@ def as_command(record: Mapping[str, Any]) -> str:
     for name, value in settings.settings.items():
         words += ["--set", f"{name}={_text(value)}"]
     command = " ".join(shlex.quote(word) for word in words)
-    return command if files else f"# Save the layers under these names first.\n{command}"
+    return (command if files else f"# Save the layers under these names first.\n{command}") + _done_by_hand(
+        record, before="\n"
+    )
 
 
 def _given(settings: RunSettings) -> dict[str, Any]:
@@ -118,6 +121,19 @@ def _from_layers(record: Mapping[str, Any], settings: RunSettings, arguments: li
     inner = "".join(f"    {argument},\n" for argument in ["viewer", mixture, *extra, *arguments])
     note = f"# then split {record['candidate']} was chosen in the dock\n" if record.get("candidate") else ""
     return f"import napari_bitsnet as nb\n\nlayers = nb.separate_layer(\n{inner})\n{note}"
+
+
+def _done_by_hand(record: Mapping[str, Any], before: str = "") -> str:
+    """Comments on what was changed in the viewer after the run, which no run repeats."""
+    lines = []
+    if any(record.get("brightness_shifts") or ()):
+        shifts = ", ".join(f"{shift:+g}" for shift in record["brightness_shifts"])
+        lines.append(
+            f"# Then the sources were made brighter by {shifts} of the mixture's range: see napari_bitsnet.core.brightness."
+        )
+    if record.get("swapped"):
+        lines.append("# Then the names of the two sources were swapped.")
+    return before * bool(lines) + "".join(f"{line}\n" for line in lines)
 
 
 def _text(value: Any) -> str:

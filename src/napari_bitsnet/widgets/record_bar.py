@@ -7,6 +7,7 @@ from typing import Any
 
 from magicgui.widgets import Container, PushButton
 from psygnal import Signal
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QApplication
 
 from napari_bitsnet.widgets.fields import tooltip
@@ -46,7 +47,10 @@ class RecordBar(Container):
         )
         self.save = PushButton(
             text="Save…",
-            tooltip=tooltip("Write the last run's outputs, a preview and its record to a folder."),
+            tooltip=tooltip(
+                "Write the selected result to a folder as it is on the screen, with a preview and its record; the last run's where "
+                "none is selected."
+            ),
         )
         self.files = ConfigForm(SaveOptions())
         rows = [
@@ -72,6 +76,8 @@ class RecordBar(Container):
 
     def reset(self, *_: Any) -> None:
         """See whether a result is selected."""
+        if not isalive(self.native):  # the dock was closed, the viewer goes on
+            return
         known = bool(self.record)
         self.use.enabled = self.python.enabled = self.command.enabled = known
 

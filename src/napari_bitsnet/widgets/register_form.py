@@ -243,10 +243,14 @@ class RegisterForm(Container):
         fixed, moving = self._fixed(), self.moving.value
         if fixed is None or moving is None:
             return None, None
-        return tuple(  # type: ignore[return-value]
-            layer_part(layer, position=self._part.position(layer) if layer.ndim > 2 else None)
-            for layer in (fixed, moving)
-        )
+        try:
+            return tuple(  # type: ignore[return-value]
+                layer_part(layer, position=self._part.position(layer) if layer.ndim > 2 else None)
+                for layer in (fixed, moving)
+            )
+        except ValueError as error:  # no slice is shown
+            self._line.value = str(error)
+            return None, None
 
 
 def find_place(moving: NDArray, fixed: NDArray, model: str, points: tuple[NDArray, NDArray] | None) -> Any:

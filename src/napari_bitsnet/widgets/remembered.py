@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from qtpy.QtCore import QStandardPaths
+
+T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
 
@@ -22,9 +24,18 @@ def recall(name: str) -> dict[str, Any]:
     """Return what was remembered under a name; {} if there is nothing that can be read."""
     try:
         found = json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def entry(known: dict[str, Any], name: str, default: T) -> T:
+    """Return what stands under a name, or the default where there is nothing, or something of another kind.
+
+    The files are JSON that another version has written, or a person.
+    """
+    found = known.get(name, default)
+    return found if isinstance(found, type(default)) else default
 
 
 def remember(name: str, what: dict[str, Any]) -> None:

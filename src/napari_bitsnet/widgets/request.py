@@ -29,6 +29,8 @@ class Request:
         One a source, or empty.
     hints, mask : Part, optional
         Labels: k = source k; anything but 0 = leave out.
+    remarks : tuple of str
+        What is to be said about the layers when the run has ended.
     """
 
     settings: RunSettings
@@ -36,6 +38,7 @@ class Request:
     guides: tuple[Part | None, ...] = ()
     hints: Part | None = None
     mask: Part | None = None
+    remarks: tuple[str, ...] = ()
 
     def iterate(
         self, stop: Callable[[], bool], new_hints: Callable[[], Any] | None = None

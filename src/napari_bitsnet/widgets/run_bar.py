@@ -47,7 +47,7 @@ class RunBar(Container):
         self.native.layout().insertWidget(1, self._curve)
         self.margins = (0, 2, 0, 0)
         self._can_continue = False
-        self._state, self._since, self._note = RunState.IDLE, 0.0, ""
+        self._state, self._since, self._note, self._stage = RunState.IDLE, 0.0, "", ""
         self._clock = QTimer(self.native)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
@@ -87,13 +87,13 @@ class RunBar(Container):
         self.more.visible = idle and self._can_continue
         self.stop.visible = self.throw.visible = self._progress.visible = not idle
         self._curve.setVisible(not idle and bool(self._curve.points))
-        self.stop.enabled = self.throw.enabled = state is not RunState.STOPPING
+        self.stop.enabled = state is not RunState.STOPPING  # Discard stays: it waits for nothing
         self.stop.text = "Stopping…" if state is RunState.STOPPING else "Stop && keep"
         if not idle:
             self._line.visible = True
             self._line.value = state.value
         if state is RunState.PREPARING:
-            self._bar.max = 0
+            self._bar.max, self._stage = 0, ""
             self._curve.clear()
 
     def show_progress(self, message: Message) -> None:
@@ -102,18 +102,23 @@ class RunBar(Container):
             self._note = message.note
             self._tick()
             return
+        self._stage = message.stage
         # of a closed form nothing can be counted: the bar moves to and fro until it is done
         self._bar.max = message.total if message.total > 1 else 0
         self._bar.value = message.step if message.total > 1 else 0
         self._line.value = progress_line(message)
+        self._tick()
         if message.losses:
             self._curve.add(message.step, total_loss(message))
             self._curve.setVisible(True)
 
     def _tick(self) -> None:
         """Show that time goes on while there are no iterations to count."""
-        if self._state in (RunState.PREPARING, RunState.STOPPING):
-            self._line.value = f"{self._note} {clock(time.monotonic() - self._since)}"
+        since = clock(time.monotonic() - self._since)
+        if self._state is RunState.RUNNING and self._stage:
+            self._line.value = f"{self._stage} · {since}"
+        elif self._state in (RunState.PREPARING, RunState.STOPPING):
+            self._line.value = f"{self._note} {since}" + (f" · {self._stage}" if self._stage else "")
 
     def show_note(self, text: str) -> None:
         """Say something until the next iteration is shown."""
@@ -127,7 +132,7 @@ class RunBar(Container):
 
 def progress_line(message: Message) -> str:
     """Return ``"iteration 420 of 800 · 0:38 left · loss 0.0123"``."""
-    if message.total == 1:
+    if message.total == 1 and message.step:
         return "Closed form done, making the pictures…"
     parts = [f"iteration {message.step} of {message.total}" if message.step else "closed-form start"]
     if message.left is not None:

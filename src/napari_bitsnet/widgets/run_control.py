@@ -15,6 +15,7 @@ from qtpy.compat import isalive
 
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.widgets.alignment import plane_shape
+from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.live_hints import LiveHints
 from napari_bitsnet.widgets.notice import Notice
@@ -146,14 +147,15 @@ class RunControl:
         device : str, optional
             Another device.
         """
-        if self.separation is not None:
-            self.separation.remove_layers()
         if size_limit is not None:
             options = self._form.run_options
             options.config = options.config.updated({"size_limit": size_limit})
         if device is not None:
             self._form.device.choose(device)
-        self.run()
+        if self.separation is None:
+            self.run()
+        else:  # one after the other, so that the new layers get the names of the old ones
+            self.separation.remove_layers(then=while_alive(self._bar, self.run))
 
     def forget(self) -> None:
         """Give back the memory of the last run's networks: what is shown is no longer what was run."""
@@ -167,8 +169,9 @@ class RunControl:
 
     def complain(self, text: str) -> None:
         """Say what went wrong in the dock and as a notification."""
-        self._notice.say("error", text)
-        show_error(self._notice.text)
+        if isalive(self._notice.native):
+            self._notice.say("error", text)
+        show_error(self._form.in_words(text))
 
     def _follow_hints(self, *_: Any) -> None:
         self.hints.follow((self._form.inputs.chosen("hints") or [None])[0])

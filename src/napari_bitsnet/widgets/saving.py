@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_bitsnet.api.export.saving import check_writable, save_result
+from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.saving import save_result
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_file_calibration
+from napari_bitsnet.widgets.edits import as_shown
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.separation import Separation
 
@@ -31,7 +33,7 @@ class SaveOptions(Config):
 def save_separation(
     separation: Separation, folder: str | Path, options: SaveOptions | None = None
 ) -> list[Path]:
-    """Write the outputs as TIFF files, a preview, the record and a one-page report.
+    """Write the outputs as they are on the screen, as TIFF files, a preview, the record and a one-page report.
 
     Parameters
     ----------
@@ -56,8 +58,9 @@ def save_separation(
         raise ValueError("Expected a finished run to save, got none: run first.")
     request, options = separation.request, options or SaveOptions()
     arrays = [np.asarray(part.array) for part in request.mixtures]
+    guides = [None if part is None else np.asarray(part.array) for part in request.guides]
     return save_result(
-        separation.result.choose(separation.candidate),
+        as_shown(separation.result, separation.edits),
         np.stack(arrays) if len(arrays) > 1 else arrays[0],
         check_writable(folder),
         file_stem(request.mixtures[0].name),
@@ -66,7 +69,7 @@ def save_separation(
         kind=options.format,
         depth=options.depth,
         report=True,
-        guides=[None if part is None else np.asarray(part.array) for part in request.guides],
+        guides=guides[::-1] if separation.edits.swapped and len(guides) == 2 else guides,
     )
 
 

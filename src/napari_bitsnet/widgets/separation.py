@@ -5,7 +5,7 @@ It knows nothing of forms and docks: they start it, listen to it and may vanish 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from napari.qt.threading import create_worker
 from psygnal import Signal
 
 from napari_bitsnet.widgets.activity import ActivityBar
+from napari_bitsnet.widgets.alive import is_open
+from napari_bitsnet.widgets.edits import Edits
 from napari_bitsnet.widgets.layers import Part
 from napari_bitsnet.widgets.preview import PreviewLayers, own_names
 from napari_bitsnet.widgets.request import Request
@@ -88,13 +90,14 @@ class Separation:
         self.request = request
         self.states = RunStates()
         self.result: Result | None = None
-        self.candidate = 0  # the split that the layers show; 0 is the answer
+        self.edits = Edits()  # what was done to the result since
+        self._viewer = viewer
         self._preview = PreviewLayers(
             viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures)
         )
         self._live, self._preview_every = live, preview_every
         self._controls = Controls()
-        self._discard = False
+        self._discard = self._released = False
         self._keep_state = True
         self._activity: ActivityBar | None = None
         self._worker: Any = None
@@ -161,15 +164,17 @@ class Separation:
         if self.result is not None:
             self.result.drop_state()
 
-    def remove_layers(self) -> None:
-        """Take the layers of an ended run out of the viewer."""
-        self._preview.discard()
+    def remove_layers(self, then: Callable[[], None] = lambda: None) -> None:
+        """Take the layers of an ended run out of the viewer, and call `then` when they are gone."""
+        self._preview.discard(then)
 
     def discard(self) -> None:
-        """End after the current iteration and take the layers away at once."""
+        """End at once: the layers go, and so does whatever the worker finishes in the background."""
         self._discard = True
+        self._controls.abandoned.set()
         self._preview.discard()
         self.stop_and_keep()
+        self._release(Outcome("discarded"))
 
     def set_live(self, live: bool) -> None:
         """Switch the updates of the layers on or off, also during a run."""
@@ -180,8 +185,9 @@ class Separation:
         self.states.to(RunState.PREPARING)
         self._controls = Controls(preview_every=self._preview_every)
         self.set_live(self._live)
-        self._discard, self._outcome, self._pending, self._steps_shown = False, None, None, 0
-        self._remarks, self._keep_state = [], True
+        self._discard = self._released = False
+        self._outcome, self._pending, self._steps_shown = None, None, 0
+        self._remarks, self._keep_state = list(self.request.remarks), True
         self._activity = ActivityBar(description)
         favour_viewer()
         _under_way.add(self)
@@ -215,6 +221,9 @@ class Separation:
     def _show(self, message: Message) -> None:
         if self._discard or self._activity is None:
             return
+        if not is_open(self._viewer):
+            self.discard()
+            return
         if message.total and self.states.current is RunState.PREPARING:
             self.states.to(RunState.RUNNING)
         if message.outputs is not None and not self._drawing:
@@ -235,7 +244,8 @@ class Separation:
         if self._discard or result is None:
             self._outcome = Outcome("discarded")
             return
-        self.result, self.candidate = result, 0
+        # other sources: their brightness begins anew
+        self.result, self.edits = result, Edits(swapped=self.edits.swapped)
         stopped = result.provenance["stop_reason"] == "stopped"
         self._outcome = Outcome("kept" if stopped else "done", result)
 
@@ -256,34 +266,50 @@ class Separation:
 
     def _on_finished(self) -> None:
         """Clean up, whatever happened, and bring the final outputs home; then the run is over."""
-        if self._activity is not None:
-            self._activity.close()
+        self._close_activity()
         if self._controls.turn is not None:
             self._controls.turn.give_back()
-        self._activity, self._worker, self._pending = None, None, None
+        self._worker, self._pending = None, None
         result = self._outcome.result if self._outcome is not None else None
         final = iter(()) if result is None else self._finishing(result)
         in_turns(final, self._end)
 
     def _finishing(self, result: Result) -> Iterator[str]:
-        return self._preview.finishing(result.outputs, self.request.record(result))
+        return self._preview.finishing(result.outputs, {**self.request.record(result), **self.edits.record()})
 
     def _end(self) -> None:
-        """Tell everyone; without an outcome napari made the worker quit."""
+        """The worker is gone and its layers are shown; without an outcome napari made it quit."""
         outcome, self._outcome = self._outcome or Outcome("discarded"), None
+        _under_way.discard(self)
+        if not _under_way:
+            treat_alike()
+        if not self._discard and not is_open(self._viewer):
+            self._discard = True
         if self._discard:
-            self.result, outcome = None, Outcome("discarded")
+            outcome = Outcome("discarded")
         elif outcome.result is not None:
             outcome.layers = self.layers
         if not self._keep_state and self.result is not None:
             self.result.drop_state()
             free_device_memory(thorough=False)
         outcome.remarks = tuple(self._remarks)
-        _under_way.discard(self)
-        if not _under_way:
-            treat_alike()
+        self._release(outcome)
+
+    def _release(self, outcome: Outcome) -> None:
+        """Tell everyone that the run is over, once: a discarded one's worker may go on with what it is at."""
+        if self._released:
+            return
+        self._released = True
+        self._close_activity()
+        if self._discard:
+            self.result = None
         self.states.to(RunState.IDLE)
         self.ended.emit(outcome)
+
+    def _close_activity(self) -> None:
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
 
 
 _under_way: set[Separation] = set()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.widgets.alignment import plane_shape, to_world
 from napari_bitsnet.widgets.layers import Part
+from napari_bitsnet.widgets.units import factors
 
 ELLIPSE_CORNERS = 90
 """An ellipse is filled as a polygon of this many corners."""
@@ -29,10 +30,11 @@ def shapes_part(shapes: Any, mixture: Part) -> Part:
 
     matrix, offset = to_world(mixture)
     size = plane_shape(mixture)
+    unit = factors(shapes.units, mixture.geometry.get("units"), 2)
     inside = np.zeros(size, dtype=bool)
     for corners, kind in zip(shapes.data, shapes.shape_type, strict=True):
         outline = ellipse_outline(corners) if kind == "ellipse" else np.asarray(corners)
-        world = np.array([shapes.data_to_world(point) for point in outline])[:, -2:]
+        world = np.array([shapes.data_to_world(point) for point in outline])[:, -2:] * unit
         inside |= polygon2mask(size, np.linalg.solve(matrix, (world - offset).T).T)
     record = {
         "name": shapes.name,

@@ -9,12 +9,14 @@ import numpy as np
 from magicgui.widgets import Container
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog
 
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.hints import paint
+from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.area_form import AreaForm
 from napari_bitsnet.widgets.brightness_form import BrightnessForm
 from napari_bitsnet.widgets.candidate_bar import CandidateBar
@@ -71,6 +73,8 @@ class TaskWidget(Container):
         self.method, self.device, self.run_options = self.form.method, self.form.device, self.form.run_options
         self._folder = chosen.folder
         self._known_layers: list[tuple[Any, str]] | None = None
+        self._finished: list[Separation] = []  # runs whose layers are in the viewer
+        self._followed: Separation | None = None
         self.notice = Notice(self.form.in_words)
         self.view = ViewBar(napari_viewer, by_itself=chosen.side_by_side)
         self.bar = RunBar()
@@ -106,6 +110,12 @@ class TaskWidget(Container):
         """The run under way, or the last one."""
         return self.control.separation
 
+    @property
+    def selected(self) -> Separation | None:
+        """The run whose result is selected among the layers; the last one where none is."""
+        active = self._viewer.layers.selection.active
+        return next((run for run in self._finished if active in run.layers), self.separation)
+
     def run(self) -> Separation | None:
         """Start a run with the layers and settings as shown; does not wait for it.
 
@@ -132,18 +142,27 @@ class TaskWidget(Container):
             self.control.complain(str(error))
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write the last run's outputs, a preview and its record to a folder; return the files.
+        """Write the selected result's outputs, a preview and its record to a folder; return the files.
 
-        Images are written as ``record.files.config`` says.
+        They are written as they are on the screen: with the brightness that was chosen, the split that is shown and the names
+        that the sources have. Where no result is selected it is the last run's; ``record.files.config`` says how images are
+        written.
 
         Raises
         ------
         ValueError
-            If there is no result, or the folder cannot be written to.
+            If there is no result, the selected one was not made here, or the folder cannot be written to.
         """
-        if self.separation is None:
+        run = self.selected
+        if run is None:
             raise ValueError("Expected a finished run to save, got none: run first.")
-        return save_separation(self.separation, folder, self._save_options)
+        active = self._viewer.layers.selection.active
+        if self.record.record and active not in run.layers:
+            raise ValueError(
+                f"Expected a result of this dock, got {active.name}, of which it has no more than the layer: save the layer "
+                "with napari's File menu, or run again with its settings."
+            )
+        return save_separation(run, folder, self._save_options)
 
     @property
     def _save_options(self) -> SaveOptions:
@@ -151,6 +170,8 @@ class TaskWidget(Container):
 
     def give_area(self, areas: Any, source: int) -> None:
         """Give what lies in the shapes of a layer to a source of the last run, as hints, and go on.
+
+        Its number is the one on the screen: where the two sources were swapped, hints have the other one.
 
         Parameters
         ----------
@@ -174,7 +195,7 @@ class TaskWidget(Container):
         mask = shapes_part(areas, mixture).array
         before = self.form.hints_beside(mixture)
         old = np.zeros(mask.shape, np.uint8) if before is None else np.asarray(before.array)
-        labels = paint(old, mask, source)
+        labels = paint(old, mask, 3 - source if run.edits.swapped else source)
         self.form.show_hints(labels, before, mixture)
         self.areas.clear_areas(areas)
         hints = self.form.hints_beside(mixture)
@@ -207,15 +228,22 @@ class TaskWidget(Container):
     def show_results(self) -> None:
         """Unfold what can be done with a result, and scroll there."""
         self._brightness_section.unfolded = self._record_section.unfolded = True
-        QTimer.singleShot(0, lambda: self._area.ensureWidgetVisible(self.record.native))
+        self._scroll_to(self.record)
 
     def show_areas(self) -> None:
         """Unfold what moves areas from one source to another, and scroll there."""
         self._area_section.unfolded = True
-        QTimer.singleShot(0, lambda: self._area.ensureWidgetVisible(self.areas.native))
+        self._scroll_to(self.areas)
+
+    def _scroll_to(self, part: Container) -> None:
+        """Bring a part of the form into sight, once Qt has laid it out."""
+        QTimer.singleShot(0, while_alive(part, lambda: self._area.ensureWidgetVisible(part.native)))
 
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, if they have changed: napari, too, calls this for every change."""
+        if not isalive(self.native):  # the dock was closed, the viewer goes on
+            return
+        self._finished = [run for run in self._finished if run.layers]
         layers = [(layer.unique_id, layer.name) for layer in self._viewer.layers]
         if layers == self._known_layers:
             return
@@ -257,6 +285,7 @@ class TaskWidget(Container):
         layers = self._viewer.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
+        self._viewer.layers.selection.events.active.connect(self._on_selected)
         self.control.drawn.connect(self.view.show_all)
         self.control.ended.connect(self._on_ended)
         self.form.edited.connect(self._offer_check)
@@ -279,22 +308,35 @@ class TaskWidget(Container):
         if parent is None:
             self.control.let_go()
         else:
-            QTimer.singleShot(LOOK_AFTER_MS, self.device.look)
+            QTimer.singleShot(LOOK_AFTER_MS, while_alive(self.device, self.device.look))
 
     def _on_ended(self, outcome: Outcome) -> None:
         self.bar.show_end(summary(outcome))
         if outcome.result is not None:
             self.view.show_all(outcome.layers)
         self.record.reset()
-        self.brightness.follow(outcome.layers if outcome.result is not None else [])
-        self._brightness_section.visible = bool(self.brightness.sliders)
-        self.candidates.follow(self.separation if outcome.result is not None else None)
-        self._candidate_section.visible = bool(self.candidates.buttons)
-        self.areas.follow(self.separation)
-        self._area_section.visible = bool(self.areas.buttons)
+        run = self.separation
+        if run is not None and outcome.result is not None and run not in self._finished:
+            self._finished.append(run)
+        self._follow(run)
         show_ending(self, outcome)
         if outcome.result is not None and self._folder:
             self._save_aside()
+
+    def _on_selected(self, _: Any = None) -> None:
+        """Offer what can be done with the result that is selected."""
+        if isalive(self.native) and not self.busy and self.selected is not self._followed:
+            self._follow(self.selected)
+
+    def _follow(self, run: Separation | None) -> None:
+        """Offer what can be done with a run that has ended."""
+        self._followed = run
+        self.brightness.follow(run)
+        self._brightness_section.visible = bool(self.brightness.sliders)
+        self.candidates.follow(run)
+        self._candidate_section.visible = bool(self.candidates.buttons)
+        self.areas.follow(run)
+        self._area_section.visible = bool(self.areas.buttons)
 
     def _offer_check(self, *_: Any) -> None:
         """Offer to look at the inputs where the task takes a guide a source, of which much can be said."""
@@ -302,8 +344,7 @@ class TaskWidget(Container):
 
     def _on_other_split(self, _: int) -> None:
         """Other sources: their brightness begins anew."""
-        if self.separation is not None:
-            self.brightness.follow(self.separation.layers)
+        self.brightness.follow(self._followed)
 
     def _save_aside(self) -> None:
         """Write the result to the folder of the preferences, on another thread."""
@@ -314,9 +355,12 @@ class TaskWidget(Container):
             self._save_options,
             _connect={
                 "returned": lambda files: show_info(f"{len(files)} files written to {self._folder}."),
-                "errored": lambda error: self.control.complain(f"The result could not be written: {error}"),
+                "errored": self._on_not_written,
             },
         )
+
+    def _on_not_written(self, error: Exception) -> None:
+        self.control.complain(f"The result could not be written: {error}")
 
     def _ask_where_to_save(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Folder for the results")

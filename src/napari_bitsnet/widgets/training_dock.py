@@ -14,13 +14,14 @@ from qtpy.QtCore import QTimer
 
 from napari_bitsnet.methods.feedforward import shipped_weights, weights_available
 from napari_bitsnet.training.settings import FeedforwardTraining
+from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.device_box import DeviceBox
 from napari_bitsnet.widgets.fields import PathEdit, tooltip
 from napari_bitsnet.widgets.form import ConfigForm
 from napari_bitsnet.widgets.help import help_button
 from napari_bitsnet.widgets.notice import Notice
 from napari_bitsnet.widgets.preferences import preferences
-from napari_bitsnet.widgets.remembered import recall, remember
+from napari_bitsnet.widgets.remembered import entry, recall, remember
 from napari_bitsnet.widgets.rows import Text, in_scroll_area, labelled, plain
 from napari_bitsnet.widgets.run_bar import clock
 from napari_bitsnet.widgets.section import Section
@@ -198,7 +199,7 @@ class TrainingDock(Container):
     def _on_docked(self, parent: Any) -> None:
         """Ask for devices once the dock is shown; closing the dock is Stop & keep."""
         if parent is not None:
-            QTimer.singleShot(LOOK_AFTER_MS, self.device.look)
+            QTimer.singleShot(LOOK_AFTER_MS, while_alive(self.device, self.device.look))
         elif self.training is not None and self.busy:
             self.training.let_go()
 
@@ -210,14 +211,14 @@ class TrainingDock(Container):
     def _recall(self) -> None:
         """Fill in the last training, so that it can go on; what no longer fits is left out."""
         last = recall(FILE)
-        self.sources.add(last.get("sources", []))
-        self.output.value = last.get("output", "")
-        self.shipped.value = last.get("shipped", self.shipped.value) and weights_available()
+        self.sources.add([path for path in entry(last, "sources", []) if isinstance(path, str)])
+        self.output.value = entry(last, "output", "")
+        self.shipped.value = entry(last, "shipped", bool(self.shipped.value)) and weights_available()
         try:
-            self.config = self.config.updated(last.get("settings", {}))
+            self.config = self.config.updated(entry(last, "settings", {}))
         except ValueError:
             return
-        self.device.choose(last.get("device", self.device.value))
+        self.device.choose(entry(last, "device", "") or self.device.value)
 
     def _lay_out(self) -> None:
         head = Text(

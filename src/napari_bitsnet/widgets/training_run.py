@@ -11,6 +11,7 @@ from napari.qt.threading import create_worker
 from psygnal import Signal
 
 from napari_bitsnet.widgets.activity import ActivityBar
+from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.states import RunState, RunStates
 from napari_bitsnet.widgets.training_request import TrainingRequest
 from napari_bitsnet.widgets.training_worker import (
@@ -95,6 +96,8 @@ class Training:
         if message.total and self.states.current is RunState.PREPARING:
             self.states.to(RunState.RUNNING)
         self.progressed.emit(message)
+        if not is_open(self._viewer):
+            self.let_go()
         if self._alone:
             return
         if isinstance(message, TrainingMessage) and message.picture is not None:

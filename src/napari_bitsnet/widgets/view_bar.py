@@ -7,6 +7,7 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, Container
 from napari.layers import Image
+from qtpy.compat import isalive
 
 from napari_bitsnet.widgets.fields import tooltip
 from napari_bitsnet.widgets.layers import METADATA_KEY
@@ -88,6 +89,8 @@ class ViewBar(Container):
 
     def _on_grid(self, _: Any) -> None:
         """Follow the viewer's own button; whoever has changed the grid is not to be interfered with."""
+        if not isalive(self.native):
+            return
         self._by_itself = False
         with self.side_by_side.changed.blocked():
             self.side_by_side.value = self._grid.enabled

@@ -63,6 +63,8 @@ class Message:
     ----------
     note : str
         What is being done, where there are no numbers yet.
+    stage : str
+        What a long iteration turns to next; empty once it is done.
     step, total : int
         Iterations done and planned.
     elapsed : float
@@ -78,6 +80,7 @@ class Message:
     """
 
     note: str = ""
+    stage: str = ""
     step: int = 0
     total: int = 0
     elapsed: float = 0.0
@@ -119,6 +122,9 @@ class Controls:
     """What the viewer tells the worker; safe to change from any thread."""
 
     stop: threading.Event = field(default_factory=threading.Event)
+    abandoned: threading.Event = field(
+        default_factory=threading.Event
+    )  # nobody waits for the result any more
     live: threading.Event = field(default_factory=threading.Event)
     preview_every: float = 0.25
     turn: Turn | None = None
@@ -189,7 +195,7 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
     Returns
     -------
     Result or None
-        None if it was stopped while it waited for the device.
+        None if it was stopped while it waited for the device, or discarded.
     """
     yield Message("Loading PyTorch…")
     from napari_bitsnet.core.device import resolve_device
@@ -202,6 +208,9 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
     try:
         yield Message("Computing…")
         result = yield from _loop(iterate(controls.stop.is_set, controls.new_hints), controls)
+        if result is None:
+            free_device_memory()
+            return None
         _ = getattr(result, "candidates", ())  # made here, not on the viewer's thread
         free_device_memory(thorough=False)
         return result
@@ -210,21 +219,28 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
 
 
 def _loop(run: Generator[Iteration, None, Result], controls: Controls) -> Messages:
-    """Pass on what the run yields, throttled by the clock, and return its result."""
+    """Pass on what the run yields, throttled by the clock, and return its result; None once nobody waits for it."""
     last_numbers = last_preview = -float("inf")
     pace = _Pace()
+    fresh = False
     while True:
+        if controls.abandoned.is_set():
+            run.close()
+            return None
         try:
             iteration = next(run)
         except StopIteration as end:
             return end.value
         now = time.monotonic()
         left = pace.left(iteration, now)
-        preview = controls.live.is_set() and now - last_preview >= controls.preview_every
-        if not preview and now - last_numbers < NUMBERS_EVERY:
+        stage = iteration.stage
+        fresh = fresh or stage is None or stage.better  # between most stages there is nothing new to be seen
+        preview = fresh and controls.live.is_set() and now - last_preview >= controls.preview_every
+        if not preview and stage is None and now - last_numbers < NUMBERS_EVERY:
             continue
         outputs = iteration.outputs if preview else None
         yield Message(
+            stage="" if stage is None else stage.name,
             step=iteration.step,
             total=iteration.total,
             elapsed=iteration.elapsed,
@@ -235,7 +251,7 @@ def _loop(run: Generator[Iteration, None, Result], controls: Controls) -> Messag
         )
         last_numbers = time.monotonic()
         if preview:
-            last_preview = last_numbers
+            last_preview, fresh = last_numbers, False
 
 
 class _Pace:

@@ -1,0 +1,85 @@
+"""What is done in the viewer to a result after its run, so that files and records tell what is on the screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.brightness import split_brightness
+
+if TYPE_CHECKING:
+    from napari_bitsnet.api import Result
+
+
+@dataclass
+class Edits:
+    """Changes of a result that no method can decide.
+
+    Parameters
+    ----------
+    candidate : int
+        The split that is shown; 0 is the answer.
+    shifts : tuple of K float
+        How much brighter each source was made, in parts of the mixture's range; empty for none.
+    swapped : bool
+        Whether the names of the two sources were exchanged.
+    bases : list of K ndarray
+        Data of the sources' layers before their brightness was shifted; empty where nobody has looked.
+    """
+
+    candidate: int = 0
+    shifts: tuple[float, ...] = ()
+    swapped: bool = False
+    bases: list[NDArray] = field(default_factory=list, repr=False)
+
+    def record(self) -> dict[str, Any]:
+        """Return what has been changed, for the record of the run; {} if nothing has."""
+        found: dict[str, Any] = {"candidate": self.candidate} if self.candidate else {}
+        if any(self.shifts):
+            found["brightness_shifts"] = list(self.shifts)
+        if self.swapped:
+            found["swapped"] = True
+        return found
+
+
+def as_shown(result: Result, edits: Edits) -> Result:
+    """Return a result as the viewer shows it, with a record that says what was changed.
+
+    Parameters
+    ----------
+    result : Result
+        As it was computed.
+    edits : Edits
+        What was changed since.
+    """
+    if not edits.record():
+        return result
+    shown = result.choose(edits.candidate)
+    outputs = dict(shown.outputs)
+    sources = [name for name in outputs if name.startswith("source_")]
+    if any(edits.shifts):
+        shares = [outputs[name] for name in sources]
+        outputs |= dict(zip(sources, moved(shares, edits.shifts), strict=True))
+    if edits.swapped:
+        outputs = {name: outputs[swapped_name(name)] for name in outputs}
+        if "weights" in outputs:  # (M, K)
+            outputs["weights"] = outputs["weights"][:, ::-1]
+    return replace(shown, outputs=outputs, provenance={**shown.provenance, **edits.record()}, state=None)
+
+
+def moved(sources: Sequence[NDArray], shifts: Sequence[float]) -> list[NDArray]:
+    """Return sources with their brightness shifted, in parts of the range of their sum; see `split_brightness`."""
+    total = np.sum(sources, axis=0)
+    span = float(np.nanmax(total) - np.nanmin(total)) or 1.0
+    return split_brightness(sources, [shift * span for shift in shifts])
+
+
+def swapped_name(output: str) -> str:
+    """Return the name that an output of one of two sources has once these are exchanged: ``source_2`` for ``source_1``."""
+    found = re.fullmatch(r"(source|explained|features)_([12])", output)
+    return output if found is None else f"{found[1]}_{3 - int(found[2])}"
