@@ -47,3 +47,15 @@ def test_the_seed_decides():
     first, again, other = (fit_centres(image, 6, seed=s) for s in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_colour_that_rounding_adds_leaves_the_others_chosen():
+    image = (noise(1, 3, 30, 30, seed=3) * 255).round() / 255
+    image[..., 0, 0] = image[..., 0, 1]  # two pixels of one colour: of one of 256 steps, or beside it
+    edge = torch.tensor([0.5 / 255, 0, 0])
+    for seed in range(3):
+        found = []
+        for nudge in (-1e-6, 1e-6):
+            image[0, :, 0, 0] = image[0, :, 0, 1] + edge + nudge
+            found.append(fit_centres(image, 12, seed=seed))
+        torch.testing.assert_close(*found, rtol=0, atol=1e-3)

@@ -37,7 +37,12 @@ class BestShift(NamedTuple):
 
 
 def best_shift(
-    moving: Tensor, fixed: Tensor, *, reach: float, near: float = float("inf"), seed: int = 0
+    moving: Tensor,
+    fixed: Tensor,
+    *,
+    reach: float,
+    near: float = float("inf"),
+    centres: Tensor | None = None,
 ) -> BestShift:
     """Find the shift at which edges of one image explain most of another one's.
 
@@ -52,8 +57,9 @@ def best_shift(
         and half the difference of sizes.
     near : float
         Distance of the middles, in pixels, from which on the best one is not looked for; all others are typical.
-    seed : int
-        Of the clusters.
+    centres : Tensor of shape (N, C), optional
+        Of the clusters of the moving image's colours. Gains of the same image, moved, compare if they share them: those
+        that are found here, by k-means, differ with every change of the image.
 
     Returns
     -------
@@ -72,7 +78,9 @@ def best_shift(
     known = torch.isfinite(moving[0]).all(dim=0)
     if not known.any():
         return BestShift(0.0, 0.0, (0.0, 0.0))
-    basis = ColourBasis(fit_centres(moving[:, :, known][..., None, :], CLUSTERS, seed=seed), WIDTH)
+    if centres is None:
+        centres = fit_centres(moving[:, :, known][..., None, :], CLUSTERS, seed=0)
+    basis = ColourBasis(centres, WIDTH)
     features, inside = _edges(basis.memberships(moving[0].nan_to_num()), known)
     features = _whitened(features)
     goal, _ = _edges(fixed.mean(dim=1), torch.ones_like(fixed[0, 0], dtype=torch.bool))

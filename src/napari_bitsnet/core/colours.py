@@ -57,17 +57,29 @@ def fit_centres(image: Tensor, count: int, *, seed: int) -> Tensor:
     Returns
     -------
     Tensor of shape (N, C)
+
+    Notes
+    -----
+    The first centres are a random sample of the distinct colours in 256 steps a channel. Every colour has a random number
+    of its own, and the smallest are taken: a colour that appears or vanishes by rounding, on another processor say,
+    leaves the chance of all others as it was (a random permutation of the list would choose all of them anew).
     """
     generator = torch.Generator().manual_seed(seed)
     height, width = image.shape[-2:]
     picked = torch.randint(height * width, (SAMPLE,), generator=generator).to(image.device)
     colours = image[0].flatten(1)[:, picked].T  # (S, C)
     distinct = torch.unique((255 * colours).round(), dim=0)
-    order = torch.randperm(len(distinct), generator=generator)[:count].to(image.device)
-    centres = distinct[order] / 255
+    centres = distinct[_lottery(distinct, generator).argsort()[:count]] / 255
     for _ in range(ROUNDS):
         nearest = torch.cdist(colours, centres).argmin(dim=1)
         member = torch.nn.functional.one_hot(nearest, len(centres)).to(colours)
         total = member.sum(dim=0)[:, None]
         centres = torch.where(total > 0, member.T @ colours / total.clamp(min=1), centres)
     return centres
+
+
+def _lottery(colours: Tensor, generator: torch.Generator) -> Tensor:
+    """A random number in [0, 1) for each colour (S, C) of whole numbers up to 255: (S,), whatever other colours there are."""
+    tickets = torch.rand(colours.shape[1], 256, generator=generator, dtype=torch.float64).to(colours.device)
+    channels = torch.arange(colours.shape[1], device=colours.device)
+    return tickets[channels, colours.long().clamp(0, 255)].sum(dim=1) % 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.all_shifts import BestShift, best_shift
+from napari_bitsnet.core.all_shifts import CLUSTERS, BestShift, best_shift
 from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.guided_filter import box_mean
@@ -56,11 +56,13 @@ def search_place(
     goal, gain = _reduced(fixed, factor), -1.0
     for assumed, zoom in tried:
         small = _reduced(moving, factor / zoom)
+        centres = fit_centres(small, CLUSTERS, seed=seed)
         for turn in turns:
             c, s = float(np.cos(np.deg2rad(turn))), float(np.sin(np.deg2rad(turn)))
             linear = torch.tensor([[c, -s], [s, c]])
             at = torch.einsum("ab,bhw->ahw", linear, _places(small.shape[-2:], 1.0))
-            found = best_shift(_sampled(small, at), goal, reach=REACH * max(goal.shape[-2:]), seed=seed)
+            reach = REACH * max(goal.shape[-2:])
+            found = best_shift(_sampled(small, at), goal, reach=reach, centres=centres)
             if found.gain > gain:
                 gain = found.gain
                 shift = -linear @ torch.tensor(found.offset) / (max(goal.shape[-2:]) / 2)
@@ -79,10 +81,16 @@ class ImagePair:
         self.moving_shape = (moving.shape[-2], moving.shape[-1])
         self.fixed_shape = (fixed.shape[-2], fixed.shape[-1])
         self.half = max(self.fixed_shape) / 2
-        self.zoom, self.seed = zoom, seed  # pixels of the moving image in one of the fixed one
+        self.zoom = zoom  # pixels of the moving image in one of the fixed one
         factors = [min(1.0, size / (2 * self.half)) for size in SIZES]
         self.images = [(_reduced(moving, factor / zoom), _reduced(fixed, factor)) for factor in factors]
-        self.levels = [(_clusters(m, seed), _clusters(f, seed)) for m, f in self.images]
+        self.centres = fit_centres(self.images[-1][0], CLUSTERS, seed=seed)  # the same wherever it is placed
+        generator = torch.Generator().manual_seed(seed)
+        self.jitter = [torch.rand(2, *f.shape[-2:], generator=generator) - 0.5 for _, f in self.images]
+        self.levels = [
+            (_clusters(m, seed), _sampled(_clusters(f, seed), _places(f.shape[-2:], 1.0) + jitter))
+            for (m, f), jitter in zip(self.images, self.jitter, strict=True)
+        ]
 
     def refine(
         self, linear: Tensor, shift: Tensor, model: Model, levels: Sequence[int] = range(len(SIZES))
@@ -111,12 +119,16 @@ class ImagePair:
         return linear, shift, waves
 
     def information(self, level: int, linear: Tensor, shift: Tensor, waves: Tensor | None = None) -> Tensor:
-        """Mutual information at a size, times the part of the fixed image that is covered."""
+        """Mutual information at a size, times the part of the fixed image that is covered.
+
+        Both images are sampled beside their pixels' centres, each pixel's place moved at random by up to half a pixel.
+        On the centres alone it has a cusp wherever a whole shift spares the moving image the blur of interpolation:
+        there L-BFGS stays, or leaves in a direction that the last bit decides.
+        """
         moving, fixed = self.levels[level]
         size = fixed.shape[-2:]
-        sampled = F.grid_sample(moving, self._grid(size, linear, shift, waves), align_corners=False)[
-            0
-        ].flatten(1)
+        grid = self._grid(size, linear, shift, waves, self.jitter[level])
+        sampled = F.grid_sample(moving, grid, align_corners=False)[0].flatten(1)
         joint = sampled @ fixed[0].flatten(1).T  # outside, memberships are zero
         covered = joint.sum() / (size[0] * size[1])
         p = joint / joint.sum().clamp(min=1e-9)
@@ -128,7 +140,7 @@ class ImagePair:
         moving, fixed = self.images[-1]
         with torch.no_grad():
             placed = _on_grid(moving, self._grid(fixed.shape[-2:], linear, shift, waves))
-        return best_shift(placed, fixed, reach=REACH * max(fixed.shape[-2:]), near=near, seed=self.seed)
+        return best_shift(placed, fixed, reach=REACH * self._longest, near=near, centres=self.centres)
 
     def score(self, linear: Tensor, shift: Tensor, waves: Tensor | None = None) -> float:
         """How much better edges fit there than at other places; see `Registration`."""
@@ -144,9 +156,20 @@ class ImagePair:
     def _longest(self) -> int:
         return max(self.images[-1][1].shape[-2:])
 
-    def _grid(self, size: Sequence[int], linear: Tensor, shift: Tensor, waves: Tensor | None) -> Tensor:
-        """Where pixels of the fixed image, reduced to `size`, lie in the moving one, as `grid_sample` takes it."""
-        v = torch.einsum("ab,bhw->ahw", linear, _places(size, max(size) / 2)) + shift[:, None, None]
+    def _grid(
+        self,
+        size: Sequence[int],
+        linear: Tensor,
+        shift: Tensor,
+        waves: Tensor | None,
+        beside: Tensor | float = 0.0,
+    ) -> Tensor:
+        """Where pixels of the fixed image, reduced to `size`, lie in the moving one, as `grid_sample` takes it.
+
+        `beside`, (2, H, W) in pixels, is added to their places.
+        """
+        places = (_places(size, 1.0) + beside) / (max(size) / 2)
+        v = torch.einsum("ab,bhw->ahw", linear, places) + shift[:, None, None]
         if waves is not None:
             v = v + Modes((size[0], size[1]), ORDER).combine(waves, Window(0, 0, *size))
         sides = torch.tensor([n / (2 * self.half * self.zoom) for n in self.moving_shape])
