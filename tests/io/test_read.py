@@ -8,7 +8,8 @@ import tifffile
 from PIL import Image
 
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.io.read import declared_axes, read_file_calibration, read_image
+from napari_bitsnet.io.read import read_file_calibration, read_image
+from napari_bitsnet.io.readers.tiff import declared_axes
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (40, 50), dtype=np.uint8)
@@ -47,7 +48,7 @@ def test_every_tiff_dialect(tmp_path, big_endian, bigtiff):
         ("ZYX", (5, 40, 50), "ZYX"),
         ("TYX", (5, 40, 50), "TYX"),
         ("CYX", (3, 40, 50), "CYX"),
-        ("CYX", (2, 40, 50), None),
+        ("CYX", (2, 40, 50), "CYX"),
     ],
 )
 @pytest.mark.parametrize("dialect", ["imagej", "ome"])
@@ -62,19 +63,18 @@ def test_axes_of_imagej_and_ome(tmp_path, axes, shape, expected, dialect):
 
 
 @pytest.mark.parametrize(
-    ("axes", "shape", "expected"),
+    ("axes", "expected"),
     [
-        ("YXS", (9, 8, 3), "YXC"),
-        ("SYX", (3, 9, 8), "CYX"),
-        ("IYX", (7, 9, 8), "IYX"),
-        ("CYXS", (2, 9, 8, 3), None),
-        ("QYX", (7, 9, 8), None),
-        ("CYX", (9, 8, 3), None),
-        ("TZ", (9, 8), None),
+        ("YXS", "YXC"),
+        ("SYX", "CYX"),
+        ("IYX", "IYX"),
+        ("CYXS", None),
+        ("QYX", None),
+        ("TZ", None),
     ],
 )
-def test_declared_axes(axes, shape, expected):
-    assert declared_axes(axes, shape) == expected
+def test_declared_axes(axes, expected):
+    assert declared_axes(axes) == expected
 
 
 def test_channels_last(tmp_path):
@@ -148,37 +148,6 @@ def test_png_keeps_type_and_values(tmp_path, image):
     assert file.calibration.per_unit == pytest.approx((300, 300), rel=1e-4)
 
 
-def test_png_with_opacity_and_masks(tmp_path):
-    Image.fromarray(GREY).convert("LA").save(tmp_path / "la.png")
-    assert read_image(tmp_path / "la.png").array.shape == (40, 50, 4)
-    Image.fromarray(GREY > 99).save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "mask.png").array, GREY > 99)
-
-
-def test_png_in_colour_with_16_bits_says_that_it_is_cut(tmp_path):
-    write_png16(tmp_path / "a.png", RGB.astype(np.uint16) * 257)
-    file = read_image(tmp_path / "a.png")
-    np.testing.assert_array_equal(file.array, RGB)
-    assert file.notices == (
-        "a.png is a PNG in colour, of whose 16 bits 8 are read: save it as TIFF to keep them.",
-    )
-
-
-def write_png16(path, image):
-    """Write 16-bit RGB, which Pillow cannot."""
-    import struct
-    import zlib
-
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    height, width, _ = image.shape
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in image)
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-
-
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_jpeg(tmp_path, mode):
     smooth = np.linspace(0, 255, 40 * 50).reshape(40, 50).astype(np.uint8)
@@ -227,11 +196,8 @@ def test_empty_file(tmp_path):
 
 def test_other_format(tmp_path):
     (tmp_path / "a.png").write_text("no image at all")
-    with pytest.raises(ValueError, match=r"Expected a TIFF, PNG or JPEG file, got .*a\.png: convert it"):
+    with pytest.raises(ValueError, match=r"Expected a JPEG, PNG or TIFF file, got .*a\.png: convert it"):
         read_image(tmp_path / "a.png")
-    Image.fromarray(GREY).save(tmp_path / "a.bmp")
-    with pytest.raises(ValueError, match="Expected a TIFF, PNG or JPEG file"):
-        read_image(tmp_path / "a.bmp")
 
 
 @pytest.mark.parametrize(
@@ -253,29 +219,6 @@ def test_truncated_file(tmp_path, name, share):
         ValueError, match=re.escape(name) + r".*(truncated or damaged|: convert it to one of these)"
     ):
         read_image(path)
-
-
-def test_colours_that_are_not_rgb(tmp_path):
-    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.tif")
-    with pytest.raises(
-        ValueError, match=r"Expected grey values or RGB, got .*: convert it to RGB .*SEPARATED"
-    ):
-        read_image(tmp_path / "a.tif")
-
-
-def test_compression_that_needs_a_package(tmp_path):
-    Image.fromarray(GREY).save(tmp_path / "page.tif", compression="tiff_lzw")
-    pages = [Image.fromarray(GREY), Image.fromarray(GREY)]
-    pages[0].save(tmp_path / "a.tif", compression="tiff_lzw", save_all=True, append_images=pages[1:])
-    try:
-        tifffile.imread(tmp_path / "page.tif")
-    except ValueError:
-        with pytest.raises(
-            ValueError, match=r"pip install imagecodecs \(LZW compression\), or save it uncompressed"
-        ):
-            read_image(tmp_path / "a.tif")
-    else:  # imagecodecs is installed
-        np.testing.assert_array_equal(read_image(tmp_path / "a.tif").array, [GREY, GREY])
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "bool"])
@@ -306,5 +249,5 @@ def test_the_size_of_a_pixel_without_the_pixels(tmp_path, suffix):
 def test_what_is_no_image_file_has_no_size_of_a_pixel(tmp_path):
     (tmp_path / "a.txt").write_text("no image")
     for path in (tmp_path, tmp_path / "a.txt", tmp_path / "gone.tif"):
-        with pytest.raises(OSError):
+        with pytest.raises((OSError, ValueError), match="Expected an? .*file"):
             read_file_calibration(path)

@@ -1,18 +1,33 @@
-"""How large a pixel is: read from TIFF, ImageJ, OME, PNG and JPEG, and written back."""
+"""How large a pixel is, and how files say it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
-
-if TYPE_CHECKING:
-    from tifffile import TiffFile
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Any
 
 _TAG_UNITS = {2: "inch", 3: "cm"}  # TIFF 6.0, ResolutionUnit; 1 is "no absolute unit"
 _UNIT_TAGS = {"inch": 2, "cm": 3}
-_CENTIMETRES = {"nm": 1e-7, "micron": 1e-4, "µm": 1e-4, "um": 1e-4, "mm": 0.1, "m": 100.0}
-_OME_NAMES = {"µm": "micron", "μm": "micron"}  # both Unicode letters occur; ImageJ's own name is ASCII
+_CENTIMETRES = {
+    **{
+        "pm": 1e-10,
+        "Å": 1e-8,
+        "nm": 1e-7,
+        "µm": 1e-4,
+        "um": 1e-4,
+        "micron": 1e-4,
+        "microns": 1e-4,
+        "mm": 0.1,
+    },
+    **{"cm": 1.0, "dm": 10.0, "m": 100.0, "km": 1e5, "in": 2.54, "inch": 2.54, "thou": 2.54e-3, "ft": 30.48},
+}
+_NAMES = {
+    "µm": "micron",
+    "μm": "micron",
+    "in": "inch",
+}  # both Unicode letters occur; ImageJ's own name is ASCII
+_NO_UNIT = ("", "pixel", "pixels")
 
 
 @dataclass(frozen=True)
@@ -38,9 +53,13 @@ class Calibration:
         """Value of TIFF's ResolutionUnit: 2 for inches, 3 for centimetres, else 1."""
         return _UNIT_TAGS.get(self.unit, 1)
 
+    def transposed(self) -> Calibration:
+        """Return the calibration of the image with rows and columns exchanged."""
+        return replace(self, per_unit=self.per_unit[::-1])
+
     def tiff_tags(self) -> dict[str, Any]:
         """tifffile's ``resolution`` and ``resolutionunit``; lengths for which TIFF has no unit are put in centimetres."""
-        if self.unit in _CENTIMETRES:
+        if self.unit not in _UNIT_TAGS and self.unit in _CENTIMETRES:
             x, y = (n / _CENTIMETRES[self.unit] for n in self.per_unit)
             return {"resolution": (x, y), "resolutionunit": _UNIT_TAGS["cm"]}
         return {"resolution": self.per_unit, "resolutionunit": self.resolution_unit}
@@ -67,49 +86,106 @@ class Calibration:
         }
 
 
-def read_calibration(tiff: TiffFile) -> Calibration | None:
-    """Return the calibration of a TIFF file's first image; OME's statement goes before ImageJ's and the tags'.
+def from_tags(x: Any, y: Any, unit: Any) -> Calibration | None:
+    """Return what XResolution, YResolution and ResolutionUnit (282, 283, 296) of TIFF or EXIF say, of whatever type.
+
+    Parameters
+    ----------
+    x, y : number or tuple or None
+        Pixels per unit: a rational as numerator and denominator, or any number.
+    unit : int or tuple or None
+        2 inches, the default; 3 centimetres.
 
     Returns
     -------
     Calibration or None
-        None where the file says nothing (one pixel per no unit).
+        None where a value is missing or no finite positive number, and for one pixel per no unit.
     """
-    if tiff.ome_metadata:
-        calibration = _from_ome(tiff.ome_metadata)
-        if calibration is not None:
-            return calibration
-    tags = tiff.pages.first.tags
-    per_unit = (_rational(tags.valueof("XResolution")), _rational(tags.valueof("YResolution")))
-    unit = _TAG_UNITS.get(int(tags.valueof("ResolutionUnit", 2)), "")
-    z_step = None
-    if tiff.imagej_metadata:
-        unit = str(tiff.imagej_metadata.get("unit") or unit)
-        spacing = tiff.imagej_metadata.get("spacing")
-        z_step = None if spacing is None else float(spacing)
-    if 0 in per_unit or (per_unit == (1, 1) and unit in ("", "pixel") and z_step is None):
+    per_unit = (number_of(x), number_of(y))
+    known = _TAG_UNITS.get(int(number_of(unit)), "") if unit is not None else "inch"
+    return checked(Calibration(per_unit, known))
+
+
+def from_sizes(sizes: dict[str, tuple[Any, str]]) -> Calibration | None:
+    """Return what sizes of a pixel say, each in a unit of its own.
+
+    Parameters
+    ----------
+    sizes : dict
+        ``{"X": (size, unit)}`` and, as far as they are known, Y (else as X) and Z.
+
+    Returns
+    -------
+    Calibration or None
+        In the unit of X. None where the sizes of X and Y are no finite positive lengths; without
+        a step where that of Z is none.
+    """
+    if "X" not in sizes:
         return None
-    return Calibration(per_unit, unit, z_step)
+    x, unit = number_of(sizes["X"][0]), sizes["X"][1]
+    if unit not in _CENTIMETRES:  # pixel, reference frame: no lengths
+        return None
+
+    def along(axis: str) -> float:
+        size, own = number_of(sizes[axis][0]), sizes[axis][1]
+        if own == unit:
+            return size
+        converted = size * _CENTIMETRES.get(own, math.nan) / _CENTIMETRES[unit]
+        return float(f"{converted:.12g}")  # without the last bits that the conversion adds
+
+    y = along("Y") if "Y" in sizes else x
+    if not (is_length(x) and is_length(y)):
+        return None
+    z = along("Z") if "Z" in sizes else math.nan
+    return Calibration((1 / x, 1 / y), _NAMES.get(unit, unit), z if is_length(z) else None)
 
 
-def _rational(value: tuple[int, int] | None) -> float:
-    """Return numerator over denominator; 0 if the tag is missing or broken."""
-    if value is None or value[1] == 0:
-        return 0.0
-    return value[0] / value[1]
+def in_imagej(calibration: Calibration | None, unit: Any, spacing: Any) -> Calibration | None:
+    """Put ImageJ's unit and spacing of planes over what the tags say.
+
+    Parameters
+    ----------
+    calibration : Calibration or None
+        From the tags; None where they say nothing.
+    unit, spacing : object
+        Of the image description; None where it has none.
+    """
+    base = calibration or Calibration((1.0, 1.0))
+    known = re.sub(
+        r"\\u([0-9A-Fa-f]{4})", lambda found: chr(int(found[1], 16)), str(unit or base.unit)
+    ).strip()
+    z_step = number_of(spacing)
+    if known in _NO_UNIT and base.per_unit == (1, 1) and z_step in (0.0, 1.0):
+        return None  # ImageJ's defaults
+    known = _NAMES.get(known, known)
+    return checked(Calibration(base.per_unit, known, z_step if is_length(z_step) else None))
 
 
-def _from_ome(xml: str) -> Calibration | None:
+def checked(calibration: Calibration) -> Calibration | None:
+    """Return the calibration, or None if it says nothing: no finite positive numbers, or one pixel per no unit."""
+    per_unit = calibration.per_unit
+    if not all(map(is_length, per_unit)):
+        return None
+    if per_unit == (1, 1) and calibration.unit in _NO_UNIT and calibration.z_step is None:
+        return None
+    return calibration
+
+
+def is_length(value: float) -> bool:
+    """Whether it is a finite positive number, and so is its inverse."""
+    return math.isfinite(value) and value > 0 and math.isfinite(1 / value)
+
+
+def number_of(value: Any) -> float:
+    """Return a tag's value as a number; 0 if it is missing or broken.
+
+    Tuples of two are rationals if they hold integers; of any other tuple the first counts.
+    """
     try:
-        pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
-    except ElementTree.ParseError:
-        return None
-    if pixels is None or pixels.get("PhysicalSizeX") is None:
-        return None
-    x = float(pixels.get("PhysicalSizeX", 0))
-    y = float(pixels.get("PhysicalSizeY", x))
-    z = pixels.get("PhysicalSizeZ")
-    if x <= 0 or y <= 0:
-        return None
-    unit = pixels.get("PhysicalSizeXUnit", "µm")  # the schema's default
-    return Calibration((1 / x, 1 / y), _OME_NAMES.get(unit, unit), None if z is None else float(z))
+        if isinstance(value, tuple):
+            if len(value) == 2 and all(type(part) is int for part in value):
+                return value[0] / value[1]
+            value = value[0]
+        return float(value)
+    except (TypeError, ValueError, ZeroDivisionError, IndexError, OverflowError):
+        return 0.0

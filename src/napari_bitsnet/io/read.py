@@ -1,55 +1,14 @@
-"""Image files to arrays: TIFF (plain, ImageJ, OME), PNG and JPEG, with axes and calibration."""
+"""Reads an image file of any format that there is a reader for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_bitsnet.io.calibration import Calibration, read_calibration
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from tifffile import TiffFile
-
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, little and big endian
-_BITS = {"1": 1, "L": 8, "RGB": 8, "RGBA": 8, "I;16": 16, "I;16B": 16, "F": 32}  # modes Pillow keeps whole
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image as its file gives it.
-
-    Parameters
-    ----------
-    array : ndarray
-        The file's own type and range.
-    axes : str or None
-        One letter a dimension, channels C: ``"YX"``, ``"YXC"``, ``"ZYX"``, ``"CYX"``, …; None where the file
-        leaves a doubt, so that the user has to say.
-    calibration : Calibration or None
-        How large a pixel is, if the file says so.
-    path : Path
-        Where it was read from, absolute.
-    notices : tuple of str
-        What was left out on reading, for the user to know.
-    """
-
-    array: NDArray
-    axes: str | None
-    calibration: Calibration | None
-    path: Path
-    notices: tuple[str, ...] = ()
-
-    @property
-    def channels_last(self) -> NDArray:
-        """The array with its channels, if any, as the last dimension: how guides, hints and masks are given."""
-        if self.axes is None or "C" not in self.axes:
-            return self.array
-        return np.moveaxis(self.array, self.axes.index("C"), -1)
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.errors import DamagedFile, UnreadableFile, unreadable
+from napari_bitsnet.io.formats import format_name
+from napari_bitsnet.io.image_file import ImageFile
+from napari_bitsnet.io.readers import HEAD_BYTES, READERS, Reader
 
 
 def present(path: str | Path) -> Path:
@@ -72,46 +31,46 @@ def read_image(path: str | Path) -> ImageFile:
     Parameters
     ----------
     path : str or Path
-        TIFF (8, 16 and 32 bits, float; plain, ImageJ, OME), PNG (8 and 16 bits) or JPEG.
+        TIFF (1 to 64 bits, integer or float; plain, ImageJ, OME, GeoTIFF; every compression that imagecodecs
+        decodes), PNG (1 to 16 bits) or JPEG (8 and 12 bits), of any size that fits into the memory.
 
     Returns
     -------
     ImageFile
+        As it is shown where the file gives an orientation, without associated opacity, and with NaN where GDAL's value
+        for missing pixels stands.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is a folder, empty, truncated, damaged, of another format, or needs a package to decode.
+        If it is a folder, empty, truncated, damaged, of another format or colour space, a camera's raw file, or too large
+        for the memory; the message says which.
     """
     path = present(path)
-    if path.is_dir():
-        raise ValueError(f"Expected an image file, got the folder {path}: name the files in it.")
+    head = _head(path)
+    reader = _reader_of(path, head)
+    if reader is None:
+        name = format_name(head)
+        what = f"{path}, a {name} file" if name else str(path)
+        raise UnreadableFile(
+            f"a {_titles()} file", what, "convert it to one of these, or copy it again if it should be one"
+        )
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ValueError(
-            f"Expected a readable file, got {path} ({error.strerror}): check its rights."
-        ) from error
-    if not magic:
-        raise ValueError(f"Expected an image, got {path}, which is empty (0 bytes): copy or export it again.")
-    read = _read_tiff if magic in _TIFF_MAGIC else _read_picture
-    try:
-        return read(path)
-    except _Undecodable as error:
-        raise ValueError(f"Expected {error.expected}, got {path}: {error.advice}.") from None
-    except Exception as error:  # damaged files make parsers raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"Expected a whole image file, got {path}, which is truncated or damaged ({reason}): "
-            "copy or export it again."
-        ) from error
+        return reader.read(path)
+    except DamagedFile as error:
+        if format_name(head) == "DICOM":  # its preamble may look like another format's
+            raise UnreadableFile(
+                f"a {_titles()} file",
+                f"{path}, a DICOM file",
+                "export it as TIFF with 16 bits, or read it with pydicom and pass the array in Python",
+            ) from error
+        raise
 
 
 def read_file_calibration(path: str | Path) -> Calibration | None:
-    """Return how large a pixel is, without reading any.
+    """Return how large a pixel is as it is stored, without reading any.
 
     Parameters
     ----------
@@ -128,155 +87,49 @@ def read_file_calibration(path: str | Path) -> Calibration | None:
     OSError, ValueError
         If it is no such file.
     """
-    with Path(path).open("rb") as file:
-        magic = file.read(4)
-    if magic in _TIFF_MAGIC:
-        import tifffile
-
-        with tifffile.TiffFile(path) as tiff:
-            return read_calibration(tiff)
-    from PIL import Image
-
-    with Image.open(path, formats=("PNG", "JPEG")) as image:
-        return _dpi(image)
+    path = present(path)
+    reader = _reader_of(path, _head(path))
+    if reader is None:
+        raise UnreadableFile(f"a {_titles()} file", path, "its pixel size cannot be read")
+    return reader.calibration(path)
 
 
-class _Undecodable(Exception):
-    """A file that may be whole, but cannot be read here."""
-
-    def __init__(self, expected: str, advice: str) -> None:
-        super().__init__(expected, advice)
-        self.expected, self.advice = expected, advice
-
-
-def declared_axes(tiff_axes: str, shape: tuple[int, ...]) -> str | None:
-    """Translate tifffile's axes into ours.
-
-    Parameters
-    ----------
-    tiff_axes : str
-        tifffile's letters: S samples (colour), C channel, I sequence of pages, Q unknown, Z, T, …
-    shape : tuple of int
-        Length of each dimension.
-
-    Returns
-    -------
-    str or None
-        Colour samples become C. None where the file does not know (Q) or where C counts something
-        other than colours.
-
-    Examples
-    --------
-    >>> declared_axes("YXS", (64, 48, 3))
-    'YXC'
-    >>> declared_axes("QYX", (5, 64, 64)) is None
-    True
-    """
-    if "S" in tiff_axes and "C" in tiff_axes:
-        return None
-    axes = tiff_axes.replace("S", "C")
-    n_colours = shape[axes.index("C")] if "C" in axes else 3
-    doubtful = "Q" in axes or n_colours not in (1, 3, 4) or len(set(axes)) < len(axes)
-    return None if doubtful or not {"Y", "X"} <= set(axes) else axes
-
-
-def _read_tiff(path: Path) -> ImageFile:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        calibration = read_calibration(tiff)
-        photometric = tiff.pages.first.photometric
-        if photometric in (tifffile.PHOTOMETRIC.SEPARATED, tifffile.PHOTOMETRIC.CIELAB):
-            raise _Undecodable(
-                "grey values or RGB",
-                f"convert it to RGB (its colours are {tifffile.PHOTOMETRIC(photometric).name})",
-            )
-        if photometric == tifffile.PHOTOMETRIC.PALETTE:  # values are indices into colours
-            return _read_compressed(path, tiff)
-        try:
-            array = series.asarray()
-        except ValueError as error:
-            if "imagecodecs" in str(error):
-                return _read_compressed(path, tiff)
-            raise
-        count = len(tiff.series)
-        notices = []
-        if count > 1:
-            notices.append(f"{path.name} holds {count} images, of which the first is read.")
-        if photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            notices.append(_inverted(path))
-        return ImageFile(array, declared_axes(series.axes, array.shape), calibration, path, tuple(notices))
-
-
-def _inverted(path: Path) -> str:
-    """What to know of a TIFF that shows small values bright; they are read as tifffile and napari read them."""
-    return (
-        f"{path.name} is shown inverted by other programs (its TIFF says that white is zero); its values are read as they are "
-        "stored. For attenuation they must be large where much of the beam passed: compare a place beside the object."
-    )
-
-
-def _read_compressed(path: Path, tiff: TiffFile) -> ImageFile:
-    """Read a TIFF that tifffile cannot decode by itself; Pillow can where it keeps the type whole."""
-    import tifffile
-    from PIL import Image
-
-    page = tiff.pages.first
-    with Image.open(path, formats=("TIFF",)) as image:
-        image.load()
-    whole = page.photometric == tifffile.PHOTOMETRIC.PALETTE or _BITS.get(image.mode) == page.bitspersample
-    if len(tiff.pages) > 1 or not whole:
-        raise _Undecodable(
-            "a TIFF that can be decoded without further packages",
-            f"pip install imagecodecs ({tifffile.COMPRESSION(page.compression).name} compression), or save it uncompressed",
+def _head(path: Path) -> bytes:
+    """First bytes of a file; none of a folder."""
+    if path.is_dir():
+        return b""
+    if not path.is_file():
+        raise UnreadableFile(
+            "a file", f"{path}, which is a pipe or a device", "save its contents to a file first"
         )
-    array = _pillow_array(image)
-    notices: tuple[str, ...] = ()
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        notices = (_inverted(path),)
-        if image.mode in ("1", "L"):  # Pillow inverts these, and no others
-            array = ~array
-    return ImageFile(array, "YX" if array.ndim == 2 else "YXC", read_calibration(tiff), path, notices)
-
-
-def _read_picture(path: Path) -> ImageFile:
-    """Read PNG or JPEG."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            image.load()
-    except UnidentifiedImageError:
-        raise _Undecodable(
-            "a TIFF, PNG or JPEG file", "convert it to one of these, or copy it again if it should be one"
-        ) from None
-    notices: tuple[str, ...] = ()
-    if image.format == "PNG" and image.mode in ("RGB", "RGBA") and _png_bit_depth(path) == 16:
-        notices = (
-            f"{path.name} is a PNG in colour, of whose 16 bits 8 are read: save it as TIFF to keep them.",
-        )
-    array = _pillow_array(image)
-    return ImageFile(array, "YX" if array.ndim == 2 else "YXC", _dpi(image), path, notices)
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not head:
+        raise ValueError(f"Expected an image, got {path}, which is empty (0 bytes): copy or export it again.")
+    return head
 
 
-def _dpi(image: Image) -> Calibration | None:
-    dpi = image.info.get("dpi")
-    return Calibration((float(dpi[0]), float(dpi[1])), "inch") if dpi and all(dpi) else None
+def _reader_of(path: Path, head: bytes) -> Reader | None:
+    """Return the first reader that recognises a file.
+
+    Raises
+    ------
+    UnreadableFile
+        For a folder that none recognises.
+    """
+    for name in READERS:
+        reader = READERS.get(name)
+        if reader.recognises(path, head):
+            return reader
+    if path.is_dir():
+        raise UnreadableFile("an image file", f"the folder {path}", "name the files in it")
+    return None
 
 
-def _pillow_array(image: Image) -> NDArray:
-    """Return (Y, X), (Y, X, 3) or (Y, X, 4); palettes become the colours they stand for."""
-    if image.mode in ("P", "LA", "PA"):
-        opaque = image.mode == "P" and "transparency" not in image.info
-        return np.asarray(image.convert("RGB" if opaque else "RGBA"))
-    if image.mode == "I":  # how older versions of Pillow present 16-bit PNG
-        return np.asarray(image).astype(np.uint16)
-    if image.mode not in _BITS:  # CMYK, YCbCr, …
-        return np.asarray(image.convert("RGB"))
-    return np.asarray(image)
-
-
-def _png_bit_depth(path: Path) -> int:
-    with path.open("rb") as file:
-        return file.read(25)[24]  # signature 8, length 4, "IHDR" 4, width 4, height 4, then the depth
+def _titles() -> str:
+    """``"JPEG, PNG or TIFF"``: what can be read."""
+    titles = [READERS.get(name).title for name in READERS]
+    return ", ".join(titles[:-1]) + f" or {titles[-1]}"

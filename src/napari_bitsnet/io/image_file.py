@@ -1,0 +1,113 @@
+"""An image as its file gives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.orientation import is_transposed, orientation_notice, upright
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image as its file gives it.
+
+    Parameters
+    ----------
+    array : ndarray
+        The file's own range and type; floating where pixels are missing, which are NaN.
+    axes : str or None
+        One letter a dimension, channels C: ``"YX"``, ``"YXC"``, ``"ZYX"``, ``"CYX"``, …; None where the file
+        does not name them. Three channels are colours; of four, the last is opacity unless `doubt` says otherwise.
+    calibration : Calibration or None
+        How large a pixel is, if the file says so.
+    path : Path
+        Where it was read from, absolute.
+    notices : tuple of str
+        What was changed or left out on reading, for the user to know.
+    doubt : str
+        Why the channels cannot be taken for colours, as a sentence that says what to do; empty where they can.
+    indices : ndarray or None
+        What the file stores where `array` holds the colours that a palette gives them: labels are these.
+    lossy : bool
+        Whether the compression changed values, as JPEG's does.
+    black : int or None
+        The stored value that other programs show black, in files that say that white is zero; `array` is as stored.
+    """
+
+    array: NDArray
+    axes: str | None
+    calibration: Calibration | None
+    path: Path
+    notices: tuple[str, ...] = ()
+    doubt: str = ""
+    indices: NDArray | None = None
+    lossy: bool = False
+    black: int | None = None
+
+    @property
+    def channels_last(self) -> NDArray:
+        """The array with its channels, if any, as the last dimension: how guides, hints and masks are given.
+
+        Raises
+        ------
+        ValueError
+            If its channels cannot be taken for colours.
+        """
+        if self.doubt:
+            raise ValueError(self.doubt)
+        if self.axes is None or "C" not in self.axes:
+            return self.array
+        return np.moveaxis(self.array, self.axes.index("C"), -1)
+
+    def upright(self, orientation: int, letters: str) -> ImageFile:
+        """Return it as it is shown, with a notice; itself where it is stored so.
+
+        Parameters
+        ----------
+        orientation : int
+            EXIF's, 1 to 8.
+        letters : str
+            One a dimension of `array`, also where `axes` is None; of colours by a palette the last.
+        """
+        if orientation == 1:
+            return self
+        size = self.calibration
+        return replace(
+            self,
+            array=upright(self.array, letters, orientation),
+            indices=None if self.indices is None else upright(self.indices, letters[:-1], orientation),
+            calibration=size.transposed() if size is not None and is_transposed(orientation) else size,
+            notices=(*self.notices, orientation_notice(self.path.name, orientation)),
+        )
+
+    def with_stored_notice(self) -> ImageFile:
+        """Add what to know where white is zero: the values are read as tifffile and napari read them."""
+        if self.black is None:
+            return self
+        return replace(self, notices=(*self.notices, _as_stored(self.path)))
+
+    def as_shown(self) -> ImageFile:
+        """Return it with the brightness that other programs show, for photographs, masks and labels.
+
+        Where white is zero, values are subtracted from the one that is shown black; measurements (mixtures) stay as stored.
+        """
+        if self.black is None:
+            return self
+        shown = (
+            ~self.array if self.array.dtype == bool else (self.black - self.array).astype(self.array.dtype)
+        )
+        kept = tuple(notice for notice in self.notices if notice != _as_stored(self.path))
+        told = f"{self.path.name} says that white is zero; it is read as other programs show it, with its values inverted."
+        return replace(self, array=shown, black=None, notices=(*kept, told))
+
+
+def _as_stored(path: Path) -> str:
+    return (
+        f"{path.name} is shown inverted by other programs (its TIFF says that white is zero); its values are read as they are "
+        "stored. For attenuation they must be large where much of the beam passed: compare a place beside the object."
+    )
