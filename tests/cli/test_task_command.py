@@ -421,11 +421,12 @@ def test_record_of_another_task(toy, call, scan, tmp_path):
 def test_every_task_has_a_command_with_its_options(call, name):
     code, text = call(name.replace("_", "-"), "--help")
     assert code == SUCCESS
+    text = text.replace("[IN]...", "IN")  # the usage line of typer before 0.29 has no brackets
     entry = TASKS.get(name)
     for field in entry.Config.model_fields:
         assert f"--{field.replace('_', '-')}" in text
     for asked in entry.inputs:
-        option = {"mixture": "[IN]...", "guides": "--guide"}.get(asked.name, f"--{asked.name}")
+        option = {"mixture": "[OPTIONS] IN", "guides": "--guide"}.get(asked.name, f"--{asked.name}")
         assert option in text
 
 
