@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_bitsnet.cli import build_app
+from napari_bitsnet.cli.app import build_app
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.problem import State
 from napari_bitsnet.methods import METHODS

@@ -25,10 +25,11 @@ def test_training_writes_weights(tmp_path: Path):
     rng = np.random.default_rng(0)
     for k in range(3):
         pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"{k}.png")
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{k}.png")
     output = tmp_path / "out" / "weights.safetensors"
     options = ["--steps", "2", "--batch", "2", "--drawn", "40", "--fine-levels", "1", "--device", "cpu"]
-    result = CliRunner().invoke(train_app, ["feedforward", str(tmp_path), "-o", str(output), *options])
+    result = CliRunner().invoke(train_app, ["feedforward", str(tmp_path / "photos"), "-o", str(output), *options])
     assert result.exit_code == 0, result.output
     assert f"Weights written to {output}." in result.output
     load_network(output)

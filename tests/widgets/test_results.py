@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 from typer.testing import CliRunner
 
 import napari_bitsnet as nb
-from napari_bitsnet.cli import build_app
+from napari_bitsnet.cli.app import build_app
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.widgets.layers import layer_part
 from napari_bitsnet.widgets.preview import PreviewLayers

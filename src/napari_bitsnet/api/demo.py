@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api import Result, RunSettings, iter_run
+from napari_bitsnet.api.export.names import PossibleNames, possible_names
+from napari_bitsnet.api.export.overwriting import check_outputs
+from napari_bitsnet.api.export.saving import save_result
+from napari_bitsnet.api.export.strict_json import strict_json
+from napari_bitsnet.api.export.writing import atomically
 from napari_bitsnet.api.run import Run, Stop
-from napari_bitsnet.api.export.saving import atomically, save_result
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.case_makers import WEIGHTS, half_and_half, panel_case, two_mixtures
 from napari_bitsnet.data.case_sheet import draw_case
@@ -20,6 +24,12 @@ from napari_bitsnet.data.photographs import bundled_photograph
 
 ENOUGH = 3.0
 """Offset-free gain that separable cases must reach, dB."""
+
+KEYS = ("panel", "two_mixtures", "blind", "too_hard")
+"""Beginnings of the names of files, one a case."""
+INPUTS = ("mixture", "mixture_1", "mixture_2", "guide_1", "guide_2")
+"""Names of a case's images, after its key."""
+RECORD = "demo_run.json"
 
 WORDS = """\
 The gain is the PSNR of an answer minus that of the mixture taken as every source. It is offset-free after the best constant
@@ -130,6 +140,28 @@ def score_table(outcomes: Sequence[Outcome]) -> str:
     ]
     texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(texts) + "\n"
+
+
+def claim_folder(folder: Path) -> None:
+    """See that the demo replaces no files but those of an earlier demo, and leave a record of those that it writes.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist.
+
+    Raises
+    ------
+    ValueError
+        If there are other files of these names.
+    """
+    inputs = [f"{key}_{name}.tif" for key in KEYS for name in INPUTS]
+    own = {f"file {k + 1}": name for k, name in enumerate([*inputs, "scores.md", "demo.png"])}
+    cases = [possible_names(case, KEYS) for case in ("separate", "xray", "multi_mixture")]
+    endings = {ending: None for names in cases for ending in names.endings}
+    check_outputs(folder, PossibleNames((*KEYS, *own.values(), RECORD), ("", *endings)), records=[RECORD])
+    with atomically(folder / RECORD) as path:
+        path.write_text(strict_json({"complete": True, "files": own}, indent=2) + "\n", encoding="utf-8")
 
 
 def write_inputs(demo: DemoCase, folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_bitsnet._version import __version__
+from napari_bitsnet.api.export.strict_json import finite
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
 
@@ -40,6 +41,6 @@ def record_provenance(
         "stop_reason": session.stop_reason,
         "seconds": round(seconds, 3),
         "hints_taken_at": list(session.hints_taken_at),
-        "losses": {name: float(value) for name, value in (session.losses or {}).items()},
+        "losses": finite({name: float(value) for name, value in (session.losses or {}).items()}),
         "warnings": list(notices),
     }

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from napari_bitsnet.api.export.depth import Depth
+    from napari_bitsnet.api.export.tiff import TiffKind
     from napari_bitsnet.api.runner import Session
-    from napari_bitsnet.api.export.saving import Depth, TiffKind
     from napari_bitsnet.io.calibration import Calibration
 
 
@@ -125,14 +126,15 @@ class Result:
         Parameters
         ----------
         folder : str or Path
-            Made with its parents if it does not exist. Files of an earlier run under the same `stem` are replaced.
+            Made with its parents if it does not exist. Files of an earlier run under the same `stem` are replaced, and
+            nothing else is.
         stem : str
             Beginning of the names: ``<stem>_source_1.tif`` …, ``<stem>_preview.png``, ``<stem>_run.json``.
         format : {"imagej", "ome"}
             ImageJ hyperstacks, or OME-TIFF (``.ome.tif``). Axes, pixel size and record are inside.
         depth : {"float", "input"}
-            float32, or for sources and explained parts the mixture's own 8 or 16-bit integers: rounded and clipped,
-            NaN as 0.
+            float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own integers:
+            rounded and clipped, NaN as 0.
         report : bool
             Whether to write ``<stem>_report.html``, one page with pictures, settings and warnings, as well.
         truths : sequence of K arrays, optional
@@ -144,7 +146,7 @@ class Result:
             How large a pixel is.
         inputs : mapping, optional
             Paths of the files that the arrays came from, for the record: ``mixture`` (a list), ``guides`` (a list),
-            ``hints``, ``mask``.
+            ``hints``, ``mask``. None of them is replaced.
 
         Returns
         -------
@@ -155,16 +157,19 @@ class Result:
         ------
         ValueError
             If the result does not come from a run, `stem` is no beginning of a file's name, the folder cannot be
-            written to, or truths cannot be compared with the sources.
+            written to, a file would be replaced that is an input or that no earlier run under `stem` wrote, the kind of
+            file cannot hold the integers or axes, or truths cannot be compared with the sources. Nothing is written then.
         OSError
-            If a file cannot be written; nothing half-written stays behind.
+            If a file cannot be written; the files of an earlier run are then as they were.
 
         Warns
         -----
         UserWarning
-            If the mixture's integers cannot hold some pixels: which files, and how many were clipped.
+            If the mixture's integers cannot hold some pixels (which files, and how many were clipped), or the pixel size is
+            no finite number above 0 and is left out.
         """
-        from napari_bitsnet.api.export.saving import check_writable, save_result
+        from napari_bitsnet.api.export.folders import check_writable
+        from napari_bitsnet.api.export.saving import save_results
 
         if self.mixture is None:
             raise ValueError("Expected the result of a run, got one without its mixture: set result.mixture.")
@@ -172,24 +177,21 @@ class Result:
             raise ValueError(
                 f'Expected the beginning of a file\'s name, got {stem!r}: folders belong into folder, as in save("out", "scan").'
             )
-        place = check_writable(folder)
         others = range(1, len(self.candidates) + 1) if candidates else ()
-        files: list[Path] = []
-        for number in (*others, 0):  # the answer last: with its record all is there
-            files += save_result(
-                self.choose(number),
-                self.mixture,
-                place,
-                f"{stem}_candidate_{number}" if number else stem,
-                calibration=calibration,
-                inputs=inputs,
-                kind=format,
-                depth=depth,
-                report=report,
-                guides=self.guides,
-                truths=truths,
-            )
-        return files
+        # the answer last: with its record all is there
+        named = {f"{stem}_candidate_{number}": self.choose(number) for number in others} | {stem: self}
+        return save_results(
+            named,
+            self.mixture,
+            check_writable(folder),
+            calibration=calibration,
+            inputs=inputs,
+            kind=format,
+            depth=depth,
+            report=report,
+            guides=self.guides,
+            truths=truths,
+        )
 
     def drop_state(self) -> None:
         """Forget networks and optimiser; the result can then no longer be resumed."""

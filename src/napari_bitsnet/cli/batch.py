@@ -13,16 +13,21 @@ from typing import Any
 import typer
 
 from napari_bitsnet.api import RunSettings, iter_run
+from napari_bitsnet.api.export.before_run import check_before_run
+from napari_bitsnet.api.export.depth import Depth
+from napari_bitsnet.api.export.names import record_path
+from napari_bitsnet.api.export.saving import is_finished
+from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.records import read_record
-from napari_bitsnet.api.export.saving import Depth, TiffKind, is_finished, record_path
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
 from napari_bitsnet.cli.wording import in_flags
 
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written."""
+"""Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written (other signals
+have their own, see `Interrupt.exit_code`)."""
 
 
 @contextmanager
@@ -88,7 +93,7 @@ class Batch:
                     failed += 1
                     typer.echo(f"error: {job.stem}: {traceback.format_exc()}", err=True)
                 if interrupt.requested:
-                    return INTERRUPTED
+                    return interrupt.exit_code
         if failed and len(jobs) > 1:
             typer.echo(f"error: {failed} of {len(jobs)} inputs failed", err=True)
         return FAILURE if failed else SUCCESS
@@ -124,11 +129,12 @@ class Batch:
         return True
 
     def _do(self, job: Job, interrupt: Interrupt) -> None:
-        images = job.read()
+        images = job.read(self.settings.axes)
         for notice in images.notices:
             warnings.warn(notice, stacklevel=1)
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
-        n_planes = len(Planes(images.mixture, settings.axes, several=job.several, single=job.single))
+        planes = Planes(images.mixture, settings.axes, several=job.several, single=job.single)
+        check_before_run(settings, planes, self.folder, kind=self.kind, depth=self.depth)
         run = iter_run(
             settings,
             images.mixture,
@@ -137,7 +143,7 @@ class Batch:
             mask=images.mask,
             stop=interrupt,
         )
-        result = follow(run, job.stem, n_planes=n_planes, quiet=self.quiet)
+        result = follow(run, job.stem, n_planes=len(planes), quiet=self.quiet)
         others = len(result.candidates) if self.candidates else 0
         if self.candidates and not others:
             typer.echo(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE
-from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.job import Job, say
 from napari_bitsnet.cli.options import takes_settings
+from napari_bitsnet.cli.outputs import check_file
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
@@ -40,11 +40,16 @@ def check_command(
     The exit code is 0 if there is nothing to mend, 1 if there is, 2 if the images cannot be worked on.
     """
     from napari_bitsnet.api import check
-    from napari_bitsnet.api.export.saving import atomically
+    from napari_bitsnet.api.export.strict_json import strict_json
+    from napari_bitsnet.api.export.writing import atomically
 
     try:
         job = job_of(mixture, guide, mask)
-        images = job.read()
+        if out is not None:
+            frames = [value for value in options.values() if isinstance(value, Path)]
+            out = check_file(out, [".json"], inputs=[mixture, *job.guides, mask, *frames])
+        images = job.read(axes)
+        say(images.notices, "xray")
         found = check(
             "xray",
             images.mixture,
@@ -55,13 +60,15 @@ def check_command(
         )
         if out is not None:
             record = {
+                "complete": True,
+                "files": {},
                 "inputs": job.record,
                 "options": {name: _plain(value) for name, value in options.items()},
                 "findings": list(found),
                 "guides": [asdict(place) for place in found.places],
             }
             with atomically(out) as path:
-                path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+                path.write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
     except (TypeError, ValueError, OSError) as error:
         typer.echo(f"error: {in_flags(error, 'xray')}", err=True)
         raise typer.Exit(BAD_USAGE) from None

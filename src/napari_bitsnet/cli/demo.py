@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, INTERRUPTED, warning_lines
+from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, warning_lines
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.progress import follow
 
@@ -32,12 +32,14 @@ def demo(
     Written are sources as TIFF, demo.png and scores.md; no display, GPU or download is needed. The exit code is
     1 if a case that can be separated gains less than 3 dB.
     """
-    from napari_bitsnet.api.export.saving import check_writable
+    from napari_bitsnet.api.demo import claim_folder
+    from napari_bitsnet.api.export.folders import check_writable
     from napari_bitsnet.core.device import resolve_device
 
     try:
         folder = check_writable(folder)
         resolve_device(device)
+        claim_folder(folder)
     except ValueError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(BAD_USAGE) from None
@@ -57,7 +59,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
         score_table,
         write_outcome,
     )
-    from napari_bitsnet.api.export.saving import atomically
+    from napari_bitsnet.api.export.writing import atomically
 
     outcomes = []
     with Interrupt() as interrupt:
@@ -88,7 +90,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
             err=True,
         )
     if interrupt.requested:
-        return INTERRUPTED
+        return interrupt.exit_code
     return FAILURE if short else 0
 
 

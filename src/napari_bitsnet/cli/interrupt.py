@@ -1,16 +1,54 @@
-"""Ctrl-C as a request: the run keeps its best answer and ends."""
+"""Ctrl-C, a request to end (SIGTERM) and a closed terminal (SIGHUP): the run keeps its best answer and ends."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-import typer
+_Handler = Callable[[int, FrameType | None], Any]
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+]
+"""What asks a program to end; SIGBREAK is Windows' Ctrl-Break and its closed window."""
+
+
+def exit_code(number: int) -> int:
+    """Return the exit code that shells give a signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    return 128 + number
+
+
+def leave_at_once() -> None:
+    """Let Ctrl-C end the program without a word while it is still loading: there is nothing to keep.
+
+    An exception would appear as a traceback out of the middle of an import.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(exit_code(number)))
+
+
+@contextmanager
+def ends_cleanly() -> Iterator[None]:
+    """While active, signals end the program with their exit code, and what is half-written goes."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(exit_code(number))
+
+    before = _handle(leave)
+    try:
+        yield
+    finally:
+        _restore(before)
 
 
 class Interrupt:
-    """While active, the first Ctrl-C sets ``requested``; the second one ends the program at once.
+    """While active, the first signal sets ``requested``; a second Ctrl-C ends the program at once.
+
+    Signals that the program was started to ignore (``nohup``, a shell's background jobs) stay ignored.
 
     Examples
     --------
@@ -20,24 +58,74 @@ class Interrupt:
     """
 
     def __init__(self) -> None:
-        self.requested = False
-        self._before: Any = None
+        self.number = 0
+        self._before: dict[int, Any] = {}
+        self._terminals: list[int] = []
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run is asked to end."""
+        return self.number != 0
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a run that was asked to end."""
+        return exit_code(self.number)
 
     def __call__(self) -> bool:
-        """Whether Ctrl-C was pressed: what a run asks after every iteration."""
+        """Whether the run is asked to end: the runner calls this after every iteration."""
         return self.requested
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._on_signal)
+        self._terminals = [descriptor for descriptor in (1, 2) if _is_terminal(descriptor)]
+        self._before = _handle(self._on_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        _restore(self._before)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-        typer.echo("\nStopping: what there is will be written. Ctrl-C again to quit without.", err=True)
+        if self.requested and number == signal.SIGINT:
+            raise SystemExit(exit_code(number))
+        first, self.number = not self.requested, self.number or number
+        if number == getattr(signal, "SIGHUP", None):
+            self._let_go_of_terminals()
+        if first:
+            # a closed terminal takes no words, nor does a stream in the middle of writing others
+            with suppress(OSError, RuntimeError, ValueError):
+                sys.stderr.write("\nStopping: what there is will be written. Ctrl-C again to quit without.\n")
+                sys.stderr.flush()
+
+    def _let_go_of_terminals(self) -> None:
+        """Write to nowhere from here on: a closed terminal answers every further line with an error."""
+        for descriptor in self._terminals:
+            with suppress(OSError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+
+
+def _handle(handler: _Handler) -> dict[int, Any]:
+    """Set a handler for all signals that are not ignored, and return what there was."""
+    before = {}
+    for number in SIGNALS:
+        known = signal.getsignal(number)
+        if (
+            known is not signal.SIG_IGN and known is not None
+        ):  # None: set by C code, which is not ours to replace
+            before[number] = known
+            signal.signal(number, handler)
+    return before
+
+
+def _restore(before: dict[int, Any]) -> None:
+    for number, known in before.items():
+        signal.signal(number, known)
+
+
+def _is_terminal(descriptor: int) -> bool:
+    with suppress(OSError):
+        return os.isatty(descriptor)
+    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,8 @@ import typer
 from numpy.typing import NDArray
 
 from napari_bitsnet.cli.batch import BAD_USAGE
+from napari_bitsnet.cli.job import say
+from napari_bitsnet.cli.outputs import check_file
 
 if TYPE_CHECKING:
     from napari_bitsnet.io.calibration import Calibration
@@ -31,7 +32,7 @@ def register_command(
         typer.Option(
             "--out",
             "-o",
-            help="TIFF to write, of FIXED's size; what MOVING does not cover is missing in it (opacity 0 in colours, NaN in "
+            help="TIFF to write (.tif or .tiff), of FIXED's size; what MOVING does not cover is missing in it (opacity 0 in colours, NaN in "
             "grey). Beside it a .json with the transform.",
         ),
     ],
@@ -42,13 +43,18 @@ def register_command(
     ] = False,
 ) -> None:
     """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's pixels."""
-    from napari_bitsnet.api.export.saving import atomically
+    from napari_bitsnet.api.export.pixel_size import writable_calibration
+    from napari_bitsnet.api.export.strict_json import strict_json
+    from napari_bitsnet.api.export.writing import together
     from napari_bitsnet.core.point_pairs import mirror_points, residual_of_points
     from napari_bitsnet.core.registration import LEAST_SCORE, register
     from napari_bitsnet.io.read import read_image
 
     try:
-        picture, goal = read_image(moving).channels_last, read_image(fixed)
+        out = check_file(out, [".tif", ".tiff"], inputs=[moving, fixed, points], record=".json")
+        photograph, goal = read_image(moving).as_shown(), read_image(fixed)
+        say((*photograph.notices, *goal.notices), "xray")
+        picture = photograph.channels_last
         pairs = None if points is None else np.loadtxt(points, delimiter=_delimiter(points), ndmin=2)
         if pairs is not None and pairs.shape[1] != 4:
             raise ValueError(f"Expected four numbers a line in {points}, got {pairs.shape[1]}.")
@@ -63,22 +69,25 @@ def register_command(
                 f"Expected {moving.name} to cover a part of {fixed.name}, got none: see that each line of the points holds "
                 "y before x, MOVING before FIXED."
             )
-        with atomically(out) as path:
-            _write(path, placed, goal.calibration)
+        record = {
+            "complete": True,
+            "files": {"registered": out.name},
+            "matrix": found.matrix,
+            "score": found.score,
+            "covered": covered,
+            "assumed": found.assumed,
+            "model": model,
+            "mirrored": mirror,
+            "coefficients": found.coefficients,
+        }
+        calibration, notices = writable_calibration(goal.calibration, "imagej")
+        with together(out.parent) as files:
+            _write(files.part(out.name), placed, calibration)
+            text = strict_json(record, indent=2) + "\n"
+            files.part(out.with_suffix(".json").name).write_text(text, encoding="utf-8")
     except (TypeError, ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(BAD_USAGE) from None
-    record = {
-        "matrix": found.matrix.tolist(),
-        "score": found.score,
-        "covered": covered,
-        "assumed": found.assumed,
-        "model": model,
-        "mirrored": mirror,
-        "coefficients": None if found.coefficients is None else found.coefficients.tolist(),
-    }
-    with atomically(out.with_suffix(".json")) as path:
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     residual = None if split is None else residual_of_points(*split)
     same_size = found.moving_shape == found.fixed_shape
     verb = "show" if found.assumed == "same area" else "have"
@@ -89,7 +98,7 @@ def register_command(
         f"it); {_percent(covered)} of {fixed.name} is covered{started}{agreed}"
     )
     texts = [_doubt(moving, fixed, mirrored=mirror, by_points=points is not None)] if found.doubtful else []
-    for text in [*texts, *_uncovered(moving, fixed, covered)]:
+    for text in [*notices, *texts, *_uncovered(moving, fixed, covered)]:
         typer.echo(f"warning: {text}", err=True)
 
 

@@ -9,14 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_bitsnet.api.export.depth import Depth
+from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.api.misplaced import place_of_settings
 from napari_bitsnet.api.records import read_record, recorded_settings
 from napari_bitsnet.api.run import make_method, make_task
-from napari_bitsnet.api.export.saving import Depth, TiffKind, check_writable
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job, fingerprint
 from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
+from napari_bitsnet.cli.outputs import check_batch
 from napari_bitsnet.cli.wording import RUN_OPTIONS, in_flags
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.methods import METHODS
@@ -53,8 +56,8 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
     Raises
     ------
     ValueError
-        If inputs are missing, a setting is unknown or out of range, the method does not fit, two inputs
-        would be written to the same files, or the folder cannot be written to.
+        If inputs are missing, a setting is unknown or out of range, the method does not fit, the folder cannot be written
+        to, or outputs cannot (see `check_batch`).
     """
     task = TASKS.get(name)
     record = read_record(values["settings"]) if values["settings"] is not None else None
@@ -70,14 +73,15 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
     jobs = _jobs(task.inputs, values, record)
     settings = _checked(_merged(base, values, task), values["set"] or (), jobs[0])
     _check_truths(jobs, settings, report=values["report"])
-    stems = [job.stem for job in jobs]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if twice:
-        raise ValueError(
-            f"Expected inputs of different names, got {', '.join(twice)} more than once: "
-            "they would be written to the same files. Rename them or use several folders."
-        )
     folder = check_writable(values["folder"])
+    check_batch(
+        jobs,
+        settings,
+        folder,
+        kind=values["format"],
+        report=values["report"],
+        candidates=values["candidates"],
+    )
     batch = Batch(
         settings,
         folder,
@@ -242,7 +246,7 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         "--format", help="imagej: hyperstacks; ome: OME-TIFF. Axes, pixel size and provenance are inside."
     )
     depth = typer.Option(
-        "--depth", help="float: 32 bits; input: sources as integers like IN, rounded and clipped."
+        "--depth", help="float: 32 bits; input: images as integers like IN, rounded and clipped."
     )
     report = typer.Option(
         "--report", help="Write a page (HTML) with pictures, settings and warnings.", show_default=False
@@ -282,5 +286,6 @@ def _inputs_text(inputs: Sequence[Input]) -> str:
     what = "The files IN are the mixtures of one run" if several else "Each file IN is one run"
     return (
         f"{what}: TIFF (8, 16, 32 bits; ImageJ and OME), PNG or JPEG. Written are float32 TIFFs, a preview and "
-        "run.json. Exit codes: 0 done, 1 inputs failed, 2 bad usage, 130 Ctrl-C (what there was is written)."
+        "run.json; no input and no foreign file is replaced. Exit codes: 0 done, 1 inputs failed, 2 bad usage, 130 Ctrl-C, "
+        "143 SIGTERM, 129 closed terminal (what there was is written)."
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.options import config_parameters, given_values
+from napari_bitsnet.cli.training_files import claim_training
 from napari_bitsnet.training.settings import FeedforwardTraining
 
 train_app = typer.Typer(no_args_is_help=True, help="Fit the weights of trained methods to your own images.")
@@ -23,9 +26,15 @@ def _train_feedforward(
     from napari_bitsnet.training.feedforward import train_feedforward
 
     config = FeedforwardTraining(**given_values(values, FeedforwardTraining))
+    folder = out.with_suffix("") if folder is None else folder
     try:
-        with tqdm(unit="step", disable=quiet, bar_format="{desc} [{rate_fmt}]") as bar:
-            for step in train_feedforward(data, out, config, folder=folder, device=device):
+        claim_training(out, folder, [*data, config.weights, config.trunk])
+        with (
+            Interrupt() as interrupt,
+            closing(train_feedforward(data, out, config, folder=folder, device=device)) as steps,
+            tqdm(unit="step", disable=quiet, bar_format="{desc} [{rate_fmt}]") as bar,
+        ):
+            for step in steps:
                 minutes = step.seconds_left / 60
                 bar.set_description_str(
                     f"{step.stage}: step {step.step}, loss {step.loss:.3f}, {minutes:.0f} min of this stage left"
@@ -34,14 +43,16 @@ def _train_feedforward(
                 if step.validation and not quiet:
                     scores = ", ".join(f"{name} {value:.3f}" for name, value in step.validation.items())
                     bar.write(f"{step.stage}, step {step.step}: held-out {scores}")
-    except (FileNotFoundError, ValueError) as error:
+                if interrupt.requested:  # between two steps: half a step would be taken twice
+                    break
+    except (OSError, ValueError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
+    if interrupt.requested:
         typer.echo(
             f"Stopped. The weights so far are in {out}; the same command goes on from there.", err=True
         )
-        raise typer.Exit(130) from None
+        raise typer.Exit(interrupt.exit_code)
     typer.echo(f"Weights written to {out}.")
 
 

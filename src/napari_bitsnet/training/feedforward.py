@@ -6,7 +6,7 @@ import copy
 import csv
 import pickle
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ def train_feedforward(
     *,
     folder: Path | None = None,
     device: str = "auto",
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Train, one step at a time, and write the weights at the end of each stage.
 
     Parameters

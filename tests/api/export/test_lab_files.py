@@ -14,7 +14,8 @@ from PIL import Image
 
 import napari_bitsnet as nb
 from napari_bitsnet.api.export.report import write_report
-from napari_bitsnet.api.export.saving import save_result, write_tiff
+from napari_bitsnet.api.export.saving import save_result
+from napari_bitsnet.api.export.tiff import write_tiff
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image

@@ -1,5 +1,6 @@
 """Results on disk: values, axes, resolution, records; whole or not at all."""
 
+import errno
 import json
 import os
 
@@ -11,7 +12,11 @@ from PIL import Image
 import napari_bitsnet as nb
 from napari_bitsnet.api import Result, RunSettings
 from napari_bitsnet.api.export import saving
-from napari_bitsnet.api.export.saving import check_writable, is_finished, record_path, save_result, write_tiff
+from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.names import record_path
+from napari_bitsnet.api.export.saving import is_finished, save_result
+from napari_bitsnet.api.export.space import NoSpaceError
+from napari_bitsnet.api.export.tiff import write_tiff
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
 
@@ -166,14 +171,17 @@ def test_a_record_cannot_make_other_files_go(tmp_path):
     other.write_text("kept")
     folder = tmp_path / "out"
     folder.mkdir()
-    record_path(folder, "scan").write_text(json.dumps({"files": {"source_1": "../other.txt", "a": 3}}))
+    record_path(folder, "scan").write_text(
+        json.dumps({"complete": True, "files": {"source_1": "../other.txt"}})
+    )
     save_result(make_result(), MIXTURE, folder, "scan")
     assert other.read_text() == "kept"
 
 
 @pytest.mark.parametrize("broken", ["write_tiff", "_write_png", "draw_preview"])
-def test_nothing_half_written_stays_behind(tmp_path, monkeypatch, broken):
-    save_result(make_result(n=3), MIXTURE, tmp_path, "scan")
+def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monkeypatch, broken):
+    save_result(make_result(n=3), MIXTURE, tmp_path, "scan", report=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     calls = []
 
     def fail(path, *rest, **options):
@@ -181,16 +189,14 @@ def test_nothing_half_written_stays_behind(tmp_path, monkeypatch, broken):
         if broken != "write_tiff" or len(calls) == 2:
             if broken != "draw_preview":
                 path.write_bytes(b"half")
-            raise OSError("No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
         write_tiff(path, *rest, **options)
 
     monkeypatch.setattr(saving, broken, fail)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(NoSpaceError, match=r"free space in .* make .* free.* Files of earlier runs are as they were"):
         save_result(make_result(), MIXTURE, tmp_path, "scan")
-    assert not is_finished(tmp_path, "scan")
-    assert not [p.name for p in tmp_path.iterdir() if p.name.endswith(".part") or p.name == "scan_run.json"]
-    for path in tmp_path.glob("*.tif"):
-        assert tifffile.imread(path).shape == (20, 30)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert is_finished(tmp_path, "scan")
 
 
 def test_check_writable_makes_the_folder_and_leaves_it_empty(tmp_path):

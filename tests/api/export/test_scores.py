@@ -5,8 +5,8 @@ import pytest
 import tifffile
 
 import napari_bitsnet as nb
-from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.export.scores import score_slice
+from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.tasks import TASKS
 
 RNG = np.random.default_rng(0)

@@ -1,29 +1,82 @@
-"""Outputs in the mixture's own integers, and how many pixels these cannot hold."""
+"""Outputs in the mixture's own integers: which can be, and how many pixels these cannot hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.export.tiff import INTEGERS, TiffKind
+
+Depth = Literal["float", "input"]
+EXACT = 2**24
+"""Up to here float32, in which answers are computed, holds every whole number."""
+_IN_ITS_UNITS = ("source_", "explained_", "clean", "clear", "foreground", "background")
+"""Beginnings of the names of outputs that are images in the mixture's units."""
 
 
-def keeps_depth(name: str, dtype: np.dtype, result: Result) -> bool:
-    """Whether an output can be written in the mixture's type: sources and explained parts, where that is of integers."""
-    options = result.provenance["task_settings"]
-    density = options.get("mixing") == "attenuation" and options.get("output") == "density"
-    return dtype in (np.uint8, np.uint16) and not density and name.startswith(("source_", "explained_"))
+def keeps_depth(name: str, dtype: np.dtype, task_settings: Mapping[str, Any]) -> bool:
+    """Whether an output is written in the mixture's type of integers: images in its units are.
+
+    Parameters
+    ----------
+    name : str
+        Of the output.
+    dtype : dtype
+        The mixture's.
+    task_settings : mapping
+        Densities stay float32: whole numbers say nothing of them.
+    """
+    density = task_settings.get("mixing") == "attenuation" and task_settings.get("output") == "density"
+    return dtype.kind in "iu" and not density and name.startswith(_IN_ITS_UNITS)
+
+
+def check_depth(array: Any, kind: TiffKind) -> None:
+    """See that a mixture's integers can be written.
+
+    Parameters
+    ----------
+    array : array
+        The mixture, of any type; those with fractions are written as float32.
+    kind : {"imagej", "ome"}
+        Kind of file.
+
+    Raises
+    ------
+    ValueError
+        If a file of this kind does not hold its type, or its values are larger than answers are exact for.
+    """
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "iu":
+        return
+    if dtype.name not in INTEGERS[kind]:
+        others = [f"format={other!r}" for other in INTEGERS if dtype.name in INTEGERS[other]]
+        choices = " or ".join([*others, 'depth="float"'])
+        raise ValueError(
+            f'Expected an image of {", ".join(INTEGERS[kind])} for depth="input" with format={kind!r}, got {dtype.name}: '
+            f"choose {choices}."
+        )
+    if dtype.itemsize > 2:
+        values = np.asarray(array)
+        largest = max(abs(int(values.max())), abs(int(values.min()))) if values.size else 0
+        if largest > EXACT:
+            raise ValueError(
+                f'Expected values of at most {EXACT} for depth="input", up to which answers are exact, got {largest}: '
+                'choose depth="float".'
+            )
 
 
 def as_integers(image: NDArray, dtype: np.dtype, axes: str) -> tuple[NDArray, int]:
     """Round and clip to a type of integers; NaN becomes 0. Return how many pixels were clipped as well."""
     limits = np.iinfo(dtype)
-    whole = np.round(np.nan_to_num(image))
-    outside = (whole < limits.min) | (whole > limits.max)
+    whole = np.round(
+        np.nan_to_num(np.asarray(image, dtype=np.float64))
+    )  # float32 does not hold limits of 32 bits
+    outside: NDArray = (whole < limits.min) | (whole > limits.max)
     if "C" in axes:
-        outside = outside.any(axis=axes.index("C"))
+        outside = np.asarray(outside.any(axis=axes.index("C")))
     return np.clip(whole, limits.min, limits.max).astype(dtype), int(outside.sum())
 
 

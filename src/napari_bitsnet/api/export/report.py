@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.export.layout import mixture_planes
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.methods._guided_checks import LEAST_ENERGY
-from napari_bitsnet.tasks import TASKS
 
 SIDE = 480
 """Longer side of the pictures, in pixels."""
@@ -78,9 +78,7 @@ def write_report(
     calibration : Calibration, optional
         How large a pixel is.
     """
-    record = result.provenance
-    observed = next(i for i in TASKS.get(record["task"]).inputs if i.name == "mixture")
-    planes = Planes(mixture, record["settings"]["axes"], several=observed.many, single=observed.least == 1)
+    record, planes = result.provenance, mixture_planes(result, mixture)
     index = shown_slice(planes)
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -105,7 +103,8 @@ def write_report(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style>{''.join(parts)}</html>\n"
     )
-    Path(path).write_text(page, encoding="utf-8")
+    # names of files need not be UTF-8
+    Path(path).write_bytes(page.encode("utf-8", "backslashreplace"))
 
 
 def _sentence(record: Mapping[str, Any], count: int, index: int) -> str:

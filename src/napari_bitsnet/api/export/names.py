@@ -1,0 +1,120 @@
+"""Names of a run's files: what they are, and what they may be before the run has shown its outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_bitsnet.api.export.tiff import SUFFIXES, TiffKind
+from napari_bitsnet.tasks import TASKS, own_input
+
+_ALWAYS = ("_preview.png", "_run.json")
+_FEATURES = "features_#"
+"""What any method with networks may add."""
+
+
+def record_path(folder: str | Path, stem: str) -> Path:
+    """Return where `save_result` puts the record of a run."""
+    return Path(folder) / f"{stem}_run.json"
+
+
+def stem_of(path: Path) -> str:
+    """Return a file's name without its suffix, ``.ome.tif`` being one."""
+    return path.name[: -len(".ome.tif")] if path.name.lower().endswith(".ome.tif") else path.stem
+
+
+def image_names(task: str, stem: str, inputs: Sequence[Path], outputs: Iterable[str]) -> dict[str, str]:
+    """Return the names of the files of images, without suffix.
+
+    Parameters
+    ----------
+    task : str
+        Outputs that belong to one of several mixtures are named by its file.
+    stem : str
+        Beginning of the others' names.
+    inputs : sequence of Path
+        Files of the mixtures, as far as they are known.
+    outputs : iterable of str
+        Names of the outputs that are images.
+    """
+    stems = [stem_of(path) for path in inputs]
+    names = {name: f"{stem}_{name}" for name in outputs}
+    if len(stems) < 2 or len(set(stems)) < len(stems):
+        return names
+    for name in names:
+        own = own_input(task, name)
+        if own is not None and own[1] < len(stems):
+            names[name] = f"{stems[own[1]]}_{own[0]}"
+    return names
+
+
+@dataclass(frozen=True)
+class PossibleNames:
+    """Names that files may be written under.
+
+    Parameters
+    ----------
+    stems : tuple of str
+        What they begin with.
+    endings : tuple of str
+        What may follow; ``#`` stands for a number.
+    candidates : bool
+        Whether ``_candidate_1`` and so on may stand between them.
+    """
+
+    stems: tuple[str, ...]
+    endings: tuple[str, ...] = ("",)
+    candidates: bool = False
+
+    def matcher(self, fold: Callable[[str], str] = str) -> Callable[[str], bool]:
+        """Return a function that tells whether a name is one of these, once `fold` has made names alike."""
+        stems = {fold(stem) for stem in self.stems}
+        endings = "|".join(re.escape(fold(e)).replace(r"\#", r"\d+") for e in self.endings)
+        rest = re.compile(f"{'(_candidate_[0-9]+)?' if self.candidates else ''}({endings})")
+
+        def is_one(name: str) -> bool:
+            name = fold(name)
+            cuts = [*(place for place, letter in enumerate(name) if letter == "_"), len(name)]
+            return any(name[:cut] in stems and rest.fullmatch(name[cut:]) for cut in cuts)
+
+        return is_one
+
+    def longest(self) -> str:
+        """Return the longest of them, in UTF-8."""
+        between = "_candidate_10" if self.candidates else ""
+        stem = max(self.stems, key=lambda each: len(each.encode("utf-8", "surrogatepass")))
+        return f"{stem}{between}{max(self.endings, key=len)}".replace("#", "10")
+
+
+def possible_names(
+    task: str,
+    stems: Sequence[str],
+    *,
+    kind: TiffKind = "imagej",
+    report: bool = False,
+    candidates: bool = False,
+) -> PossibleNames:
+    """Return the names that runs of a task may write, known before they have run.
+
+    Parameters
+    ----------
+    task : str
+        Its class says what its outputs are called, as ``output_names``.
+    stems : sequence of str
+        Beginnings of the names: those of the inputs.
+    kind, report, candidates
+        As in `save_result` and `Result.save`.
+    """
+    entry = TASKS.get(task)
+    own = getattr(entry, "of_each_mixture", ())
+    outputs = (*getattr(entry, "output_names", ()), *own, _FEATURES)
+    endings = [f"_{name}{SUFFIXES[kind]}" for name in outputs]
+    endings += [*_ALWAYS, *(["_report.html"] if report else [])]
+    return PossibleNames(tuple(stems), tuple(endings), candidates)
+
+
+def plain_names(files: Mapping[str, str]) -> set[str]:
+    """Return those names of a record that are plain, so that nothing outside its folder is touched."""
+    return {name for name in files.values() if Path(name).name == name}

@@ -1,0 +1,53 @@
+"""The application: one command a registered task, and a few for everything else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_bitsnet._version import __version__
+from napari_bitsnet.cli.check import check_command
+from napari_bitsnet.cli.demo import demo
+from napari_bitsnet.cli.interrupt import ends_cleanly
+from napari_bitsnet.cli.listing import list_entries
+from napari_bitsnet.cli.register import register_command
+from napari_bitsnet.cli.spike_in import spike_in_command
+from napari_bitsnet.cli.task_command import task_command
+from napari_bitsnet.cli.train import train_app
+from napari_bitsnet.cli.unknown_options import TaskCommand
+from napari_bitsnet.tasks import TASKS
+
+
+def build_app() -> typer.Typer:
+    """Return the application with all its commands."""
+    app = typer.Typer(
+        name="napari-bitsnet",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    app.command("demo")(demo)
+    app.command("check")(ends_cleanly()(check_command))
+    app.command("register")(ends_cleanly()(register_command))
+    app.command("spike-in")(ends_cleanly()(spike_in_command))
+    app.command("list")(list_entries)
+    app.add_typer(train_app, name="train")
+    for name in TASKS:
+        app.command(name.replace("_", "-"), cls=TaskCommand)(task_command(name))
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take superimposed images apart."""
