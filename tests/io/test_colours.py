@@ -35,7 +35,12 @@ def test_ycbcr_becomes_rgb(tmp_path, compression, layout):
     }[layout]
     data = {"planar": np.moveaxis(stored, -1, 0), "pages": np.stack([stored] * 3)}.get(layout, stored)
     tifffile.imwrite(
-        tmp_path / "a.tif", data, photometric="rgb", compression=compression, extratags=[FULL_COLOUR], **options
+        tmp_path / "a.tif",
+        data,
+        photometric="rgb",
+        compression=compression,
+        extratags=[FULL_COLOUR],
+        **options,
     )
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
         for page in tiff.pages:
@@ -84,7 +89,9 @@ def test_subsampled_colours_without_jpeg_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", SMOOTH, photometric="rgb", extratags=[(530, "H", 2, (2, 2), True)])
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
         tiff.pages.first.tags[PHOTOMETRIC].overwrite(6)
-    with pytest.raises(ValueError, match=r"Expected colours at every pixel, got .*subsampled.*: convert it to RGB"):
+    with pytest.raises(
+        ValueError, match=r"Expected colours at every pixel, got .*subsampled.*: convert it to RGB"
+    ):
         read_image(tmp_path / "a.tif")
 
 

@@ -47,7 +47,14 @@ def test_missing_values_become_nan(tmp_path, kind, value, text, byteorder):
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("uint8", "-9999"), ("uint8", "256"), ("uint16", "1.5"), ("uint8", "nan"), ("uint16", "none"), ("uint8", "200")],
+    [
+        ("uint8", "-9999"),
+        ("uint8", "256"),
+        ("uint16", "1.5"),
+        ("uint8", "nan"),
+        ("uint16", "none"),
+        ("uint8", "200"),
+    ],
 )
 def test_values_that_do_not_occur_change_nothing(tmp_path, kind, text):
     image = RNG.integers(1, 99, (20, 30)).astype(kind)

@@ -85,7 +85,11 @@ def test_grey_with_opacity_becomes_grey_with_missing_pixels(tmp_path, kind, asso
     ("shape", "options", "axes"),
     [
         ((20, 30, 4), {"photometric": "rgb", "extrasamples": ["unspecified"]}, "YXC"),
-        ((4, 20, 30), {"photometric": "rgb", "extrasamples": ["unspecified"], "planarconfig": "separate"}, "CYX"),
+        (
+            (4, 20, 30),
+            {"photometric": "rgb", "extrasamples": ["unspecified"], "planarconfig": "separate"},
+            "CYX",
+        ),
         ((20, 30, 4), {"photometric": "minisblack", "planarconfig": "contig"}, "YXC"),
         ((4, 20, 30), {"photometric": "minisblack", "planarconfig": "separate"}, "CYX"),
         ((4, 20, 30), {"photometric": "minisblack", "imagej": True, "metadata": {"axes": "CYX"}}, "CYX"),

@@ -59,7 +59,10 @@ def test_tiff(tmp_path, orientation, layout):
     assert file.calibration.per_unit == ((100, 300) if orientation > 4 else (300, 100))
     assert len(file.notices) == (orientation != 1)
     if orientation != 1:
-        assert f"a.tif is stored in another orientation (EXIF {orientation}); it is read as it is shown" in file.notices[0]
+        assert (
+            f"a.tif is stored in another orientation (EXIF {orientation}); it is read as it is shown"
+            in file.notices[0]
+        )
 
 
 @pytest.mark.parametrize("orientation", [*range(1, 9), 0, 9])

@@ -77,7 +77,9 @@ def test_a_larger_image_behind_the_first_is_said(tmp_path):
     write(tmp_path / "a.tif", (FULL[:20], {}), (FULL, {}))
     file = read_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(file.array, FULL[:20])
-    assert file.notices == ("a.tif holds 2 images, of which the first is read (20x60), which is not the largest.",)
+    assert file.notices == (
+        "a.tif holds 2 images, of which the first is read (20x60), which is not the largest.",
+    )
 
 
 @pytest.mark.parametrize("photometric", [CFA, LINEAR_RAW])
@@ -91,7 +93,9 @@ def test_raw_files_of_cameras_are_refused(tmp_path, photometric, place):
         "behind": [(SMALL, {"subfiletype": REDUCED}), raw],
     }[place]
     write(tmp_path / "a.nef", *pages)
-    with pytest.raises(ValueError, match=r"Expected a developed image, got .*, a camera's raw file: develop it"):
+    with pytest.raises(
+        ValueError, match=r"Expected a developed image, got .*, a camera's raw file: develop it"
+    ):
         read_image(tmp_path / "a.nef")
 
 
@@ -115,5 +119,7 @@ def test_canon_raw_files_are_known_by_their_beginning(tmp_path):
 def test_a_file_without_images(tmp_path):
     for name, contents in {"none": b"II*\0\0\0\0\0", "empty": b"II*\0\x08\0\0\0\0\0\0\0\0\0"}.items():
         (tmp_path / f"{name}.tif").write_bytes(contents)
-        with pytest.raises(ValueError, match=rf"Expected a TIFF with an image, got .*{name}\.tif, which holds none"):
+        with pytest.raises(
+            ValueError, match=rf"Expected a TIFF with an image, got .*{name}\.tif, which holds none"
+        ):
             read_image(tmp_path / f"{name}.tif")

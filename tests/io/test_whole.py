@@ -16,7 +16,8 @@ CUT = r"Expected a whole image file, got .*a\.tif, which is truncated or damaged
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize(
-    "kind", ["pages", "contiguous", "imagej", "ome", "bigtiff", "big endian", "lzw", "zstd", "tiles", "imagej pages"]
+    "kind",
+    ["pages", "contiguous", "imagej", "ome", "bigtiff", "big endian", "lzw", "zstd", "tiles", "imagej pages"],
 )
 def test_truncated_stacks(tmp_path, kind, share):
     path = tmp_path / "a.tif"
@@ -47,9 +48,7 @@ def test_truncated_stacks(tmp_path, kind, share):
 
 
 def test_lost_metadata_cost_no_pixels(tmp_path):
-    tifffile.imwrite(
-        tmp_path / "a.tif", STACK, photometric="minisblack", ome=True, metadata={"axes": "ZYX"}
-    )
+    tifffile.imwrite(tmp_path / "a.tif", STACK, photometric="minisblack", ome=True, metadata={"axes": "ZYX"})
     whole = (tmp_path / "a.tif").read_bytes()
     (tmp_path / "a.tif").write_bytes(whole[:-20])  # the XML stands at the end
     file = read_image(tmp_path / "a.tif")
@@ -100,7 +99,9 @@ def test_a_set_of_files_is_one_stack(tmp_path):
 def test_a_set_with_files_missing(tmp_path, missing):
     path = write_set(tmp_path, missing=missing)
     names = ", ".join(f"z{z}.ome.tif" for z in missing)
-    with pytest.raises(ValueError, match=rf"Expected all files of a multi-file OME-TIFF, got .* without {names}"):
+    with pytest.raises(
+        ValueError, match=rf"Expected all files of a multi-file OME-TIFF, got .* without {names}"
+    ):
         read_image(path)
 
 
@@ -122,7 +123,9 @@ def test_no_file_outside_the_folder_is_opened(tmp_path, monkeypatch, name):
     opened = []
     real = tifffile.FileHandle.open
     monkeypatch.setattr(tifffile.FileHandle, "open", lambda self: (opened.append(self._file), real(self))[1])
-    with pytest.raises(ValueError, match="Expected an OME-TIFF whose parts lie in its own folder, got .*which names"):
+    with pytest.raises(
+        ValueError, match="Expected an OME-TIFF whose parts lie in its own folder, got .*which names"
+    ):
         read_image(path)
     assert {os.path.realpath(each) for each in opened} == {os.path.realpath(path)}
 
@@ -142,7 +145,9 @@ def test_what_is_left_empty_is_said(tmp_path):
     file = read_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(file.array[8:], STACK[0][8:])
     assert not file.array[:8].any()
-    assert file.notices == (f"a.tif leaves 1 of {n} strips or tiles empty; they are read as missing or zero.",)
+    assert file.notices == (
+        f"a.tif leaves 1 of {n} strips or tiles empty; they are read as missing or zero.",
+    )
 
 
 def test_other_complaints_of_tifffile_are_notices_and_not_printed(tmp_path, caplog, monkeypatch):

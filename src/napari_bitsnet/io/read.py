@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.io.errors import DamagedFile, UnreadableFile, unreadable
+from napari_bitsnet.io.errors import UnreadableFile, unreadable
 from napari_bitsnet.io.formats import format_name
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.readers import HEAD_BYTES, READERS, Reader
@@ -59,7 +59,7 @@ def read_image(path: str | Path) -> ImageFile:
         )
     try:
         return reader.read(path)
-    except DamagedFile as error:
+    except UnreadableFile as error:
         if format_name(head) == "DICOM":  # its preamble may look like another format's
             raise UnreadableFile(
                 f"a {_titles()} file",
