@@ -1,7 +1,7 @@
 """Which part of a panel keeps guided separation from its ceiling?
 
 Data: simulated panels (no download). One property at a time is made ideal, or given to the fit.
-Command: ``python -m benchmarks.studies.guided_ablation --n 6 --size 256``
+Command: ``python -m benchmarks.studies.guided_ablation --seeds 0 1 2 3 4 5 --size 256``
 Answer: cracks in the photographs and densities that drift; see ``docs/benchmarks/guided.md``.
 """
 
@@ -100,8 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--n", default=6, type=int, help="Panels a column.")
-    parser.add_argument("--first", default=0, type=int, help="Seed of the first panel.")
+    parser.add_argument("--seeds", default=range(6), nargs="+", type=int, help="Seeds of the panels.")
     parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
     arguments = parser.parse_args()
     columns = [(g, r) for g in (2, 1) for r in (0.0, 1.5)]
@@ -111,7 +110,7 @@ def main() -> None:
         gains = []
         for n_guides, misregistration in columns:
             scores = []
-            for seed in range(arguments.first, arguments.first + arguments.n):
+            for seed in arguments.seeds:
                 panel = simulate_panel(seed, arguments.size, misregistration=misregistration, **changes)
                 got = nb.metrics.score(answer(panel, n_guides), panel.truths, panel.mixture)
                 scores.append(got["mean_gain_offset_free"])
