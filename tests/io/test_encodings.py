@@ -111,6 +111,6 @@ def test_a_codec_that_this_imagecodecs_lacks_is_named(tmp_path, monkeypatch):
         raise imagecodecs.DelayedImportError("zstd_decode")
 
     monkeypatch.setitem(tifffile.TIFF.DECOMPRESSORS._codecs, 50000, missing)
-    with pytest.raises(ValueError, match="Expected an image that can be decoded here, got .*zstd") as caught:
+    with pytest.raises(ValueError, match=r"Expected an image that can be decoded here, got .*zstd") as caught:
         read_image(tmp_path / "a.tif")
     assert "damaged" not in str(caught.value)

@@ -168,7 +168,7 @@ def test_files_of_others(tmp_path):
 def test_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(
-        ValueError, match="Expected a file, got .*pipe, which is a pipe or a device: save its contents"
+        ValueError, match=r"Expected a file, got .*pipe, which is a pipe or a device: save its contents"
     ):
         read_image(tmp_path / "pipe")
 

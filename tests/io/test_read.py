@@ -249,5 +249,5 @@ def test_the_size_of_a_pixel_without_the_pixels(tmp_path, suffix):
 def test_what_is_no_image_file_has_no_size_of_a_pixel(tmp_path):
     (tmp_path / "a.txt").write_text("no image")
     for path in (tmp_path, tmp_path / "a.txt", tmp_path / "gone.tif"):
-        with pytest.raises((OSError, ValueError), match="Expected an? .*file"):
+        with pytest.raises((OSError, ValueError), match=r"Expected an? .*file"):
             read_file_calibration(path)

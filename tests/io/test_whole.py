@@ -108,7 +108,7 @@ def test_a_set_with_files_missing(tmp_path, missing):
 def test_a_set_with_a_file_that_is_none(tmp_path):
     path = write_set(tmp_path)
     (tmp_path / "z1.ome.tif").write_text("no TIFF")
-    with pytest.raises(ValueError, match="truncated or damaged .*z1"):
+    with pytest.raises(ValueError, match=r"truncated or damaged .*z1"):
         read_image(path)
 
 
@@ -124,7 +124,7 @@ def test_no_file_outside_the_folder_is_opened(tmp_path, monkeypatch, name):
     real = tifffile.FileHandle.open
     monkeypatch.setattr(tifffile.FileHandle, "open", lambda self: (opened.append(self._file), real(self))[1])
     with pytest.raises(
-        ValueError, match="Expected an OME-TIFF whose parts lie in its own folder, got .*which names"
+        ValueError, match=r"Expected an OME-TIFF whose parts lie in its own folder, got .*which names"
     ):
         read_image(path)
     assert {os.path.realpath(each) for each in opened} == {os.path.realpath(path)}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.export.saving import stem_of
+from napari_bitsnet.api.export.names import stem_of
+from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.io.read import ImageFile, present, read_image
+from napari_bitsnet.io.image_file import ImageFile
+from napari_bitsnet.io.read import present, read_image
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,13 @@ class Job:
         for path in (*self._files, *self.truths):
             present(path)
 
-    def read(self) -> Images:
+    def read(self, axes: str | None = None) -> Images:
         """Read all files.
+
+        Parameters
+        ----------
+        axes : str, optional
+            The mixture's axes, where the user names them; they go before what the file says.
 
         Raises
         ------
@@ -120,22 +129,28 @@ class Job:
         """
         self.check_present()
         mixtures = [read_image(path) for path in self.mixtures]
-        guides = [None if path is None else read_image(path) for path in self.guides]
-        marks = [None if path is None else read_image(path) for path in (self.hints, self.mask)]
+        # photographs, labels and masks are what a person sees; measurements are what is stored
+        guides = [None if path is None else read_image(path).as_shown() for path in self.guides]
+        marks = [None if path is None else read_image(path).as_shown() for path in (self.hints, self.mask)]
         truths = [read_image(path) for path in self.truths]
-        notices = tuple(
-            n for file in (*mixtures, *guides, *marks, *truths) if file is not None for n in file.notices
-        )
+        files = [file for file in (*mixtures, *guides, *marks, *truths) if file is not None]
+        hints, mask = marks
         return Images(
             _stacked(mixtures) if len(mixtures) > 1 else mixtures[0].array,
-            _axes(mixtures, self.several, self.single),
+            _axes(mixtures, axes, self.several, self.single),
             tuple(None if guide is None else guide.channels_last for guide in guides),
-            None if marks[0] is None else labels(marks[0]),
-            None if marks[1] is None else marked(marks[1]),
+            None if hints is None else labels(hints),
+            None if mask is None else marked(mask),
             tuple(truth.channels_last for truth in truths) or None,
             mixtures[0].calibration,
-            notices,
+            (*(n for file in files for n in file.notices), *_blurred(mask)),
         )
+
+
+def say(notices: Iterable[str], task: str) -> None:
+    """Write what was changed or left out on reading to stderr, with the task's flags."""
+    for notice in notices:
+        typer.echo(f"warning: {in_flags(notice, task)}", err=True)
 
 
 def fingerprint(path: Path) -> str | None:
@@ -148,29 +163,53 @@ def fingerprint(path: Path) -> str | None:
 
 
 def labels(file: ImageFile) -> NDArray:
-    """Return hints as integers: k where pixels belong to source k, 0 where nothing is said.
+    """Return hints as integers: k where pixels belong to source k, 0 where nothing is said or a pixel is missing.
 
     Raises
     ------
     ValueError
-        If they are in colour or not whole numbers.
+        If they are in colour, changed by lossy compression, or not whole numbers.
     """
-    array = file.array
+    if file.lossy:
+        raise ValueError(
+            f"Expected hints as exact labels, got {file.path}, whose JPEG compression changes them: save it as PNG or TIFF."
+        )
+    if file.indices is not None:  # the labels, of which the file shows colours
+        return file.indices.astype(np.int64)
     if file.axes is not None and "C" in file.axes:
         raise ValueError(
             f"Expected hints as one channel of labels, got {file.path} in colour: save it as grey."
         )
+    array = np.nan_to_num(file.array, nan=0.0) if file.array.dtype.kind == "f" else file.array
     if not np.array_equal(array, np.asarray(array, dtype=np.int64)):
         raise ValueError(f"Expected hints as whole numbers, got {array.dtype} fractions in {file.path}.")
     return array.astype(np.int64)
 
 
 def marked(file: ImageFile) -> NDArray:
-    """Return a mask: True where any channel but opacity is not zero."""
-    marks = file.channels_last.astype(bool)
+    """Return a mask: True where any channel but opacity is not zero; of a lossy file, where one is brighter than half."""
+    values = file.channels_last
+    if values.dtype.kind == "f":  # NaN: not even the mask has a pixel there
+        values = np.nan_to_num(values, nan=0.0)
+    marks = values > _half(values) if file.lossy else values.astype(bool)
     if file.axes is None or "C" not in file.axes:
         return marks
     return np.logical_or.reduce(marks[..., :3], axis=-1)
+
+
+def _half(values: NDArray) -> int:
+    """Half of what JPEG stores at most: 8 bits, or 12 in a type of 16."""
+    return (2**8 if values.dtype == np.uint8 else 2**12) // 2 - 1
+
+
+def _blurred(mask: ImageFile | None) -> tuple[str, ...]:
+    """What to know of a mask with lossy compression."""
+    if mask is None or not mask.lossy:
+        return ()
+    return (
+        f"{mask.path.name} is a mask with JPEG compression, which blurs its outlines; pixels brighter than half are taken. "
+        "Save masks as PNG.",
+    )
 
 
 def _stacked(files: list[ImageFile]) -> NDArray:
@@ -180,23 +219,45 @@ def _stacked(files: list[ImageFile]) -> NDArray:
     return np.stack([file.array for file in files])
 
 
-def _axes(files: list[ImageFile], several: bool, single: bool) -> str | None:
-    """The first file's axes; None where they are what its shape would be taken for anyway."""
+def _axes(files: list[ImageFile], given: str | None, several: bool, single: bool) -> str | None:
+    """The axes that were given, else the first file's; None where they are what its shape would be taken for anyway.
+
+    Raises
+    ------
+    ValueError
+        If channels cannot be taken for colours, or one image is given for several.
+    """
     axes, shape = files[0].axes, files[0].array.shape
+    doubt = next((file.doubt for file in files if file.doubt), "")
+    if given is not None:
+        if doubt and "C" in given.upper():
+            raise ValueError(doubt)
+        return given
     if axes is None:
         return None
     if several and len(files) == 1:
         stacked = [letter for letter in axes if letter not in "YXC"]
-        if not stacked and single:
-            return axes
-        if not stacked:
+        if not stacked and doubt:  # channels that are no colours are the mixtures
+            return axes.replace("C", "M")
+        if not stacked and not single:
             raise ValueError(
                 f"Expected several mixtures, got one image {shape} in {files[0].path.name}: name two files or more, "
-                "or one stack."
+                f"or one stack{_channels_as_mixtures(axes)}."
             )
-        # the one axis that is neither space nor colour counts the mixtures
-        return axes.replace(stacked[0], "M") if len(stacked) == 1 else axes
+        if stacked and not doubt:
+            # the one axis that is neither space nor colour counts the mixtures
+            return axes.replace(stacked[0], "M") if len(stacked) == 1 else axes
+    if doubt:
+        raise ValueError(doubt)
+    if several and len(files) == 1:
+        return axes
     try:
         return None if plane_axes(shape, None) == axes else axes
     except ValueError:
         return axes
+
+
+def _channels_as_mixtures(axes: str) -> str:
+    if "C" not in axes:
+        return ""
+    return f', or say axes="{axes.replace("C", "M")}" if its channels are the mixtures'
