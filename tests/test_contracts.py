@@ -323,7 +323,7 @@ def test_a_task_foresees_its_problem_and_has_a_method_for_it(name: str, everythi
         n_guides=sum(g is not None for g in inputs.guides),
         has_hints=inputs.hints is not None,
     )
-    problem = task.build(inputs)
+    problem = task.build(inputs).problem
     assert problem.traits == foreseen
     assert float(problem.observations.min()) >= 0
     assert float(problem.observations.max()) <= 1

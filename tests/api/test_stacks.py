@@ -34,7 +34,7 @@ def test_a_slice_starts_where_the_one_before_ended():
 
 def test_the_colours_keep_their_clusters_and_guides_their_places():
     task = TASKS.get("xray")()
-    problem = task.build(Inputs(PANEL.mixture, guides=PANEL.guides))
+    problem = task.build(Inputs(PANEL.mixture, guides=PANEL.guides)).problem
     method = Regression(Regression.presets["quick"])
     first = method.start(problem, device="cpu", seed=0)
     next(method.advance(first))
@@ -43,7 +43,7 @@ def test_the_colours_keep_their_clusters_and_guides_their_places():
     for a, b in zip(first.model.terms, second.model.terms, strict=True):
         assert a.basis is b.basis
         assert abs(a.displacement - b.displacement).max() < 0.5
-    one = task.build(Inputs(PANEL.mixture, guides=[PANEL.guides[0], None]))
+    one = task.build(Inputs(PANEL.mixture, guides=[PANEL.guides[0], None])).problem
     assert method.start_after(one, first, device="cpu", seed=0).previous is None  # another problem
 
 

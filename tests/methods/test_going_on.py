@@ -92,7 +92,8 @@ def test_every_untrained_method_goes_on(name, task, settings):
     hints = np.zeros((24, 24), np.uint8)
     hints[2:5, 2:9], hints[18:21, 3:9] = 1, 2
     problems = [
-        TASKS.get(task)().build(Inputs(frame, hints=hints if task == "segment" else None)) for frame in FILM
+        TASKS.get(task)().build(Inputs(frame, hints=hints if task == "segment" else None)).problem
+        for frame in FILM
     ]
     before = method.start(problems[0], device="cpu", seed=0)
     next(method.advance(before))

@@ -24,11 +24,12 @@ def mixtures(truths) -> np.ndarray:
 
 def solve(images, mask=None, **config) -> dict[str, np.ndarray]:
     task, method, inputs = MultiMixture(MultiMixtureConfig(**config)), Ica(), Inputs(images, mask=mask)
-    problem = task.build(inputs)
+    built = task.build(inputs)
+    problem = built.problem
     assert 0 <= float(problem.observations.min()) <= float(problem.observations.max()) <= 1
     state = method.start(problem, device="cpu", seed=0)
     list(method.advance(state))
-    return task.outputs(problem, method.answer(state), inputs)
+    return task.outputs(built, method.answer(state))
 
 
 def sources(outputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -129,7 +130,7 @@ def test_grey_mixtures_stay_grey(mixtures):
 
 
 def test_a_range_can_be_given(mixtures):
-    problem = MultiMixture(MultiMixtureConfig(low=-1.0, high=3.0)).build(Inputs(mixtures))
+    problem = MultiMixture(MultiMixtureConfig(low=-1.0, high=3.0)).build(Inputs(mixtures)).problem
     assert (problem.scaling.lo, problem.scaling.hi) == (-1.0, 3.0)
 
 
@@ -239,10 +240,10 @@ def test_noisy_mixtures_are_denoised_in_rounds_and_clean_ones_are_not():
     for noise, rounds, expected in ((0.0, 2, 1), (0.03, 0, 1), (0.03, 2, 3)):
         task, method = MultiMixture(MultiMixtureConfig(weights=WEIGHTS)), Ica(IcaConfig(rounds=rounds))
         inputs = Inputs(clean + noise * rng.standard_normal(clean.shape))
-        problem = task.build(inputs)
-        state = method.start(problem, device="cpu", seed=0)
+        built = task.build(inputs)
+        state = method.start(built.problem, device="cpu", seed=0)
         assert len(list(method.advance(state))) == expected
-        outputs = task.outputs(problem, method.answer(state), inputs)
+        outputs = task.outputs(built, method.answer(state))
         errors.append(np.square(np.clip(sources(outputs), 0, 1) - images).mean())
         total = np.tensordot(outputs["weights"].astype(float), sources(outputs).astype(float), axes=1)
         np.testing.assert_allclose(total + outputs["residual"], inputs.mixture, atol=1e-5)

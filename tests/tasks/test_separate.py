@@ -26,8 +26,8 @@ def generator(seed: int) -> torch.Generator:
 
 def solve(inputs: Inputs, **config) -> dict[str, np.ndarray]:
     task = Separate(SeparateConfig(**config))
-    problem = task.build(inputs)
-    return task.outputs(problem, {"sources": parts_of(problem)}, inputs)
+    built = task.build(inputs)
+    return task.outputs(built, {"sources": parts_of(built.problem)})
 
 
 def total(outputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -60,9 +60,9 @@ def test_sources_and_residual_are_the_mixture(image, n_sources):
 
 def test_shares_that_do_not_add_up_leave_a_residual():
     task, inputs = Separate(), Inputs(PHOTO * 10)
-    problem = task.build(inputs)
-    outputs = task.outputs(problem, {"sources": 0.9 * parts_of(problem)}, inputs)
-    unexplained = 0.1 * (PHOTO * 10 - problem.scaling.lo)
+    built = task.build(inputs)
+    outputs = task.outputs(built, {"sources": 0.9 * parts_of(built.problem)})
+    unexplained = 0.1 * (PHOTO * 10 - built.problem.scaling.lo)
     np.testing.assert_allclose(outputs["residual"], unexplained, atol=1e-5)
 
 
@@ -122,16 +122,16 @@ def test_intensities_multiply_to_the_mixture(xray):
 
 @dead_pixels
 def test_density_is_zero_where_nothing_is_in_the_beam(xray):
-    problem = Separate(SeparateConfig(mixing="attenuation", blank=60_000)).build(Inputs(xray))
+    problem = Separate(SeparateConfig(mixing="attenuation", blank=60_000)).build(Inputs(xray)).problem
     assert problem.scaling.lo == 0
     assert problem.density_of == 60_000
-    given = Separate(SeparateConfig(mixing="attenuation", low=-0.5, high=4.0)).build(Inputs(xray))
+    given = Separate(SeparateConfig(mixing="attenuation", low=-0.5, high=4.0)).build(Inputs(xray)).problem
     assert (given.scaling.lo, given.scaling.hi) == (-0.5, 4.0)
 
 
 @dead_pixels
 def test_the_blank_is_the_brightest_percentile_unless_given(xray):
-    problem = Separate(SeparateConfig(mixing="attenuation")).build(Inputs(xray))
+    problem = Separate(SeparateConfig(mixing="attenuation")).build(Inputs(xray)).problem
     assert problem.density_of == pytest.approx(np.percentile(xray, 99.5))
 
 
@@ -171,7 +171,7 @@ def test_images_without_light_have_no_density():
 def test_hints_become_one_plane_a_source():
     labels = np.zeros((12, 15), dtype=np.int32)
     labels[1, 2], labels[3, 4] = 1, 2
-    problem = Separate().build(Inputs(PHOTO, hints=labels))
+    problem = Separate().build(Inputs(PHOTO, hints=labels)).problem
     assert problem.hints.shape == (2, 1, 12, 15)
     assert problem.hints[0, 0].nonzero().tolist() == [[1, 2]]
     assert problem.hints[1, 0].nonzero().tolist() == [[3, 4]]
@@ -179,7 +179,7 @@ def test_hints_become_one_plane_a_source():
 
 
 def test_empty_hints_are_none():
-    assert Separate().build(Inputs(PHOTO, hints=np.zeros((12, 15), dtype=np.uint8))).hints is None
+    assert Separate().build(Inputs(PHOTO, hints=np.zeros((12, 15), dtype=np.uint8))).problem.hints is None
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_hints_that_make_no_sense_are_refused(hints, text):
 
 
 def test_guides_are_scaled_and_named_in_errors():
-    problem = Separate().build(Inputs(PHOTO, guides=(PHOTO * 90, None)))
+    problem = Separate().build(Inputs(PHOTO, guides=(PHOTO * 90, None))).problem
     assert (float(problem.guides[0].min()), float(problem.guides[0].max())) == (0, 1)
     with pytest.raises(ValueError, match="everywhere in guide 2"):
         Separate().build(Inputs(PHOTO, guides=(None, np.ones((12, 15)))))

@@ -128,7 +128,7 @@ def test_images_of_other_sizes_and_tiny_ones_are_refused():
 
 def test_a_box_takes_in_the_pixels_that_it_touches():
     image = np.random.default_rng(0).random((20, 20))
-    hints = Watermark(WatermarkConfig(box=(4.2, 6.8, 4.6, 7.1))).build(Inputs([image])).hints
+    hints = Watermark(WatermarkConfig(box=(4.2, 6.8, 4.6, 7.1))).build(Inputs([image])).problem.hints
     assert np.argwhere(hints[1, 0].numpy()).tolist() == [[4, 6], [4, 7]]
 
 

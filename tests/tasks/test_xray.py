@@ -19,11 +19,11 @@ PANEL = simulate_panel(0, 48)
 
 def outputs(inputs: Inputs, config: XrayConfig | None = None) -> dict[str, np.ndarray]:
     task, method = Xray(config), Regression(Regression.presets["quick"])
-    problem = task.build(inputs)
-    state = method.start(problem, device="cpu", seed=0)
+    built = task.build(inputs)
+    state = method.start(built.problem, device="cpu", seed=0)
     for _ in method.advance(state):
         pass
-    return task.outputs(problem, method.answer(state), inputs)
+    return task.outputs(built, method.answer(state))
 
 
 def test_two_guides():
@@ -178,10 +178,10 @@ def test_errors(guides: list, message: str):
 def test_answers_of_methods_that_explain_nothing():
     inputs = Inputs(PANEL.mixture, guides=PANEL.guides)
     task = Xray()
-    problem = task.build(inputs)
-    half = torch.cat([problem.observations, problem.observations]) / 2
+    built = task.build(inputs)
+    half = torch.cat([built.problem.observations] * 2) / 2
     names = ["source_1", "source_2", "residual", "phantoms"]
-    assert list(task.outputs(problem, {"sources": half}, inputs)) == names
+    assert list(task.outputs(built, {"sources": half})) == names
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -236,15 +236,15 @@ def test_what_a_guide_does_not_cover_is_known_and_said():
     opaque = np.dstack([PANEL.guides[1], np.full((48, 48), 255, np.uint8)])
     opaque[:12, :, 3] = 0
     with pytest.warns(UserWarning, match=r"43\.8% of the image are not covered by all guides"):
-        problem = Xray().build(Inputs(PANEL.mixture, (guide, opaque)))
+        problem = Xray().build(Inputs(PANEL.mixture, (guide, opaque))).problem
     expected = np.ones((48, 48), bool)
     expected[:, 36:] = expected[:12] = False
     np.testing.assert_array_equal(problem.valid[0, 0].numpy(), expected)
-    assert Xray().build(Inputs(PANEL.mixture, PANEL.guides)).valid is None
+    assert Xray().build(Inputs(PANEL.mixture, PANEL.guides)).problem.valid is None
     mask = np.zeros((48, 48), np.uint8)
     mask[30:, :5] = 1
     with pytest.warns(UserWarning, match="left out, as with a mask"):
-        both = Xray().build(Inputs(PANEL.mixture, (guide, opaque), mask=mask))
+        both = Xray().build(Inputs(PANEL.mixture, (guide, opaque), mask=mask)).problem
     np.testing.assert_array_equal(both.valid[0, 0].numpy(), expected & (mask == 0))
     with pytest.raises(ValueError, match="Expected a mask of shape"):
         Xray().build(Inputs(PANEL.mixture, (guide, opaque), mask=mask[:9]))
@@ -262,7 +262,7 @@ def test_sources_are_empty_where_a_guide_covers_nothing():
 def test_a_border_that_a_guide_does_not_cover_needs_no_word(recwarn):
     guide = PANEL.guides[0].astype(np.float32)
     guide[0, :40] = np.nan
-    problem = Xray().build(Inputs(PANEL.mixture, (guide, PANEL.guides[1])))
+    problem = Xray().build(Inputs(PANEL.mixture, (guide, PANEL.guides[1]))).problem
     assert int((~problem.valid).sum()) == 40
     assert not [w for w in recwarn if "covered" in str(w.message)]
 
@@ -272,12 +272,12 @@ def test_the_score_of_a_guide_is_that_of_the_part_it_covers():
     guide = panel.guides[0].astype(np.float32)
     guide[:, 64:] = np.nan
     with pytest.warns(UserWarning, match="not covered"):
-        problem = Xray().build(Inputs(panel.mixture, (guide, None)))
+        problem = Xray().build(Inputs(panel.mixture, (guide, None))).problem
     other = panel.guides[0].copy()
     other[:, 64:] = np.random.default_rng(0).integers(0, 255, (96, 32, 3))
     assert problem.valid is not None
     scrambled = replace(
-        Xray().build(Inputs(panel.mixture, (other, None))), valid=problem.valid
+        Xray().build(Inputs(panel.mixture, (other, None))).problem, valid=problem.valid
     )  # something else lies where it covers nothing
     trusted = replace(scrambled, valid=None)
     (score, _), (same, _), (lower, _) = (registration_scores(p)[0] for p in (problem, scrambled, trusted))

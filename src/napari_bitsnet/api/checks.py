@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_bitsnet.api.notices import collected
-from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.run import make_task
+from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.tasks import Inputs
 
 CHECK_SIZE = 256
 """Longer side, in pixels, at which guides are fitted for the check."""
@@ -106,18 +105,10 @@ def check(
         If an input cannot be worked on at all; see `run`.
     """
     made = make_task(RunSettings().updated({"task": task, "options": options}))
-    planes = Planes(mixture, axes, several=any(i.many and i.name == "mixture" for i in made.inputs))
-    index = len(planes) // 2
-    matched = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
-    inputs = Inputs(
-        planes[index],
-        tuple(planes.plane_of(g, index) for g in matched),
-        planes.plane_of(planes.match(hints, "hints"), index),
-        planes.plane_of(planes.match(mask, "the mask"), index),
-    )
+    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=axes)
     notices: list[str] = []
     with collected(notices):
-        problem = made.build(inputs)
+        problem = made.build(images[len(images) // 2]).problem
     if not (problem.traits.n_guides and problem.mixing.name == "linear"):
         return Findings(notices)
     found = guide_findings(problem, seed)

@@ -8,9 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.planes import Planes, missing_plane
+from napari_bitsnet.api.planes import missing_plane
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.run import make_task, slice_notices, start_session
+from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.shared_blank import with_blank
@@ -117,22 +118,14 @@ def run_lazily(
         }
     )
     made, target = make_task(settings), resolve_device(device)
-    planes = Planes(mixture, axes, several=next(i.many for i in made.inputs if i.name == "mixture"))
-    others = [planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
-    marks = planes.match(hints, "hints"), planes.match(mask, "the mask")
-
-    def inputs(index: int) -> Inputs:
-        return Inputs(
-            planes[index],
-            tuple(planes.plane_of(g, index) for g in others),
-            planes.plane_of(marks[0], index),
-            planes.plane_of(marks[1], index),
-        )
-
+    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=axes)
+    planes = images.planes
     middle = len(planes) // 2
-    reference = _solve(settings, made, inputs(middle), target, None)
+    reference = _solve(settings, made, images[middle], target, None)
     known = reference.finished()
-    told = slice_notices(reference, known, middle if len(planes) > 1 else None)
+    told = slice_notices(reference, known)
+    if len(planes) > 1:
+        told = [f"{text} (slice {middle})" for text in told]
     provenance = record_provenance(settings, reference, reference.seconds, told, target)
     made = with_blank(made, reference.problem.density_of)
 
@@ -140,7 +133,7 @@ def run_lazily(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # as many times as it is looked at
-                return _solve(settings, made, inputs(index), target, reference).outputs()
+                return _solve(settings, made, images[index], target, reference).outputs()
         except (TypeError, ValueError) as error:
             warnings.warn(f"Slice {index} was left out: {error}", stacklevel=1)
             return {name: missing_plane(image) for name, image in known.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.images import plane_axes
 
 
@@ -28,6 +29,10 @@ class Planes:
         Whether the array holds several mixtures.
     single : bool
         With `several`, whether one mixture without an axis M will do.
+    labels : bool
+        Whether it holds labels or a mask; see `as_array`.
+    what : str
+        What it is, for error messages.
 
     Raises
     ------
@@ -36,21 +41,30 @@ class Planes:
     """
 
     def __init__(
-        self, array: Any, axes: str | None = None, *, several: bool = False, single: bool = False
+        self,
+        array: Any,
+        axes: str | None = None,
+        *,
+        several: bool = False,
+        single: bool = False,
+        labels: bool = False,
+        what: str = "the image",
     ) -> None:
+        self._labels, self._what = labels, what
         if isinstance(array, str | Path):
             raise TypeError(
                 f"Expected an array, got a file name: read it first, for example tifffile.imread({str(array)!r})."
             )
         if isinstance(array, Sequence):
-            shapes = {np.shape(a) for a in array}
+            array = [as_array(a, what, labels=labels) for a in array]
+            shapes = {a.shape for a in array}
             if len(shapes) > 1:
                 raise ValueError(
                     f"Expected images of one shape, got {sorted(shapes)}: crop or register them so that they show the same "
                     "area, all in colour or all grey."
                 )
-            array = np.stack([np.asarray(a) for a in array]) if len(array) else np.empty(0)
-        self.array = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
+            array = np.stack(array) if array else np.empty(0)
+        self.array = array if _is_lazy(array) else as_array(array, what, labels=labels)
         shape = tuple(self.array.shape)
         if several and single and _is_one_image(shape, axes):
             self.array, axes = self.array[None], None if axes is None else f"M{axes}"
@@ -77,26 +91,33 @@ class Planes:
     def __getitem__(self, index: int) -> NDArray:
         """Return plane `index` as an array with axes in the order M, Y, X, C."""
         place = dict(zip(self.stack_axes, np.unravel_index(index, self.stack_shape), strict=True))
-        plane = np.asarray(self.array[tuple(place.get(a, slice(None)) for a in self.axes)])
+        part = self.array[tuple(place.get(a, slice(None)) for a in self.axes)]
+        plane = as_array(part, self._what, labels=self._labels)
         left = [a for a in self.axes if a in self._plane_axes]
         return plane.transpose([left.index(a) for a in self._plane_axes])
 
-    def match(self, other: Any, what: str) -> Planes | None:
-        """Return `other` as planes over the same stack: it has the same stack axes, or is one plane for all."""
+    def match(self, other: Any, what: str, *, labels: bool = False) -> Planes | None:
+        """Return `other` as planes over the same stack: it has the same stack axes, or is one plane for all.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no array, or fits neither the stack nor a plane.
+        """
         if other is None:
             return None
         if isinstance(other, str | Path):
             raise TypeError(f"Expected an array for {what}, got a file name: read it first.")
-        other = other if hasattr(other, "shape") else np.asarray(other)
+        other = other if _is_lazy(other) else as_array(other, what, labels=labels)
         shape, own = tuple(other.shape), tuple(self.array.shape)
         spatial = tuple(a for a in self.axes if a in "YX" or a in self.stack_axes)
         expected = tuple(own[self.axes.index(a)] for a in spatial)
         if self.stack_axes and shape[: len(spatial)] == expected:
             axes = "".join(spatial) + ("C" if len(shape) == len(spatial) + 1 else "")
             if len(axes) == len(shape):
-                return Planes(other, axes)
+                return Planes(other, axes, labels=labels, what=what)
         if len(shape) in (2, 3):
-            return Planes(other, "YX" if len(shape) == 2 else "YXC")
+            return Planes(other, "YX" if len(shape) == 2 else "YXC", labels=labels, what=what)
         raise ValueError(f"Expected {what} as one plane or a stack like the mixture {own}, got {shape}.")
 
     def plane_of(self, other: Planes | None, index: int) -> NDArray | None:
@@ -122,6 +143,12 @@ class Planes:
                 want = [a for a in self.axes if a in have] if "M" not in axes or "M" in self.axes else have
                 return stacked.transpose([have.index(a) for a in want])
         return stacked
+
+
+def _is_lazy(array: Any) -> bool:
+    """Whether an array is computed or read where it is looked at: it has shape and type, and is neither here nor a tensor."""
+    known = hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")
+    return known and not isinstance(array, np.ndarray) and not hasattr(array, "detach")
 
 
 def missing_plane(known: NDArray) -> NDArray:

@@ -28,6 +28,7 @@ from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.runner import NewHints, Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.shared_blank import with_shared_blank
+from napari_bitsnet.api.stack_notices import StackNotices
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
 from napari_bitsnet.core.problem import Iteration, Traits
@@ -221,13 +222,14 @@ def _run_planes(
     seconds = 0.0
     kept: list[dict[str, NDArray] | None] = []
     task, notices = with_shared_blank(task, planes)
+    told = StackNotices()
     for index in range(len(planes)):
         try:
             started = start_session(settings, task, images[index], device, session)
         except (TypeError, ValueError) as error:
             if len(planes) == 1:
                 raise
-            notices.append(f"Slice {index} was left out: {error}")
+            told.leave_out(index, str(error))
             kept.append(None)
             continue
         session = started  # of a stack only the last is kept: its networks would fill the memory
@@ -240,7 +242,8 @@ def _run_planes(
         )
         kept.append(session.finished())
         seconds += session.seconds
-        notices += slice_notices(session, kept[-1], index if len(planes) > 1 else None)
+        for text in slice_notices(session, kept[-1]):
+            told.add(index, text)
         left = len(planes) - index - 1
         # a closed form ends before it would ask
         if session.stop_reason == "stopped" or (left and stop is not None and stop()):
@@ -248,8 +251,8 @@ def _run_planes(
             kept += [None] * left
             break
     if session is None:
-        why = dict.fromkeys(notice.partition(": ")[2] for notice in notices)
-        raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(why)}")
+        raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(told.reasons())}")
+    notices += told.texts() if len(planes) > 1 else told.plain()
     outputs = {
         name: planes.assemble([None if k is None else k.get(name) for k in kept])
         for name in next(k for k in kept if k is not None)
@@ -326,7 +329,7 @@ def _advance_further(
 ) -> Run:
     yield from session.advance(iterations=iterations, stop=stop, hints=new_hints)
     outputs = session.finished()
-    notices = slice_notices(session, outputs, None)
+    notices = slice_notices(session, outputs)
     provenance = record_provenance(settings, session, session.seconds, notices, device)
     return Result(outputs, provenance, tuple(notices), session)
 
@@ -345,7 +348,7 @@ def finish(run: Run) -> Result:
     return result
 
 
-def slice_notices(session: Session, outputs: dict[str, NDArray] | None, index: int | None) -> list[str]:
+def slice_notices(session: Session, outputs: dict[str, NDArray] | None) -> list[str]:
     """Warnings of one plane: of the task, of the method, and of the outcome."""
     found = [*session.notices, *session.state.notices]
     problem = session.problem
@@ -365,5 +368,4 @@ def slice_notices(session: Session, outputs: dict[str, NDArray] | None, index: i
             found.append(divided_unexplained(outputs, problem.traits.n_guides) or "")
     if outputs is not None and "labels" in outputs and session.inputs.hints is not None:
         found.append(foreground_around(outputs["labels"]) or "")
-    texts = list(dict.fromkeys(text for text in found if text))
-    return texts if index is None else [f"{text} (slice {index})" for text in texts]
+    return list(dict.fromkeys(text for text in found if text))

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run import make_task
+from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.arrays import as_array
+from napari_bitsnet.tasks import TASKS
 
 PARTS = ("source_", "explained_", "unexplained")
 """Beginnings of the names of outputs in which the shape is looked for."""
@@ -122,13 +124,13 @@ def spike_in(
     """
     from napari_bitsnet.api import run
 
-    image = Planes(mixture, arguments.get("axes")).array
-    image = np.asarray(image)
-    if image.ndim != 2:
+    planes = planes_of(TASKS.get("xray"), mixture, arguments.pop("axes", None))
+    image = planes[0]
+    if len(planes) > 1 or image.ndim != 2:
         raise ValueError(
-            f"Expected a mixture (Y, X) in grey, got shape {image.shape}: take one slice or channel."
+            f"Expected a mixture (Y, X) in grey, got shape {planes.array.shape}: take one slice or channel."
         )
-    guides = [None if g is None else np.asarray(g) for g in guides]
+    guides = [None if g is None else as_array(g, f"guide {k + 1}") for k, g in enumerate(guides)]
     shape = ring_and_bar(image.shape, centre, extent)
     number = _number(where, guides)
     attenuating = mixing == "attenuation"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bitsnet.core.arrays import as_array
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,6 +24,11 @@ AT_ONCE = 2**20
 
 ENOUGH_SHOWN = 0.98
 """Part of an image from which on what a guide does not show is a border, and nothing to mend."""
+
+
+LARGEST, LEAST_CONTRAST = 1e30, 1e-30
+"""Largest size of values, and smallest difference between them, with which sums of squares stay within float64 and results
+within float32."""
 
 
 @dataclass(frozen=True)
@@ -96,20 +103,44 @@ def check_image(array: ArrayLike, what: str = "the image") -> NDArray:
     TypeError
         If it is complex, boolean or not numeric.
     ValueError
-        If it is empty or has no finite value.
+        If it is empty, has no finite value, or values that are too large to be worked with.
     """
-    array = np.asarray(array)
+    array = as_array(array, what)
     if array.dtype == bool:
         raise TypeError(f"Expected numbers, got booleans for {what}: a mask is not an image.")
     if np.iscomplexobj(array):
         raise TypeError(f"Expected real numbers, got {array.dtype} for {what}: take its magnitude first.")
-    if not np.issubdtype(array.dtype, np.number):
+    if array.dtype.kind not in "iuf":  # durations count as integers to NumPy
         raise TypeError(f"Expected numbers, got {array.dtype} for {what}.")
     if array.size == 0:
         raise ValueError(f"Expected pixels, got an empty array of shape {array.shape} for {what}.")
-    if not np.isfinite(array).any():
+    finite = np.isfinite(array)
+    if not finite.any():
         raise ValueError(f"Expected finite values, got only NaN or infinite ones for {what}.")
+    if array.dtype.kind == "f":
+        largest = max(
+            float(np.max(array, where=finite, initial=0)), -float(np.min(array, where=finite, initial=0))
+        )
+        if largest > LARGEST:
+            raise ValueError(
+                f"Expected values of at most {LARGEST:g} in size, got {largest:g} in {what}: divide it by a constant, or mark "
+                "such pixels as missing (NaN)."
+            )
     return array
+
+
+def check_contrast(lo: float, hi: float, what: str = "the image") -> None:
+    """Raise a ValueError if values that are not all the same differ by too little to be worked with."""
+    if 0 < hi - lo < LEAST_CONTRAST:
+        raise ValueError(
+            f"Expected values that differ by at least {LEAST_CONTRAST:g}, got {hi - lo:g} in {what}: multiply it by a constant."
+        )
+
+
+def without_opacity(array: ArrayLike) -> NDArray:
+    """Return (Y, X[, C]) without a fourth channel, which is opacity and no part of the image; a view."""
+    array = as_array(array)
+    return array[..., :3] if array.ndim == 3 else array
 
 
 def normalise(
@@ -189,6 +220,7 @@ def normalise(
             f"Expected an image with contrast, got the same value ({lo:g}) everywhere in {what}: "
             "there is nothing to separate."
         )
+    check_contrast(lo, hi, what)
     if holes:
         from scipy.ndimage import distance_transform_edt
 

@@ -17,6 +17,8 @@ SIGNIFICANT = 0.005
 """Probability, if nothing had moved, of blocks that agree on a shift as well as these do."""
 BLOCKS, LEAST_BLOCK = 8, 8
 """Blocks along an axis that have to agree, at most, and their least side in pixels."""
+VANISHING = 1e-290
+"""Gradients up to this size are none: float64 could not divide by them."""
 FOLDS = 4
 """Parts into which the blocks are divided: none is asked about a shift that it helped to find."""
 
@@ -46,7 +48,7 @@ def find_shift(image: NDArray, reference: NDArray) -> tuple[float, float]:
     shift = _peak(*fields)
     if max(map(abs, shift)) > FURTHEST or max(map(abs, shift)) <= STILL:
         return 0.0, 0.0
-    moved = _gradients(undo_shift(image, shift))
+    moved = _unit(_gradients(undo_shift(image, shift)))
     before, after = (_correlation(fields[0], field) for field in (fields[1], moved))
     if after <= ALIKE or after <= before:
         return 0.0, 0.0
@@ -143,7 +145,7 @@ def _advanced(field: NDArray, shift: tuple[float, float]) -> NDArray:
 def _unit(field: NDArray) -> NDArray:
     """A field with its largest magnitude 1, so that squares of tiny or huge units stay in range."""
     largest = float(np.abs(field).max())
-    return field / largest if largest > 0 else field
+    return field / largest if largest > VANISHING else np.zeros_like(field)
 
 
 def _gradients(image: NDArray) -> NDArray:

@@ -64,14 +64,32 @@ class Inputs:
     mask: NDArray | None = None
 
 
+@dataclass(frozen=True)
+class Built:
+    """All that `Task.outputs` needs of one plane.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is to be solved.
+    observed : ndarray
+        What the outputs are compared with: the mixture's values in its own units, (Y, X[, C]) or (M, Y, X[, C]), without
+        opacity, and as the problem sees them otherwise (freed of dark and flat frames, moved onto the first mixture).
+    """
+
+    problem: Problem
+    observed: NDArray
+
+
 class Task(Protocol):
-    """Turns inputs into a `Problem` and a method's answer into named outputs."""
+    """Turns inputs into a `Problem` and a method's answer into named outputs; keeps nothing but its settings."""
 
     name: ClassVar[str]
     title: ClassVar[str]  # as shown in menus, the user's words: "An X-ray with photographs"
     summary: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
+    output_names: ClassVar[tuple[str, ...]]  # all that `outputs` may name, "#" for a number: "source_#"
 
     def __init__(self, config: Any) -> None: ...
 
@@ -85,7 +103,7 @@ class Task(Protocol):
     def default_method(self, traits: Traits) -> str:
         """Name of the method used for ``method="auto"``."""
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """Check the inputs and state the problem.
 
         Raises
@@ -94,7 +112,7 @@ class Task(Protocol):
             What was expected, what came, what to do; before any long work.
         """
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """Name the answer's images and bring them back to the mixture's units and layout.
 
         Sources come as ``"source_1"`` …; tasks whose sources add up to the mixture also return

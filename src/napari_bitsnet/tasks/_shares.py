@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.exposure import Exposure, expose
 from napari_bitsnet.core.hints import hint_maps
-from napari_bitsnet.core.images import ENOUGH_SHOWN, Normalised, check_image, normalise, restore
+from napari_bitsnet.core.images import (
+    ENOUGH_SHOWN,
+    Normalised,
+    check_image,
+    normalise,
+    restore,
+    without_opacity,
+)
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.tasks import Inputs
+from napari_bitsnet.tasks import Built, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +69,7 @@ class SharesConfig(Config):
         return low, self.high
 
 
-def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int) -> Problem:
+def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int) -> Built:
     """State ``I = y_1 + … + y_K`` for one plane; guides, hints and masks are checked and scaled.
 
     Raises
@@ -70,21 +77,21 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     TypeError, ValueError
         If an input cannot be worked on; see `normalise`.
     """
-    image, blank = inputs.mixture, None
+    image, blank, observed = inputs.mixture, None, without_opacity(inputs.mixture)
     low, high = config.low, config.high
     if config.mixing == "attenuation":
         exposure = expose_mixture(image, config)
         report = exposure.report()
         if report is not None:
             warnings.warn(report, UserWarning, stacklevel=2)
-        image, blank = exposure.density, exposure.blank
+        image, blank, observed = exposure.density, exposure.blank, exposure.intensity
         low, high = config.density_range(image)
     guides = [None if g is None else normalise(g, what=f"guide {k + 1}") for k, g in enumerate(inputs.guides)]
     mask = _left_out(inputs.mask, [g for g in guides if g is not None], np.shape(image)[:2])
     mixture = normalise(image, lo=low, hi=high, mask=mask, what="the mixture")
     size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
     hints = None if inputs.hints is None else hint_maps(inputs.hints, n_sources, shape=size)
-    return Problem(
+    problem = Problem(
         mixture.tensor,
         n_sources,
         guides=tuple(None if g is None else g.tensor for g in guides),
@@ -93,6 +100,7 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
         scaling=mixture.scaling,
         density_of=blank,
     )
+    return Built(problem, observed)
 
 
 def _left_out(mask: NDArray | None, guides: Sequence[Normalised], size: tuple[int, ...]) -> NDArray | None:
@@ -142,25 +150,18 @@ def name_sources(images: NDArray, prefix: str = "source") -> dict[str, NDArray]:
     return {f"{prefix}_{k + 1}": image for k, image in enumerate(images)}
 
 
-def shares_outputs(
-    problem: Problem, shares: Tensor, inputs: Inputs, config: SharesConfig
-) -> dict[str, NDArray]:
+def shares_outputs(built: Built, shares: Tensor, config: SharesConfig) -> dict[str, NDArray]:
     """Name shares ``source_1`` … in the mixture's units, with ``residual`` = mixture minus their sum.
 
     With attenuation the sources are optical densities, which add, or transmitted intensities, which
     multiply: ``residual`` is then the intensity (freed of dark and flat frames) minus ``I0 * exp(-sum of densities)``.
     """
+    problem = built.problem
     sources = restore(shares, problem.scaling, share_of=problem.n_sources, valid=problem.valid)
     total = np.zeros(sources.shape[1:], dtype=np.float64)
     for source in sources:
         total += source
-    if problem.density_of is None:
-        residual = np.asarray(inputs.mixture)
-        if residual.ndim == 3:
-            residual = residual[..., : sources.shape[-1]]  # opacity is not part of the mixture
-        residual = residual.astype(np.float64)
-    else:
-        residual = expose_mixture(np.asarray(inputs.mixture), config).intensity
+    residual = built.observed.astype(np.float64)  # a copy
     if problem.density_of is None:
         residual -= total
     elif config.output == "intensity":

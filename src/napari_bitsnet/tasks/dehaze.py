@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from napari_bitsnet.core.config import Config, setting
-from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.images import check_image, normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,6 +70,7 @@ class Dehaze:
     title: ClassVar[str] = "A hazy image"
     summary: ClassVar[str] = "Removes haze from one image, and maps how much of the scene comes through."
     Config: ClassVar[type[Config]] = DehazeConfig
+    output_names: ClassVar[tuple[str, ...]] = ("clear", "transmission", "airlight")
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The hazy image, in colour."),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
@@ -86,7 +87,7 @@ class Dehaze:
         """See `Task.default_method`."""
         return "dark_channel"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.
 
         Raises
@@ -106,10 +107,12 @@ class Dehaze:
             if len(airlight) == 1:
                 airlight = airlight * channels
             airlight = tuple((value - low) / (high - low) for value in airlight)
-        return Problem(image.tensor, 1, mixing=Haze(airlight), valid=image.valid, scaling=image.scaling)
+        problem = Problem(image.tensor, 1, mixing=Haze(airlight), valid=image.valid, scaling=image.scaling)
+        return Built(problem, without_opacity(inputs.mixture))
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``clear``, ``transmission`` (Y, X) in (0, 1], ``airlight`` (one value a channel)."""
+        problem = built.problem
         clear = restore(answer["sources"], problem.scaling, valid=problem.valid)[0]
         transmission = answer["transmission"][0, 0].detach().cpu().numpy().astype(np.float32)
         if problem.valid is not None:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
-from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.images import normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Noisy
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,7 @@ class Denoise:
     title: ClassVar[str] = "A noisy image"
     summary: ClassVar[str] = "Removes white noise from one image."
     Config: ClassVar[type[Config]] = DenoiseConfig
+    output_names: ClassVar[tuple[str, ...]] = ("clean", "residual")
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The noisy image."),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
@@ -56,17 +57,15 @@ class Denoise:
         """See `Task.default_method`."""
         return "dip"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""
         image = normalise(inputs.mixture, mask=inputs.mask)
         sigma = None if self.config.sigma is None else self.config.sigma / image.scaling.span
-        return Problem(image.tensor, 1, mixing=Noisy(sigma), valid=image.valid, scaling=image.scaling)
+        problem = Problem(image.tensor, 1, mixing=Noisy(sigma), valid=image.valid, scaling=image.scaling)
+        return Built(problem, without_opacity(inputs.mixture))
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``clean``, and ``residual``, what was taken away."""
-        clean = restore(answer["sources"], problem.scaling, valid=problem.valid)[0]
-        image = np.asarray(inputs.mixture, dtype=np.float64)
-        if image.ndim == 3:
-            image = image[..., : clean.shape[-1]]  # opacity is not part of the image
-        residual = np.where(np.isnan(clean), np.nan, image - clean)
+        clean = restore(answer["sources"], built.problem.scaling, valid=built.problem.valid)[0]
+        residual = np.where(np.isnan(clean), np.nan, built.observed.astype(np.float64) - clean)
         return {"clean": clean, "residual": residual.astype(np.float32)}

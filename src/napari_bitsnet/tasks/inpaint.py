@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config
-from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.images import normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Masked
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,7 @@ class Inpaint:
     title: ClassVar[str] = "An image with missing pixels"
     summary: ClassVar[str] = "Fills what is missing in one image from what is there."
     Config: ClassVar[type[Config]] = InpaintConfig
+    output_names: ClassVar[tuple[str, ...]] = ("clean",)
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image to complete."),
         Input("mask", "Missing", "Labels or shapes: anything but 0 where pixels are missing."),
@@ -48,7 +49,7 @@ class Inpaint:
         """See `Task.default_method`: the closed form, which the network does not beat."""
         return "patch_groups"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.
 
         Raises
@@ -63,13 +64,13 @@ class Inpaint:
                 f"Expected a mask of the missing pixels (True, or not 0, where they are missing), got {got}: there is "
                 "nothing to fill."
             )
-        return Problem(image.tensor, 1, mixing=Masked(), valid=image.valid, scaling=image.scaling)
+        problem = Problem(image.tensor, 1, mixing=Masked(), valid=image.valid, scaling=image.scaling)
+        return Built(problem, without_opacity(inputs.mixture))
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``clean``, the image itself wherever its pixels are known."""
-        clean = restore(answer["sources"], problem.scaling)[0]
-        image = np.asarray(inputs.mixture, dtype=np.float32)
-        known = np.ones(clean.shape[:2], bool) if problem.valid is None else problem.valid[0, 0].cpu().numpy()
-        if image.ndim == 3:
-            image, known = image[..., : clean.shape[-1]], known[..., None]
-        return {"clean": np.where(known, image, clean)}
+        clean, valid = restore(answer["sources"], built.problem.scaling)[0], built.problem.valid
+        known = np.ones(clean.shape[:2], bool) if valid is None else valid[0, 0].cpu().numpy()
+        if clean.ndim == 3:
+            known = known[..., None]
+        return {"clean": np.where(known, built.observed.astype(np.float32), clean)}

@@ -12,11 +12,11 @@ from pydantic import model_validator
 
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.exposure import intensity_to_density
-from napari_bitsnet.core.images import check_image, normalise, restore
+from napari_bitsnet.core.images import check_contrast, check_image, normalise, restore
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.shifts import find_shift, undo_shift, unseen_border
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 from napari_bitsnet.tasks._shares import name_sources
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class MultiMixture:
         "Unmixes images in which the same sources are superimposed with different weights."
     )
     Config: ClassVar[type[Config]] = MultiMixtureConfig
+    output_names: ClassVar[tuple[str, ...]] = ("source_#", "residual", "weights")
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Images", "Two or more registered images with different weights.", many=True),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
@@ -131,7 +132,6 @@ class MultiMixture:
 
     def __init__(self, config: MultiMixtureConfig | None = None) -> None:
         self.config = config or MultiMixtureConfig()
-        self._shifts: list[tuple[float, float]] = []  # of the plane that was built last
 
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -141,13 +141,12 @@ class MultiMixture:
         """See `Task.default_method`."""
         return "ica"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`; one affine map for all mixtures, pixels missing in one are missing."""
         import torch
 
         config = self.config
-        self._shifts = self._find_shifts(*self._read_unmoved(inputs))
-        images, missing = self._read(inputs)
+        images, missing = self._registered(*self._read(inputs))
         if config.weights != "given":
             whole_numbers = all(np.issubdtype(np.asarray(a).dtype, np.integer) for a in inputs.mixture)
             rounded = whole_numbers and config.mixing == "linear"
@@ -163,69 +162,62 @@ class MultiMixture:
         ]
         matrix = config.matrix
         weights = None if matrix is None else torch.from_numpy(matrix.astype(np.float32))
-        return Problem(
+        problem = Problem(
             torch.cat([plane.tensor for plane in planes]),
             config.n_sources,
             mixing=Weighted(weights, config.weights),
             valid=planes[0].valid,
             scaling=planes[0].scaling,
         )
+        return Built(problem, images)
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K).
 
         Sources are whole images in the mixtures' units (optical densities if they attenuate): exactly so with given
         weights or weights that add to one, else up to scale, no brighter than the brightest mixture.
         ``residual`` is the mixtures minus the weighted sums of sources.
         """
-        images, missing = self._read(inputs)
+        problem, images = built.problem, built.observed
         weights = answer["weights"].detach().cpu().numpy().astype(np.float64)
         sources = restore(answer["sources"], problem.scaling, valid=problem.valid)
         # I = span I' + lo, so that t = W^+ I = span t' + lo W^+ 1, where W^+ 1 = 1 if weights add to one
         offsets = problem.scaling.lo * (np.linalg.pinv(weights).sum(axis=1) - 1)
         sources = (sources + offsets.reshape(-1, *[1] * (sources.ndim - 1))).astype(np.float32)
         residual = images - np.tensordot(weights, sources.astype(np.float64), axes=1)
-        residual[:, missing] = np.nan
+        if problem.valid is not None:
+            residual[:, ~problem.valid[0, 0].cpu().numpy()] = np.nan
         return {
             **name_sources(sources),
             "residual": residual.astype(np.float32),
             "weights": weights.astype(np.float32),
         }
 
-    def _find_shifts(self, images: NDArray, missing: NDArray) -> list[tuple[float, float]]:
-        """How far each mixture lies from the first, in pixels; said in a warning where it is not there."""
-        still = (0.0, 0.0)
+    def _registered(self, images: NDArray, missing: NDArray) -> tuple[NDArray, NDArray]:
+        """Move the mixtures onto the first where they clearly lie apart, and say so; what they do not show there is missing."""
         if self.config.registration == "none" or min(missing.shape) < LEAST_SIZE:
-            return [still] * len(images)
-        filled = _without_gaps(images, missing)
+            return images, missing
+        filled, still = _without_gaps(images, missing), (0.0, 0.0)
         shifts = [still, *(find_shift(image, filled[0]) for image in filled[1:])]
-        moved = [
+        apart = [
             f"mixture {m + 1} by {y:+.2f}, {x:+.2f}" for m, (y, x) in enumerate(shifts) if (y, x) != still
         ]
-        if moved:
-            warnings.warn(
-                f"Mixtures lay apart, {'; '.join(moved)} pixels (Y, X) from the first, and were moved back: borders that one "
-                'of them does not show are missing. registration="none" leaves them.',
-                UserWarning,
-                stacklevel=3,
-            )
-        return shifts
+        if not apart:
+            return images, missing
+        warnings.warn(
+            f"Mixtures lay apart, {'; '.join(apart)} pixels (Y, X) from the first, and were moved back: borders that one "
+            'of them does not show are missing. registration="none" leaves them.',
+            UserWarning,
+            stacklevel=3,
+        )
+        moved = np.stack([undo_shift(image, shift) for image, shift in zip(filled, shifts, strict=True)])
+        lacking = missing
+        for shift in shifts:
+            spoilt = undo_shift(missing.astype(float), shift) > 0.01 if missing.any() else missing
+            lacking = lacking | spoilt | unseen_border((missing.shape[0], missing.shape[1]), shift)
+        return moved, lacking
 
     def _read(self, inputs: Inputs) -> tuple[NDArray, NDArray]:
-        """Return the mixtures as `_read_unmoved` does, moved onto the first by what `build` found."""
-        images, missing = self._read_unmoved(inputs)
-        if not any(shift != (0.0, 0.0) for shift in self._shifts):
-            return images, missing
-        filled = _without_gaps(images, missing)
-        moved = np.stack(
-            [undo_shift(image, shift) for image, shift in zip(filled, self._shifts, strict=True)]
-        )
-        for shift in self._shifts:
-            spoilt = undo_shift(missing.astype(float), shift) > 0.01 if missing.any() else missing
-            missing = missing | spoilt | unseen_border((missing.shape[0], missing.shape[1]), shift)
-        return moved, missing
-
-    def _read_unmoved(self, inputs: Inputs) -> tuple[NDArray, NDArray]:
         """Check the mixtures: (M, Y, X[, C]), float64, densities if they attenuate; and the missing pixels (Y, X)."""
         config, arrays = self.config, list(inputs.mixture)
         if len(arrays) < config.n_sources:
@@ -262,6 +254,8 @@ class MultiMixture:
         missing |= lacking.any(axis=-1) if lacking.ndim == 3 else lacking
         if missing.all():
             raise ValueError("Expected pixels that are valid in all mixtures, got none.")
+        seen = stacked[:, ~missing]
+        check_contrast(float(seen.min()), float(seen.max()), "the mixtures")
         return stacked, missing
 
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.hints import hint_maps
-from napari_bitsnet.core.images import normalise, restore
+from napari_bitsnet.core.images import normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Cutout
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +44,7 @@ class Segment:
     title: ClassVar[str] = "Foreground and background"
     summary: ClassVar[str] = "Cuts a foreground out of its background and completes both."
     Config: ClassVar[type[Config]] = SegmentConfig
+    output_names: ClassVar[tuple[str, ...]] = ("foreground", "background", "mask", "labels")
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image to be cut out of."),
         Input(
@@ -72,7 +73,7 @@ class Segment:
         """See `Task.default_method`."""
         return "random_walk"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""
         image = normalise(inputs.mixture, mask=inputs.mask)
         size = (image.tensor.shape[-2], image.tensor.shape[-1])
@@ -80,7 +81,7 @@ class Segment:
             raise ValueError(
                 f"Expected at least {LEAST_SIZE} x {LEAST_SIZE} pixels, got {size[0]} x {size[1]}."
             )
-        return Problem(
+        problem = Problem(
             image.tensor,
             2,
             mixing=Cutout(),
@@ -88,6 +89,7 @@ class Segment:
             valid=image.valid,
             scaling=image.scaling,
         )
+        return Built(problem, without_opacity(inputs.mixture))
 
     def _marks(self, inputs: Inputs, image: Tensor) -> Tensor:
         """Painted hints, those that a saliency image gives, or guessed ones: (2, 1, H, W).
@@ -124,10 +126,11 @@ class Segment:
             )
         return saliency_hints(found, above=self.config.above, below=self.config.below)
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``foreground`` and ``background``, completed; ``mask`` in [0, 1]; ``labels`` 1 and 2, 0 where
         pixels are missing.
         """
+        problem = built.problem
         foreground, background = restore(answer["sources"], problem.scaling, valid=problem.valid)
         mask = answer["opacity"][0, 0].cpu().numpy().astype(np.float32)
         labels = np.where(mask > 0.5, 1, 2).astype(np.uint8)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import Scaling, restore
-from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods.feedforward import weights_available
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Separate:
     title: ClassVar[str] = "One superimposed image"
     summary: ClassVar[str] = "Takes one image apart into sources that add up to it."
     Config: ClassVar[type[Config]] = SeparateConfig
+    output_names: ClassVar[tuple[str, ...]] = ("source_#", "residual", "confidence")
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image in which sources are superimposed."),
         Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),
@@ -50,13 +51,13 @@ class Separate:
             return "feedforward"
         return "sparse_gradients" if traits.has_hints else "bitsnet"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""
         return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``source_1`` …, ``residual``; from trained networks ``confidence`` in [0, 1] too."""
-        outputs = shares_outputs(problem, answer["sources"], inputs, self.config)
+        outputs = shares_outputs(built, answer["sources"], self.config)
         if "confidence" in answer:
-            outputs["confidence"] = restore(answer["confidence"], Scaling(), valid=problem.valid)[0]
+            outputs["confidence"] = restore(answer["confidence"], Scaling(), valid=built.problem.valid)[0]
         return outputs

@@ -14,7 +14,7 @@ from napari_bitsnet.core.hints import box_mask
 from napari_bitsnet.core.images import check_image, normalise, restore
 from napari_bitsnet.core.mixing import Overlay
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,6 +52,7 @@ class Watermark:
     title: ClassVar[str] = "Images with a watermark"
     summary: ClassVar[str] = "Takes off the mark that several images share, or that one has in a box."
     Config: ClassVar[type[Config]] = WatermarkConfig
+    output_names: ClassVar[tuple[str, ...]] = ("clean", "clean_#", "watermark", "mask")
     inputs: ClassVar[tuple[Input, ...]] = (
         Input(
             "mixture",
@@ -83,7 +84,7 @@ class Watermark:
         """See `Task.default_method`."""
         return "shared_mark"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`; pixels outside the region are known to be clean."""
         import torch
 
@@ -97,7 +98,7 @@ class Watermark:
             for m, image in enumerate(images if np.ndim(inputs.mixture[0]) == 3 else images[..., 0])
         ]
         hints = np.concatenate([np.repeat(~region[None], len(images), axis=0), region[None]])
-        return Problem(
+        problem = Problem(
             torch.cat([plane.tensor for plane in planes]),
             len(images) + 1,
             mixing=Overlay(colour=self._colour(images.shape[-1], low, high), opacity=self.config.opacity),
@@ -105,22 +106,23 @@ class Watermark:
             valid=planes[0].valid,
             scaling=planes[0].scaling,
         )
+        return Built(problem, images if problem.scaling.has_channels else images[..., 0])
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``clean`` (``clean_1`` … of several), ``watermark`` (what the mark adds) and ``mask``.
 
         ``mask`` is the opacity in [0, 1], so that ``image = (1 − mask) clean + watermark``. Where it is 0 the images are
         those that came.
         """
-        images = self._read(inputs)
+        problem = built.problem
         *clean, colour = restore(answer["sources"], problem.scaling, valid=problem.valid)
         opacity = answer["opacity"][0, 0].cpu().numpy().astype(np.float32)
         if problem.valid is not None:
             opacity = np.where(problem.valid[0, 0].cpu().numpy(), opacity, np.float32(np.nan))
         cover = opacity[..., None] if problem.scaling.has_channels else opacity
-        originals = images.reshape(len(images), *clean[0].shape).astype(np.float32)
         found = [
-            np.where(cover == 0, original, image) for image, original in zip(clean, originals, strict=True)
+            np.where(cover == 0, original.astype(np.float32), image)
+            for image, original in zip(clean, built.observed, strict=True)
         ]
         names = ["clean"] if len(found) == 1 else [f"clean_{m + 1}" for m in range(len(found))]
         return {**dict(zip(names, found, strict=True)), "watermark": cover * colour, "mask": opacity}

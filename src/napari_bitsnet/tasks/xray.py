@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import Scaling, check_image, restore
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Input, Inputs
+from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, name_sources, shares_outputs
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ class Xray:
         "Takes an image apart with a registered picture of each source, or of some, as guide."
     )
     Config: ClassVar[type[Config]] = XrayConfig
+    output_names: ClassVar[tuple[str, ...]] = (
+        "source_#",
+        "explained_#",
+        "unexplained",
+        "support",
+        "uncertainty",
+        "phantoms",
+        "residual",
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The X-radiograph, or other image, in which sources are superimposed."),
         Input(
@@ -75,7 +84,7 @@ class Xray:
         """See `Task.default_method`."""
         return "regression"
 
-    def build(self, inputs: Inputs) -> Problem:
+    def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.
 
         Raises
@@ -120,14 +129,14 @@ class Xray:
             )
         return [*guides, *[None] * (k - len(guides))]
 
-    def outputs(self, problem: Problem, answer: dict[str, Tensor], inputs: Inputs) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
         guide (in the units of the sources; a constant may be wrong), ``unexplained`` (a difference, in the
         mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference, too), by which
         ``unexplained`` and the sources that hold it are then less. Maps: ``uncertainty``, the half width of the sources' 90 %
         interval but for a constant (units as ``unexplained``), and ``phantoms`` (see `phantom_map`).
         """
-        shares = answer["sources"]
+        problem, shares = built.problem, answer["sources"]
         unguided = [k for k, guide in enumerate(problem.guides) if guide is None]
         apart = self.config.unexplained == "apart" and not unguided
         support = self._support(problem, answer)
@@ -137,7 +146,7 @@ class Xray:
             takers = unguided or list(range(problem.n_sources))
             shares = shares.clone()
             shares[takers] -= support / len(takers)
-        named = shares_outputs(problem, shares, inputs, self.config)
+        named = shares_outputs(built, shares, self.config)
         maps = self._maps(problem, answer) if self.config.maps else {}
         if "explained" not in answer:
             return named | maps

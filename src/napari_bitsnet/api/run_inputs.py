@@ -1,0 +1,95 @@
+"""The images of a run, made ready in the one way that every entry uses: run, lazy run, check, spike-in and saving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.tasks import TASKS, Inputs, Task
+
+
+def planes_of(task: Task | type[Task], mixture: Any, axes: str | None) -> Planes:
+    """Return a task's mixture as planes: whether one image or several belong to a plane is the task's to say.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `Planes`.
+    """
+    observed = next(i for i in task.inputs if i.name == "mixture")
+    return Planes(mixture, axes, several=observed.many, single=observed.least == 1)
+
+
+class RunInputs:
+    """Mixture, guides, hints and mask of a run, one `Inputs` a plane.
+
+    Parameters
+    ----------
+    task : Task
+        Says what it takes.
+    mixture, guides, hints, mask
+        As in `run`.
+    axes : str, optional
+        One letter a dimension of the mixture.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is no array, does not fit the mixture, or is of no use to the task.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        mixture: Any,
+        *,
+        guides: Sequence[Any] | None = (),
+        hints: Any = None,
+        mask: Any = None,
+        axes: str | None = None,
+    ) -> None:
+        if hasattr(guides, "shape") or isinstance(guides, str):
+            raise TypeError(
+                "Expected a list of guides, one image or None a source, got a single one: guides=[image, None]."
+            )
+        guides = tuple(guides or ())
+        _check_taken(task, guides=[g for g in guides if g is not None], hints=hints, mask=mask)
+        self.planes = planes_of(task, mixture, axes)
+        self._guides = [self.planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
+        self._mask = self.planes.match(mask, "the mask", labels=True)
+        self.take_hints(hints)
+
+    def __len__(self) -> int:
+        return len(self.planes)
+
+    def __getitem__(self, index: int) -> Inputs:
+        """Return the arrays of one plane."""
+        return Inputs(
+            self.planes[index],
+            tuple(self.planes.plane_of(g, index) for g in self._guides),
+            self.hints_of(index),
+            self.planes.plane_of(self._mask, index),
+        )
+
+    def take_hints(self, hints: Any) -> None:
+        """Put other hints in the place of those there were."""
+        self._hints = self.planes.match(hints, "hints", labels=True)
+
+    def hints_of(self, index: int) -> NDArray | None:
+        """Return the hints of one plane."""
+        return self.planes.plane_of(self._hints, index)
+
+
+def _check_taken(task: Task, **given: Any) -> None:
+    """Raise a ValueError if there is an input that the task does not take: it would make no difference."""
+    for name, value in given.items():
+        if value is None or (name == "guides" and not value) or name in {i.name for i in task.inputs}:
+            continue
+        others = [other for other in TASKS if name in {i.name for i in TASKS.get(other).inputs}]
+        raise ValueError(
+            f"Expected no {name} for the task {task.name!r}, which makes no use of any: leave out {name}=, or choose a "
+            f"task that does ({', '.join(others)})."
+        )
