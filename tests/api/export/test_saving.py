@@ -193,7 +193,9 @@ def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monke
         write_tiff(path, *rest, **options)
 
     monkeypatch.setattr(saving, broken, fail)
-    with pytest.raises(NoSpaceError, match=r"free space in .* make .* free.* Files of earlier runs are as they were"):
+    with pytest.raises(
+        NoSpaceError, match=r"free space in .* make .* free.* Files of earlier runs are as they were"
+    ):
         save_result(make_result(), MIXTURE, tmp_path, "scan")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert is_finished(tmp_path, "scan")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 from napari_bitsnet.api.export.writing import Together
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+"""NumPy says so, without the operating system's number, where it cannot write all of an array."""
 SLACK = 64 * 1024
 """Bytes for each file beside its pixels: metadata, and the rest of the last block."""
 
@@ -66,10 +69,12 @@ def telling_what_is_missing(files: Together, needed: int) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, NoSpaceError):
             raise
-        written = files.written()
-        if error.errno in _FULL:
-            raise NoSpaceError(_text(files.folder, max(needed, written + 1), written)) from error
-        if error.errno == errno.EFBIG:
+        free, left = shutil.disk_usage(files.folder).free, needed - files.written()
+        cut_short = error.errno is None and _CUT_SHORT.search(str(error)) is not None
+        if error.errno in _FULL or (cut_short and free < left):
+            # what is written goes again, and is free then
+            raise NoSpaceError(_text(files.folder, needed, min(free + files.written(), needed - 1))) from error
+        if error.errno == errno.EFBIG or cut_short:
             raise NoSpaceError(
                 f"Expected files of up to {in_words(needed)} to be allowed in {files.folder}, got a disk or an account that "
                 f"takes no file as large: choose another folder. {KEPT}"
