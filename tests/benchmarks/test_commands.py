@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 
 import benchmarks
 from benchmarks.__main__ import app
+from benchmarks.quality.cases.builtin import builtin_cases
+from benchmarks.quality.measure import parse_contender
 from benchmarks.studies.large_image import block_means, seams
 from benchmarks.studies.support_found import likeness
+from napari_bitsnet.methods import METHODS
 
 PROJECT = Path(benchmarks.__file__).parents[1]
 PAGES = [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "benchmarks").rglob("*.md")]
@@ -62,6 +65,25 @@ def test_a_command_in_the_documentation_has_options_that_exist(line):
     _, _, _, name, *words = shlex.split(line, comments=True)
     known = {option for parameter in commands()[name].params for option in parameter.opts}
     assert {word for word in words if re.match("-[-a-z]", word)} <= known
+
+
+@pytest.mark.parametrize("line", [line for line in WRITTEN if "--methods" in line])
+def test_a_command_in_the_documentation_names_contenders_that_exist(line):
+    words = shlex.split(line, comments=True)
+    for text in words[words.index("--methods") + 1].split(","):
+        contender = parse_contender(text)
+        if contender["method"] == "auto":
+            continue
+        config = METHODS.get(contender["method"]).presets[contender["preset"]]
+        config.updated(contender["settings"])
+
+
+@pytest.mark.parametrize("line", [line for line in WRITTEN if "--group" in line and "DIR" not in line])
+def test_a_command_in_the_documentation_chooses_cases_that_exist(line):
+    words = shlex.split(line, comments=True)
+    groups = {group for group, _ in builtin_cases(64, 12)}
+    wanted = [words[k + 1] for k, word in enumerate(words) if word == "--group"]
+    assert [part for part in wanted if not any(part in group for group in groups)] == []
 
 
 def commands():
