@@ -230,13 +230,13 @@ def test_a_low_score_says_what_to_do(call, tmp_path, folder, smooth, mirrored: b
 
 
 def test_register(call, folder):
-    out = folder / "back_registered.tif"
-    code, text = call("register", folder / "back.png", folder / "xray.png", "-o", out)
+    out = folder / "front_registered.tif"
+    code, text = call("register", folder / "front.png", folder / "xray.png", "-o", out)
     assert code == SUCCESS, text
     assert tifffile.imread(out).shape[:2] == (96, 96)
     record = json.loads(out.with_suffix(".json").read_text())
-    assert record["score"] > LEAST_SCORE
-    assert "warning: back.png may not" not in text
+    assert record["score"] > 1.5 * LEAST_SCORE
+    assert "warning: front.png may not" not in text
     (folder / "points.csv").write_text("10,10,12,13\n50,20,52,23\n")
     code, text = call(
         "register", folder / "flipped.png", folder / "xray.png", "-o", out, "--points", folder / "points.csv"
