@@ -6,7 +6,7 @@ import pytest
 from napari_bitsnet.api import Result, RunSettings
 
 
-def result_of(mixture, *, task="separate", axes=None, outputs=None, **task_settings):
+def make(mixture, *, task="separate", axes=None, outputs=None, **task_settings):
     """A result as a run would return it: two halves, which are exact in float32 for integers of 16 bits."""
     half = (np.asarray(mixture, dtype=np.float64) / 2).astype(np.float32)
     provenance = {
@@ -24,6 +24,12 @@ def result_of(mixture, *, task="separate", axes=None, outputs=None, **task_setti
 
 
 @pytest.fixture
+def result_of():
+    """Make results of images."""
+    return make
+
+
+@pytest.fixture
 def toy_result():
     """A result of an image of 20 x 30 pixels."""
-    return result_of(np.random.default_rng(0).random((20, 30)).astype(np.float32))
+    return make(np.random.default_rng(0).random((20, 30)).astype(np.float32))

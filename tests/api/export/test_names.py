@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 
-from conftest import result_of
 from napari_bitsnet.api.export.folders import check_name, check_writable
 from napari_bitsnet.api.export.names import possible_names
 from napari_bitsnet.api.export.strict_json import strict_json
@@ -44,7 +43,7 @@ def test_the_longest_name_is_among_them():
 
 
 @pytest.mark.parametrize("letter", ["n", "\u00e9", "\u6f22"])
-def test_names_near_the_limit_are_tried_before_anything_is_written(tmp_path, letter):
+def test_names_near_the_limit_are_tried_before_anything_is_written(result_of, tmp_path, letter):
     size = len(letter.encode())
     result = result_of(np.random.default_rng(0).random((20, 30)).astype(np.float32))
     longest = len("_source_1.tif")
@@ -77,7 +76,7 @@ def test_trying_a_name_leaves_what_is_there(tmp_path):
 
 
 @LINUX
-def test_names_that_are_no_utf_8_are_written_with_their_report(tmp_path):
+def test_names_that_are_no_utf_8_are_written_with_their_report(result_of, tmp_path):
     stem = os.fsdecode(b"caf\xe9")
     result = result_of(np.random.default_rng(0).random((20, 30)).astype(np.float32))
     files = result.save(tmp_path, stem, report=True, inputs={"mixture": [str(tmp_path / f"{stem}.tif")]})

@@ -37,6 +37,7 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
 
     def plane(of: Planes) -> list[NDArray]:
         image = of[index if len(of) > 1 else 0]
+        image = image.astype(np.uint8) if image.dtype == bool else image
         return list(image) if "M" in of.axes else [image]
 
     mixtures = plane(planes)

@@ -172,7 +172,8 @@ def _found(result: Result, planes: Planes, index: int) -> Iterator[tuple[str, ND
 def _pictures(images: Iterator[tuple[str, NDArray, str]]) -> Iterator[str]:
     from PIL import Image
 
-    for name, image, words in images:
+    for name, given, words in images:
+        image = given.astype(np.uint8) if given.dtype == bool else given
         finite = image[np.isfinite(image)]
         span = f"{finite.min():.5g} to {finite.max():.5g}" if finite.size else "no valid pixel"
         picture = Image.fromarray(labels_to_display(image) if name == "labels" else to_display(image))
