@@ -9,6 +9,7 @@ import typer
 
 from napari_bitsnet.cli.batch import BAD_USAGE
 from napari_bitsnet.cli.check import AXES, EXPOSURE, GUIDE, job_of
+from napari_bitsnet.cli.job import say
 from napari_bitsnet.cli.options import read_assignments, takes_settings
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
@@ -48,7 +49,8 @@ def spike_in_command(
 
     try:
         settings = read_assignments(changes or (), METHODS.get("regression").Config)
-        images = job_of(mixture, guide, mask).read()
+        images = job_of(mixture, guide, mask).read(axes)
+        say(images.notices, "xray")
         for place in where or ["mixture"]:
             report = spike_in(
                 images.mixture,
