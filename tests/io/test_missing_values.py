@@ -109,3 +109,34 @@ def test_an_index_of_a_palette(tmp_path):
     colours = np.array([[1, 2, 3], [10, 20, 30], [np.nan] * 3])[labels]
     np.testing.assert_array_equal(file.array, colours)
     np.testing.assert_array_equal(file.indices, labels)
+
+
+@pytest.mark.parametrize("kind", ["grey", "rgb", "rgba", "palette"])
+def test_a_mask_inside_the_file_marks_missing_pixels(tmp_path, kind):
+    there = np.ones((20, 30), bool)
+    there[4:9, 11:17] = False
+    image = RNG.integers(
+        1, 200, {"rgb": (20, 30, 3), "rgba": (20, 30, 4)}.get(kind, (20, 30)), dtype=np.uint8
+    )
+    options = {
+        "rgb": {"photometric": "rgb"},
+        "rgba": {"photometric": "rgb", "extrasamples": ["unassalpha"]},
+        "palette": {
+            "photometric": "palette",
+            "colormap": np.tile(np.arange(256, dtype=np.uint16) * 257, (3, 1)),
+        },
+    }.get(kind, {})
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(image, metadata=None, **options)
+        tiff.write(image[::2, ::2], metadata=None, subfiletype=1, **options)
+        tiff.write(there, metadata=None, photometric="mask", subfiletype=4)
+        tiff.write(there[::2, ::2], metadata=None, photometric="mask", subfiletype=5)
+    file = read_image(tmp_path / "a.tif")
+    if kind == "rgba":
+        np.testing.assert_array_equal(file.array[..., :3], image[..., :3])
+        np.testing.assert_array_equal(file.array[..., 3], np.where(there, image[..., 3], 0))
+    else:
+        shown = np.stack([image] * 3, -1) if kind == "palette" else image
+        place = there if shown.ndim == 2 else there[..., None]
+        np.testing.assert_array_equal(file.array, np.where(place, shown.astype(float), np.nan))
+    assert file.notices == ()

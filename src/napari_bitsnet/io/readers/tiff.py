@@ -16,7 +16,7 @@ from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.orientation import valid_orientation
 from napari_bitsnet.io.readers import READERS
 from napari_bitsnet.io.tiff import colours
-from napari_bitsnet.io.tiff.choice import choose
+from napari_bitsnet.io.tiff.choice import choose, mask_of
 from napari_bitsnet.io.tiff.companions import check_companions
 from napari_bitsnet.io.tiff.complaints import complaints
 from napari_bitsnet.io.tiff.pixel_size import invalid_size, pixel_size
@@ -57,8 +57,10 @@ class Tiff:
             notices += check_complete(tiff, series, path)
             with decoding(path):
                 stored = series.asarray()
+                mask = mask_of(series, all_series)
+                absent = None if mask is None else mask.asarray() == 0
             heard.check(path)
-            return _as_image(stored, series.axes, page, tiff, path, (*notices, *heard.notices(path)))
+            return _as_image(stored, absent, series.axes, page, tiff, path, (*notices, *heard.notices(path)))
 
     def calibration(self, path: Path) -> Calibration | None:
         """Of the image that `read` reads."""
@@ -106,7 +108,13 @@ def _opened(path: Path) -> TiffFile:
 
 
 def _as_image(
-    stored: NDArray, tiff_axes: str, page: TiffPage, tiff: TiffFile, path: Path, notices: tuple[str, ...]
+    stored: NDArray,
+    absent: NDArray | None,
+    tiff_axes: str,
+    page: TiffPage,
+    tiff: TiffFile,
+    path: Path,
+    notices: tuple[str, ...],
 ) -> ImageFile:
     """Give stored values their meaning: palette and YCbCr to colours, opacity, missing values, orientation."""
     photometric, alpha = int(page.photometric), colours.opacity_of(page)
@@ -126,8 +134,9 @@ def _as_image(
         if array.shape[samples] == 2:
             array = opacity.grey_without_opacity(array, samples)
             letters = letters.replace("S", "")
-    if missing is not None and missing.any():
-        array = _marked_missing(array, missing, letters, bool(alpha) and "S" in letters)
+    for places in (missing, absent):
+        if places is not None and places.any():
+            array = _marked_missing(array, places, letters, bool(alpha) and "S" in letters)
     axes = declared_axes(letters)
     n_channels = (
         array.shape[letters.index("S" if "S" in letters else "C")] if {"S", "C"} & set(letters) else 3

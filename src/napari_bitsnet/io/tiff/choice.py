@@ -49,6 +49,18 @@ def choose(tiff: TiffFile, series: Sequence[TiffPageSeries], path: Path) -> tupl
     return chosen, notices
 
 
+def mask_of(chosen: TiffPageSeries, series: Sequence[TiffPageSeries]) -> TiffPageSeries | None:
+    """Return the mask of a single page, as GDAL writes it for missing pixels: 0 where there is none; None without."""
+    if len(chosen.pages) != 1:
+        return None
+    size = chosen.keyframe.imagelength, chosen.keyframe.imagewidth
+    for one in series:
+        kind = int(one.keyframe.tags.valueof("NewSubfileType", 0))
+        if one is not chosen and kind & _MASK and not kind & _REDUCED and one.shape == size:
+            return one
+    return None
+
+
 def _is_extra(page: TiffPage) -> bool:
     kind = int(page.tags.valueof("NewSubfileType", 0))
     return bool(kind & (_REDUCED | _MASK)) or page.tags.valueof("SubfileType") == _OLD_REDUCED
