@@ -24,7 +24,7 @@ from napari_bitsnet.core.images import normalise, restore
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.panel import Panel, simulate_panel
 from napari_bitsnet.methods._guided_shares import explained_shares
-from napari_bitsnet.methods.regression import Regression
+from napari_bitsnet.methods.regression import Regression, RegressionConfig
 
 GROUPS = {"misregistered": 1.5, "aligned": 0.0}
 """Root mean square displacement of the photographs, pixels."""
@@ -40,7 +40,7 @@ def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, 
     seen = normalise(panel.mixture)
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
     problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
-    method = Regression(Regression.presets["balanced"].updated({"trust": False, **settings}))
+    method = Regression(RegressionConfig().updated({"trust": False, **settings}))
     start, used = time.monotonic(), time.process_time()
     state = method.start(problem, device="cpu", seed=0)
     for _ in method.advance(state):

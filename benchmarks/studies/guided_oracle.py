@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -36,7 +37,7 @@ def drawn(seed: int, size: int) -> tuple[Panel, list[Pigments]]:
     found: list[Pigments] = []
 
     def recorded(draw: Callable[..., Pigments]) -> Callable[..., Pigments]:
-        def wrapped(*arguments, **settings) -> Pigments:
+        def wrapped(*arguments: Any, **settings: Any) -> Pigments:
             found.append(draw(*arguments, **settings))
             return found[-1]
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from typing import Any
 
 import numpy as np
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
 
-STRATA = {"": {}, "aligned": {"misregistration": 0.0}, "noise 2 %": {"noise": 0.02}}
+STRATA: dict[str, dict[str, Any]] = {
+    "": {},
+    "aligned": {"misregistration": 0.0},
+    "noise 2 %": {"noise": 0.02},
+}
 
 
 def main() -> None:

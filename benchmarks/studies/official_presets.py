@@ -51,7 +51,7 @@ def solve(case: Case, method: str, preset: str, seconds: float | None) -> tuple[
         **case.options,
     )
     row = score_row(case, case.answer(result))
-    value = row.get("iou", row["gain_offset_free"])
+    value = float(row["iou"] if "iou" in row else row["gain_offset_free"])
     return value, result.provenance["iterations"], time.process_time() - began
 
 
@@ -71,7 +71,7 @@ def main() -> None:
         case = first_case(group, name, arguments.size)
         gain, steps, spent = solve(case, method, preset, arguments.seconds)
         usual, *_ = solve(case, "auto", "balanced", None)
-        planned = METHODS.get(method).presets[preset].iterations
+        planned = METHODS.get(method).presets[preset].model_dump()["iterations"]
         print(  # noqa: T201
             f"| `{contender}` | {case.group}: {case.name} | {steps} | {planned} | {spent:.0f} | {spent * planned / steps:.0f} | "
             f"{gain:+.2f} | {usual:+.2f} |",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.datasets import unreserved_photographs
 from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
 from napari_bitsnet.io.read import read_image
-from napari_bitsnet.methods.regression import Regression
+from napari_bitsnet.methods.regression import Regression, RegressionConfig
 
 FIRST = 2_000_000
 """Seed of the first panel, far from those of benchmarks and tests."""
@@ -65,7 +66,7 @@ def solve_panels(
             if not out.exists():
                 part = out.with_suffix(".part")
                 with part.open("wb") as file:
-                    np.savez(file, **solved(panel, sides))
+                    np.savez(file, **solved(panel, sides))  # type: ignore[arg-type]
                 part.rename(out)
             yield out
         n += 1
@@ -91,7 +92,7 @@ def draw_panel(seed: int, size: int, paths: list[Path]) -> Panel:
         pigment_width=rng.uniform(0.03, 0.1),
         drift_length=rng.uniform(0.1, 0.4),
     )
-    other = {
+    other: dict[str, Any] = {
         "unexplained": rng.uniform(0.2, 0.7),
         "drift": rng.uniform(0.0, 0.2),
         "kind": "rigid" if rng.uniform() < 0.3 else "smooth",
@@ -108,7 +109,7 @@ def solved(panel: Panel, sides: tuple[int, ...]) -> dict[str, NDArray]:
     seen = normalise(panel.mixture)
     order = [*sides, *(side for side in (0, 1) if side not in sides)]
     guides = tuple(normalise(panel.guides[k]).tensor if k in sides else None for k in order)
-    method = Regression(Regression.presets["balanced"].updated({"trust": False, "correct": False}))
+    method = Regression(RegressionConfig().updated({"trust": False, "correct": False}))
     state = method.start(Problem(seen.tensor, 2, guides=guides), device="cpu", seed=0)
     for _ in method.advance(state):
         pass
