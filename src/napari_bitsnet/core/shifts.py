@@ -13,7 +13,7 @@ ALIKE = 0.2
 """Correlation of gradients, after shifting, below which two images are not taken to show the same."""
 STILL = 0.1
 """Shifts up to this many pixels along both axes count as none."""
-SIGNIFICANT = 0.005
+SIGNIFICANT = 0.001
 """Probability, if nothing had moved, of blocks that agree on a shift as well as these do."""
 BLOCKS, LEAST_BLOCK = 8, 8
 """Blocks along an axis that have to agree, at most, and their least side in pixels."""
