@@ -1,4 +1,4 @@
-"""Pieces whose speed should not fall unnoticed; about two minutes: ``pytest benchmarks``.
+"""Timings of iterations, their parts and closed forms, to notice regressions; about two minutes: ``python -m pytest benchmarks``.
 
 Not part of the tests: nothing here asserts a time. Compare two states of the project on one idle machine with
 ``--benchmark-save=before`` and then ``--benchmark-compare --benchmark-compare-fail=median:20%``.
@@ -37,7 +37,7 @@ def test_bitsnet_iteration(benchmark: Any, preset: str) -> None:
 
 
 def test_plain_network_step(benchmark: Any) -> None:
-    """What `official` is compared with: should not become faster by accident."""
+    """The plain execution, with which `official` is compared, should not become faster by accident."""
     _, state = start_bitsnet(BitsNet.presets["official"], noise_problem(SIZE), "cpu")
     measure(benchmark, PlainOfficial(state).descend, rounds=20)
 

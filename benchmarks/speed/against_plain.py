@@ -1,4 +1,4 @@
-"""The preset `official` as it ships against its plain execution, in turns in one process."""
+"""The preset `official` as it ships beside its plain execution, in turns in one process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_bitsnet.methods.bitsnet import BitsNet
 
 
 class Stopwatch:
-    """Calls a denoiser and adds up the seconds it takes, on the wall and of the processor."""
+    """A denoiser that adds up its wall and processor seconds."""
 
     def __init__(self, denoiser: Callable[[Tensor, float], Tensor], device: str) -> None:
         self.denoiser, self.device = denoiser, device
@@ -32,7 +32,7 @@ class Stopwatch:
 
 
 def plain_rows(device: str, size: int, until: float, *, rounds: int = 3) -> Iterator[dict[str, Any]]:
-    """Ten iterations of each in turn; the network step is a median over iterations, the denoiser a mean over tens.
+    """Time ten iterations of each in turn; the network step is a median over iterations, the denoiser a mean over blocks of ten.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""How long it takes until one can begin: imports, the first optimiser, the dock in the viewer. Each in a process of its own."""
+"""Time until a user can begin: imports, the first optimiser, the dock in the viewer; each in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCRIPTS = {
         "viewer.window.add_plugin_dock_widget('napari-bitsnet')",
     ),
 }
-"""What is timed, behind what goes before."""
+"""Preparation, which is not timed, and timed code, by name."""
 
 TIMER = """
 {before}
@@ -35,7 +35,7 @@ import os; os._exit(0)
 
 
 def opening_rows(until: float, *, repeats: int = 3) -> Iterator[dict[str, Any]]:
-    """Median over processes; the dock only where napari is installed, without a screen.
+    """Yield the median over processes; the dock is timed only where napari is installed, without a screen.
 
     Yields
     ------

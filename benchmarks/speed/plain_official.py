@@ -1,4 +1,4 @@
-"""The preset `official` executed plainly, as the released code does: what its speed is compared with, and nothing else."""
+"""The preset `official` executed plainly, as in the released code; only its speed is of interest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long steps and pieces of steps take, on any device."""
+"""Time of iterations on any device."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StepTime:
 
 
 def wait(device: str) -> None:
-    """Wait until the device has done all it was given."""
+    """Wait until the device has finished its work."""
     import torch
 
     if device.startswith("cuda"):
@@ -39,7 +39,7 @@ def wait(device: str) -> None:
 
 
 def noise_problem(size: int, n_sources: int = 2, channels: int = 3) -> Problem:
-    """A mixture of noise, smoothed so that patches are alike: what it shows does not change how long steps take."""
+    """Return a mixture of smoothed noise; the time of a step does not depend on the image."""
     import torch
     from torch.nn import functional as F
 
@@ -49,7 +49,7 @@ def noise_problem(size: int, n_sources: int = 2, channels: int = 3) -> Problem:
 
 
 def start_bitsnet(config: Config, problem: Problem, device: str) -> tuple[BitsNet, UntrainedState]:
-    """A run that is ready for its first step."""
+    """Return a method and its state before the first step."""
     method = BitsNet(cast(BitsNetConfig, config))
     return method, method.start(problem, device=device, seed=0)
 

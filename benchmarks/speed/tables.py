@@ -1,4 +1,4 @@
-"""The speed benchmark: seconds and memory of an iteration, of its parts, and of other ways to execute it."""
+"""All tables of speed: time and memory of an iteration, of its parts, and of other ways to execute it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ SAME_SIZE = 128
 CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 2}
 """Two or four iterations, half of which denoise."""
 ON_CPU = ("as it ships", "grouped convolutions", "torch.compile")
-"""Variants that mean something on a CPU."""
+"""Variants that differ from the default on a CPU."""
 COMPILING = 25.0
-"""Seconds that have to be left to begin with a variant that is compiled first."""
+"""Seconds that must remain before a variant is begun that is compiled first."""
 
 
 def run_speed(
@@ -49,7 +49,7 @@ def run_speed(
     tables: tuple[str, ...] = TABLES,
     show: Callable[[str], None],
 ) -> Path:
-    """Measure, showing each row as it comes, and write ``speed.csv`` and ``speed.md``.
+    """Measure, show each row as it comes, and write ``speed.csv`` and ``speed.md``.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ def run_speed(
     size : int
         Side of the images of all tables but `sizes`.
     seconds : float
-        What is left when so much has passed is skipped, and said to be.
+        Time limit; tables that remain are skipped, and their rows say so.
     sizes : tuple of int
         Sides of the table of sizes.
     tables : tuple of str
         Among `TABLES`.
     show : callable
-        Called with a line a row.
+        Called with one line for each row.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def run_speed(
 
 
 def _same_rows(device: str) -> Iterator[Row]:
-    """How far apart answers are after the same steps executed differently, and after those of another seed."""
+    """Compare the answers after the same steps executed differently, and after those of another seed."""
     import torch
 
     first, steps = None, 4 * CYCLE
@@ -151,7 +151,7 @@ def _same_rows(device: str) -> Iterator[Row]:
 def _variant_rows(
     variants: dict[str, tuple[Change, ...]], device: str, size: int, until: float
 ) -> Iterator[Row]:
-    """Each way to execute `official`, as a ratio to the first."""
+    """Time each way to execute `official`, as a ratio to the first."""
     import torch
 
     problem, config = noise_problem(size), BitsNet.presets["official"]
@@ -186,7 +186,7 @@ def _variant_rows(
 
 
 def _size_rows(device: str, sizes: tuple[int, ...], until: float) -> Iterator[Row]:
-    """Presets against pixels, and more sources at one size."""
+    """Time presets at several sizes, and more sources at one size."""
     cuda = device.startswith("cuda")
     plan = {"warm_up": 48, "steps": 5 * CYCLE, "cycle": CYCLE} if cuda else CPU_PLAN
     jobs = [(preset, size, 2) for preset in ("official", "balanced") for size in sizes]
@@ -219,7 +219,7 @@ def _size_rows(device: str, sizes: tuple[int, ...], until: float) -> Iterator[Ro
 
 
 def _run_rows(device: str, size: int, until: float) -> Iterator[Row]:
-    """Whole runs: balanced from its trained start, twice, then official to its end."""
+    """Time whole runs: `balanced` from its trained start, twice, then `official` to its end."""
     from napari_bitsnet.api.run import iter_run
     from napari_bitsnet.api.settings import RunSettings
 
@@ -277,7 +277,7 @@ def _line(row: Row) -> str:
 
 
 def _write(rows: list[Row], out: Path, heading: str) -> None:
-    """Both files anew after each row, so that nothing is lost if the run is cut off."""
+    """Write both files after each row, so that an interrupted run keeps its rows."""
     with (out / "speed.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""How long a run takes to its first answer, and to one within a tenth of a decibel of its last."""
+"""Time of a run until its first answer, and until one within 0.1 dB of its last."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CLOSE = 0.1
 
 
 class Clock:
-    """Seconds on the wall and of the processor, without those in which it was stopped."""
+    """A clock of wall and processor seconds that can be stopped."""
 
     def __init__(self) -> None:
         self.wall, self.cpu = -time.perf_counter(), -time.process_time()
 
     def stop(self) -> tuple[float, float]:
-        """Stop, returning both so far."""
+        """Stop, and return both so far."""
         self.wall += time.perf_counter()
         self.cpu += time.process_time()
         return self.wall, self.cpu
@@ -43,7 +43,7 @@ class Clock:
 def until_rows(
     device: str, size: int, until: float, *, groups: tuple[str, ...] = GROUPS
 ) -> Iterator[dict[str, Any]]:
-    """One run of each contender on the first case of each group.
+    """Run each contender on the first case of each group.
 
     Yields
     ------
@@ -62,7 +62,7 @@ def until_rows(
 
 
 def _follow(case: Case, contender: str, device: str) -> dict[str, Any]:
-    """Run with an eye on the score."""
+    """Run one contender and score its previews."""
     settings = RunSettings(task=case.task, options=case.options, device=device, **parse_contender(contender))
     looks: list[tuple[float, float, float]] = []
     clock = Clock()

@@ -1,4 +1,4 @@
-"""How busy a GPU is during a stretch of work."""
+"""Utilisation of a GPU during a stretch of work."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Utilisation:
                 continue
 
     def summary(self) -> str:
-        """Means over the samples, in words."""
+        """Return the means over the samples, as a sentence."""
         samples = [s for s in self.samples if len(s) == len(QUERY.split(","))]
         if not samples:
             return "utilisation not sampled"

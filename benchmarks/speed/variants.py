@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
 
 def plain(state: UntrainedState) -> None:
-    """No recording, one stream: one kernel launched after the other."""
+    """Launch one kernel after the other: no recording, one stream."""
     state.calls = None
     one_by_one(state)
 
 
 def recorded(state: UntrainedState) -> None:
-    """As it ships."""
+    """Change nothing: the default."""
 
 
 def channels_last(state: UntrainedState) -> None:
-    """Channels innermost in memory."""
+    """Put channels innermost in memory."""
     import torch
 
     state.fit.lay_out(torch.channels_last)
 
 
 def one_by_one(state: UntrainedState) -> None:
-    """Generators one after the other, on one stream."""
+    """Run generators one after the other, on one stream."""
     state.fit.streams = []
 
 
 def single_precision(state: UntrainedState) -> None:
-    """No TF32: products of full float32."""
+    """Multiply in full float32, without TF32."""
     import torch
 
     torch.backends.cudnn.allow_tf32 = False
 
 
 def half_precision(state: UntrainedState) -> None:
-    """Networks in bfloat16 where autocast allows it."""
+    """Run networks in bfloat16 where autocast allows it."""
     import torch
 
     for network in state.fit.networks:
@@ -58,7 +58,7 @@ def half_precision(state: UntrainedState) -> None:
 
 
 def grouped(state: UntrainedState) -> None:
-    """All generators as one, their convolutions in groups."""
+    """Run all generators as one, with grouped convolutions."""
     import torch
     from torch.func import functional_call, stack_module_state
 
@@ -82,7 +82,7 @@ def grouped(state: UntrainedState) -> None:
 
 
 def compiled(state: UntrainedState) -> None:
-    """Generators through torch.compile, which fuses what lies between convolutions."""
+    """Compile generators, which fuses the operations between convolutions."""
     for network in state.fit.networks:
         network.compile(dynamic=False)
 
@@ -100,11 +100,11 @@ VARIANTS: dict[str, tuple[Change, ...]] = {
     "bfloat16, channels last": (half_precision, channels_last),
     "grouped convolutions": (grouped,),
 }
-"""What is done to a state before its first step, by what it is called."""
+"""Changes of a state before its first step, by name."""
 
 COMPILED: dict[str, tuple[Change, ...]] = {
     "as it ships": (recorded,),
     "torch.compile": (compiled,),
     "torch.compile, channels last": (channels_last, compiled),
 }
-"""The same with a compiler first, which takes longer than all others together."""
+"""The same with a compiler, which takes longer than all others together."""

@@ -105,7 +105,7 @@ def main() -> None:
     arguments = parser.parse_args()
     columns = [(g, r) for g in (2, 1) for r in (0.0, 1.5)]
     heads = [f"{g} guide{'s'[: g - 1]}{', aligned' if not r else ''}" for g, r in columns]
-    print("|", " | ".join(["given", *heads]), "|\n|", "---|" * (1 + len(columns)), sep="")  # noqa: T201
+    print("|", " | ".join(["given", *heads]), "|\n|", "---|" * (1 + len(columns)), sep="")
     for name, (answer, changes) in ANSWERS.items():
         gains = []
         for n_guides, misregistration in columns:
@@ -115,7 +115,7 @@ def main() -> None:
                 got = nb.metrics.score(answer(panel, n_guides), panel.truths, panel.mixture)
                 scores.append(got["mean_gain_offset_free"])
             gains.append(f"{np.mean(scores):+.2f}")
-        print("|", " | ".join([name, *gains]), "|", flush=True)  # noqa: T201
+        print("|", " | ".join([name, *gains]), "|", flush=True)
 
 
 if __name__ == "__main__":

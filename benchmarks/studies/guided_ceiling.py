@@ -112,7 +112,7 @@ def main() -> None:
                 key = {"seed": seed, "group": group, "guides": n_guides, "size": arguments.size}
                 with arguments.rows.open("a") as file:
                     file.write(json.dumps({**key, **measure(panel, n_guides, settings)}) + "\n")
-    print(table(read()))  # noqa: T201
+    print(table(read()))
 
 
 if __name__ == "__main__":

@@ -101,9 +101,9 @@ def main() -> None:
     found = []
     for seed in range(arguments.first, arguments.first + arguments.n):
         found.append(gains(seed, arguments.size))
-        print(f"panel {seed}: {found[-1][0]:+.2f} of {found[-1][1]:+.2f}", flush=True)  # noqa: T201
+        print(f"panel {seed}: {found[-1][0]:+.2f} of {found[-1][1]:+.2f}", flush=True)
     known, top = np.mean(found, axis=0)
-    print(f"mean: {known:+.2f} of {top:+.2f}, {100 * known / top:.1f} %")  # noqa: T201
+    print(f"mean: {known:+.2f} of {top:+.2f}, {100 * known / top:.1f} %")
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--preset", default="balanced")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print("| guides | panels | coverage, mean | least | error over half width | explained energy |")  # noqa: T201
-    print("|---|---|---|---|---|---|")  # noqa: T201
+    print("| guides | panels | coverage, mean | least | error over half width | explained energy |")
+    print("|---|---|---|---|---|---|")
     for n_guides in (2, 1):
         for name, settings in STRATA.items():
             rows = []
@@ -49,7 +49,7 @@ def main() -> None:
                 energy = result.provenance["losses"]["explained_energy"]
                 rows.append(((error <= half).mean(), np.quantile(error / half, 0.9), energy))
             table = np.array(rows)
-            print(  # noqa: T201
+            print(
                 f"| {n_guides}{', ' if name else ''}{name} | {arguments.n} | {table[:, 0].mean():.1%} | {table[:, 0].min():.1%} "
                 f"| {table[:, 1].mean():.2f} | {table[:, 2].mean():.2f} |",
                 flush=True,

@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--run", action="store_true", help="Only run, on the images in the folder.")
     arguments = parser.parse_args()
     if arguments.run:
-        print(json.dumps(separate(arguments.folder, arguments.preset)))  # noqa: T201
+        print(json.dumps(separate(arguments.folder, arguments.preset)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
@@ -122,9 +122,9 @@ def main() -> None:
             arguments.preset,
         ]
         measured = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print(f"{arguments.size[0]} x {arguments.size[1]}, 16 bits, two RGB guides, {arguments.preset}:")  # noqa: T201
+    print(f"{arguments.size[0]} x {arguments.size[1]}, 16 bits, two RGB guides, {arguments.preset}:")
     for name, value in measured.items():
-        print(f"  {name}: {value:.3g}")  # noqa: T201
+        print(f"  {name}: {value:.3g}")
 
 
 if __name__ == "__main__":

@@ -64,15 +64,15 @@ def main() -> None:
     parser.add_argument("--seconds", default=110.0, type=float)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print("| preset | case | steps done | of | CPU s | CPU s for all | gives | by default |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|---|")  # noqa: T201
+    print("| preset | case | steps done | of | CPU s | CPU s for all | gives | by default |")
+    print("|---|---|---|---|---|---|---|---|")
     for contender, group, name in RUNS:
         method, preset = contender.split(":")
         case = first_case(group, name, arguments.size)
         gain, steps, spent = solve(case, method, preset, arguments.seconds)
         usual, *_ = solve(case, "auto", "balanced", None)
         planned = METHODS.get(method).presets[preset].model_dump()["iterations"]
-        print(  # noqa: T201
+        print(
             f"| `{contender}` | {case.group}: {case.name} | {steps} | {planned} | {spent:.0f} | {spent * planned / steps:.0f} | "
             f"{gain:+.2f} | {usual:+.2f} |",
             flush=True,

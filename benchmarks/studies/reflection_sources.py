@@ -34,7 +34,7 @@ def main() -> None:
         gains = np.array([score[name] for score in scores])
         intervals = [interval_text(column) for column in gains.T]
         both = int((gains > 0).all(axis=1).sum())
-        print(name, gains.mean(axis=0), intervals, f"both above the mixture: {both} of {len(gains)}")  # noqa: T201
+        print(name, gains.mean(axis=0), intervals, f"both above the mixture: {both} of {len(gains)}")
 
 
 if __name__ == "__main__":

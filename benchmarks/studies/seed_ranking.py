@@ -59,8 +59,8 @@ def main() -> None:
         with arguments.rows.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row) + "\n" for row in found)
         rows += found
-        print(case.name, [round(row["gain"], 2) for row in found if row["seed"] is not None], flush=True)  # noqa: T201
-    print(table(rows))  # noqa: T201
+        print(case.name, [round(row["gain"], 2) for row in found if row["seed"] is not None], flush=True)
+    print(table(rows))
 
 
 def pairs(data: Path | None, size: int, n: int) -> Iterator[Case]:
@@ -157,7 +157,7 @@ def agreement(first: NDArray, second: NDArray) -> float:
 
 
 def mixed(image: NDArray) -> float:
-    """How much `feedforward` finds to divide in an image (Y, X, C) in [0, 1], over the image's contrast."""
+    """Return the contrast of the difference that `feedforward` finds in an image (Y, X, C) in [0, 1], over the image's contrast."""
     seen = np.clip(image, 0, 1)
     result = run("separate", seen, method="feedforward", low=0.0, high=1.0)
     return float(contrast(result.sources).std() / max(seen.std(axis=(0, 1)).mean(), 1e-6))

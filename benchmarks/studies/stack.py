@@ -47,8 +47,8 @@ def main() -> None:
         raw = tifffile.imread(arguments.data).astype(np.float32)
         volume = np.stack([fit(z / raw.max(), arguments.size) for z in raw])
     mixture, truths, guides = mixed_stack(volume, 14, len(volume) // 2 - arguments.slices, arguments.slices)
-    print("| guides | stack | offset-free gain, mean | least slice | between slices | CPU s |")  # noqa: T201
-    print("|---|---|---|---|---|---|")  # noqa: T201
+    print("| guides | stack | offset-free gain, mean | least slice | between slices | CPU s |")
+    print("|---|---|---|---|---|---|")
     for given in (guides, [guides[0], None]):
         for words, whole in (("as a stack", True), ("slice by slice alone", False)):
             began = time.process_time()
@@ -75,7 +75,7 @@ def main() -> None:
             error = sources - truths
             unrest = float(np.diff(error, axis=1).std() / error.std())
             n = sum(g is not None for g in given)
-            print(  # noqa: T201
+            print(
                 f"| {n} | {words} | {np.mean(gains):+.2f} | {min(gains):+.2f} | {unrest:.2f} | {seconds:.1f} |",
                 flush=True,
             )

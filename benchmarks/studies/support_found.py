@@ -40,8 +40,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(HEAD)  # noqa: T201
-    print("|---|---|---|---|---|---|")  # noqa: T201
+    print(HEAD)
+    print("|---|---|---|---|---|---|")
     rows = []
     for seed in range(arguments.first, arguments.first + arguments.n):
         panel = simulate_panel(seed, arguments.size, recipe=Recipe(support=arguments.support))
@@ -55,8 +55,8 @@ def main() -> None:
             rows.append([likeness(left, true), likeness(found, true), slope, likeness(found, rest), energy])
         else:
             rows.append([np.nan, np.nan, np.nan, likeness(found, rest) if energy else 0.0, energy])
-        print(f"| {seed} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)  # noqa: T201
-    print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")  # noqa: T201
+        print(f"| {seed} | " + " | ".join(f"{value:.3f}" for value in rows[-1]) + " |", flush=True)
+    print("| mean | " + " | ".join(f"{value:.3f}" for value in np.mean(rows, axis=0)) + " |")
 
 
 if __name__ == "__main__":

@@ -67,12 +67,12 @@ def main() -> None:
     timer.stop()
     for what, values in (("late", [b[0] for b in blocks]), ("busy itself", [b[1] for b in blocks])):
         middle, most, longest = np.quantile(values, (0.5, 0.99, 1))
-        print(  # noqa: T201
+        print(
             f"{arguments.size} x {arguments.size}, {widget.bar.line} Event loop {what}: "
             f"median {middle:.0f} ms, 99 % {most:.0f} ms, longest {longest:.0f} ms ({len(values)} ticks)"
         )
     for late, work, when, said in sorted(blocks, reverse=True)[:LONGEST]:
-        print(f"  {late:4.0f} ms late ({work:.0f} ms of work) at {when:5.1f} s: {said}")  # noqa: T201
+        print(f"  {late:4.0f} ms late ({work:.0f} ms of work) at {when:5.1f} s: {said}")
     viewer.close()
 
 

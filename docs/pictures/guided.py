@@ -27,7 +27,7 @@ def save(name: str, rows: list, captions: list, title: str) -> None:
     """Write a contact sheet."""
     path = IMAGES / f"tutorial-{name}.png"
     imsave(path, contact_sheet(rows, captions, title=title), check_contrast=False)
-    print(path)  # noqa: T201
+    print(path)
 
 
 def gain(sources: np.ndarray, truths: np.ndarray, mixture: np.ndarray) -> str:

@@ -91,7 +91,7 @@ class Scene:
 def save(picture: Image.Image, path: Path) -> None:
     """Save with 256 colours, where that shows no difference."""
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path}: {path.stat().st_size // 1024} kB")  # noqa: T201
+    print(f"{path}: {path.stat().st_size // 1024} kB")
 
 
 def panel(folder: Path, suffix: str, iterations: int) -> None:

@@ -18,7 +18,7 @@ from napari_bitsnet.data.case_makers import WEIGHTS, Recording, half_and_half, p
 from napari_bitsnet.data.photographs import bundled_photograph
 
 RECORDINGS: dict[str, Recording] = {"": {}, ", noise 2 %": {"noise": 0.02}, ", 16 bits": {"bits": 16}}
-"""How several mixtures are recorded, by what a group's name says of it; 8 bits without noise where it says nothing."""
+"""Recording of several mixtures, by the end of the group's name: 8 bits without noise unless it says otherwise."""
 
 PAIRS = [("astronaut", "coffee"), ("chelsea", "rocket"), ("coffee", "chelsea"), ("astronaut", "retina")]
 """Photographs of `skimage.data` that are superimposed."""
@@ -37,7 +37,7 @@ def builtin_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
     size : int
         Side of the images in pixels.
     n : int
-        Panels a group.
+        Cases in a group, at most.
     """
     strata = {"": {}, ", aligned": {"misregistration": 0.0}, ", noise 2 %": {"noise": 0.02}}
     for n_guides, words in ((2, "two guides"), (1, "one guide")):

@@ -82,7 +82,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether the case was separated, or need not be."""
+        """True if the case was separated, or is not expected to be."""
         return not self.demo.separable or self.gain >= ENOUGH
 
 

@@ -1,4 +1,4 @@
-"""``napari-bitsnet demo``: bundled examples taken apart, scored and drawn; or opened in napari."""
+"""``napari-bitsnet demo``: separate, score and draw bundled examples, or open them in napari."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def demo(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Take bundled examples apart: an X-ray with two photographs, two mixtures, and one image alone.
+    """Separate bundled examples: an X-ray with two photographs, two mixtures, and one image alone.
 
-    Written are sources as TIFF, demo.png and scores.md; no display, GPU or download is needed. The exit code is
-    1 if a case that can be separated gains less than 3 dB.
+    The command writes sources as TIFF, demo.png and scores.md. It needs no display, GPU or download. The exit code is 1 if
+    a case that can be separated gains less than 3 dB.
     """
     from napari_bitsnet.api.demo import claim_folder
     from napari_bitsnet.api.export.folders import check_writable
@@ -47,7 +47,7 @@ def demo(
 
 
 def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
-    """Run all cases, write and print what came of them, and return the exit code."""
+    """Run all cases, write and print their scores, and return the exit code."""
     from PIL import Image
 
     from napari_bitsnet.api.demo import (

@@ -33,7 +33,7 @@ def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Cas
 
 
 class Recording(TypedDict, total=False):
-    """How `two_mixtures` are recorded."""
+    """Noise and depth of recorded mixtures; see `two_mixtures`."""
 
     noise: float
     bits: int
