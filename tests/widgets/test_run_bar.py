@@ -80,3 +80,25 @@ def test_of_a_closed_form_nothing_is_counted(qtbot):
     bar.show_progress(Message(step=1, total=1))
     assert (bar._bar.min, bar._bar.max) == (0, 0)  # Qt moves such a bar to and fro
     assert bar.line == "Closed form done, making the pictures…"
+
+
+def test_stages_of_a_closed_form_are_named_with_the_time(qtbot):
+    bar = RunBar()
+    bar.show_state(RunState.PREPARING)
+    bar.show_state(RunState.RUNNING)
+    bar.show_progress(Message(stage="fit, round 2 of 4", total=1))
+    assert bar.line.startswith("fit, round 2 of 4 · 0:0")
+    bar.show_state(RunState.STOPPING)
+    assert bar.throw.enabled
+    assert not bar.stop.enabled
+    bar.show_progress(Message(stage="correction", total=1))
+    assert bar.line.startswith("Stopping… 0:0")
+    assert bar.line.endswith("correction")
+    bar.show_state(RunState.IDLE)
+    bar.show_state(RunState.PREPARING)
+    assert "correction" not in bar.line
+
+
+def test_a_closed_form_is_not_done_before_its_iteration():
+    assert "done" not in progress_line(Message(step=0, total=1))
+    assert "done" in progress_line(Message(step=1, total=1))

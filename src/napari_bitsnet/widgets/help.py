@@ -11,6 +11,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from napari_bitsnet.widgets.fields import tooltip
+from napari_bitsnet.widgets.font_following import FollowFont, scaled
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -69,7 +70,7 @@ def help_button(page: str | Callable[[], str]) -> PushButton:
     """
     button = PushButton(text="?", tooltip=tooltip("What this is, and how it is done."))
     native: Any = button.native
-    native.setFixedWidth(22)
+    FollowFont(native, lambda: native.setFixedWidth(scaled(22, native)))
     native.setAccessibleName("Help")
     button.changed.connect(
         lambda _=None: show_page(page if isinstance(page, str) else page(), native.window())

@@ -28,7 +28,7 @@ class LastUsed:
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = asdict(preferences)
         self._known = recall(FILE)
-        before = entry(self._known, "preferences", {})
+        before: dict[str, Any] = entry(self._known, "preferences", {})
         self._changed = {
             name for name, value in self._preferences.items() if before.get(name, value) != value
         }
@@ -43,7 +43,7 @@ class LastUsed:
         device = entry(self._known, "device", "")
         if device and "device" not in self._changed:
             form.device.choose(device)
-        options = entry(self._known, "run_options", {})
+        options: dict[str, Any] = entry(self._known, "run_options", {})
         for name in form.run_option_names:
             if name not in options or name in self._changed:
                 continue
@@ -54,7 +54,8 @@ class LastUsed:
 
     def fill_task(self, form: ProblemForm) -> None:
         """Fill options, method and settings of the task that is shown; what no longer fits is left out."""
-        used = entry(entry(self._known, "tasks", {}), form.task.task_name, {})
+        tasks: dict[str, Any] = entry(self._known, "tasks", {})
+        used: dict[str, Any] = entry(tasks, form.task.task_name, {})
         if not used:
             return
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Image, Labels, Layer, Shapes
 from psygnal import Signal
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.tasks import Input
@@ -19,9 +20,6 @@ from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled,
 
 MOST_MIXTURES = 8
 """Most layers that a task of several mixtures takes."""
-
-PAINT_WIDTH = 56
-"""Pixels."""
 
 KINDS: dict[str, tuple[type[Layer], ...]] = {
     "mixture": (Image,),
@@ -225,7 +223,7 @@ class LayerInputs(Container):
         button = PushButton(
             text="Paint", tooltip=tooltip("Paint hints in a new Labels layer over the image.")
         )
-        button.native.setMaximumWidth(PAINT_WIDTH)
+        button.native.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         button.changed.connect(lambda _=None: self.paint_wanted.emit())
         return button
 

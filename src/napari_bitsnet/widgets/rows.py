@@ -9,8 +9,10 @@ from magicgui.widgets import CheckBox, Container, Label
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy
 
+from napari_bitsnet.widgets.font_following import FollowFont, scaled, widest_word
+
 LABEL_WIDTH = 64
-"""Pixels; of the rows that are always shown."""
+"""Pixels in the usual font; of the rows that are always shown."""
 
 FORM_WIDTH = 288
 """Least width of the form, pixels."""
@@ -22,18 +24,32 @@ class Text(Label):
     Qt gives wrapped labels in a scroll area the height of fewer lines than they have.
     """
 
-    def __init__(self, text: str = "", *, width: int = FORM_WIDTH - 20) -> None:
+    def __init__(self, text: str = "", *, width: int = FORM_WIDTH - 20, fixed: bool = False) -> None:
+        self._narrowest, self._fixed = width, fixed  # before anything is shown
         super().__init__(value="")
-        self._narrowest = width
         self.native.setWordWrap(True)
-        self.native.setMinimumWidth(min(width, 40))  # else Qt asks for a width of its own choice
         self.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.value = text
+        FollowFont(self.native, self._fit)
 
     def set_value(self, value: str) -> None:
         """Show `value`."""
         super().set_value(value)
-        self.native.setMinimumHeight(self.native.heightForWidth(self._narrowest) if value else 0)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Ask for the room that the words need in the font as it is; lines are broken at spaces only."""
+        text, native = str(self.value), self.native
+        room = scaled(self._narrowest, native)
+        words = widest_word(text, native) + 2 if "<" not in text else 0
+        if self._fixed:
+            narrowest = max(room, words)
+            native.setFixedWidth(narrowest)
+        else:
+            words = min(words, room)  # the path of a file has no spaces
+            narrowest = max(self._narrowest, words)
+            native.setMinimumWidth(max(words, 40))  # else Qt asks for a width of its own choice
+        native.setMinimumHeight(native.heightForWidth(narrowest) if text else 0)
 
 
 def plain(widgets: Sequence[Any], *, layout: str = "vertical", spacing: int = 4, **options: Any) -> Container:
@@ -48,9 +64,8 @@ def labelled(field: Any, width: int = LABEL_WIDTH) -> Container:
     """Put a field's label in front of it; tick boxes carry theirs themselves."""
     if isinstance(field, CheckBox):
         return plain([field])
-    label = Text(field.label, width=width)
+    label = Text(field.label, width=width, fixed=True)
     label.tooltip = field.tooltip
-    label.native.setFixedWidth(width)
     row = plain([label, field], layout="horizontal")
     row.native.layout().setAlignment(label.native, Qt.AlignmentFlag.AlignTop)
     label.native.setContentsMargins(0, 4, 0, 0)
@@ -63,7 +78,8 @@ def in_scroll_area(form: Container) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    # sideways only in fonts that are larger than the form was made for: better than words that are cut off
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
     area.setMinimumWidth(FORM_WIDTH)
     area.setWidget(form.native)
     return area

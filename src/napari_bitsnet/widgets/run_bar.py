@@ -106,8 +106,10 @@ class RunBar(Container):
         # of a closed form nothing can be counted: the bar moves to and fro until it is done
         self._bar.max = message.total if message.total > 1 else 0
         self._bar.value = message.step if message.total > 1 else 0
-        self._line.value = progress_line(message)
-        self._tick()
+        if message.stage:
+            self._tick()
+        else:
+            self._line.value = progress_line(message)
         if message.losses:
             self._curve.add(message.step, total_loss(message))
             self._curve.setVisible(True)

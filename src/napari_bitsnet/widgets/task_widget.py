@@ -243,7 +243,8 @@ class TaskWidget(Container):
         """Read the viewer's layers anew, if they have changed: napari, too, calls this for every change."""
         if not isalive(self.native):  # the dock was closed, the viewer goes on
             return
-        self._finished = [run for run in self._finished if run.layers]
+        there = self._viewer.layers
+        self._finished = [run for run in self._finished if any(layer in there for layer in run.layers)]
         layers = [(layer.unique_id, layer.name) for layer in self._viewer.layers]
         if layers == self._known_layers:
             return

@@ -211,8 +211,9 @@ class TrainingDock(Container):
     def _recall(self) -> None:
         """Fill in the last training, so that it can go on; what no longer fits is left out."""
         last = recall(FILE)
-        self.sources.add([path for path in entry(last, "sources", []) if isinstance(path, str)])
-        self.output.value = entry(last, "output", "")
+        sources: list[Any] = entry(last, "sources", [])
+        self.sources.add([path for path in sources if isinstance(path, str)])
+        self.output.value = entry(last, "output", "")  # type: ignore[assignment]
         self.shipped.value = entry(last, "shipped", bool(self.shipped.value)) and weights_available()
         try:
             self.config = self.config.updated(entry(last, "settings", {}))

@@ -134,7 +134,7 @@ def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingM
     message: TrainingMessage | None = None
     shown = -float("inf")
     # kept where it can be closed also after napari has made the worker quit, which closes no generator
-    controls.steps = train_feedforward(  # type: ignore[assignment]
+    controls.steps = train_feedforward(
         request.sources, request.output, request.config, folder=request.folder, device=request.device
     )
     assert controls.steps is not None
