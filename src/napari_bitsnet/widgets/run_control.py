@@ -171,7 +171,8 @@ class RunControl:
         """Say what went wrong in the dock and as a notification."""
         if isalive(self._notice.native):
             self._notice.say("error", text)
-        show_error(self._form.in_words(text))
+            text = self._notice.text  # as the form puts it
+        show_error(text)
 
     def _follow_hints(self, *_: Any) -> None:
         self.hints.follow((self._form.inputs.chosen("hints") or [None])[0])
