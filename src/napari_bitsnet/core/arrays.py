@@ -70,6 +70,6 @@ def _unmasked(array: np.ma.MaskedArray, labels: bool) -> NDArray:
         return array.data
     if labels:
         return array.filled(0)
-    if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.inexact):
+    if array.dtype.kind not in "iuf":
         return array.data  # refused later, with its type
     return array.astype(np.result_type(array.dtype, np.float32)).filled(np.nan)

@@ -34,6 +34,8 @@ HIDDEN = 2.2
 """Ratio of two estimates of sigma that clipping explains: half-clipped white noise keeps 0.58 of its standard deviation."""
 WHITE = 2.0
 """Ratio of the median eigenvalue to the one expected from the smallest, up to which patches hold noise rather than structure."""
+EQUAL = 0.5
+"""Part of the pixels that equal a neighbour, above which an image is a drawing without noise."""
 ROUNDING = 5e-7
 """Error of a covariance's eigenvalues in float32, relative to its trace."""
 
@@ -124,7 +126,7 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     their noise. The estimate is the root of the median eigenvalue of their covariance, which structure in a few
     directions does not move. Patches near a clipped end, and those of a frame of one value, hide noise: they are left out if
     there are enough others. What is left may be edges of a drawing without noise: such structure shows in a spectrum that is
-    not white, and the smallest eigenvalue is taken.
+    not white, and the smallest eigenvalue is taken. An image most of whose pixels equal their neighbours has no noise.
 
     References
     ----------
@@ -147,6 +149,9 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     sigma = 0.0
     channels = [patches_of(channel, side) for channel in image.split(1, dim=1)]
     framed = [_in_frame(patches) for patches in channels]
+    hidden = [float(p[f][0, 0]) for p, f in zip(channels, framed, strict=True) if bool(f.any())]
+    if _is_drawn(image, [float(lowest), float(highest), *hidden]):
+        return 0.0
     overall = [_least_spread(patches[flat.argsort()[:enough]]) for patches in channels]
     for _ in range(3):
         # of channels with enough patches clear of clipping, and of those without
@@ -186,6 +191,21 @@ def _in_frame(patches: Tensor) -> Tensor:
     constant = patches.amax(dim=1) == patches.amin(dim=1)
     values = patches[constant, 0]
     return constant if len(values) and bool((values == values[0]).all()) else torch.zeros_like(constant)
+
+
+def _is_drawn(image: Tensor, ends: list[float]) -> bool:
+    """Whether most pixels equal their neighbour along an axis, but for values at which noise may be cut off: noise differs."""
+    between = torch.ones_like(image, dtype=torch.bool)
+    for end in ends:
+        between &= image != end
+    if not bool(between.any()):
+        return True
+    for axis in (-2, -1):
+        inner = between.narrow(axis, 1, between.shape[axis] - 1)
+        same = image.diff(dim=axis) == 0
+        if bool(inner.any()) and float(same[inner].double().mean()) > EQUAL:
+            return True
+    return False
 
 
 def _least_spread(patches: Tensor, doubted_above: float = math.inf) -> float:
