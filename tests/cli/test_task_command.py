@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -335,25 +336,56 @@ def test_ctrl_c_is_handed_back(toy, call, scan, tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
-def test_ctrl_c_in_a_terminal(scan, tmp_path):
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "closed terminal"])
+def test_a_signal_keeps_what_there_is(scan, tmp_path, how):
+    import fcntl
+    import pty
+    import termios
+
     command = [sys.executable, "-m", "napari_bitsnet", "separate", scan, "-o", tmp_path / "out"]
     command += ["--method", "bitsnet", "--preset", "quick", "--iterations", "100000", "--device", "cpu"]
-    run = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))  # the progress bar needs room
+
+    def in_terminal():
+        os.setsid()
+        fcntl.ioctl(its, termios.TIOCSCTTY, 0)
+
+    run = subprocess.Popen(
+        list(map(str, command)), stdin=its, stdout=its, stderr=its, close_fds=False, preexec_fn=in_terminal
+    )
+    os.close(its)
     try:
-        said = ""
-        while "/100000" not in said and run.poll() is None:
-            said += run.stderr.read(1)
-        time.sleep(0.5)
-        run.send_signal(signal.SIGINT)
-        _, rest = run.communicate(timeout=300)
+        said = b""
+        while re.search(rb"[1-9]\d*/100000", said) is None and run.poll() is None:
+            said += os.read(ours, 1000)
+        if how == "closed terminal":
+            os.close(ours)  # the kernel sends SIGHUP, and every further line to the terminal is an error
+        else:
+            run.send_signal(getattr(signal, how))
+            said += _rest(ours)
+        run.wait(timeout=300)
     finally:
         run.kill()
-    assert run.returncode == INTERRUPTED, said + rest
+    assert run.returncode == {"SIGINT": 130, "SIGTERM": 143, "closed terminal": 129}[how], said
     stopped = record(tmp_path / "out")
     assert stopped["stop_reason"] == "stopped"
     assert 0 < stopped["iterations"] < 100000
     assert sources(tmp_path / "out").shape == (2, 24, 32)
+    assert b"Traceback" not in said
+
+
+def _rest(terminal):
+    """All that is still said; a terminal that its last process left answers with an error."""
+    said = b""
+    try:
+        while more := os.read(terminal, 1000):
+            said += more
+    except OSError:
+        pass
+    os.close(terminal)
+    return said
 
 
 # --- Bad usage -----------------------------------------------------------------------------------------
