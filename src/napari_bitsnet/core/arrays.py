@@ -33,6 +33,8 @@ def as_array(values: Any, what: str = "the image", *, labels: bool = False) -> N
     """
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         values = _of_tensor(values, what)
+    if hasattr(values, "compute") and hasattr(values, "dtype"):  # dask would lose a mask on its own way to NumPy
+        values = values.compute()
     try:
         array = np.asanyarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -72,4 +74,4 @@ def _unmasked(array: np.ma.MaskedArray, labels: bool) -> NDArray:
         return array.filled(0)
     if array.dtype.kind not in "iuf":
         return array.data  # refused later, with its type
-    return array.astype(np.result_type(array.dtype, np.float32)).filled(np.nan)
+    return np.ma.filled(array.astype(np.result_type(array.dtype, np.float32)), np.nan)
