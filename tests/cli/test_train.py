@@ -29,7 +29,9 @@ def test_training_writes_weights(tmp_path: Path):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{k}.png")
     output = tmp_path / "out" / "weights.safetensors"
     options = ["--steps", "2", "--batch", "2", "--drawn", "40", "--fine-levels", "1", "--device", "cpu"]
-    result = CliRunner().invoke(train_app, ["feedforward", str(tmp_path / "photos"), "-o", str(output), *options])
+    result = CliRunner().invoke(
+        train_app, ["feedforward", str(tmp_path / "photos"), "-o", str(output), *options]
+    )
     assert result.exit_code == 0, result.output
     assert f"Weights written to {output}." in result.output
     load_network(output)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import napari_bitsnet as nb
 from napari_bitsnet.api import Result, RunSettings
-from napari_bitsnet.api.export import saving
+from napari_bitsnet.api.export import bundle
 from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.export.saving import is_finished, save_result
@@ -192,7 +192,7 @@ def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monke
             raise OSError(errno.ENOSPC, "No space left on device")
         write_tiff(path, *rest, **options)
 
-    monkeypatch.setattr(saving, broken, fail)
+    monkeypatch.setattr(bundle, broken, fail)
     with pytest.raises(
         NoSpaceError, match=r"free space in .* make .* free.* Files of earlier runs are as they were"
     ):

@@ -73,7 +73,9 @@ def telling_what_is_missing(files: Together, needed: int) -> Iterator[None]:
         cut_short = error.errno is None and _CUT_SHORT.search(str(error)) is not None
         if error.errno in _FULL or (cut_short and free < left):
             # what is written goes again, and is free then
-            raise NoSpaceError(_text(files.folder, needed, min(free + files.written(), needed - 1))) from error
+            raise NoSpaceError(
+                _text(files.folder, needed, min(free + files.written(), needed - 1))
+            ) from error
         if error.errno == errno.EFBIG or cut_short:
             raise NoSpaceError(
                 f"Expected files of up to {in_words(needed)} to be allowed in {files.folder}, got a disk or an account that "
