@@ -15,6 +15,7 @@ import torch
 from annotated_types import Ge, Le
 
 from napari_bitsnet.api import RunSettings, run
+from napari_bitsnet.api.export.names import possible_names
 from napari_bitsnet.core.config import Config
 from napari_bitsnet.core.mixing import Cutout, Haze, Linear, Masked, Noisy, Overlay, Weighted
 from napari_bitsnet.core.problem import Problem
@@ -347,6 +348,8 @@ def test_a_task_runs_and_names_its_outputs(name: str, everything: bool):
         device="cpu",
     )
     assert result.outputs
+    may_be_written = possible_names(name, ["tiny"]).matcher()  # what is seen to before a run, so that nothing is replaced
+    assert all(may_be_written(f"tiny_{output}.tif") for output in result.outputs)
     declared = {i.name: i for i in TASKS.get(name).inputs}
     images = {k: v for k, v in result.outputs.items() if k not in ("weights", "airlight")}
     weights = result.outputs.get("weights")
