@@ -18,7 +18,7 @@ from benchmarks.speed.plain_official import PlainOfficial
 from benchmarks.speed.step_time import noise_problem, start_bitsnet
 from napari_bitsnet.core.denoisers.nlm import nlm
 from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
-from napari_bitsnet.methods.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.bitsnet import BitsNet
 
 SIZE = 128
 
@@ -57,7 +57,9 @@ def test_non_local_means(benchmark: Any) -> None:
     measure(benchmark, partial(nlm, noise_problem(256).observations, 3 / 255))
 
 
-@pytest.mark.parametrize(("group", "method"), [("panel, two guides", "regression"), ("two mixtures", "ica")])
+@pytest.mark.parametrize(
+    ("group", "method"), [("panel, two guides", "guided_regression"), ("two mixtures", "ica")]
+)
 def test_closed_form(benchmark: Any, group: str, method: str) -> None:
     from napari_bitsnet.api import run
 

@@ -151,7 +151,7 @@ def test_any_array_has_an_answer_or_a_documented_error(data: Any, task: str, axe
 )
 def test_any_setting_is_taken_or_refused(data: Any, options: dict[str, Any]):
     image = np.random.default_rng(0).random((16, 16))
-    arguments = {"method": "patch_groups", "preset": "quick", "device": "cpu"} | options
+    arguments = {"method": "nl_bayes", "preset": "quick", "device": "cpu"} | options
     answered(lambda: nb.run("denoise", image, **arguments))
 
 
@@ -167,7 +167,7 @@ def test_what_was_answered_is_saved_and_read_again(
     tmp_path_factory: pytest.TempPathFactory, data: Any, depth: str, kind: str, scale: float, unit: str
 ):
     mixture = data.draw(arrays(st.sampled_from([(16, 17), (16, 17, 3)])))
-    result = answered(lambda: nb.run("denoise", mixture, method="patch_groups", preset="quick", device="cpu"))
+    result = answered(lambda: nb.run("denoise", mixture, method="nl_bayes", preset="quick", device="cpu"))
     if result is None:
         return
     folder = tmp_path_factory.mktemp("saved")

@@ -348,7 +348,9 @@ def test_a_task_runs_and_names_its_outputs(name: str, everything: bool):
         device="cpu",
     )
     assert result.outputs
-    may_be_written = possible_names(name, ["tiny"]).matcher()  # what is seen to before a run, so that nothing is replaced
+    may_be_written = possible_names(
+        name, ["tiny"]
+    ).matcher()  # what is seen to before a run, so that nothing is replaced
     assert all(may_be_written(f"tiny_{output}.tif") for output in result.outputs)
     declared = {i.name: i for i in TASKS.get(name).inputs}
     images = {k: v for k, v in result.outputs.items() if k not in ("weights", "airlight")}

@@ -82,7 +82,7 @@ def test_a_flat_image_has_an_answer(task: str, kind: str, whole: bool):
 @pytest.mark.parametrize("kind", IMAGES)
 def test_a_flat_image_is_not_spoilt_by_denoising(kind: str):
     image = IMAGES[kind]
-    clean = nb.run("denoise", image, method="patch_groups", device="cpu").outputs["clean"]
+    clean = nb.run("denoise", image, method="nl_bayes", device="cpu").outputs["clean"]
     if kind == "few photons":  # it is all noise: no truth to compare with
         assert np.isfinite(clean).all()
     elif kind in ("framed", "clipped", "half dark"):  # a photograph's own grain counts as noise
@@ -97,7 +97,7 @@ def test_a_flat_image_is_not_spoilt_by_denoising(kind: str):
 def test_noise_on_a_flat_image_becomes_less(kind: str, ends: str):
     noisy = IMAGES[kind] + 0.05 * np.random.default_rng(1).standard_normal((SIDE, SIDE))
     noisy = np.clip(noisy, 0, 1) if ends == "clipped" else noisy
-    clean = nb.run("denoise", noisy, method="patch_groups", device="cpu").outputs["clean"]
+    clean = nb.run("denoise", noisy, method="nl_bayes", device="cpu").outputs["clean"]
     assert np.square(clean - IMAGES[kind]).mean() < 0.95 * np.square(noisy - IMAGES[kind]).mean()
 
 
@@ -107,7 +107,7 @@ def test_noise_inside_a_frame_of_one_value_becomes_less(value: float):
     inner = bundled_photograph("coffee", 28).mean(axis=-1)
     noisy = inner + 0.08 * np.random.default_rng(1).standard_normal(inner.shape)
     framed = np.pad(np.clip(noisy, 0, 1), 8, constant_values=value)
-    clean = nb.run("denoise", framed, method="patch_groups", device="cpu").outputs["clean"][8:-8, 8:-8]
+    clean = nb.run("denoise", framed, method="nl_bayes", device="cpu").outputs["clean"][8:-8, 8:-8]
     assert np.square(clean - inner).mean() < 0.7 * np.square(noisy - inner).mean()
 
 
@@ -116,7 +116,7 @@ def test_noise_inside_a_frame_of_one_value_becomes_less(value: float):
 @pytest.mark.parametrize("kind", ["stripes", "checkerboard", "gradient", "one pixel", "binary"])
 def test_lattices_of_flat_images(kind: str, turn: int):
     image = np.rot90(IMAGES[kind], turn)
-    result = nb.run("separate", image, method="lattices", preset="quick", device="cpu")
+    result = nb.run("separate", image, method="periodic", preset="quick", device="cpu")
     np.testing.assert_allclose(result.sources.sum(axis=0) + result.residual, image, atol=1e-5)
     if kind == "stripes":  # they are one pattern, and all of it
         first = result.sources[0]

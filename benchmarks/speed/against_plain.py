@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.speed.plain_official import EVERY, PlainOfficial
 from benchmarks.speed.step_time import noise_problem, start_bitsnet, wait
-from napari_bitsnet.methods.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.bitsnet import BitsNet
 
 
 class Stopwatch:

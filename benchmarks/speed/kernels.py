@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.speed.profiling import profile_steps
 from benchmarks.speed.step_time import CYCLE, noise_problem, start_bitsnet
-from napari_bitsnet.methods.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.bitsnet import BitsNet
 
 SHOWN = 30
 

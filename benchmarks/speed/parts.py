@@ -10,10 +10,10 @@ from benchmarks.speed.profiling import labelled, profile_steps, total_millisecon
 from benchmarks.speed.step_time import noise_problem, start_bitsnet, time_steps
 from benchmarks.speed.variants import plain
 from napari_bitsnet.core.device import free_memory
-from napari_bitsnet.methods.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.bitsnet import BitsNet
 
 if TYPE_CHECKING:
-    from napari_bitsnet.methods._untrained import UntrainedState
+    from napari_bitsnet.methods.dip.fit import UntrainedState
 
 STEPS, WARM_UP = 20, 10
 """Iterations that are profiled, and before: blocks of ten, in each of which six copies are denoised."""

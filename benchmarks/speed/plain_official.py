@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_bitsnet.core.losses.features import draw_channels
-from napari_bitsnet.core.solvers.schedules import N_ORIENTATIONS, jitter_at, orient, orientation_at
+from napari_bitsnet.methods.dip.schedules import N_ORIENTATIONS, jitter_at, orient, orientation_at
 
 if TYPE_CHECKING:
     from napari_bitsnet.core.networks.skip import SkipNetwork
-    from napari_bitsnet.methods._untrained import UntrainedState
+    from napari_bitsnet.methods.dip.fit import UntrainedState
 
 SIGMA = 3 / 255
 EVERY = 10

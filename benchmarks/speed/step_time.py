@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, cast
 
 from napari_bitsnet.core.config import Config
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.methods.bitsnet import BitsNet, BitsNetConfig
+from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 
 if TYPE_CHECKING:
-    from napari_bitsnet.methods._untrained import UntrainedState
+    from napari_bitsnet.methods.dip.fit import UntrainedState
 
 CYCLE = 16
 """Steps after which the orientations begin anew; only whole cycles are timed."""

@@ -21,7 +21,7 @@ from benchmarks.speed.until import until_rows
 from benchmarks.speed.utilisation import Utilisation
 from benchmarks.speed.variants import COMPILED, VARIANTS, Change, plain
 from napari_bitsnet.core.device import describe_device, free_memory, resolve_device
-from napari_bitsnet.methods.bitsnet import BitsNet, BitsNetConfig
+from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 
 Row = dict[str, Any]
 SIZES = (128, 256, 384, 512, 1024, 2048)

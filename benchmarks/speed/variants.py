@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.core.solvers.adam import DipFit
-    from napari_bitsnet.methods._untrained import UntrainedState
+    from napari_bitsnet.methods.dip.adam import DipFit
+    from napari_bitsnet.methods.dip.fit import UntrainedState
 
 
 def plain(state: UntrainedState) -> None:
@@ -62,7 +62,7 @@ def grouped(state: UntrainedState) -> None:
     import torch
     from torch.func import functional_call, stack_module_state
 
-    from napari_bitsnet.core.solvers.schedules import unorient
+    from napari_bitsnet.methods.dip.schedules import unorient
 
     fit: DipFit = state.fit
     parameters, _ = stack_module_state(list(fit.networks))

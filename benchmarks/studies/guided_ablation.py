@@ -20,7 +20,11 @@ from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
-from napari_bitsnet.methods.regression import Regression, RegressionConfig, RegressionState
+from napari_bitsnet.methods.guided.guided_regression import (
+    GuidedRegression,
+    GuidedRegressionConfig,
+    GuidedRegressionState,
+)
 
 Answer = Callable[[Panel, int], NDArray]
 """From a panel and the number of guides to sources (2, Y, X)."""
@@ -28,12 +32,12 @@ Answer = Callable[[Panel, int], NDArray]
 
 def explain(
     panel: Panel, n_guides: int, without: tuple[str, ...] = (), *, cracks: bool = False
-) -> tuple[NDArray, RegressionState]:
+) -> tuple[NDArray, GuidedRegressionState]:
     """Fit to the panel without some of its parts; what the guides explain (2, Y, X), in the panel's units."""
     total = panel.truths.sum(axis=0) - sum(panel.parts[name].sum(axis=0) for name in without)
     seen = normalise(total.astype(np.float32))
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
-    method = Regression(RegressionConfig().updated({"trust": False, "cracks": cracks}))
+    method = GuidedRegression(GuidedRegressionConfig().updated({"trust": False, "cracks": cracks}))
     state = method.start(Problem(seen.tensor, 2, guides=guides), device="cpu", seed=0)
     for _ in method.advance(state):
         pass

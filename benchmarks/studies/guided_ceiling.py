@@ -23,8 +23,8 @@ from benchmarks.quality.statistics import interval_text
 from napari_bitsnet.core.images import normalise, restore
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.panel import Panel, simulate_panel
-from napari_bitsnet.methods._guided_shares import explained_shares
-from napari_bitsnet.methods.regression import Regression, RegressionConfig
+from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
+from napari_bitsnet.methods.guided.shares import explained_shares
 
 GROUPS = {"misregistered": 1.5, "aligned": 0.0}
 """Root mean square displacement of the photographs, pixels."""
@@ -40,7 +40,7 @@ def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, 
     seen = normalise(panel.mixture)
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
     problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
-    method = Regression(RegressionConfig().updated({"trust": False, **settings}))
+    method = GuidedRegression(GuidedRegressionConfig().updated({"trust": False, **settings}))
     start, used = time.monotonic(), time.process_time()
     state = method.start(problem, device="cpu", seed=0)
     for _ in method.advance(state):

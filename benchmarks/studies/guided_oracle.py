@@ -20,11 +20,11 @@ from torch import Tensor
 
 import napari_bitsnet as nb
 from napari_bitsnet.core.displacement import Modes, Window
-from napari_bitsnet.core.gradient_fit import Piece, fit_gradients
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.data import panel as panels
 from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
 from napari_bitsnet.data.xray_layers import Pigments
+from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
 
 ORDER = 5
 """Half waves, and one, along which densities drift: finer ones carry nothing here."""

@@ -53,7 +53,7 @@ def separate(folder: Path, preset: str) -> dict[str, float]:
     import torch
 
     import napari_bitsnet as nb
-    from napari_bitsnet.methods._guided_model import STRIP
+    from napari_bitsnet.methods.guided.model import STRIP
 
     warnings.simplefilter("ignore")
     mixture = np.load(folder / "mixture.npy")

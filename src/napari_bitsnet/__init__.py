@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from napari_bitsnet.core import metrics
     from napari_bitsnet.core.exposure import intensity_to_density
-    from napari_bitsnet.core.registration import register
+    from napari_bitsnet.core.registration.register import register
     from napari_bitsnet.widgets import separate_layer
 
 __all__ = [
@@ -54,7 +54,7 @@ _HOMES = {
     "iter_separate": "napari_bitsnet.api",
     "list_methods": "napari_bitsnet.api",
     "list_tasks": "napari_bitsnet.api",
-    "register": "napari_bitsnet.core.registration",
+    "register": "napari_bitsnet.core.registration.register",
     "resume": "napari_bitsnet.api",
     "run": "napari_bitsnet.api",
     "run_lazily": "napari_bitsnet.api",

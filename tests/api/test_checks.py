@@ -115,9 +115,9 @@ def test_patterns_that_repeat_are_pointed_out_to_who_used_another_method():
     photograph = bundled_photograph("astronaut", 96)
     text = repeating((tiles + photograph) / 2, alone, "feedforward")
     assert text is not None
-    assert 'method="lattices"' in text
-    assert repeating((tiles + photograph) / 2, alone, "lattices") is None
-    assert repeating((tiles + photograph) / 2, Traits(n_sources=2, n_guides=1), "regression") is None
+    assert 'method="periodic"' in text
+    assert repeating((tiles + photograph) / 2, alone, "periodic") is None
+    assert repeating((tiles + photograph) / 2, Traits(n_sources=2, n_guides=1), "guided_regression") is None
     assert repeating((bundled_photograph("coffee", 96) + photograph) / 2, alone, "feedforward") is None
     assert repeating(tiles[:20, :20], alone, "feedforward") is None  # too small to say
     result = nb.run("separate", tiles, method="double_dip", preset="quick", iterations=2)

@@ -27,7 +27,7 @@ def test_networks_work_at_a_limited_size_and_closed_forms_once():
     assert of(size=(4096, 4096)) == of(size=(512, 512))
     limited = BITSNET.updated({"size_limit": 1024})
     assert of(limited, size=(4096, 4096)).seconds > 3 * of(size=(512, 512)).seconds
-    regression = RunSettings(method="regression")
+    regression = RunSettings(method="guided_regression")
     assert of(regression, size=(1024, 1024)).mebibytes == pytest.approx(16 * of(regression).mebibytes)
 
 

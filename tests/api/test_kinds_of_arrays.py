@@ -17,7 +17,7 @@ OTHER = photograph(1, 32).mean(axis=-1)
 MIXTURES = np.stack([0.7 * IMAGE + 0.3 * OTHER, 0.3 * IMAGE + 0.7 * OTHER])
 HOLE = np.zeros((32, 32), bool)
 HOLE[10:14, 20:25] = True
-QUICK = {"method": "patch_groups", "preset": "quick", "device": "cpu"}
+QUICK = {"method": "nl_bayes", "preset": "quick", "device": "cpu"}
 SCRIBBLES = np.zeros((32, 32), np.int64)
 SCRIBBLES[:3], SCRIBBLES[-3:] = 1, 2
 

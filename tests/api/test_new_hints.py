@@ -7,7 +7,7 @@ import napari_bitsnet as nb
 from napari_bitsnet.api.run import finish, iter_resume, iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.methods.feedforward import weights_available
+from napari_bitsnet.methods.feedforward.feedforward import weights_available
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -52,7 +52,7 @@ def test_networks_go_on_with_hints_that_come_while_they_run(crossing):
     assert result.provenance["hints_taken_at"] == [12]
 
 
-@pytest.mark.parametrize(("task", "method"), [("separate", "feedforward"), ("segment", "random_walk")])
+@pytest.mark.parametrize(("task", "method"), [("separate", "feedforward"), ("segment", "random_walker")])
 def test_methods_that_read_hints_begin_again(crossing, task, method):
     mixture, labels = crossing
     if method == "feedforward" and not weights_available():

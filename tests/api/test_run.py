@@ -205,7 +205,7 @@ def test_bad_settings_are_refused_before_any_work(mixture, arguments, message):
     ("method", "message"),
     [
         (
-            "regression",
+            "guided_regression",
             r"cannot solve this: it needs a guide: .* It is for the task xray\. Methods that can: ",
         ),
         ("ica", r"cannot solve this: it needs several mixtures.* It is for the task multi_mixture\. Methods"),

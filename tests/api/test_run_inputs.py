@@ -11,7 +11,7 @@ from scipy.ndimage import shift as move
 import napari_bitsnet as nb
 from napari_bitsnet.api.run_inputs import RunInputs, planes_of
 from napari_bitsnet.data.photographs import photograph
-from napari_bitsnet.methods.ica import Ica
+from napari_bitsnet.methods.unmixing.ica import Ica
 from napari_bitsnet.tasks import TASKS, Inputs
 from napari_bitsnet.tasks.multi_mixture import MultiMixture
 

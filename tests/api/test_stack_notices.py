@@ -52,7 +52,7 @@ def test_a_stack_says_a_thing_once():
     stack[3:] = 7
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = nb.run("denoise", stack, axes="ZYX", method="patch_groups", preset="quick", device="cpu")
+        result = nb.run("denoise", stack, axes="ZYX", method="nl_bayes", preset="quick", device="cpu")
     told = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     assert told == list(result.warnings)
     assert len(told) == 1

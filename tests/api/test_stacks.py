@@ -7,7 +7,7 @@ import pytest
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.methods.regression import Regression
+from napari_bitsnet.methods.guided.guided_regression import GuidedRegression
 from napari_bitsnet.tasks import TASKS, Inputs
 
 PANEL = simulate_panel(2, 56)
@@ -35,7 +35,7 @@ def test_a_slice_starts_where_the_one_before_ended():
 def test_the_colours_keep_their_clusters_and_guides_their_places():
     task = TASKS.get("xray")()
     problem = task.build(Inputs(PANEL.mixture, guides=PANEL.guides)).problem
-    method = Regression(Regression.presets["quick"])
+    method = GuidedRegression(GuidedRegression.presets["quick"])
     first = method.start(problem, device="cpu", seed=0)
     next(method.advance(first))
     second = method.start_after(problem, first, device="cpu", seed=7)

@@ -13,7 +13,7 @@ from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods import METHODS
 
 PANEL = simulate_panel(4, 48)
-GUIDED = RunSettings(task="xray", method="regression", preset="quick")
+GUIDED = RunSettings(task="xray", method="guided_regression", preset="quick")
 ALONE = RunSettings(task="separate", method="feedforward", preset="balanced", settings={"looks": 1})
 STAGED = [name for name in METHODS if hasattr(METHODS.get(name), "stages")]
 
@@ -34,7 +34,7 @@ def end(run):
 
 
 def test_those_that_take_long_tell_their_stages():
-    assert {"regression", "feedforward"} <= set(STAGED)
+    assert {"guided_regression", "feedforward"} <= set(STAGED)
 
 
 @pytest.mark.parametrize("settings", [GUIDED, ALONE], ids=["guided", "alone"])

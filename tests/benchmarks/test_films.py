@@ -8,7 +8,7 @@ from benchmarks.quality.measure import measure
 from benchmarks.quality.tables import markdown
 from napari_bitsnet.data.case import frames_as_channels
 from napari_bitsnet.data.films import passing
-from napari_bitsnet.methods.feedforward import weights_available
+from napari_bitsnet.methods.feedforward.feedforward import weights_available
 
 RNG = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ from benchmarks.speed.plain_official import PlainOfficial, plain_exclusion
 from napari_bitsnet.core.denoisers.nlm import nlm
 from napari_bitsnet.core.losses.exclusion import exclusion_loss
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.core.solvers.adam import DipFit
-from napari_bitsnet.core.solvers.schedules import unorient
-from napari_bitsnet.methods._untrained import UntrainedState
-from napari_bitsnet.methods.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.adam import DipFit
+from napari_bitsnet.methods.dip.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.fit import UntrainedState
+from napari_bitsnet.methods.dip.schedules import unorient
 
 METHOD = BitsNet(BitsNet.presets["official"])
 

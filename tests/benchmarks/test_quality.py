@@ -74,7 +74,7 @@ def test_rows_are_measured_once_and_found_again(mixed, tmp_path):
 
 
 def test_what_a_method_does_not_support_is_left_out(mixed, tmp_path):
-    rows = [row for row, _, _ in measure([mixed], ["regression"], tmp_path / "rows.jsonl")]
+    rows = [row for row, _, _ in measure([mixed], ["guided_regression"], tmp_path / "rows.jsonl")]
     assert all(row["contender"].startswith(("null", "ceiling")) for row in rows)
 
 

@@ -17,8 +17,8 @@ from benchmarks.speed.tables import run_speed
 from benchmarks.speed.until import _follow
 from benchmarks.speed.utilisation import Utilisation
 from benchmarks.speed.variants import grouped, half_precision
-from napari_bitsnet.methods._untrained import UntrainedState
-from napari_bitsnet.methods.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.bitsnet import BitsNet
+from napari_bitsnet.methods.dip.fit import UntrainedState
 
 SMALL = BitsNet.presets["official"].updated({"channels": (4, 4), "skip_channels": (0, 2)})
 

@@ -20,7 +20,7 @@ def test_building_the_command_loads_no_torch():
 
 
 def test_training_writes_weights(tmp_path: Path):
-    from napari_bitsnet.methods.feedforward import load_network
+    from napari_bitsnet.methods.feedforward.feedforward import load_network
 
     rng = np.random.default_rng(0)
     for k in range(3):

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
-from napari_bitsnet.core.registration import LEAST_SCORE
+from napari_bitsnet.core.registration.register import LEAST_SCORE
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_bitsnet.core.mixing import Haze
-from napari_bitsnet.core.solvers.haze import (
+from napari_bitsnet.core.haze import (
     LEAST,
     clear_scene,
     dark_channel,
@@ -15,6 +14,7 @@ from napari_bitsnet.core.solvers.haze import (
     least_around,
     smooth_transmission,
 )
+from napari_bitsnet.core.mixing import Haze
 
 AIRLIGHT = (0.85, 0.9, 0.88)
 

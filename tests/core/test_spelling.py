@@ -23,7 +23,7 @@ def test_registries_and_settings_use_it():
     with pytest.raises(ValueError, match=r"^Unknown task 'xrays'\. Did you mean 'xray'\? Known: .*separate"):
         TASKS.get("xrays")
     with pytest.raises(
-        ValueError, match=r"^Unknown method 'latices'\. Did you mean 'lattices'\? Known: bitsnet"
+        ValueError, match=r"^Unknown method 'latices'\. Did you mean 'periodic'\? Known: bitsnet"
     ):
         METHODS.get("latices")
     config = METHODS.get("bitsnet").Config()

@@ -24,8 +24,8 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("task", "names"),
     [
-        ("denoise", {"dip", "patch_groups"}),
-        ("inpaint", {"dip", "patch_groups"}),
+        ("denoise", {"dip", "nl_bayes"}),
+        ("inpaint", {"dip", "nl_bayes"}),
         ("dehaze", {"dark_channel", "double_dip_haze"}),
     ],
 )
@@ -33,25 +33,25 @@ def test_methods_of_each_task(task: str, names: set[str]):
     assert set(list_methods(task)) == names
 
 
-@pytest.mark.parametrize("method", ["patch_groups", "dip"])
+@pytest.mark.parametrize("method", ["nl_bayes", "dip"])
 def test_noise_goes_in_any_units(photograph: np.ndarray, method: str):
     noisy = 1000 + 200 * add_noise(photograph, 0.1)
     result = run("denoise", noisy, method=method, preset="quick", iterations=5, device="cpu")
     clean, truth = result.outputs["clean"], 1000 + 200 * photograph
     assert error(clean, truth) < 0.5 * error(noisy, truth)
     np.testing.assert_allclose(clean + result.residual, noisy, atol=1e-3)
-    told = run("denoise", noisy, method="patch_groups", preset="quick", sigma=20.0, device="cpu")
+    told = run("denoise", noisy, method="nl_bayes", preset="quick", sigma=20.0, device="cpu")
     assert error(told.outputs["clean"], truth) < 0.5 * error(noisy, truth)
 
 
 def test_masked_pixels_are_left_out_of_denoising(photograph: np.ndarray):
     mask = np.zeros((SIZE, SIZE), bool)
     mask[5:9, 5:9] = True
-    clean = run("denoise", photograph, mask=mask, method="patch_groups", device="cpu").outputs["clean"]
+    clean = run("denoise", photograph, mask=mask, method="nl_bayes", device="cpu").outputs["clean"]
     assert np.array_equal(np.isnan(clean).all(axis=-1), mask)
 
 
-@pytest.mark.parametrize("method", ["patch_groups", "dip"])
+@pytest.mark.parametrize("method", ["nl_bayes", "dip"])
 def test_missing_pixels_are_filled_and_the_others_stay(photograph: np.ndarray, method: str):
     missing = missing_at_random((SIZE, SIZE), 0.4)
     observed = np.where(missing[..., None], 0, photograph).astype(np.float32)
@@ -89,7 +89,7 @@ def test_nothing_is_drawn_where_the_network_predicts_hidden_pixels_no_better(pho
     missing = np.zeros((SIZE, SIZE), bool)
     missing[20:24, 10:30] = True
     observed = np.where(missing[..., None], 0, photograph)
-    start = run("inpaint", observed, mask=missing, method="patch_groups", device="cpu")
+    start = run("inpaint", observed, mask=missing, method="nl_bayes", device="cpu")
     short = run("inpaint", observed, mask=missing, method="dip", preset="quick", iterations=2, device="cpu")
     np.testing.assert_allclose(short.outputs["clean"], start.outputs["clean"], atol=0.05)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.data.photographs import photograph
-from napari_bitsnet.methods.ica import Ica, IcaConfig
+from napari_bitsnet.methods.unmixing.ica import Ica, IcaConfig
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.multi_mixture import MultiMixture, MultiMixtureConfig
 

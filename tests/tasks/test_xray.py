@@ -9,8 +9,8 @@ import torch
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.methods._guided_checks import registration_scores
-from napari_bitsnet.methods.regression import Regression
+from napari_bitsnet.methods.guided.checks import registration_scores
+from napari_bitsnet.methods.guided.guided_regression import GuidedRegression
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.xray import Xray, XrayConfig, fit_guide, same_image
 
@@ -18,7 +18,7 @@ PANEL = simulate_panel(0, 48)
 
 
 def outputs(inputs: Inputs, config: XrayConfig | None = None) -> dict[str, np.ndarray]:
-    task, method = Xray(config), Regression(Regression.presets["quick"])
+    task, method = Xray(config), GuidedRegression(GuidedRegression.presets["quick"])
     built = task.build(inputs)
     state = method.start(built.problem, device="cpu", seed=0)
     for _ in method.advance(state):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_bitsnet.core.networks.cascade import Cascade
 from napari_bitsnet.data.procedural import procedural_images
+from napari_bitsnet.methods.feedforward.cascade import Cascade
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.methods.feedforward import load_network
+from napari_bitsnet.methods.feedforward.feedforward import load_network
 from napari_bitsnet.training import feedforward
 from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.feedforward import load_diet, new_network, train_feedforward

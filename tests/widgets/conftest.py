@@ -19,10 +19,10 @@ from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
 from napari_bitsnet.widgets import remembered, task_widget
-from napari_bitsnet.widgets.device_box import DeviceBox
+from napari_bitsnet.widgets.forms.device_box import DeviceBox
 from napari_bitsnet.widgets.preferences import Preferences
-from napari_bitsnet.widgets.request import Request
-from napari_bitsnet.widgets.separation import runs_under_way
+from napari_bitsnet.widgets.run.request import Request
+from napari_bitsnet.widgets.run.separation import runs_under_way
 
 
 @pytest.fixture(autouse=True)

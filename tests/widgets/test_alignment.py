@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-from napari_bitsnet.widgets.alignment import align, is_placed
-from napari_bitsnet.widgets.layers import layer_part
+from napari_bitsnet.widgets.layers.alignment import align, is_placed
+from napari_bitsnet.widgets.layers.parts import layer_part
 
 
 def ramp(layer: Image, direction=(1.0, 2.0)) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_bitsnet.widgets.recipes import as_python
-from napari_bitsnet.widgets.rows import FORM_WIDTH
+from napari_bitsnet.widgets.forms.rows import FORM_WIDTH
+from napari_bitsnet.widgets.results.recipes import as_python
 
 
 @pytest.fixture

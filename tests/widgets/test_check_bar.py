@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.widgets.check_bar import IN_ORDER
+from napari_bitsnet.widgets.forms.check_bar import IN_ORDER
 
 
 @pytest.fixture(scope="module")

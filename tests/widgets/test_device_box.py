@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_bitsnet.widgets import device_box
-from napari_bitsnet.widgets.device_box import SLOW, DeviceBox, find_devices
+from napari_bitsnet.widgets.forms import device_box
+from napari_bitsnet.widgets.forms.device_box import SLOW, DeviceBox, find_devices
 
 GPU = "cuda:0 NVIDIA H200 (120.3 GiB free)"
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.core.stages import Stage
-from napari_bitsnet.widgets.request import Request
-from napari_bitsnet.widgets.separation import runs_under_way
-from napari_bitsnet.widgets.states import RunState
+from napari_bitsnet.widgets.run.request import Request
+from napari_bitsnet.widgets.run.separation import runs_under_way
+from napari_bitsnet.widgets.run.states import RunState
 
 
 class DeafRun:

@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QHelpEvent
 from qtpy.QtWidgets import QApplication, QComboBox, QToolTip
 
-from napari_bitsnet.widgets.elided import Elided
+from napari_bitsnet.widgets.forms.elided import Elided
 
 pytestmark = pytest.mark.gui
 

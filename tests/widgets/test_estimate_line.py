@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_bitsnet.widgets.estimate_line import UNKNOWN, free_mebibytes
+from napari_bitsnet.widgets.forms.estimate_line import UNKNOWN, free_mebibytes
 
 
 @pytest.fixture

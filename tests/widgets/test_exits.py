@@ -12,8 +12,8 @@ from napari.utils import progress
 from qtpy.QtCore import QThreadPool
 
 from napari_bitsnet.core.device import OutOfMemory
-from napari_bitsnet.widgets import worker
-from napari_bitsnet.widgets.separation import runs_under_way
+from napari_bitsnet.widgets.run import worker
+from napari_bitsnet.widgets.run.separation import runs_under_way
 
 pytestmark = pytest.mark.gui
 

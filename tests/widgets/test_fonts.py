@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QLabel
 
-from napari_bitsnet.widgets.rows import FORM_WIDTH, LABEL_WIDTH, Text, in_scroll_area, labelled, plain
+from napari_bitsnet.widgets.forms.rows import FORM_WIDTH, LABEL_WIDTH, Text, in_scroll_area, labelled, plain
 from napari_bitsnet.widgets.task_widget import TaskWidget
 
 

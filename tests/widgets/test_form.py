@@ -12,8 +12,8 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
-from napari_bitsnet.widgets.fields import spoken
-from napari_bitsnet.widgets.form import ConfigForm
+from napari_bitsnet.widgets.forms.fields import spoken
+from napari_bitsnet.widgets.forms.form import ConfigForm
 
 
 class Everything(Config):

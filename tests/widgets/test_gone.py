@@ -11,10 +11,10 @@ from napari.layers import Labels
 from qtpy.compat import isalive
 from qtpy.QtWidgets import QApplication
 
-from napari_bitsnet.widgets import device_box
 from napari_bitsnet.widgets.alive import is_open, while_alive
-from napari_bitsnet.widgets.separation import runs_under_way
-from napari_bitsnet.widgets.states import RunState
+from napari_bitsnet.widgets.forms import device_box
+from napari_bitsnet.widgets.run.separation import runs_under_way
+from napari_bitsnet.widgets.run.states import RunState
 
 LOOK = device_box.DeviceBox.look  # before the fixtures switch it off
 

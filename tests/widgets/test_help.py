@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from napari_bitsnet.tasks import TASKS
-from napari_bitsnet.widgets import help as help_pages
-from napari_bitsnet.widgets.help import GENERAL, find_page, help_button, show_page
-from napari_bitsnet.widgets.section import Section
+from napari_bitsnet.widgets.forms import help as help_pages
+from napari_bitsnet.widgets.forms.help import GENERAL, find_page, help_button, show_page
+from napari_bitsnet.widgets.forms.section import Section
 
 
 @pytest.mark.parametrize("task", TASKS.names())

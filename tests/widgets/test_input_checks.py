@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_bitsnet.widgets.input_checks import check_different
+from napari_bitsnet.widgets.forms.input_checks import check_different
 
 A, B = np.arange(12.0).reshape(3, 4), np.ones((3, 4))
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from napari_bitsnet.widgets import remembered, task_widget
-from napari_bitsnet.widgets.estimate_line import known_times
+from napari_bitsnet.widgets.forms.estimate_line import known_times
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.task_widget import TaskWidget
-from napari_bitsnet.widgets.training_dock import TrainingDock
+from napari_bitsnet.widgets.training.dock import TrainingDock
 
 
 @pytest.fixture

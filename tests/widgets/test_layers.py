@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-from napari_bitsnet.widgets.layers import describe, layer_part
+from napari_bitsnet.widgets.layers.parts import describe, layer_part
 
 ODD = {
     "scale": (2.0, 0.5, 0.3),

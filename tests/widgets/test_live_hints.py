@@ -7,7 +7,7 @@ import pytest
 
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
-from napari_bitsnet.widgets.states import RunState
+from napari_bitsnet.widgets.run.states import RunState
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 

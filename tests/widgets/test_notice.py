@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_bitsnet.widgets.notice import COLOURS, SIGNS, Notice
+from napari_bitsnet.widgets.forms.notice import COLOURS, SIGNS, Notice
 
 pytestmark = pytest.mark.gui
 

@@ -9,9 +9,9 @@ import pytest
 import tifffile
 
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.widgets.edits import Edits, as_shown, swapped_name
-from napari_bitsnet.widgets.layers import METADATA_KEY
-from napari_bitsnet.widgets.recipes import as_command, as_python
+from napari_bitsnet.widgets.layers.parts import METADATA_KEY
+from napari_bitsnet.widgets.results.edits import Edits, as_shown, swapped_name
+from napari_bitsnet.widgets.results.recipes import as_command, as_python
 
 SHARES = np.stack([np.linspace(0, 1, 24).reshape(4, 6), np.linspace(2, 0, 24).reshape(4, 6)]).astype("f4")
 

@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt
 from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
-from napari_bitsnet.widgets.menu import Entry, Menu
-from napari_bitsnet.widgets.method_form import make_default
+from napari_bitsnet.widgets.forms.menu import Entry, Menu
+from napari_bitsnet.widgets.forms.method_form import make_default
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
 
-from napari_bitsnet.core.checkerboard import checkerboard
+from napari_bitsnet.core.registration.checkerboard import checkerboard
 from napari_bitsnet.data.panel import simulate_panel
 
 SIZE = (72, 64)
@@ -140,7 +140,7 @@ def test_the_checkerboard_is_renewed(placed):
 
 
 def test_what_fails_is_said(placed, monkeypatch):
-    from napari_bitsnet.core import registration
+    from napari_bitsnet.core.registration.register import register as registration
 
     undocked, form, _, _ = placed
 

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from napari_bitsnet.widgets.preview import SAMPLED, contrast_limits
-from napari_bitsnet.widgets.responsiveness import COURTESY, SWITCH, favour_viewer, step_back, treat_alike
-from napari_bitsnet.widgets.turns import in_turns
+from napari_bitsnet.widgets.run.preview import SAMPLED, contrast_limits
+from napari_bitsnet.widgets.run.responsiveness import COURTESY, SWITCH, favour_viewer, step_back, treat_alike
+from napari_bitsnet.widgets.run.turns import in_turns
 
 
 def test_it_is_put_back_once(undocked, fake_run):

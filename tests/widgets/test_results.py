@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 import napari_bitsnet as nb
 from napari_bitsnet.cli.app import build_app
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.widgets.layers import layer_part
-from napari_bitsnet.widgets.preview import PreviewLayers
-from napari_bitsnet.widgets.recipes import as_command, as_python
-from napari_bitsnet.widgets.saving import calibration, file_stem
+from napari_bitsnet.widgets.layers.parts import layer_part
+from napari_bitsnet.widgets.results.recipes import as_command, as_python
+from napari_bitsnet.widgets.results.saving import calibration, file_stem
+from napari_bitsnet.widgets.run.preview import PreviewLayers
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from napari_bitsnet.widgets.run_bar import RunBar, clock, progress_line
-from napari_bitsnet.widgets.sparkline import MOST, Sparkline
-from napari_bitsnet.widgets.states import RunState
-from napari_bitsnet.widgets.worker import Message
+from napari_bitsnet.widgets.run.bar import RunBar, clock, progress_line
+from napari_bitsnet.widgets.run.sparkline import MOST, Sparkline
+from napari_bitsnet.widgets.run.states import RunState
+from napari_bitsnet.widgets.run.worker import Message
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (37.6, "0:38"), (61, "1:01"), (7509, "2:05:09")])

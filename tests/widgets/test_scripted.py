@@ -10,8 +10,8 @@ from napari.layers import Labels
 import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.synthetic import photograph_mixtures
-from napari_bitsnet.widgets.layers import layer_part
-from napari_bitsnet.widgets.preview import PreviewLayers, own_names
+from napari_bitsnet.widgets.layers.parts import layer_part
+from napari_bitsnet.widgets.run.preview import PreviewLayers, own_names
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 

@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_bitsnet.widgets import task_widget
-from napari_bitsnet.widgets.part_form import ALL, CURRENT, IN_VIEW, WHOLE
+from napari_bitsnet.widgets.forms.part_form import ALL, CURRENT, IN_VIEW, WHOLE
 
 
 @pytest.fixture

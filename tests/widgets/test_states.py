@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_bitsnet.widgets.states import MOVES, RunState, RunStates
+from napari_bitsnet.widgets.run.states import MOVES, RunState, RunStates
 
 
 def test_the_usual_way():

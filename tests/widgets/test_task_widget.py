@@ -16,8 +16,8 @@ from napari_bitsnet.data import samples
 from napari_bitsnet.tasks import xray
 from napari_bitsnet.widgets import task_widget
 from napari_bitsnet.widgets.preferences import Preferences
-from napari_bitsnet.widgets.separation import runs_under_way
-from napari_bitsnet.widgets.states import RunState
+from napari_bitsnet.widgets.run.separation import runs_under_way
+from napari_bitsnet.widgets.run.states import RunState
 
 pytestmark = pytest.mark.gui
 

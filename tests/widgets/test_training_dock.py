@@ -14,13 +14,14 @@ import pytest
 from napari.utils import progress
 from PIL import Image
 
-from napari_bitsnet.methods.feedforward import shipped_weights
-from napari_bitsnet.widgets import training_dock, worker
+from napari_bitsnet.methods.feedforward.feedforward import shipped_weights
 from napari_bitsnet.widgets.preferences import Preferences
-from napari_bitsnet.widgets.states import RunState
-from napari_bitsnet.widgets.training_bar import TrainingBar, training_line
-from napari_bitsnet.widgets.training_run import PICTURE, WIDTH, keep_all, trainings_under_way
-from napari_bitsnet.widgets.training_worker import TrainingMessage
+from napari_bitsnet.widgets.run import worker
+from napari_bitsnet.widgets.run.states import RunState
+from napari_bitsnet.widgets.training import dock as training_dock
+from napari_bitsnet.widgets.training.bar import TrainingBar, training_line
+from napari_bitsnet.widgets.training.run import PICTURE, WIDTH, keep_all, trainings_under_way
+from napari_bitsnet.widgets.training.worker import TrainingMessage
 
 pytestmark = pytest.mark.gui
 
@@ -55,7 +56,7 @@ def small(monkeypatch):
     """Networks that train in no time."""
     import torch
 
-    from napari_bitsnet.core.networks.cascade import Cascade
+    from napari_bitsnet.methods.feedforward.cascade import Cascade
     from napari_bitsnet.training import feedforward
 
     def build(seed):
@@ -122,7 +123,7 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
     assert dock.bar.line.startswith("Done: fine network, step 1")
     assert str(output) in dock.notice.text
 
-    from napari_bitsnet.methods.feedforward import load_network
+    from napari_bitsnet.methods.feedforward.feedforward import load_network
 
     assert load_network(output).widths["coarse_widths"] == [8, 16]
 
@@ -310,7 +311,7 @@ def test_the_curve_begins_anew_with_each_network(qtbot):
 
 SCRIPT = """
 import sys
-from napari_bitsnet.widgets.training_dock import TrainingDock
+from napari_bitsnet.widgets.training.dock import TrainingDock
 from qtpy.QtWidgets import QApplication
 app = QApplication([])
 TrainingDock(None)

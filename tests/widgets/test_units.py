@@ -8,12 +8,12 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points, Shapes
 
 from napari_bitsnet.widgets import task_widget
-from napari_bitsnet.widgets.alignment import align
-from napari_bitsnet.widgets.layers import layer_part
-from napari_bitsnet.widgets.part_form import CURRENT, IN_VIEW, RECTANGLE
-from napari_bitsnet.widgets.placing import in_pixels
-from napari_bitsnet.widgets.shapes import shapes_part
-from napari_bitsnet.widgets.units import factors, units_remark
+from napari_bitsnet.widgets.forms.part_form import CURRENT, IN_VIEW, RECTANGLE
+from napari_bitsnet.widgets.layers.alignment import align
+from napari_bitsnet.widgets.layers.parts import layer_part
+from napari_bitsnet.widgets.layers.placing import in_pixels
+from napari_bitsnet.widgets.layers.shapes import shapes_part
+from napari_bitsnet.widgets.layers.units import factors, units_remark
 
 MM, UM, PIXEL = ("mm", "mm"), ("um", "um"), ("pixel", "pixel")
 SQUARE = np.array([[5, 5], [5, 15], [15, 15], [15, 5]], dtype=float)  # mm

@@ -11,7 +11,7 @@ import napari_bitsnet
 from napari_bitsnet.api.wording import SETTING
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
-from napari_bitsnet.widgets import run_control
+from napari_bitsnet.widgets.run import control as run_control
 from napari_bitsnet.widgets.wording import in_form
 
 pytestmark = pytest.mark.gui

@@ -10,7 +10,7 @@ import pytest
 
 from napari_bitsnet.core.device import OutOfMemory
 from napari_bitsnet.core.problem import Iteration
-from napari_bitsnet.widgets.worker import (
+from napari_bitsnet.widgets.run.worker import (
     Controls,
     Message,
     SeparationFailed,
@@ -155,7 +155,7 @@ def test_a_run_that_is_dropped_frees_the_device():
 
 
 def test_time_left_is_that_of_the_pace(monkeypatch):
-    from napari_bitsnet.widgets import worker
+    from napari_bitsnet.widgets.run import worker
 
     clock = iter(range(10_000))
     monkeypatch.setattr(worker.time, "monotonic", lambda: float(next(clock)))

@@ -119,14 +119,14 @@ def guide_findings(problem: Problem, seed: int) -> Findings:
     """Fit guides at reduced size and say what comes of it, in pixels of the problem."""
     from torch.nn import functional as F
 
-    from napari_bitsnet.methods._guided_checks import (
+    from napari_bitsnet.methods.guided.checks import (
         LEAST_SCORE,
         fit_notices,
         registration_notices,
         registration_scores,
         spacing,
     )
-    from napari_bitsnet.methods.regression import Regression, RegressionConfig
+    from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
 
     scores = registration_scores(problem, seed=seed)
     places = [
@@ -139,7 +139,9 @@ def guide_findings(problem: Problem, seed: int) -> Findings:
     if factor < 1:
         size = (max(2, round(height * factor)), max(2, round(width * factor)))
         problem = problem.map_images(lambda images: F.interpolate(images, size, mode="area"))
-    method = Regression(RegressionConfig().updated(Regression.presets["quick"].model_dump()))
+    method = GuidedRegression(
+        GuidedRegressionConfig().updated(GuidedRegression.presets["quick"].model_dump())
+    )
     state = method.start(problem, device="cpu", seed=seed)
     next(method.advance(state))
     if state.model is not None and state.trust is not None:

@@ -41,11 +41,11 @@ COSTS = {
     "double_dip_layers": Cost(1.0, 0.9, 1000, start=4.0),
     "feedforward": Cost(0.5, 1.0, 220),
     "ica": Cost(0.1, 1.0, 200),
-    "lattices": Cost(2.0, 60.0, 700),
-    "patch_groups": Cost(0.2, 75.0, 2300),
-    "random_walk": Cost(0.2, 5.0, 1000),
-    "regression": Cost(2.0, 70.0, 3500),
-    "shared_mark": Cost(0.5, 7.0, 200),
+    "periodic": Cost(2.0, 60.0, 700),
+    "nl_bayes": Cost(0.2, 75.0, 2300),
+    "random_walker": Cost(0.2, 5.0, 1000),
+    "guided_regression": Cost(2.0, 70.0, 3500),
+    "watermark_matting": Cost(0.5, 7.0, 200),
     "sparse_gradients": Cost(0.2, 1.5, 250),
 }
 

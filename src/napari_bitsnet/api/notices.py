@@ -130,11 +130,11 @@ def repeating(mixture: NDArray, traits: Traits, method: str) -> str | None:
     method : str
         Its name.
     """
-    if method == "lattices" or traits.n_guides or traits.has_hints or traits.n_sources != 2:
+    if method == "periodic" or traits.n_guides or traits.has_hints or traits.n_sources != 2:
         return None
     from skimage.transform import resize
 
-    from napari_bitsnet.core.solvers.lattices import repetition
+    from napari_bitsnet.methods.periodic.lattices import repetition
 
     image = np.nan_to_num(np.atleast_3d(np.asarray(mixture, dtype=np.float64))[..., :3], posinf=0, neginf=0)
     factor = min(1.0, REPEATS_AT / max(image.shape[:2]))
@@ -146,7 +146,7 @@ def repeating(mixture: NDArray, traits: Traits, method: str) -> str | None:
         return None
     return (
         f"This image resembles itself at a distance (correlation {found:.2f}): if it holds patterns that repeat, such as tiles, "
-        'weave or a screen, they come apart much better with method="lattices".'
+        'weave or a screen, they come apart much better with method="periodic".'
     )
 
 

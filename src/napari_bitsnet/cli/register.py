@@ -46,8 +46,8 @@ def register_command(
     from napari_bitsnet.api.export.pixel_size import writable_calibration
     from napari_bitsnet.api.export.strict_json import strict_json
     from napari_bitsnet.api.export.writing import together
-    from napari_bitsnet.core.point_pairs import mirror_points, residual_of_points
-    from napari_bitsnet.core.registration import LEAST_SCORE, register
+    from napari_bitsnet.core.registration.point_pairs import mirror_points, residual_of_points
+    from napari_bitsnet.core.registration.register import LEAST_SCORE, register
     from napari_bitsnet.io.read import read_image
 
     try:

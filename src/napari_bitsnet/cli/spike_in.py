@@ -48,7 +48,7 @@ def spike_in_command(
     from napari_bitsnet.methods import METHODS
 
     try:
-        settings = read_assignments(changes or (), METHODS.get("regression").Config)
+        settings = read_assignments(changes or (), METHODS.get("guided_regression").Config)
         images = job_of(mixture, guide, mask).read(axes)
         say(images.notices, "xray")
         for place in where or ["mixture"]:

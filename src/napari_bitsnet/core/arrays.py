@@ -33,7 +33,9 @@ def as_array(values: Any, what: str = "the image", *, labels: bool = False) -> N
     """
     if hasattr(values, "detach") and hasattr(values, "cpu"):
         values = _of_tensor(values, what)
-    if hasattr(values, "compute") and hasattr(values, "dtype"):  # dask would lose a mask on its own way to NumPy
+    if hasattr(values, "compute") and hasattr(
+        values, "dtype"
+    ):  # dask would lose a mask on its own way to NumPy
         values = values.compute()
     try:
         array = np.asanyarray(values)

@@ -1,6 +1,6 @@
 """Registries: a new method, task or denoiser is one file, found by its name.
 
-A file ``methods/bitsnet.py`` registers the name ``bitsnet``. Names are listed without importing anything,
+A file ``methods/dip/bitsnet.py`` registers the name ``bitsnet``. Names are listed without importing anything,
 so that listing stays free of torch; an entry is imported when it is first asked for.
 """
 
@@ -29,11 +29,14 @@ class Registry(Generic[T]):
         Modules whose name starts with an underscore and sub-packages are skipped.
     group : str
         Entry-point group through which other packages add theirs.
+    families : bool
+        Whether entries stand in sub-packages instead, one a family: those modules that its ``__all__`` names.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
-        self.kind, self.package, self.group = kind, package, group
+    def __init__(self, kind: str, package: str, group: str, *, families: bool = False) -> None:
+        self.kind, self.package, self.group, self.families = kind, package, group, families
         self._entries: dict[str, T] = {}
+        self._found: dict[str, str] | None = None
         self._external: dict[str, EntryPoint] | None = None
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -47,9 +50,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Every known name, sorted, without importing the entries."""
-        path = importlib.import_module(self.package).__path__
-        found = {m.name for m in pkgutil.iter_modules(path) if not m.ispkg and m.name[0] != "_"}
-        return sorted(found | set(self._points()) | set(self._entries))
+        return sorted(set(self._modules()) | set(self._points()) | set(self._entries))
 
     def get(self, name: str) -> T:
         """Return the entry called `name`, importing it if needed.
@@ -66,8 +67,23 @@ class Registry(Generic[T]):
             if point is not None:
                 self._entries[name] = point.load()
             else:
-                importlib.import_module(f"{self.package}.{name}")
+                importlib.import_module(self._modules()[name])
         return self._entries[name]
+
+    def _modules(self) -> dict[str, str]:
+        """Dotted name of each entry's module, by the entry's name."""
+        if self._found is None:
+            path = importlib.import_module(self.package).__path__
+            folder = [m for m in pkgutil.iter_modules(path) if m.name[0] != "_" and m.ispkg == self.families]
+            self._found = {}
+            for module in folder:
+                dotted = f"{self.package}.{module.name}"
+                if not self.families:
+                    self._found[module.name] = dotted
+                    continue
+                for name in getattr(importlib.import_module(dotted), "__all__", ()):
+                    self._found[name] = f"{dotted}.{name}"
+        return self._found
 
     def _points(self) -> dict[str, EntryPoint]:
         """Entry points of other packages; read once, since that reads the records of all installed packages."""

@@ -12,8 +12,8 @@ from napari_bitsnet.core.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.core.solvers.stopping import StoppingRule
     from napari_bitsnet.core.stages import Stage
+    from napari_bitsnet.methods.stopping import StoppingRule
 
 
 S = TypeVar("S", bound=State)
@@ -100,4 +100,4 @@ class WarmStart(Protocol[S]):
         """Return the state before the first iteration, as `Method.start`, with what `previous` knows."""
 
 
-METHODS: Registry[type[Method[Any]]] = Registry("method", __name__, "napari_bitsnet.methods")
+METHODS: Registry[type[Method[Any]]] = Registry("method", __name__, "napari_bitsnet.methods", families=True)

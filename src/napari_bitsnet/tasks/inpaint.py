@@ -47,7 +47,7 @@ class Inpaint:
 
     def default_method(self, traits: Traits) -> str:
         """See `Task.default_method`: the closed form, which the network does not beat."""
-        return "patch_groups"
+        return "nl_bayes"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.

@@ -15,7 +15,7 @@ from napari_bitsnet.core.exposure import intensity_to_density
 from napari_bitsnet.core.images import check_contrast, check_image, normalise, restore
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.core.shifts import find_shift, undo_shift, unseen_border
+from napari_bitsnet.core.registration.shifts import find_shift, undo_shift, unseen_border
 from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 from napari_bitsnet.tasks._shares import name_sources
 

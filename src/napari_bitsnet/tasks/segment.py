@@ -71,7 +71,7 @@ class Segment:
 
     def default_method(self, traits: Traits) -> str:
         """See `Task.default_method`."""
-        return "random_walk"
+        return "random_walker"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""
@@ -100,7 +100,7 @@ class Segment:
             If only one of foreground and background is marked, the saliency image has another size, or there is more than
             one of all these.
         """
-        from napari_bitsnet.core.solvers.random_walk import automatic_hints, saliency_hints
+        from napari_bitsnet.methods.random_walker.walk import automatic_hints, saliency_hints
 
         size = (image.shape[-2], image.shape[-1])
         salient = [guide for guide in inputs.guides if guide is not None]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import Scaling, restore
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.methods.feedforward import weights_available
+from napari_bitsnet.methods.feedforward.feedforward import weights_available
 from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
 

@@ -82,7 +82,7 @@ class Watermark:
 
     def default_method(self, traits: Traits) -> str:
         """See `Task.default_method`."""
-        return "shared_mark"
+        return "watermark_matting"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`; pixels outside the region are known to be clean."""

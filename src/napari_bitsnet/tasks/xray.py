@@ -82,7 +82,7 @@ class Xray:
 
     def default_method(self, traits: Traits) -> str:
         """See `Task.default_method`."""
-        return "regression"
+        return "guided_regression"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.
@@ -168,7 +168,7 @@ class Xray:
         """Weave and grain in what no guide explains, (1, C, H, W); None if nobody asked, or the method does not tell that."""
         import torch
 
-        from napari_bitsnet.core.solvers.support_part import support_part
+        from napari_bitsnet.methods.guided.support import support_part
 
         if not self.config.support or "unexplained" not in answer:
             return None
@@ -180,7 +180,7 @@ class Xray:
 
     def _maps(self, problem: Problem, answer: dict[str, Tensor]) -> dict[str, NDArray]:
         """``uncertainty`` where the method knows it, and ``phantoms``."""
-        from napari_bitsnet.core.phantoms import phantom_map
+        from napari_bitsnet.methods.guided.phantoms import phantom_map
 
         maps = {}
         if "uncertainty" in answer:

@@ -15,12 +15,12 @@ import torch
 from PIL import Image
 
 from napari_bitsnet.core.device import resolve_device
-from napari_bitsnet.core.networks.cascade import Cascade
 from napari_bitsnet.core.networks.efficientnet import fold_normalisation
 from napari_bitsnet.core.networks.weights import compress, save_tensors
 from napari_bitsnet.data.datasets import PackedImages, load_images
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.methods.feedforward import load_network
+from napari_bitsnet.methods.feedforward.cascade import Cascade
+from napari_bitsnet.methods.feedforward.feedforward import load_network
 from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.settings import FeedforwardTraining
 from napari_bitsnet.training.stage import Diet, Progress, Stage, picture_size

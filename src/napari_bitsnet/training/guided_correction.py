@@ -27,7 +27,7 @@ from torch import Tensor
 
 from napari_bitsnet.core.networks.unet import UNet
 from napari_bitsnet.core.networks.weights import expand, load_tensors, save_tensors
-from napari_bitsnet.methods._guided_correction import CHANNELS_IN, CHANNELS_OUT, detail, view
+from napari_bitsnet.methods.guided.correction import CHANNELS_IN, CHANNELS_OUT, detail, view
 from napari_bitsnet.training.loop import Schedule, train_network
 
 NETWORK = {"widths": (32, 48, 64, 96), "blocks": 1, "stem": 2}

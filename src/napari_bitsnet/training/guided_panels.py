@@ -18,7 +18,7 @@ from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.datasets import unreserved_photographs
 from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
 from napari_bitsnet.io.read import read_image
-from napari_bitsnet.methods.regression import Regression, RegressionConfig
+from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
 
 FIRST = 2_000_000
 """Seed of the first panel, far from those of benchmarks and tests."""
@@ -109,7 +109,7 @@ def solved(panel: Panel, sides: tuple[int, ...]) -> dict[str, NDArray]:
     seen = normalise(panel.mixture)
     order = [*sides, *(side for side in (0, 1) if side not in sides)]
     guides = tuple(normalise(panel.guides[k]).tensor if k in sides else None for k in order)
-    method = Regression(RegressionConfig().updated({"trust": False, "correct": False}))
+    method = GuidedRegression(GuidedRegressionConfig().updated({"trust": False, "correct": False}))
     state = method.start(Problem(seen.tensor, 2, guides=guides), device="cpu", seed=0)
     for _ in method.advance(state):
         pass

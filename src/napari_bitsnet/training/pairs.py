@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from napari_bitsnet.core.networks.cascade import reduce_hints, reduce_image
+from napari_bitsnet.methods.feedforward.cascade import reduce_hints, reduce_image
 from napari_bitsnet.training.bank import ImageBank
 
 

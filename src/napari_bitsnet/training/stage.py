@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from napari_bitsnet.core.losses.sign_free import sign_free_loss
-from napari_bitsnet.core.networks.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, double, reduce_image
 from napari_bitsnet.core.networks.weights import load_tensors, save_tensors
+from napari_bitsnet.methods.feedforward.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, double, reduce_image
 from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.checkpoints import restore_training, training_state
 from napari_bitsnet.training.pairs import Pairs, mix_pairs

@@ -9,7 +9,7 @@ from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.remembered import entry, recall, remember
 
 if TYPE_CHECKING:
-    from napari_bitsnet.widgets.problem_form import ProblemForm
+    from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 
 FILE = "last_used"
 

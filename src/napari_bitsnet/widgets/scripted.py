@@ -74,10 +74,10 @@ def separate_layer(
     TypeError, ValueError
         If an image or a setting cannot be worked on.
     """
-    from napari_bitsnet.widgets.alignment import align
-    from napari_bitsnet.widgets.layers import layer_part
-    from napari_bitsnet.widgets.preview import PreviewLayers, own_names
-    from napari_bitsnet.widgets.request import Request
+    from napari_bitsnet.widgets.layers.alignment import align
+    from napari_bitsnet.widgets.layers.parts import layer_part
+    from napari_bitsnet.widgets.run.preview import PreviewLayers, own_names
+    from napari_bitsnet.widgets.run.request import Request
 
     mixture, *others = layer if isinstance(layer, Sequence) else (layer,)
     first = layer_part(

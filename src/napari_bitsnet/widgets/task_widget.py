@@ -17,23 +17,23 @@ from qtpy.QtWidgets import QFileDialog
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.hints import paint
 from napari_bitsnet.widgets.alive import while_alive
-from napari_bitsnet.widgets.area_form import AreaForm
-from napari_bitsnet.widgets.brightness_form import BrightnessForm
-from napari_bitsnet.widgets.candidate_bar import CandidateBar
-from napari_bitsnet.widgets.check_bar import CheckBar
-from napari_bitsnet.widgets.endings import show_ending, summary
-from napari_bitsnet.widgets.notice import Notice
+from napari_bitsnet.widgets.forms.check_bar import CheckBar
+from napari_bitsnet.widgets.forms.notice import Notice
+from napari_bitsnet.widgets.forms.problem_form import ProblemForm
+from napari_bitsnet.widgets.forms.rows import in_scroll_area, plain
+from napari_bitsnet.widgets.forms.section import Section
+from napari_bitsnet.widgets.layers.shapes import shapes_part
 from napari_bitsnet.widgets.preferences import preferences
-from napari_bitsnet.widgets.problem_form import ProblemForm
-from napari_bitsnet.widgets.record_bar import RecordBar
-from napari_bitsnet.widgets.rows import in_scroll_area, plain
-from napari_bitsnet.widgets.run_bar import RunBar
-from napari_bitsnet.widgets.run_control import RunControl
-from napari_bitsnet.widgets.saving import SaveOptions, save_separation
-from napari_bitsnet.widgets.section import Section
-from napari_bitsnet.widgets.separation import Outcome, Separation
-from napari_bitsnet.widgets.shapes import shapes_part
-from napari_bitsnet.widgets.view_bar import ViewBar
+from napari_bitsnet.widgets.results.area_form import AreaForm
+from napari_bitsnet.widgets.results.brightness_form import BrightnessForm
+from napari_bitsnet.widgets.results.candidate_bar import CandidateBar
+from napari_bitsnet.widgets.results.record_bar import RecordBar
+from napari_bitsnet.widgets.results.saving import SaveOptions, save_separation
+from napari_bitsnet.widgets.results.view_bar import ViewBar
+from napari_bitsnet.widgets.run.bar import RunBar
+from napari_bitsnet.widgets.run.control import RunControl
+from napari_bitsnet.widgets.run.endings import show_ending, summary
+from napari_bitsnet.widgets.run.separation import Outcome, Separation
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -8,8 +8,8 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.wording import name_settings
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
-from napari_bitsnet.widgets.fields import label_of
-from napari_bitsnet.widgets.task_form import IN_SIGHT
+from napari_bitsnet.widgets.forms.fields import label_of
+from napari_bitsnet.widgets.forms.task_form import IN_SIGHT
 
 MENUS = ("method", "preset", "device")
 """Fields of `RunSettings` with a menu of their own."""

@@ -17,7 +17,7 @@ from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.methods._guided_checks import LEAST_ENERGY
+from napari_bitsnet.methods.guided.checks import LEAST_ENERGY
 
 SIDE = 480
 """Longer side of the pictures, in pixels."""

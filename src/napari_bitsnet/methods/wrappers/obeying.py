@@ -46,7 +46,7 @@ class Obeying(Wrapper):
 
     def answer(self, state: State) -> dict[str, Tensor]:
         """See `Method.answer`."""
-        from napari_bitsnet.core.solvers.marked_areas import give_marked
+        from napari_bitsnet.methods.wrappers.marked_areas import give_marked
 
         answer, hints = self.method.answer(state), state.problem.hints
         if hints is None:

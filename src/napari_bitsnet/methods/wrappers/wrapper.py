@@ -9,7 +9,7 @@ from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import Method
 
 if TYPE_CHECKING:
-    from napari_bitsnet.core.solvers.stopping import StoppingRule
+    from napari_bitsnet.methods.stopping import StoppingRule
 
 
 class Wrapper:

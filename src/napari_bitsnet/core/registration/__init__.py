@@ -1,0 +1,1 @@
+"""Registration of images of different modalities."""

@@ -1,0 +1,3 @@
+"""Haze removal with the dark channel prior."""
+
+__all__ = ["dark_channel"]

@@ -1,0 +1,136 @@
+"""Haze from the dark channel: a smooth transmission above what black pixels allow. A closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.mixing import Haze
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.methods.stopping import StoppingRule
+
+AIRLIGHT_WINDOW = 0.03
+"""Radius of the windows in which the airlight is looked for, as part of the longer side."""
+
+
+class DarkChannelConfig(BaseConfig):
+    """Settings of the method."""
+
+    fit: Literal["envelope", "windows"] = setting(
+        "envelope",
+        "Transmission as a smooth envelope of the dark channel, or the dark channel itself (He et al.), both guided.",
+    )
+    radius: float = setting(
+        0.05, "Radius of the dark channel's windows, as part of the longer side.", ge=0.005, le=0.2, step=0.01
+    )
+    smoothness: float = setting(
+        20.0, "Envelope: how much neighbours' transmissions agree.", ge=0.1, le=10_000, step=10.0
+    )
+    part: float = setting(1.0, "Part of the haze that is taken away.", ge=0.1, le=1, step=0.05)
+    airlight_part: float = setting(
+        0.02,
+        "Part of the pixels, those with the densest haze, among which an airlight is looked for that is not given.",
+        ge=1e-5,
+        le=0.5,
+        step=0.005,
+    )
+
+
+@dataclass(kw_only=True)
+class DarkChannelState(State):
+    """The airlight, and the transmission (1, 1, H, W) once it is there."""
+
+    airlight: tuple[float, ...]
+    transmission: Tensor | None = None
+
+
+@METHODS.register("dark_channel")
+class DarkChannel:
+    """``J = (I - (1 - t) A) / t``: t from the darkest channel around, A as given or where haze is densest.
+
+    See `core.haze` for the equations and papers.
+    """
+
+    name: ClassVar[str] = "dark_channel"
+    title: ClassVar[str] = "Dark channel"
+    summary: ClassVar[str] = "Removes haze within a second: some pixel nearby is nearly black without it."
+    Config: ClassVar[type[BaseConfig]] = DarkChannelConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": DarkChannelConfig(),
+        "balanced": DarkChannelConfig(),
+        "best": DarkChannelConfig(),
+        "original": DarkChannelConfig(fit="windows", radius=0.03, part=0.95, airlight_part=0.001),
+    }
+    full_resolution: ClassVar[bool] = True
+    config: DarkChannelConfig
+
+    def __init__(self, config: DarkChannelConfig | None = None) -> None:
+        self.config = config or DarkChannelConfig()
+
+    @property
+    def iterations(self) -> int:
+        """One: a closed form."""
+        return 1
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        return None if traits.mixing == "haze" else "It removes haze, and separates nothing else."
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> DarkChannelState:
+        """See `Method.start`; nothing is random."""
+        from napari_bitsnet.core.haze import estimate_airlight
+
+        problem = problem.to("cpu" if device == "mps" else device)  # float64 is missing there
+        assert isinstance(problem.mixing, Haze)  # see `supports`
+        airlight = problem.mixing.airlight
+        if airlight is None:
+            window = max(1, round(AIRLIGHT_WINDOW * max(problem.observations.shape[-2:])))
+            airlight = estimate_airlight(problem.observations, window, part=self.config.airlight_part)
+        return DarkChannelState(problem=problem, airlight=airlight)
+
+    def advance(self, state: DarkChannelState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after one iteration, which yields the mean transmission."""
+        import torch
+
+        from napari_bitsnet.core.haze import dark_channel_transmission, smooth_transmission
+
+        config, image = self.config, state.problem.observations
+        if state.step:
+            return
+        with torch.no_grad():
+            if config.fit == "windows":
+                radius = max(1, round(config.radius * max(image.shape[-2:])))
+                state.transmission = dark_channel_transmission(
+                    image, state.airlight, radius, part=config.part
+                )
+            else:
+                state.transmission = smooth_transmission(
+                    image,
+                    state.airlight,
+                    radius=config.radius,
+                    smoothness=config.smoothness,
+                    part=config.part,
+                )
+        state.step = 1
+        yield {"transmission": state.transmission.mean()}
+
+    def answer(self, state: DarkChannelState) -> dict[str, Tensor]:
+        """See `Method.answer`: ``"sources"`` (the clear scene), ``"transmission"`` and ``"airlight"``."""
+        from napari_bitsnet.core.haze import clear_scene
+
+        image, t = state.problem.observations, state.transmission
+        t = image.new_ones(1, 1, *image.shape[-2:]) if t is None else t
+        scene = clear_scene(image, t, state.airlight).clamp(0, 1)
+        return {"sources": scene, "transmission": t, "airlight": image.new_tensor(state.airlight)}
+
+    def stopping(self) -> StoppingRule | None:
+        """Return None: it ends by itself."""
+        return None

@@ -1,0 +1,275 @@
+"""Deep image prior: one untrained network draws one image, from noise or as a correction to a closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods.dip.generators import build_generator, stopping_rule
+from napari_bitsnet.methods.dip.settings import (
+    adam_rate,
+    adam_steps,
+    kernel_side,
+    network_check,
+    noise_channels,
+    noise_jitter,
+    noise_scale,
+    running_average,
+    skip_widths,
+    stops_early,
+    variance_patience,
+    variance_window,
+    widths,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.tiling import TiledAverage
+    from napari_bitsnet.methods.dip.adam import DipFit
+    from napari_bitsnet.methods.dip.holdout import Trial
+    from napari_bitsnet.methods.stopping import StoppingRule
+
+
+class DipConfig(BaseConfig):
+    """Settings of the method."""
+
+    iterations: int = adam_steps(80)
+    learning_rate: float = adam_rate(0.01)
+    start: Literal["nl_bayes", "none"] = setting(
+        "nl_bayes", "What goes first and is then the network's input: a closed form, or nothing."
+    )
+    correction: float = setting(
+        0.03,
+        "Size of the network's correction to the start; without a start it draws the image itself.",
+        ge=0.001,
+        le=1,
+        step=0.01,
+    )
+    kernel_size: int = kernel_side("network's")
+    channels: tuple[float, ...] = widths("network's")
+    skip_channels: tuple[float, ...] = skip_widths()
+    upsampling: Literal["bilinear", "nearest"] = setting(
+        "bilinear", "How scales are brought to the next finer."
+    )
+    input_channels: int = noise_channels(3, "Channels of the noise that is the input without a start.")
+    input_scale: float = noise_scale(0.1)
+    jitter: float = noise_jitter("input")
+    decay: float = running_average(0.98, "Of the running average of what the network draws.")
+    tile: int = setting(
+        512, "Larger images are fitted in tiles of this side, in turn.", ge=64, le=8192, step=64, unit="px"
+    )
+    budget: float = setting(
+        0.003,
+        "Part of the squared difference between start and noisy image that corrections may explain; beyond, it is noise.",
+        ge=0,
+        le=1,
+        step=0.001,
+    )
+    early_stopping: bool = stops_early()
+    window: int = variance_window(20)
+    patience: int = variance_patience(60)
+
+    _check_network = network_check()
+
+
+_ORIGINAL = DipConfig(
+    iterations=3000,
+    learning_rate=0.01,
+    start="none",
+    channels=(128, 128, 128, 128, 128),
+    skip_channels=(4, 4, 4, 4, 4),
+    input_channels=32,
+    input_scale=0.05,
+    jitter=1 / 30,
+    decay=0.99,
+    early_stopping=False,
+)
+
+
+@dataclass(kw_only=True)
+class DipState(State):
+    """A run: the start, the network's fit, and the running average of what it draws.
+
+    Parameters
+    ----------
+    first : Tensor of shape (1, C, H, W)
+        The closed form's image; of a run without one the observation.
+    fit : DipFit
+        Network and optimiser.
+    kept : TiledAverage
+        Running average of what it draws, tile by tile.
+    fitted : Tensor of shape (1, 1, H, W), optional
+        bool: the known pixels that are fitted to; None for all.
+    best : Tensor of shape (1, C, H, W)
+        The answer so far.
+    before : Tensor of shape ()
+        The start's mean squared difference from what was observed.
+    trial : Trial, optional
+        Where pixels are missing and there is a start: what to weigh start and network by.
+    """
+
+    first: Tensor
+    fit: DipFit
+    kept: TiledAverage
+    best: Tensor
+    before: Tensor
+    fitted: Tensor | None = None
+    trial: Trial | None = None
+
+
+@METHODS.register("dip")
+class Dip:
+    """``min_Theta mean_known (I - x)²``, ``x = x_0 + c DIP(x_0; Theta)`` or ``x = DIP(z; Theta)``.
+
+    A network without connections at fine scales draws structure before it draws noise. Under noise it is fed with a
+    closed form's image x_0 and corrects it: in a few dozen steps it finds structure that x_0 lost, where drawing the
+    image from noise takes thousands. The answers on the way are averaged, until corrections have explained a small
+    part, the budget, of what x_0 left, which is noise for the most part. Where pixels are missing no correction could
+    be seen at known ones: there it draws the image itself, from noise z, and the answer is the mean of x_0 and the
+    network's image whose weights predict best some known pixels that were hidden from both. The presets ``"official"``
+    and ``"official_inpainting"`` have the original's settings for the F-16 photograph and for inpainting.
+
+    References
+    ----------
+    Ulyanov, Vedaldi & Lempitsky, "Deep Image Prior", CVPR 2018, doi:10.1109/CVPR.2018.00984.
+    """
+
+    name: ClassVar[str] = "dip"
+    title: ClassVar[str] = "Deep image prior"
+    summary: ClassVar[str] = "One untrained network refines a closed form, or draws one image from noise."
+    Config: ClassVar[type[BaseConfig]] = DipConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": DipConfig(iterations=40),
+        "balanced": DipConfig(),
+        "best": DipConfig(iterations=300, learning_rate=0.005, decay=0.99),
+        "official": _ORIGINAL,
+        "official_inpainting": _ORIGINAL.updated(
+            {
+                "iterations": 6000,
+                "skip_channels": (128, 128, 128, 128, 128),
+                "upsampling": "nearest",
+                "jitter": 0.03,
+            }
+        ),
+    }
+    full_resolution: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
+    config: DipConfig
+
+    def __init__(self, config: DipConfig | None = None) -> None:
+        self.config = config or DipConfig()
+
+    @property
+    def iterations(self) -> int:
+        """Steps of Adam."""
+        return self.config.iterations
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing not in ("noisy", "masked"):
+            return "It draws one image, from a noisy one or one with missing pixels, and separates nothing."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> DipState:
+        """See `Method.start`: the closed form goes first, its balanced preset."""
+        return self._start(problem, None, device=device, seed=seed)
+
+    def start_after(self, problem: Problem, previous: DipState, *, device: str, seed: int) -> DipState:
+        """See `WarmStart.start_after`: the network goes on with its weights."""
+        return self._start(problem, previous, device=device, seed=seed)
+
+    def _start(self, problem: Problem, previous: DipState | None, *, device: str, seed: int) -> DipState:
+        import torch
+
+        from napari_bitsnet.core.losses.reconstruction import l2_loss
+        from napari_bitsnet.core.tiling import TiledAverage
+        from napari_bitsnet.methods.dip.adam import DipFit, uniform_noise
+        from napari_bitsnet.methods.dip.holdout import hide_pixels
+        from napari_bitsnet.methods.dip.starts import go_on, run_start
+
+        config = self.config
+        refining = config.start != "none"
+        correcting = refining and problem.mixing.name == "noisy"
+        problem = problem.to(device)
+        rng = torch.Generator().manual_seed(seed)
+        first, trial, fitted = problem.observations, None, problem.valid
+        size = (first.shape[-2], first.shape[-1])
+        if refining:
+            first = run_start(config.start, problem, device=device, seed=seed).answer["sources"].to(device)
+        if refining and not correcting and problem.valid is not None:
+            trial = hide_pixels(problem, config.start, device=device, seed=seed)
+            fitted = problem.valid & ~trial.hidden
+        seen = first
+        if not correcting:
+            seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
+        network = build_generator(
+            seen.shape[1],
+            first.shape[1],
+            rng,
+            channels=config.channels,
+            skip_channels=config.skip_channels,
+            kernel_size=config.kernel_size,
+            upsampling=config.upsampling,
+            linear=correcting,
+            silent=correcting,
+        )
+        noise = torch.Generator(device=device).manual_seed(seed)
+        fit, share = DipFit([network], [seen], learning_rate=config.learning_rate, rng=noise), 1.0
+        if previous is not None:
+            drawn = [] if correcting else [0]
+            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
+        return DipState(
+            problem=problem,
+            has_start=refining,
+            share=share,
+            first=first,
+            fit=fit,
+            kept=TiledAverage(first, side=config.tile, decay=config.decay),
+            best=first,
+            before=l2_loss(first, problem.observations, problem.valid),
+            fitted=fitted,
+            trial=trial,
+        )
+
+    def advance(self, state: DipState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`."""
+        import torch
+
+        from napari_bitsnet.core.losses.reconstruction import l2_loss
+
+        config, problem, fit = self.config, state.problem, state.fit
+        correcting = state.has_start and problem.mixing.name == "noisy"
+        whole = fit.inputs[0]
+        while True:
+            tile = state.kept.tile(state.step)
+            fit.inputs[0] = whole[tile]
+            drawn, _ = fit.generate(jitter=config.jitter)
+            fit.inputs[0] = whole
+            image = state.first[tile] + config.correction * drawn if correcting else drawn
+            fitted = None if state.fitted is None else state.fitted[tile]
+            loss = l2_loss(image, problem.observations[tile], fitted)
+            fit.descend(loss)
+            state.kept.update(state.step, image)
+            average = state.kept.value
+            if correcting:
+                left = l2_loss(average, problem.observations, problem.valid)
+                average = torch.where(left > (1 - config.budget) * state.before, average, state.best)
+            elif state.trial is not None:
+                average = state.trial.combine(state.first, average, problem.observations)
+            state.best = average
+            state.step += 1
+            yield {"reconstruction": loss.detach()}
+
+    def answer(self, state: DipState) -> dict[str, Tensor]:
+        """See `Method.answer`: the average of what was drawn; the start where nothing was."""
+        return {"sources": state.best.clamp(0, 1)}
+
+    def stopping(self) -> StoppingRule | None:
+        """See `Method.stopping`; an answer that has used up its budget stays the same, and ends the run as well."""
+        return stopping_rule(self.config)

@@ -1,0 +1,78 @@
+"""Double-DIP, transparency of one image or of several mixtures: deep image priors whose edges are kept apart."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.problem import Traits
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods.dip.fit import UntrainedMethod
+from napari_bitsnet.methods.dip.settings import UntrainedConfig
+
+
+class DoubleDipConfig(UntrainedConfig):
+    """Settings of Double-DIP."""
+
+
+@METHODS.register("double_dip")
+class DoubleDip(UntrainedMethod):
+    """``min_Theta L1(I, y_1 + … + y_K) + alpha Excl(y_1, …, y_K)``, with ``y_k = DIP_k(z_k; Theta_k)``.
+
+    The preset ``"official"`` has the released code's settings, but looks for the best remix on every upright step
+    rather than on each that is a multiple of 8. ``"official_mixtures"`` has those for several mixtures, whose weights are
+    fitted directly (in that code two more networks give them) and whose remix is compared by absolute differences (there: squares).
+
+    References
+    ----------
+    Gandelsman, Shocher & Irani, "Double-DIP: Unsupervised Image Decomposition via Coupled Deep-Image-Priors",
+    CVPR 2019, doi:10.1109/CVPR.2019.01128.
+    """
+
+    name: ClassVar[str] = "double_dip"
+    title: ClassVar[str] = "Double-DIP"
+    summary: ClassVar[str] = (
+        "Two untrained networks and the exclusion loss only; for comparison, and for textures."
+    )
+    Config: ClassVar[type[BaseConfig]] = DoubleDipConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": DoubleDipConfig(iterations=50),
+        "balanced": DoubleDipConfig(),
+        "best": DoubleDipConfig(iterations=600),
+        "official": DoubleDipConfig(
+            iterations=8000,
+            learning_rate=5e-4,
+            start="none",
+            correction=0,
+            anchor=0,
+            exact=False,
+            alpha_exclusion=0.01,
+            kernel_size=5,
+            keep="best",
+            early_stopping=False,
+        ),
+        "official_mixtures": DoubleDipConfig(
+            iterations=4000,
+            learning_rate=1e-3,
+            start="none",
+            correction=0,
+            anchor=0,
+            exact=False,
+            alpha_exclusion=0.1,
+            kernel_size=5,
+            input_channels=2,
+            jitter=False,
+            orientations=False,
+            keep="best",
+            early_stopping=False,
+        ),
+    }
+    config: DoubleDipConfig
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing not in ("linear", "weighted"):
+            return f"Double-DIP, for transparency, knows sources that add up or are weighted, not {traits.mixing} mixing."
+        if traits.mixing == "linear" and traits.n_observations != 1:
+            return "Sources that add up are one image's; several mixtures have weights."
+        return None

@@ -1,0 +1,3 @@
+"""Trained networks that separate a mixture of two photographs in one pass."""
+
+__all__ = ["feedforward"]

@@ -1,0 +1,358 @@
+"""Trained networks give an answer at once: the start from which others go on, or all that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.images import Scaling
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.methods.feedforward.cascade import Cascade
+    from napari_bitsnet.methods.feedforward.motion_compensation import Carried
+    from napari_bitsnet.methods.feedforward.split import Evidence, Looked
+    from napari_bitsnet.methods.stopping import StoppingRule
+
+SHIPPED = "feedforward.safetensors"
+MOST_FRAMES = 8
+"""Frames that what is carried along a film counts for at most, against the one that is looked at."""
+
+
+class FeedforwardConfig(BaseConfig):
+    """Settings of the method."""
+
+    views: int = setting(
+        2, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
+    )
+    levels: int | None = setting(
+        None,
+        "Doublings of the coarse answer's 64 pixels by a network; none: as many as it was trained for.",
+        ge=0,
+        le=4,
+        step=1,
+    )
+    looks: int = setting(
+        3, "Closer looks of the coarse network through ever smaller windows.", ge=0, le=3, step=1
+    )
+    sharpen: bool = setting(False, "Move edges into one source or the other (sparse gradients).")
+    anchor: float = setting(
+        0.03, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
+    )
+    weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
+
+
+def shipped_weights() -> Path:
+    """Where the package keeps its weights, whether they are there or not."""
+    return Path(str(files("napari_bitsnet").joinpath("weights", SHIPPED)))
+
+
+def weights_available() -> bool:
+    """Whether the package carries weights, so that the method runs without a path; loads no torch."""
+    return shipped_weights().is_file()
+
+
+@dataclass(kw_only=True)
+class FeedforwardState(State):
+    """A run.
+
+    Parameters
+    ----------
+    network : Cascade
+        Trained.
+    before : Tensor of shape (K, C, H, W), optional
+        The shares of the slice before, on this one's scale.
+    carried : Carried, optional
+        What they say about this one.
+    frames : int
+        Slices before this one that they rest on.
+    sources, confidence : Tensor of shape (K, C, H, W) and (1, 1, H, W), optional
+        The answer, once the networks have run.
+    evidence : Evidence, optional
+        Of the last split.
+    rough : callable, optional
+        Returns the shares as the looks that were taken so far tell them, before all are.
+    """
+
+    network: Cascade
+    before: Tensor | None = None
+    carried: Carried | None = None
+    frames: int = 0
+    sources: Tensor | None = None
+    confidence: Tensor | None = None
+    evidence: Evidence | None = None
+    rough: Callable[[], Tensor] | None = None
+
+
+@METHODS.register("feedforward")
+class Feedforward:
+    """Predict ``d = y1 - y2`` of ``I = y1 + y2`` coarse to fine, and share exactly: ``y = (I ± d) / 2``."""
+
+    name: ClassVar[str] = "feedforward"
+    title: ClassVar[str] = "Trained networks"
+    summary: ClassVar[str] = (
+        "One image, no guides: an answer within a second, from networks trained on photographs."
+    )
+    Config: ClassVar[type[BaseConfig]] = FeedforwardConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": FeedforwardConfig(views=1, looks=0),
+        "balanced": FeedforwardConfig(),
+        "best": FeedforwardConfig(views=4),
+    }
+    full_resolution: ClassVar[bool] = True
+    reads_hints: ClassVar[bool] = True
+
+    def __init__(self, config: FeedforwardConfig | None = None) -> None:
+        self.config = config or FeedforwardConfig()
+
+    @property
+    def iterations(self) -> int:
+        """One: the networks run once."""
+        return 1
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing != "linear" or traits.n_observations != 1:
+            return "The networks know one image whose sources add up; several mixtures are solved by ica."
+        if traits.n_guides:
+            return "The networks do not look at guides: use regression."
+        if traits.has_hints and traits.n_sources > 2:
+            return "The networks understand hints for two sources only: use sparse_gradients."
+        if self.config.weights is None and not weights_available():
+            return "There are no trained weights in this installation: give weights=FILE or choose another method."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> FeedforwardState:
+        """See `Method.start`; nothing is random.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there are no weights, or the file does not hold this method's.
+        """
+        problem = problem.to(device)
+        network = load_network(self.config.weights).to(device)
+        return FeedforwardState(problem=problem, network=network)
+
+    def start_after(
+        self, problem: Problem, previous: FeedforwardState, *, device: str, seed: int
+    ) -> FeedforwardState:
+        """See `WarmStart.start_after`: two sources are carried along (see `carry`) and averaged with what a glance of the
+        networks says about this slice; more sources keep the order that they have in the slice before.
+        """
+        state = FeedforwardState(problem=problem.to(device), network=previous.network.to(device))
+        observed, earlier = state.problem.observations, previous.sources
+        if earlier is None or earlier.shape[1:] != observed.shape[1:]:
+            return state
+        state.before = rescaled(earlier.to(device), previous.problem.scaling, problem.scaling)
+        if len(earlier) == problem.n_sources == 2:
+            from napari_bitsnet.methods.feedforward.motion_compensation import carry
+
+            state.carried = carry(state.before.cpu().double().numpy(), observed[0].cpu().double().numpy())
+            known = previous.carried is not None and previous.carried.enough
+            state.frames = min(1 + previous.frames * known, MOST_FRAMES)
+        return state
+
+    def advance(self, state: FeedforwardState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after one iteration."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: FeedforwardState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Staged.stages`: each look of the networks; from the second on there is a rough answer."""
+        import torch
+
+        if state.step:
+            return
+        # around the generator, not inside: what looks at the stages may need gradients
+        confidence = yield from torch.no_grad()(self._solving)(state)
+        state.step = 1
+        yield {"doubt": 1 - confidence.mean()}
+
+    def _solving(self, state: FeedforwardState) -> Stages[Tensor]:
+        """Solve everything, and return the confidence."""
+        known = state.carried is not None and state.carried.enough
+        shares, confidence, state.evidence = yield from self._separating(state, glance=known)
+        if state.before is not None:
+            shares = _in_order(shares, state.before)
+        if state.carried is not None:
+            shares = _averaged(shares, state.problem.observations, state.carried, state.frames)
+        state.sources, state.confidence, state.rough = shares, confidence, None
+        return confidence
+
+    def _separating(
+        self, state: FeedforwardState, *, glance: bool
+    ) -> Stages[tuple[Tensor, Tensor, Evidence | None]]:
+        """Split the mixture, then again and again the share with the most edges, until there are K; `glance`: without mirror
+        images and closer looks.
+        """
+        import torch
+
+        from napari_bitsnet.methods.feedforward.split import splitting
+
+        network, problem = state.network, state.problem
+        shares = [problem.observations]
+        confidence = torch.ones_like(shares[0][:, :1])
+        evidence = None
+        while len(shares) < problem.n_sources:
+            mixed = shares.pop(max(range(len(shares)), key=lambda k: _edges(shares[k])))
+            # a share is taken apart as if it were an image of its own
+            low, high = (float(mixed.min()), float(mixed.max())) if shares else (0.0, 1.0)
+            span = max(high - low, 1e-6)
+            looks = splitting(
+                network,
+                (mixed - low) / span,
+                problem.hints,
+                views=1 if glance else self.config.views,
+                levels=network.trained_levels if self.config.levels is None else self.config.levels,
+                looks=0 if glance else self.config.looks,
+                anchor=self.config.anchor if self.config.sharpen else None,
+            )
+            while True:
+                try:
+                    looked = next(looks)
+                except StopIteration as end:
+                    split = end.value
+                    break
+                if looked.difference is not None:
+                    state.rough = partial(_roughly, looked, mixed, low, span, list(shares), problem.n_sources)
+                    state.has_start = True
+                which = f", source {len(shares) + 1}" if problem.n_sources > 2 else ""
+                yield Stage(f"networks{which}, {looked.next}", better=looked.difference is not None)
+            shares += [(mixed + sign * span * split.difference) / 2 for sign in (1, -1)]
+            confidence, evidence = torch.minimum(confidence, split.confidence), split.evidence
+        return torch.cat(shares), confidence, evidence
+
+    def answer(self, state: FeedforwardState) -> dict[str, Tensor]:
+        """See `Method.answer`; also ``"confidence"`` (1, 1, H, W) in [0, 1]."""
+        if state.sources is None or state.confidence is None:
+            if state.rough is not None:
+                shares = state.rough()
+                return {"sources": shares if state.before is None else _in_order(shares, state.before)}
+            shares = state.problem.observations / state.problem.n_sources
+            return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
+        return {"sources": state.sources, "confidence": state.confidence}
+
+    def candidates(self, state: FeedforwardState) -> list[Tensor]:
+        """See `Method`: up to three other splits of one image into two, where closer looks were taken and no hint decides."""
+        problem = state.problem
+        if (
+            state.evidence is None
+            or problem.n_sources != 2
+            or problem.hints is not None
+            or state.before is not None
+        ):
+            return []
+        import torch
+
+        from napari_bitsnet.methods.feedforward.alternatives import other_splits
+
+        mixture = problem.observations
+        with torch.no_grad():
+            others = other_splits(state.network, state.evidence, mixture)
+        shares = [torch.cat([mixture + d, mixture - d]) / 2 for d in others]
+        return shares if state.sources is None else [_in_order(each, state.sources) for each in shares]
+
+    def stopping(self) -> StoppingRule | None:
+        """See `Method.stopping`."""
+        return None
+
+
+def load_network(path: Path | None = None) -> Cascade:
+    """Build the networks with weights from a file, or with those of the package.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is absent, or the package carries none.
+    ValueError
+        If the file holds something else.
+    """
+    import torch
+
+    from napari_bitsnet.core.networks.weights import expand, load_tensors
+    from napari_bitsnet.methods.feedforward.cascade import Cascade
+
+    if path is None and not weights_available():
+        raise FileNotFoundError(
+            "Expected trained weights in the package, found none: train some "
+            "(napari-bitsnet train feedforward DATA -o FILE) and give weights=FILE, or choose another method."
+        )
+    path = shipped_weights() if path is None else path
+    tensors, facts = load_tensors(path)
+    if facts.get("method") != "feedforward":
+        raise ValueError(
+            f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
+        )
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # what the file lacks begins the same each time; nobody's numbers are used up
+        torch.manual_seed(0)
+        network = Cascade(**facts["network"]).eval().requires_grad_(False)
+    network.trained_levels = facts.get("levels", 0)
+    expected = set() if network.trained_levels else {n for n in network.state_dict() if n.startswith("fine.")}
+    absent, unknown = network.load_state_dict(expand(tensors), strict=False)
+    if unknown or set(absent) - expected:
+        raise ValueError(f"Expected weights of the networks that {path} describes, got others.")
+    return network
+
+
+def _in_order(shares: Tensor, before: Tensor) -> Tensor:
+    """Return the shares in the order that is nearest to that of the slice before, by their contrast."""
+    from itertools import permutations
+
+    def contrast(images: Tensor) -> Tensor:
+        return images - images.mean(dim=(2, 3), keepdim=True)
+
+    now, then = contrast(shares), contrast(before)
+    orders = [list(order) for order in permutations(range(len(shares)))]
+    return shares[max(orders, key=lambda order: float((now[order] * then).sum()))]
+
+
+def _averaged(shares: Tensor, mixture: Tensor, carried: Carried, frames: int) -> Tensor:
+    """Average two shares' difference with the carried ones', which rests on `frames` earlier ones where it is trusted.
+
+    How brightness is split stays as it was: the networks cannot know it, and would let it flicker.
+    """
+    import torch
+
+    trust = torch.as_tensor(carried.trust).to(shares)
+    before = torch.as_tensor(carried.sources).to(shares)
+    now, then = shares[:1] - shares[1:], before[:1] - before[1:]
+    darker = ((then - now) * trust).sum(dim=(-2, -1), keepdim=True) / trust.sum().clamp(min=1e-6)
+    weight = frames * trust / (1 + frames * trust)
+    difference = now + darker + weight * (then - now - darker)
+    return torch.cat([mixture + difference, mixture - difference]) / 2
+
+
+def rescaled(shares: Tensor, old: Scaling, new: Scaling) -> Tensor:
+    """Bring shares (K, C, H, W) of a mixture in [0, 1] to the scale of another one in the same units."""
+    return (shares * old.span + (old.lo - new.lo) / len(shares)) / new.span
+
+
+def _roughly(
+    looked: Looked, mixed: Tensor, low: float, span: float, others: list[Tensor], n_sources: int
+) -> Tensor:
+    """Shares (K, C, H, W) from a split that is under way; what has not been split yet is divided evenly."""
+    import torch
+
+    with torch.no_grad():
+        difference = looked.enlarged((mixed - low) / span)
+        assert difference is not None
+        first, second = ((mixed + sign * span * difference) / 2 for sign in (1, -1))
+        left = n_sources - len(others) - 1
+        return torch.cat([*others, first, *[second / left] * left])
+
+
+def _edges(share: Tensor) -> float:
+    """Mean absolute difference of neighbours: the share that holds more is the more mixed one."""
+    return float(share.diff(dim=-1).abs().mean() + share.diff(dim=-2).abs().mean())

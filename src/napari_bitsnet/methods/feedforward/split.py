@@ -1,0 +1,226 @@
+"""Takes a mixture of two apart with trained networks: any size, mirror images averaged, doubts noted."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
+from napari_bitsnet.core.stages import exhaust
+from napari_bitsnet.methods.feedforward.anchored_sparse import anchored_sparse, gradient
+from napari_bitsnet.methods.feedforward.cascade import (
+    COARSE_SIZE,
+    SEEN_SIZE,
+    Cascade,
+    reduce_hints,
+    reduce_image,
+)
+from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
+
+MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
+
+LOOKS = [192, 256, 384]
+"""Sides of the mixture, in pixels, at which windows of 128 are looked at, one after another."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the networks said on the way, from which other splits can be made; see `other_splits`.
+
+    Parameters
+    ----------
+    seen : Tensor of shape (1, 3, T, T)
+        The mixture.
+    whole : Tensor of shape (1, 3, 64, 64)
+        d, from a look at the whole.
+    said : tuple of Tensor of shape (L, 3, 64, 64)
+        Of the windows of each closer look.
+    """
+
+    seen: Tensor
+    whole: Tensor
+    said: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """How far a split has come: what is done next, and d (1, 3, S, S) of the mixture at reduced size, once there is one."""
+
+    next: str
+    difference: Tensor | None = None
+    seen: Tensor | None = None
+
+    def enlarged(self, mixture: Tensor) -> Tensor | None:
+        """Return d (1, C, H, W) as it would be if nothing came after, or None."""
+        if self.difference is None or self.seen is None:
+            return None
+        guide, difference = reduce_image(self.seen, self.difference.shape[-1]), self.difference
+        if mixture.shape[1] == 1:
+            difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
+        return guided_upsample(difference, guide, mixture)
+
+
+@dataclass(frozen=True)
+class Split:
+    """``d = y1 - y2`` (1, C, H, W), ``confidence`` (1, 1, H, W) in [0, 1] and what they rest on."""
+
+    difference: Tensor
+    confidence: Tensor
+    evidence: Evidence
+
+
+def cascade_split(
+    network: Cascade,
+    mixture: Tensor,
+    hints: Tensor | None = None,
+    *,
+    views: int = 4,
+    levels: int = 0,
+    looks: int = 3,
+    anchor: float | None = None,
+) -> Split:
+    """Estimate what distinguishes the two shares of a mixture.
+
+    Parameters
+    ----------
+    network : Cascade
+        Trained.
+    mixture : Tensor of shape (1, C, H, W)
+        One or three channels, in [0, 1].
+    hints : Tensor of shape (2, 1, H, W), optional
+        1 where edges belong to the first or the second share.
+    views : int
+        Mirror images whose answers are averaged, 1 to 4, each with the sign that agrees best with the others.
+    levels : int
+        Doublings of the coarse answer's 64 pixels by the fine network, where it was trained.
+    looks : int
+        How many of the closer `LOOKS` the coarse network takes, where there are no levels. From there on the
+        mixture guides the answer to its full size.
+    anchor : float, optional
+        See `anchored_sparse`; None leaves it out.
+
+    Notes
+    -----
+    Confidence is the local energy of the contrast of d over that of I: the part of the mixture's contrast that is
+    told apart. Networks trained on squared errors say little where they know little, and mirror images that
+    disagree cancel, so both lower it. It is 1 where one share holds all contrast, and scaled by the correlation of what the
+    network says of the whole with what it says after closer looks.
+    """
+    return exhaust(splitting(network, mixture, hints, views=views, levels=levels, looks=looks, anchor=anchor))
+
+
+def splitting(
+    network: Cascade,
+    mixture: Tensor,
+    hints: Tensor | None = None,
+    *,
+    views: int = 4,
+    levels: int = 0,
+    looks: int = 3,
+    anchor: float | None = None,
+) -> Generator[Looked, None, Split]:
+    """Do what `cascade_split` does, and tell before each look of the networks what is known from those before."""
+    sizes = [SEEN_SIZE, *LOOKS[: 0 if levels else looks]]
+    seen_size = max(sizes[-1], COARSE_SIZE * 2**levels)
+    seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)
+    scribbles = seen.new_zeros(1, 2, *seen.shape[2:])
+    if hints is not None:
+        scribbles = reduce_hints(hints.transpose(0, 1), seen_size)
+
+    mirrors = MIRRORS[:views]
+    answers: list[Tensor] = []
+    for m in mirrors:
+        yield Looked(f"view {len(answers) + 1} of {len(mirrors)}", answers[0] if answers else None, seen)
+        answers.append(network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m))
+    members = torch.stack(answers)
+    difference = whole = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
+    said = []
+    for look, size in enumerate(sizes[1:]):
+        yield Looked(f"closer look {look + 1} of {len(sizes) - 1}", difference, seen)
+        said.append(window_answers(network, reduce_image(seen, size), reduce_hints(scribbles, size)))
+        difference = follow_windows(said[-1], difference, size // 2)[0]
+    size = difference.shape[-1]
+    guide, marks = reduce_image(seen, size), reduce_hints(scribbles, size)
+    difference = difference * hint_sign(guide, difference, marks)
+    confidence = _confidence(guide, difference) * _agreement(whole, difference)
+
+    if anchor is not None:
+        yield Looked("sharpening", difference, seen)
+        difference = anchored_sparse(guide, difference, marks=marks, anchor=anchor)
+    if mixture.shape[1] == 1:
+        difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
+    enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
+    evidence = Evidence(seen, whole, tuple(said))
+    return Split(guided_upsample(difference, guide, mixture), enlarged, evidence)
+
+
+def agreeing_signs(members: Tensor) -> Tensor:
+    """Return 1 or -1 for each of the answers (V, …): signs with which they agree best; the first keeps its own.
+
+    They are the signs of the leading eigenvector of the answers' inner products, which does not depend on the
+    answers' order.
+    """
+    flat = members.flatten(1).double()
+    leading = torch.linalg.eigh(flat @ flat.T).eigenvectors[:, -1]
+    return torch.where(leading * leading[0] < 0, -1.0, 1.0).to(members)
+
+
+def hint_sign(mixture: Tensor, difference: Tensor, marks: Tensor) -> Tensor:
+    """Return 1 or -1: the sign of d with which marked edges belong to the share that they are said to.
+
+    Parameters
+    ----------
+    mixture, difference : Tensor of shape (1, C, H, W)
+        ``I = y1 + y2`` and ``d = y1 - y2``.
+    marks : Tensor of shape (1, 2, H, W)
+        1 where edges belong to y1 (first channel) or y2; all zero: the sign stays.
+
+    Notes
+    -----
+    ``|∇y1|^2 - |∇y2|^2 = ∇I · ∇d`` is to be positive where y1 is marked and negative where y2 is.
+    """
+    product = (gradient(mixture) * gradient(difference)).sum(dim=(1, 2))
+    agreement = (product * (marks[:, 0] - marks[:, 1])).sum()
+    return torch.where(agreement < 0, -1.0, 1.0)
+
+
+def guided_upsample(image: Tensor, guide: Tensor, full_guide: Tensor) -> Tensor:
+    """Bring an image (1, Q, h, w) to its guide's full size: a locally linear function of the guide, enlarged.
+
+    References
+    ----------
+    He & Sun, "Fast Guided Filter", 2015, arXiv:1505.00996.
+    """
+    if image.shape[-2:] == full_guide.shape[-2:]:
+        return image
+    a, b = linear_coefficients(guide, image, radius=2, epsilon=1e-3)
+    size = tuple(full_guide.shape[-2:])
+    return apply_coefficients(
+        F.interpolate(a, size, mode="bilinear", align_corners=False),
+        F.interpolate(b, size, mode="bilinear", align_corners=False),
+        full_guide,
+    )
+
+
+def _agreement(whole: Tensor, closer: Tensor) -> Tensor:
+    """Correlation, without its sign, of d (1, 3, S, S) before and after closer looks."""
+    before, after = (
+        x - x.mean(dim=(2, 3), keepdim=True) for x in (whole, reduce_image(closer, whole.shape[-1]))
+    )
+    lengths = before.square().sum().sqrt() * after.square().sum().sqrt()
+    return (before * after).sum().abs() / lengths.clamp_min(1e-12)
+
+
+def _confidence(image: Tensor, difference: Tensor) -> Tensor:
+    """Contrast of d over contrast of I, as energies in neighbourhoods of a quarter of the side."""
+    radius = image.shape[-1] // 8
+
+    def energy(x: Tensor) -> Tensor:
+        contrast = (x - x.mean(dim=(2, 3), keepdim=True)).square().mean(dim=1, keepdim=True)
+        return box_mean(contrast, radius)
+
+    return (energy(difference) / (energy(image) + 1e-3)).clamp(0, 1)

@@ -1,0 +1,245 @@
+"""Fitting a `GuidedModel`: weights of colours, whole-pixel shifts, smooth displacement fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods.guided.model import GuidedModel, GuideTerm
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.displacement import Window
+    from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece
+
+STEP_LIMIT = 1.5
+"""Largest change, in pixels, of a displacement coefficient in one step: the linearisation holds no further."""
+WORTHWHILE = 0.003
+"""Part of the misfit by which refined displacements must lower it to be kept: by less they follow noise."""
+CONVERGED = 0.01
+"""Largest change, in pixels, below which registration stops."""
+KEPT = 2**18
+"""Up to this many pixels features are kept in memory, else made anew each time they are needed."""
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is fitted to: observation (1, C, H, W), valid (1, 1, H, W) or None, and the windows that are looked at."""
+
+    observation: Tensor
+    valid: Tensor | None
+    windows: list[Window]
+
+    def target(self, window: Window) -> tuple[Tensor, Tensor | None]:
+        """Observation (C, h, w) and valid mask (1, h, w) on a window."""
+        valid = None if self.valid is None else window.crop(self.valid)[0]
+        return window.crop(self.observation)[0], valid
+
+
+@dataclass(frozen=True)
+class Anew:
+    """An iterable that makes its pieces anew each time, so that only one is in memory."""
+
+    make: Callable[[], Iterator[Piece]]
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self.make()
+
+
+def pieces_of(data: Data, make: Callable[[], Iterator[Piece]]) -> Iterable[Piece]:
+    """Keep the pieces of a small image; make those of a large one anew each time, see `KEPT`."""
+    small = sum(window.height * window.width for window in data.windows) <= KEPT
+    return list(make()) if small else Anew(make)
+
+
+def fitting_weights(
+    model: GuidedModel,
+    data: Data,
+    *,
+    spread: float,
+    drift_spread: float,
+    scales: int,
+    rounds: int,
+    prior: Tensor | None = None,
+) -> Stages[GradientFit]:
+    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms; tells its rounds."""
+    import torch
+
+    from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
+
+    def make() -> Iterator[Piece]:
+        for window in data.windows:
+            features = torch.cat([model.features(term, window) for term in model.terms])
+            yield Piece(features, *data.target(window))
+
+    precision = [model.precision(term, spread, drift_spread) for term in model.terms]
+    fit = yield from fitting_gradients(
+        pieces_of(data, make), torch.cat(precision), scales=scales, rounds=rounds, prior=prior
+    )
+    parts = fit.coefficients.split([len(p) for p in precision])
+    for term, weights in zip(model.terms, parts, strict=True):
+        term.weights = weights
+    return fit
+
+
+def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
+    """Return the whole-pixel shift (dy, dx) of a guide, up to `radius`, that explains most gradient energy."""
+    shifts = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
+    energies = shift_energies(term, data, shifts)
+    return max(energies, key=lambda s: (energies[s], -abs(s[0]) - abs(s[1]))) if energies else (0, 0)
+
+
+def shift_energies(
+    term: GuideTerm, data: Data, shifts: list[tuple[int, int]]
+) -> dict[tuple[int, int], float]:
+    """Gradient energy that a guide explains at each whole-pixel shift (dy, dx); empty if no window is large enough.
+
+    Only windows' interiors are compared, so that every shift sees the same pixels of the observation.
+    """
+    import torch
+
+    from napari_bitsnet.core.displacement import Window
+    from napari_bitsnet.methods.guided.gradient_fit import Piece, difference_rows
+
+    radius = max(abs(d) for shift in shifts for d in shift)
+    count = len(term.coarse)
+    grams = {shift: 1e-3 * torch.eye(count) for shift in shifts}
+    crosses: dict[tuple[int, int], Tensor] = {}
+    for window in data.windows:
+        inner = Window(
+            window.top + radius, window.left + radius, window.height - 2 * radius, window.width - 2 * radius
+        )
+        if min(inner.height, inner.width) < 2:
+            continue
+        target, valid = data.target(inner)
+        features = term.coarse(window.crop(term.image)[0])
+        for dy, dx in shifts:
+            moved = features[:, radius + dy :, radius + dx :][:, : inner.height, : inner.width]
+            rows, steps = difference_rows(Piece(moved, target, valid), 0)
+            grams[dy, dx] = grams[dy, dx] + (rows.T @ rows).cpu()
+            cross = (rows.T @ steps).cpu()
+            crosses[dy, dx] = crosses[dy, dx] + cross if (dy, dx) in crosses else cross
+    return {
+        shift: float((cross * torch.linalg.solve(grams[shift], cross)).sum())
+        for shift, cross in crosses.items()
+    }
+
+
+def refine_displacement(model: GuidedModel, data: Data, *, spread: float) -> float:
+    """One Gauss–Newton step of all displacement fields, the weights as they are.
+
+    Parameters
+    ----------
+    model : GuidedModel
+        Changed in place.
+    data : Data
+        What is fitted to.
+    spread : float
+        Standard deviation expected of the displacement's coarsest modes, in pixels.
+
+    Returns
+    -------
+    float
+        Largest change of a coefficient, in pixels.
+
+    Notes
+    -----
+    ``I - sum_g e_g ≈ sum_g δ_g · ∇e_g`` with ``δ_g = sum_j c_gj field_j``, fitted on gradients, robustly; the prior holds
+    for the whole displacement, so that it is ``-d_g`` for the step.
+    """
+    import torch
+
+    from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
+
+    def make() -> Iterator[Piece]:
+        for window in data.windows:
+            target, valid = data.target(window)
+            parts = [model.explain(term, window) for term in model.terms]
+            fields = model.modes.fields(window, target)
+            for c in range(len(target)):  # a displacement is the same for all channels
+                columns = []
+                for part in parts:
+                    slopes = torch.gradient(part[c])
+                    columns += [fields * slopes[0], fields * slopes[1]]
+                residual = target[c] - sum(part[c] for part in parts)
+                yield Piece(torch.cat(columns), residual[None], valid)
+
+    now = torch.cat([term.displacement.flatten() for term in model.terms])
+    precision = (model.modes.roughness() / spread**2).repeat(2 * len(model.terms))
+    fit = fit_gradients(pieces_of(data, make), precision, rounds=3, prior=-now[:, None])
+    change = fit.coefficients[:, 0].clamp(-STEP_LIMIT, STEP_LIMIT)
+    for term, part in zip(model.terms, change.chunk(len(model.terms)), strict=True):
+        term.displacement = term.displacement + part.view(2, -1)
+    return float(change.abs().max())
+
+
+def registering(
+    model: GuidedModel,
+    data: Data,
+    *,
+    search: int,
+    steps: int,
+    spread: float,
+    weights: Callable[[], Stages[GradientFit]],
+) -> Stages[list[float]]:
+    """Search the shifts, then refine the fields in turn with the weights; the best fields are kept.
+
+    It tells its steps, and the rounds of the fits between them.
+
+    Parameters
+    ----------
+    model : GuidedModel
+        Changed in place.
+    data : Data
+        What is fitted to.
+    search : int
+        Largest shift that is tried, in pixels; with 0 refinement starts from the model's displacement.
+    steps : int
+        Of refinement; 0 leaves the shifts.
+    spread : float
+        See `refine_displacement`.
+    weights : callable
+        Fits the weights to the present displacement.
+
+    Returns
+    -------
+    list of float
+        Mean absolute residual of the gradients, on the [0, 1] scale, before each step and at the end.
+    """
+    for term in model.terms if search else ():
+        yield Stage(f"registration, shifts of guide {term.source + 1}")
+        dy, dx = search_shift(term, data, search)
+        term.displacement[0, 0], term.displacement[1, 0] = dy, dx
+    fit = yield from named("registration", weights())
+    history = [fit.misfits[0]]
+    best = [term.displacement.clone() for term in model.terms]
+    for step in range(steps):
+        words = f"registration, step {step + 1} of at most {steps}"
+        yield Stage(words)
+        change = refine_displacement(model, data, spread=spread)
+        fit = yield from named(words, weights())
+        history.append(fit.misfits[0])
+        if history[-1] <= min((1 - WORTHWHILE) * history[0], *history[1:]):
+            best = [term.displacement.clone() for term in model.terms]
+        if change < CONVERGED:
+            break
+    for term, displacement in zip(model.terms, best, strict=True):
+        term.displacement = displacement
+    return history
+
+
+def named(name: str, stages: Stages[R]) -> Stages[R]:
+    """Put a name in front of each stage of a computation: ``"fit"`` makes ``"fit, round 2 of 4"``."""
+    while True:
+        try:
+            stage = next(stages)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        yield Stage(f"{name}, {stage.name}", stage.better)

@@ -1,0 +1,3 @@
+"""Denoising and inpainting from groups of similar patches (NL-Bayes)."""
+
+__all__ = ["nl_bayes"]

@@ -1,0 +1,129 @@
+"""Decides on which lattices a superimposed image repeats: on two, on one, or on none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.methods.periodic.common_period import proposed_pairs
+from napari_bitsnet.methods.periodic.lattices import Lattice, band_pass, likely_lattices
+from napari_bitsnet.methods.periodic.repeating import Repeating
+
+FIRST, SECOND = 3, 2
+"""Periodic of each kind that are tried, for one pattern and for the other beside it."""
+ROUNDS = 6
+"""Rounds of fitting the cells of two patterns in turn."""
+ONE, BOTH = 0.15, 0.08
+"""Part of the band-passed image's energy that one lattice has to predict, and that a second has to add."""
+ALIKE = 0.01
+"""Part of the energy that the cell of a single pattern has to predict beyond one of half its size, or beyond two patterns."""
+WHOLE = 0.3
+"""Part of the energy up to which one lattice may leave the image, to be looked at as the common period of two."""
+
+
+def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
+    """Return the two lattices on which an image's patterns repeat, the stronger first; one or none if that is all.
+
+    Parameters
+    ----------
+    image : Tensor of shape (C, H, W)
+        The superimposed image, on any scale.
+    valid : Tensor of shape (H, W), optional
+        1 where pixels are known, 0 where they are missing.
+
+    Notes
+    -----
+    The likely lattices of the image are tried in turn; beside each, those of what it leaves. Pairs are compared
+    by generalised cross-validation, ``mean(rest²) / (1 - sum_k 1 / N_k)²`` with N_k cells in view. Where one lattice explains
+    the image and two finer ones that contain it do so as well, their smaller cells are what repeats.
+    """
+    seen = None if valid is None else valid.cpu().numpy() > 0.5
+    fine = band_pass(image.cpu().double().numpy(), seen)
+    field = torch.from_numpy(fine).float()
+    mask = None if seen is None else torch.from_numpy(seen).float()
+    energy = _mean_square(field, mask)
+    if energy < 1e-10:
+        return []
+    likely = likely_lattices(fine, seen, count=FIRST)
+    alone = [
+        (error, lattice, rest) for lattice in likely for error, rest in [_predict(field, [lattice], mask)]
+    ]
+    best = min(alone, key=lambda entry: entry[0], default=(energy, None, field))
+    slack = ALIKE * energy
+    split = _split(field, best[1], mask, best[0] + slack) if best[0] < WHOLE * energy else None
+    if split is not None and split[0] < slack:
+        return split[1]
+    pair: tuple[float, list[Lattice]] = (energy, [])
+    for _, first, rest in alone:
+        for second in likely_lattices(rest.double().numpy(), seen, count=SECOND):
+            if first.contains(second) or second.contains(first):
+                continue
+            error, _ = _predict(field, [first, second], mask)
+            pair = min(pair, (error, [first, second]), key=lambda entry: entry[0])
+    pair = _subdivided(field, pair, mask, 0)  # halves of one hide in what the other leaves
+    if split is not None and split[0] < pair[0] + slack:
+        return split[1]
+    both = pair[1]
+    if both and energy - pair[0] > (ONE + BOTH) * energy:
+        adds = best[0] - pair[0]
+        smaller = best[1] is not None and sum(lattice.area for lattice in both) < best[1].area
+        if adds > BOTH * energy or (smaller and adds > -BOTH * energy):
+            return both
+    if best[1] is None or energy - best[0] <= ONE * energy:
+        return []
+    return _subdivided(field, (best[0], [best[1]]), mask, slack)[1]
+
+
+def _split(
+    field: Tensor, common: Lattice | None, mask: Tensor | None, most: float
+) -> tuple[float, list[Lattice]] | None:
+    """The first pair with this common period, of those proposed, that predicts with no more than some error."""
+    for entry in [] if common is None else proposed_pairs(field, common, mask):
+        error, _ = _predict(field, entry.lattices, mask)
+        if error < most:
+            return error, entry.lattices
+    return None
+
+
+def _subdivided(
+    field: Tensor, pair: tuple[float, list[Lattice]], mask: Tensor | None, slack: float
+) -> tuple[float, list[Lattice]]:
+    """Halve the cells of one or two lattices as long as that predicts better, or hardly worse."""
+    for k in range(len(pair[1])):
+        for _ in range(3):
+            before = pair
+            for half in pair[1][k].halves():
+                trial = [half if i == k else lattice for i, lattice in enumerate(pair[1])]
+                if len(trial) < 2 or not (trial[0].contains(trial[1]) or trial[1].contains(trial[0])):
+                    error, _ = _predict(field, trial, mask)
+                    if error < pair[0] + (slack if pair is before else 0):
+                        pair = error, trial
+            if pair is before:
+                break
+    return pair
+
+
+def _mean_square(field: Tensor, mask: Tensor | None) -> float:
+    """Over pixels that are known; missing ones are 0."""
+    known = field[0].numel() if mask is None else float(mask.sum())
+    return float((field**2).sum() / (known * len(field)))
+
+
+def _predict(field: Tensor, lattices: Sequence[Lattice], mask: Tensor | None) -> tuple[float, Tensor]:
+    """Fit cells to a field in turn; return the error by cross-validation, and the rest."""
+    size = (field.shape[-2], field.shape[-1])
+    patterns = [Repeating(lattice, size, len(field), field, mask) for lattice in lattices]
+    masses = [p.gather(torch.ones_like(field[:1])) + 1e-3 for p in patterns]
+    images = [torch.zeros_like(field) for _ in patterns]
+    seen = torch.ones_like(field[0]) if mask is None else mask
+    rest = field
+    for _ in range(ROUNDS):
+        for k, p in enumerate(patterns):
+            p.cell = p.cell + p.gather(rest) / masses[k]
+            images[k] = p.image
+            rest = (field - torch.stack(images).sum(dim=0)) * seen
+    known = float(seen.sum())
+    freedom = sum(lattice.area / known for lattice in lattices)
+    return _mean_square(rest, mask) / max(1 - freedom, 0.05) ** 2, rest

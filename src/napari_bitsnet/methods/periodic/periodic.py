@@ -1,0 +1,192 @@
+"""Two patterns that repeat, tiles or weave: each is what comes back at its own period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.methods.periodic.repeating import Repeating
+    from napari_bitsnet.methods.stopping import StoppingRule
+
+FIRST_NOISE = 0.02
+"""Variance a pixel of what does not repeat, before anything is known."""
+NONE = "No repeating pattern was found, so the image was only divided evenly; for other images use method 'feedforward'."
+ONE = "One repeating pattern was found, not two: source 1 is the pattern, source 2 all the rest."
+WHOLE = (
+    "The image was not separated: one pattern explains more than 90 % of it, and source 2 is next to nothing. If source 1 shows two "
+    "patterns, they have a common period, and their own periods were not found."
+)
+LITTLE = 0.1
+"""Part of the energy below which what one pattern leaves is next to nothing."""
+SMALLEST = 24
+"""Shorter side, in pixels, below which no lattice is looked for."""
+
+
+class PeriodicConfig(BaseConfig):
+    """Settings of the method."""
+
+    rigid: int = setting(
+        4, "Rounds in which the patterns' cells are fitted undisplaced.", ge=1, le=50, step=1
+    )
+    coarse: int = setting(6, "Rounds in which large parts are displaced.", ge=0, le=50, step=1)
+    fine: int = setting(6, "Rounds in which smaller parts are displaced.", ge=0, le=50, step=1)
+    width: float = setting(
+        0.12,
+        "Width of the parts that are displaced together in the coarse rounds, in shorter sides of the image; two thirds in the fine ones.",
+        ge=0.02,
+        le=1,
+        step=0.01,
+    )
+    caution: float = setting(
+        2.0,
+        "Factor on the estimated variance of what does not repeat: the larger, the smoother the cells.",
+        ge=0.1,
+        le=20,
+        step=0.1,
+    )
+
+
+@dataclass(kw_only=True)
+class PeriodicState(State):
+    """The patterns found (at most two), the image without its mean (C, H, W), and what is known of the noise."""
+
+    patterns: list[Repeating] | None = None
+    centred: Tensor | None = None
+    seen: Tensor | None = None  # (H, W), 1 where pixels are known
+    noise: float = FIRST_NOISE
+
+
+@METHODS.register("periodic")
+class Periodic:
+    """Fit two cells that repeat, with their displacements, and divide what does not repeat by where they have energy.
+
+    ``I = T_1(L_1⁻¹ (x + d_1(x))) + T_2(L_2⁻¹ (x + d_2(x))) + rest``: the period vectors L from the autocorrelation, the cells T by least
+    squares for both together under Gaussian spectra that are learnt from them, the displacements d by steps of Lucas and
+    Kanade. Nothing tells whose the mean colour is: it is divided evenly.
+    """
+
+    name: ClassVar[str] = "periodic"
+    title: ClassVar[str] = "Repeating patterns"
+    summary: ClassVar[str] = (
+        "Tiles, wallpaper, weave, screens: two patterns that repeat at different periods, or one over a picture."
+    )
+    Config: ClassVar[type[BaseConfig]] = PeriodicConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": PeriodicConfig(rigid=3, coarse=3, fine=0),
+        "balanced": PeriodicConfig(),
+        "best": PeriodicConfig(coarse=10, fine=6),
+    }
+    full_resolution: ClassVar[bool] = False
+
+    def __init__(self, config: PeriodicConfig | None = None) -> None:
+        self.config = config or PeriodicConfig()
+
+    @property
+    def iterations(self) -> int:
+        """The rounds of all three kinds."""
+        return self.config.rigid + self.config.coarse + self.config.fine
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing != "linear" or traits.n_observations != 1:
+            return "It takes one image whose sources add up; several mixtures are solved by ica."
+        if traits.n_sources != 2:
+            return "It takes two patterns apart, no more."
+        if traits.n_guides:
+            return "It does not look at guides: use regression."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> PeriodicState:
+        """See `Method.start`; nothing is random."""
+        return PeriodicState(problem=problem.to(device))
+
+    def advance(self, state: PeriodicState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after the rounds, each of which yields the part of the energy that does not repeat."""
+        import torch
+
+        with torch.no_grad():
+            while state.step < self.iterations:
+                if state.patterns is None or state.centred is None:
+                    self._find(state)
+                losses = self._round(state)
+                state.step += 1
+                yield losses
+
+    def _find(self, state: PeriodicState) -> None:
+        """Look for lattices and say so where there are not two."""
+        from napari_bitsnet.methods.periodic.lattice_pair import find_lattices
+        from napari_bitsnet.methods.periodic.repeating import Repeating
+
+        image, valid = state.problem.observations[0], state.problem.valid
+        size = (image.shape[-2], image.shape[-1])
+        state.seen = None if valid is None else valid[0, 0].to(image)
+        known = image.new_ones(size) if state.seen is None else state.seen
+        mean = (image * known).sum(dim=(1, 2), keepdim=True) / known.sum().clamp_min(1)
+        state.centred = (image - mean) * known
+        lattices = find_lattices(image, state.seen) if min(size) >= SMALLEST else []
+        if len(lattices) < 2:
+            state.notices.append(ONE if lattices else NONE)
+        state.patterns = [Repeating(lattice, size, len(image), image, state.seen) for lattice in lattices]
+
+    def _round(self, state: PeriodicState) -> dict[str, Tensor]:
+        """Displace the patterns if it is time to, fit their cells, learn their spectra and the noise."""
+        from napari_bitsnet.methods.periodic.split import displace, fit_cells
+
+        assert state.patterns is not None
+        assert state.centred is not None
+        patterns, image = state.patterns, state.centred
+        energy = (image**2).mean().clamp_min(1e-12)
+        if not patterns:
+            return {"unrepeated": energy / energy}
+        if state.step >= self.config.rigid:
+            fine = state.step >= self.config.rigid + self.config.coarse
+            width = self.config.width * min(image.shape[-2:]) * (2 / 3 if fine else 1)
+            displace(patterns, self._rest(state), width, state.seen)
+        fit_cells(patterns, image, state.noise)
+        for pattern in patterns:
+            pattern.learn(state.noise)
+        left = (self._rest(state) ** 2).mean()
+        state.noise = self.config.caution * max(float(left), 1e-7)
+        if len(patterns) == 1 and left < LITTLE * energy and WHOLE not in state.notices:
+            state.notices.append(WHOLE)
+        return {"unrepeated": left / energy}
+
+    @staticmethod
+    def _rest(state: PeriodicState) -> Tensor:
+        """What no pattern explains, (C, H, W); 0 where pixels are missing."""
+        assert state.patterns is not None
+        assert state.centred is not None
+        rest = state.centred
+        for pattern in state.patterns:
+            rest = rest - pattern.image
+        return rest if state.seen is None else rest * state.seen
+
+    def answer(self, state: PeriodicState) -> dict[str, Tensor]:
+        """See `Method.answer`: each pattern and its part of the rest, with half of the mean colour."""
+        import torch
+
+        from napari_bitsnet.methods.periodic.split import divide_rest
+
+        image = state.problem.observations[0]
+        if not state.patterns:
+            return {"sources": (image / 2).expand(2, -1, -1, -1)}
+        with torch.no_grad():
+            shown = [pattern.image for pattern in state.patterns]
+            first = shown[0]
+            if len(shown) == 2:
+                first = first + divide_rest(shown[0], shown[1], self._rest(state))
+            first = first - first.mean(dim=(1, 2), keepdim=True) + image.mean(dim=(1, 2), keepdim=True) / 2
+            return {"sources": torch.stack([first, image - first])}
+
+    def stopping(self) -> StoppingRule | None:
+        """Return None: it ends by itself."""
+        return None

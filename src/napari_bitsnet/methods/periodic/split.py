@@ -1,0 +1,167 @@
+"""Splits an image into patterns that repeat on different lattices, each slightly displaced, and what does not repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_bitsnet.methods.periodic.repeating import Repeating
+
+PLAIN, STEPS = 4, 4
+"""Steps of conjugate gradients for the first cells, and of preconditioned ones for all."""
+RIDGE = 0.02
+"""Stiffness of displacements, relative to the mean of the pattern's squared gradients."""
+FURTHEST = 1.5
+"""Largest change of a displacement at a step, in pixels."""
+BLUR = 0.7
+"""Standard deviation of the blur before gradients are taken, in pixels."""
+POOL = 4
+"""Displacements are found for squares of so many pixels a side."""
+SCALES = (1.0, 2.0, 4.0, 8.0)
+"""Widths of the blurs between which the rest is divided, in pixels."""
+NEAR = 4.0
+"""Width of the surroundings whose energy decides, in units of a scale."""
+
+
+def fit_cells(patterns: Sequence[Repeating], image: Tensor, noise: float) -> None:
+    """Fit the cells of all patterns together, in place.
+
+    Parameters
+    ----------
+    patterns : sequence of K Repeating
+        Their cells are where it begins, and what it ends with.
+    image : Tensor of shape (C, H, W)
+        Without its mean.
+    noise : float
+        Variance a pixel of what does not repeat.
+
+    Notes
+    -----
+    Minimises ``‖I - sum_k A_k P_k z_k‖² + noise sum_k ‖z_k‖²``, A_k the sampling of pattern k, P_k the root of its spectrum
+    and ``P_k z_k`` its cell: the most probable cells under Gaussian spectra. Waves that both lattices have are divided
+    by what their spectra lead to expect. A few steps of conjugate gradients from zero settle these, preconditioned ones,
+    ``(N_k P_k' P_k + noise)⁻¹``, the others.
+    """
+    eye = torch.eye(patterns[0].channels, device=image.device)
+    roots = [p.root for p in patterns]
+    weights = [
+        torch.linalg.inv(p.pixels * r.mT @ r + noise * eye) for p, r in zip(patterns, roots, strict=True)
+    ]
+
+    def back(rest: Tensor) -> list[Tensor]:
+        return [p.filter(p.root.mT, p.gather(rest)) for p in patterns]
+
+    def forward(z: Sequence[Tensor]) -> Tensor:
+        return torch.stack([p.sample(p.filter(p.root, one)) for p, one in zip(patterns, z, strict=True)]).sum(
+            0
+        )
+
+    def descend(z: list[Tensor], steps: int, *, plain: bool) -> list[Tensor]:
+        r = [b - noise * one for b, one in zip(back(image - forward(z)), z, strict=True)]
+        y = r if plain else [p.filter(w, one) for p, w, one in zip(patterns, weights, r, strict=True)]
+        q, ry = y, _dot(r, y)
+        for _ in range(steps):
+            product = [b + noise * one for b, one in zip(back(forward(q)), q, strict=True)]
+            step = ry / _dot(q, product).clamp_min(1e-30)
+            z = [one + step * by for one, by in zip(z, q, strict=True)]
+            r = [one - step * by for one, by in zip(r, product, strict=True)]
+            y = r if plain else [p.filter(w, one) for p, w, one in zip(patterns, weights, r, strict=True)]
+            before, ry = ry, _dot(r, y)
+            q = [one + ry / before.clamp_min(1e-30) * by for one, by in zip(y, q, strict=True)]
+        return z
+
+    if all(not bool(p.cell.any()) for p in patterns):
+        z = descend([torch.zeros_like(p.cell) for p in patterns], PLAIN, plain=True)
+    else:
+        z = [p.filter(torch.linalg.inv(p.root), p.cell) for p in patterns]
+    for p, one in zip(patterns, descend(z, STEPS, plain=False), strict=True):
+        p.cell = p.filter(p.root, one)
+
+
+def displace(patterns: Sequence[Repeating], rest: Tensor, width: float, valid: Tensor | None = None) -> None:
+    """Move all patterns a step towards what they leave unexplained, in place.
+
+    Parameters
+    ----------
+    patterns : sequence of K Repeating
+        With cells.
+    rest : Tensor of shape (C, H, W)
+        The image without its mean and without the patterns.
+    width : float
+        Standard deviation, in pixels, of the surroundings that move together.
+    valid : Tensor of shape (H, W), optional
+        1 where pixels are known.
+
+    Notes
+    -----
+    At each place it solves ``sum w (rest - sum_k ∇f_k . d_k)²`` for the K displacements, w a Gaussian window over pixels
+    and channels.
+
+    References
+    ----------
+    Lucas & Kanade, "An iterative image registration technique with an application to stereo vision", IJCAI 1981.
+    Departure: several images, superimposed, at once.
+    """
+    seen = torch.ones_like(rest[0]) if valid is None else valid
+    columns = [g for p in patterns for g in _gradients(blurred(p.image, BLUR))]
+    target = blurred(rest, BLUR)
+
+    def gathered(product: Tensor) -> Tensor:
+        pooled = F.avg_pool2d((product.sum(dim=0) * seen)[None, None], POOL, ceil_mode=True)
+        return blurred(pooled[0], width / POOL)[0]
+
+    normal = torch.stack([torch.stack([gathered(a * b) for a in columns], -1) for b in columns], -2)
+    right = torch.stack([gathered(a * target) for a in columns], -1)
+    stiff = torch.diagonal(normal, dim1=-2, dim2=-1).mean(dim=(0, 1)).reshape(-1, 2).sum(1)
+    normal = normal + torch.diag(RIDGE * stiff.repeat_interleave(2) + 1e-12)
+    change = torch.linalg.solve(normal, right).movedim(-1, 0)[None]
+    change = F.interpolate(change, size=rest.shape[-2:], mode="bilinear", align_corners=False)[0]
+    for k, p in enumerate(patterns):
+        p.displace(change[2 * k : 2 * k + 2].clamp(-FURTHEST, FURTHEST))
+
+
+def divide_rest(first: Tensor, second: Tensor, rest: Tensor) -> Tensor:
+    """Return the first pattern's part (C, H, W) of what does not repeat.
+
+    It is divided, between scales and place by place, in proportion to the patterns' energy there: what is
+    displaced or worn leaves a rest where there is something. The coarsest is divided evenly.
+    """
+    part = torch.zeros_like(rest)
+    for scale in SCALES:
+        lower = [blurred(image, scale) for image in (first, second, rest)]
+        one, two, band = (image - low for image, low in zip((first, second, rest), lower, strict=True))
+        energy = [blurred((x**2).sum(dim=0, keepdim=True), NEAR * scale) for x in (one, two)]
+        part = part + band * (energy[0] + 1e-9) / (energy[0] + energy[1] + 2e-9)
+        first, second, rest = lower
+    return part + rest / 2
+
+
+def blurred(image: Tensor, width: float) -> Tensor:
+    """Blur (C, H, W) with a Gaussian; beyond the border nothing counts."""
+    if width <= 0:
+        return image
+    reach = max(1, int(3 * width + 0.5))
+    t = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
+    kernel = torch.exp(-(t**2) / (2 * width**2))
+
+    def passed(x: Tensor) -> Tensor:
+        x = F.conv2d(x[:, None], kernel.view(1, 1, -1, 1), padding=(reach, 0))
+        return F.conv2d(x, kernel.view(1, 1, 1, -1), padding=(0, reach))[:, 0]
+
+    return passed(image) / passed(torch.ones_like(image[:1]))
+
+
+def _gradients(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Central differences (C, H, W) along y and x; 0 at the border."""
+    dy, dx = torch.zeros_like(image), torch.zeros_like(image)
+    dy[:, 1:-1] = (image[:, 2:] - image[:, :-2]) / 2
+    dx[:, :, 1:-1] = (image[:, :, 2:] - image[:, :, :-2]) / 2
+    return dy, dx
+
+
+def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Inner product of lists of tensors."""
+    return torch.stack([(x * y).sum() for x, y in zip(a, b, strict=True)]).sum()

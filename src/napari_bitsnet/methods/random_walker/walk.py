@@ -1,0 +1,226 @@
+"""Foreground or background of every pixel, from scribbles: a random walk that colours near the scribbles pull at."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_bitsnet.core.denoisers.gaussian import blur
+from napari_bitsnet.core.patches.groups import opponent
+
+COLOUR, TEXTURE, PLACE = 0.06, 0.05, 0.15
+"""Widths within which colours, textures, and places (parts of the longer side) are alike."""
+ANYWHERE = 0.02
+"""How much colours count that are alike, but far away."""
+NOTHING = 1e-3
+"""Evidence from which on a pixel is said to look like a scribble."""
+MARKS = 1500
+"""Most pixels of a scribble that are compared with."""
+ROWS = 16384
+"""Pixels compared with them at a time: bounds the memory."""
+NECK = 3
+"""Parts of the foreground hang together where they are joined by so many pixels."""
+NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+def colour_evidence(image: Tensor, hints: Tensor) -> Tensor:
+    """Return the chance that a pixel looks like foreground, by its colour, its texture and where it is.
+
+    Parameters
+    ----------
+    image : Tensor of shape (1, C, H, W)
+        On the [0, 1] scale; one or three channels.
+    hints : Tensor of shape (2, 1, H, W)
+        Above zero where the foreground, the background, is marked.
+
+    Returns
+    -------
+    Tensor of shape (H, W)
+        In [0, 1]; one half where nothing marked looks alike.
+
+    Notes
+    -----
+    ``p_1 / (p_1 + p_2)``, p_k the density of the marked pixels' features, ``(1 − g) k_colour k_place + g k_colour`` with
+    Gaussian kernels: what is alike and near says most.
+    """
+    height, width = image.shape[-2:]
+    colours = opponent(image) * (3**-0.5 if image.shape[1] == 3 else 1.0)
+    deviation = (colours - blur(colours, 4.0)).square().sum(dim=1, keepdim=True)
+    texture = blur(deviation, 3.0).clamp_min(0).sqrt()
+    looks = torch.cat([blur(colours, 1.0) / COLOUR, texture / TEXTURE], dim=1)[0].flatten(1).T
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([y, x]).to(image).flatten(1).T / (PLACE * max(height, width))
+    spread = 1 / (2 * torch.pi * PLACE**2)
+    found = []
+    for marks in hints[:, 0].flatten(1):
+        at = marks.nonzero()[:, 0]
+        at = at[:: len(at) // MARKS + 1]
+        parts = []
+        for start in range(0, height * width, ROWS):
+            some = slice(start, start + ROWS)
+            alike = torch.cdist(looks[some], looks[at]).square().div_(-2).exp_()
+            near = torch.cdist(places[some], places[at]).square().div_(-2).exp_()
+            parts.append((alike * ((1 - ANYWHERE) * spread * near + ANYWHERE)).mean(dim=1))
+        found.append(torch.cat(parts))
+    foreground, background = found
+    return ((foreground + NOTHING) / (foreground + background + 2 * NOTHING)).reshape(height, width)
+
+
+def random_walk(
+    image: Tensor,
+    hints: Tensor,
+    evidence: Tensor,
+    *,
+    contrast: float = 300.0,
+    pull: float = 0.003,
+    steps: int = 600,
+) -> Tensor:
+    """Return the chance that a random walk from a pixel ends at the foreground's marks.
+
+    Parameters
+    ----------
+    image : Tensor of shape (1, C, H, W)
+        On the [0, 1] scale.
+    hints : Tensor of shape (2, 1, H, W)
+        As in `colour_evidence`.
+    evidence : Tensor of shape (H, W)
+        Chance of the foreground by looks.
+    contrast : float
+        How much squared differences of colour hinder a step.
+    pull : float
+        Weight of the evidence beside a step between equal pixels.
+    steps : int
+        Most steps of conjugate gradients.
+
+    Returns
+    -------
+    Tensor of shape (H, W)
+        In [0, 1].
+
+    Notes
+    -----
+    ``min_u sum_pq w_pq (u_p − u_q)² + pull sum_p (u_p − e_p)²`` over eight neighbours, ``w = exp(−contrast ‖I_p − I_q‖²) / |p − q|``,
+    with u held at the marks; solved by conjugate gradients.
+
+    References
+    ----------
+    Grady, "Multilabel random walker image segmentation using prior models", CVPR 2005, doi:10.1109/CVPR.2005.239.
+    """
+    colours = blur(image, 0.5)[0]
+    links = []
+    for down, right in NEIGHBOURS:
+        here, there = _pair(colours, down, right)
+        near = (here - there).square().mean(dim=0).mul(-contrast).exp() + 1e-5
+        links.append(near / (down**2 + right**2) ** 0.5)
+    marked = hints[:, 0] > 0
+    free = ~marked.any(dim=0)
+    held = torch.where(marked[0], 1.0, 0.0).to(evidence)
+
+    def pulled(u: Tensor) -> Tensor:
+        total = pull * u
+        for (down, right), link in zip(NEIGHBOURS, links, strict=True):
+            here, there = _pair(u, down, right)
+            flow = link * (here - there)
+            into, out_of = _pair(total, down, right)
+            into += flow
+            out_of -= flow
+        return total
+
+    degree = torch.full_like(evidence, pull)
+    for (down, right), link in zip(NEIGHBOURS, links, strict=True):
+        for side in _pair(degree, down, right):
+            side += link
+    start = torch.where(free, evidence, held)
+    rest = free * (pull * evidence - pulled(start))
+    u, ahead = start, rest / degree
+    size = (rest * ahead).sum()
+    enough = 1e-10 * float(size)
+    for _ in range(steps):
+        if float(size) <= enough or float(size) == 0:
+            break
+        turned = free * pulled(ahead)
+        length = size / (ahead * turned).sum()
+        u, rest = u + length * ahead, rest - length * turned
+        following = (rest * rest / degree).sum()
+        ahead, size = rest / degree + following / size * ahead, following
+    return u.clamp(0, 1)
+
+
+def _pair(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
+    """Views of (..., H, W): every pixel that has a neighbour `down` and `right` of it, and these neighbours."""
+    height, width = image.shape[-2:]
+    here = image[..., : height - down, max(0, -right) : width - max(0, right)]
+    return here, image[..., down:, max(0, right) : width + min(0, right)]
+
+
+def attached(chance: Tensor, hints: Tensor) -> Tensor:
+    """Keep of the foreground (H, W) the parts that hang together with one of its marks, by more than a pixel or two."""
+    import numpy as np
+    from scipy.ndimage import binary_dilation, binary_opening, label
+
+    found = (chance > 0.5).cpu().numpy()
+    marks = (hints[0, 0] > 0).cpu().numpy()
+    square = np.ones((NECK, NECK), bool)
+    parts, _ = label(binary_opening(found, square) | (marks & found))  # by their sides, not their corners
+    kept = np.isin(parts, np.unique(parts[marks & (parts > 0)]))
+    kept = binary_dilation(kept, square) & found
+    return torch.where(torch.from_numpy(kept).to(chance.device), chance, torch.minimum(chance, 1 - chance))
+
+
+def automatic_hints(image: Tensor, *, certain: float = 0.06) -> Tensor:
+    """Guess marks: what stands out from the border's colours is foreground, the border itself background.
+
+    Parameters
+    ----------
+    image : Tensor of shape (1, C, H, W)
+        On the [0, 1] scale.
+    certain : float
+        Part of the pixels that is marked as foreground.
+
+    Returns
+    -------
+    Tensor of shape (2, 1, H, W)
+
+    Notes
+    -----
+    How much a pixel stands out is the distance of its blurred colour to the nearest of the border's, lessened
+    towards the border by a Gaussian of a third of the size.
+    """
+    height, width = image.shape[-2:]
+    colours = blur(image, max(1.0, max(height, width) / 64))[0]
+    frame = torch.zeros((height, width), dtype=torch.bool, device=image.device)
+    margin = max(1, min(height, width) // 24)
+    frame[:margin], frame[-margin:], frame[:, :margin], frame[:, -margin:] = True, True, True, True
+    rim = colours[:, frame].T
+    away = torch.cat(
+        [torch.cdist(c, rim[:: len(rim) // 300 + 1]).amin(dim=1) for c in colours.flatten(1).T.split(ROWS)]
+    )
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    middle = torch.exp(-(y**2 + x**2) / (2 * (2 / 3) ** 2)).to(image)
+    stands_out = away.reshape(height, width) * middle + 1e-6 * middle
+    stands_out = torch.where(frame, 0.0, stands_out)
+    many = max(1, int(certain * height * width))
+    foreground = stands_out >= stands_out.flatten().topk(many).values[-1]
+    return torch.stack([foreground & ~frame, frame])[:, None].to(image)
+
+
+def saliency_hints(salient: Tensor, *, above: float = 0.94, below: float = 0.06) -> Tensor:
+    """Marks (2, 1, H, W) from how salient pixels (1, C, H, W) are: those from a quantile on, and those up to another one.
+
+    Equal values are marked alike: a binary image, where both quantiles may be the same value, marks all its pixels.
+    """
+    grey = salient.mean(dim=1)[0]
+    ranked = grey.flatten().sort().values
+    high, low = (ranked[round(part * (len(ranked) - 1))] for part in (above, below))
+    foreground, background = (grey >= high, grey <= low) if high > low else (grey > high, grey < low)
+    if not bool(foreground.any()):
+        foreground = grey >= high
+    if not bool(background.any()):
+        background = grey <= low
+    return torch.stack([foreground, background])[:, None].to(grey)
+
+
+def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Interpolate (1, C, h, w) linearly to (1, C, H, W)."""
+    return F.interpolate(image, size=size, mode="bilinear", align_corners=False)

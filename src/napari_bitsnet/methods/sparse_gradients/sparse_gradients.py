@@ -1,0 +1,188 @@
+"""Hints: a few marked edges say whose all the others are. A closed form and a few rounds of least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.operators.poisson import Poisson
+    from napari_bitsnet.methods.stopping import StoppingRule
+
+BOLDNESS = 1.1
+"""Factor on the first answer: the parts of gradients are estimated cautiously."""
+DAMPED = 1.2
+"""Half waves along the longer side up to which the first answer is damped: errors of gradients add up there."""
+
+
+class SparseGradientsConfig(BaseConfig):
+    """Settings of the method."""
+
+    size: int = setting(
+        96, "Longer side at which edges are compared with the marked ones.", ge=32, le=256, step=16, unit="px"
+    )
+    rounds: int = setting(2, "Rounds that move edges into one source or another.", ge=0, le=50, step=1)
+    power: float = setting(
+        1.0,
+        "Exponent of gradients; below 1 an edge is cheaper in one source than shared.",
+        ge=0.3,
+        le=2,
+        step=0.1,
+    )
+    trust: float = setting(
+        0.5, "How much the estimate whose an edge is counts in these rounds.", ge=0, le=4, step=0.1
+    )
+    obedience: float = setting(
+        0.95,
+        "Part of a marked gradient that goes to the named source in these rounds.",
+        ge=0.5,
+        le=1,
+        step=0.01,
+    )
+    softness: float = setting(
+        0.02, "Gradients below this, on the [0, 1] scale, count as flat.", ge=1e-3, le=0.5, step=1e-3
+    )
+    curvature: float = setting(0.0, "Weight of second derivatives.", ge=0, le=10, step=0.05)
+    hold: float = setting(0.1, "How close the rounds stay to the first answer.", ge=1e-4, le=10, step=0.01)
+
+
+@dataclass(kw_only=True)
+class SparseGradientsState(State):
+    """The first answer, the present one (K, C, H, W), and what an edge costs each source (K, 1, H, W)."""
+
+    first: Tensor | None = None
+    sources: Tensor | None = None
+    prices: Tensor | None = None
+    poisson: Poisson | None = None
+
+
+@METHODS.register("sparse_gradients")
+class SparseGradients:
+    """Estimate whose each gradient is from marked ones, integrate, then make the shares' gradients sparse.
+
+    ``min sum_k sum_x c_k ‖∇y_k‖^p`` with ``sum_k y_k = I`` and ``c_k = (1 − P(k))^trust``, P(k) the part of the gradient at x
+    that is source k's by its likeness to marked edges (`propagate`). It begins from ``∇y_k ≈ P(k) ∇I`` rather
+    than from even shares, which are a stationary point. With few marks p = 1 scored higher than the paper's
+    p = .7, which decides about edges too soon; second derivatives changed nothing.
+
+    References
+    ----------
+    Levin & Weiss, "User Assisted Separation of Reflections from a Single Image Using a Sparsity Prior", IEEE
+    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departure: unmarked gradients are labelled too, in doubt.
+    """
+
+    name: ClassVar[str] = "sparse_gradients"
+    title: ClassVar[str] = "Sparse gradients"
+    summary: ClassVar[str] = (
+        "Hints: scribbles on some edges of each source decide about the others, in a second."
+    )
+    Config: ClassVar[type[BaseConfig]] = SparseGradientsConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": SparseGradientsConfig(rounds=0),
+        "balanced": SparseGradientsConfig(),
+        "best": SparseGradientsConfig(rounds=4),
+    }
+    full_resolution: ClassVar[bool] = False
+
+    def __init__(self, config: SparseGradientsConfig | None = None) -> None:
+        self.config = config or SparseGradientsConfig()
+
+    @property
+    def iterations(self) -> int:
+        """One for the first answer, and the rounds."""
+        return 1 + self.config.rounds
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing != "linear" or traits.n_observations != 1:
+            return "It takes one image whose sources add up; several mixtures are solved by ica."
+        if traits.n_guides:
+            return "It does not look at guides: use regression."
+        if not traits.has_hints:
+            return "It needs hints: scribble on some edges of each source."
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> SparseGradientsState:
+        """See `Method.start`; nothing is random.
+
+        Raises
+        ------
+        ValueError
+            If there are no hints.
+        """
+        if problem.hints is None or not bool(problem.hints.any()):
+            raise ValueError("Expected hints, got none: scribble on some edges of each source.")
+        return SparseGradientsState(problem=problem.to(device))
+
+    def advance(self, state: SparseGradientsState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after the rounds."""
+        from napari_bitsnet.methods.sparse_gradients.shares import reweighted_step, sparse_energy
+
+        config = self.config
+        while state.step < self.iterations:
+            if state.sources is None or state.first is None or state.prices is None or state.poisson is None:
+                state.first, state.prices, state.poisson = self._first_answer(state.problem)
+                state.sources = state.first
+            else:
+                state.sources = reweighted_step(
+                    state.sources,
+                    state.first,
+                    state.prices,
+                    state.poisson,
+                    power=config.power,
+                    softness=config.softness,
+                    curvature=config.curvature,
+                    hold=config.hold,
+                )
+            state.step += 1
+            yield {
+                "sparse_gradients": sparse_energy(
+                    state.sources,
+                    state.prices,
+                    power=config.power,
+                    softness=config.softness,
+                    curvature=config.curvature,
+                )
+            }
+
+    def take_hints(self, state: SparseGradientsState, hints: Tensor | None) -> None:
+        """See `Method`: everything is solved again; nothing changes where all hints were rubbed out."""
+        if hints is not None:
+            state.problem = replace(state.problem, hints=hints)
+            state.first = state.prices = state.poisson = None
+            state.step = 0
+
+    def _first_answer(self, problem: Problem) -> tuple[Tensor, Tensor, Poisson]:
+        """Integrate each source's part of the gradients; also the prices, and the transform of this size."""
+        from napari_bitsnet.core.operators.poisson import Poisson, gradient
+        from napari_bitsnet.methods.sparse_gradients.propagation import propagate
+
+        assert problem.hints is not None
+        mixture, hints, even = problem.observations, problem.hints, 1 / problem.n_sources
+        part = propagate(mixture, hints, size=self.config.size)
+        poisson = Poisson(mixture.shape[-2], mixture.shape[-1], mixture)
+        beyond = poisson.integrate((part - even) * gradient(mixture), damped=DAMPED)
+        marked = hints.sum(dim=0, keepdim=True)
+        told = hints / marked.clamp_min(1e-6)
+        told = even + (self.config.obedience - even) / (1 - even) * (told - even)
+        prices = (1 - part.lerp(told, marked.clamp(0, 1))).clamp_min(0) ** self.config.trust
+        return mixture * even + BOLDNESS * beyond, prices, poisson
+
+    def answer(self, state: SparseGradientsState) -> dict[str, Tensor]:
+        """See `Method.answer`."""
+        if state.sources is None:
+            shares = state.problem.observations / state.problem.n_sources
+            return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
+        return {"sources": state.sources}
+
+    def stopping(self) -> StoppingRule | None:
+        """See `Method.stopping`."""
+        return None

@@ -1,0 +1,230 @@
+"""Several mixtures of the same sources: estimate the weights, then invert them. A closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.mixing import Weighted
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_bitsnet.methods.stopping import StoppingRule
+
+NOISY = 0.08  # noise of a source, relative to its contrast, from which on the sources are denoised
+LEAST_SIZE = 16  # pixels a side from which on there are patches to compare
+LEAST_SCALE = 1e-3  # relative size of a scale below which a source would be all noise
+
+
+class IcaConfig(BaseConfig):
+    """Settings of the method."""
+
+    window: int = setting(
+        5,
+        "Side of the windows in which sources may differ in strength; larger ones suit coarse, noisy images.",
+        ge=3,
+        le=63,
+        step=2,
+        unit="px",
+    )
+    rounds: int = setting(
+        2,
+        "Rounds of denoising all sources together, where mixtures are noisy; 0 for none.",
+        ge=0,
+        le=5,
+        step=1,
+    )
+    noise: float | None = setting(
+        None,
+        "Standard deviation of each mixture's noise, on the [0, 1] scale; none estimates it.",
+        ge=0,
+        le=1,
+        step=0.005,
+    )
+
+
+@dataclass
+class IcaState(State):
+    """The answer, once it is there: sources (K, C, H, W) and weights (M, K)."""
+
+    sources: Tensor | None = None
+    weights: Tensor | None = None
+
+
+@METHODS.register("ica")
+class Ica:
+    """Independent components: ``I_m = sum_k W_mk t_k`` with W estimated from the mixtures' gradients.
+
+    What the mixing's rule says fixes the sources' scales, which gradients leave open:
+
+    - ``"sum-to-one"``: the weights of each mixture add to one, ``W = A diag(d)`` with ``A d = 1`` in the least-squares
+      sense; sources are whole images on the mixtures' scale;
+    - ``"free"``: each source is scaled so that its largest absolute value is one;
+    - ``"given"``: W is known and only inverted.
+
+    Sources are ``t = W^+ I`` (pseudo-inverse; with more mixtures than sources, least squares). That multiplies noise,
+    with nearly equal weights by ten and more; where there is any to speak of, the sources are denoised together, with its
+    covariance ``sigma**2 (W^T W)^-1`` (see `denoise_jointly`).
+    """
+
+    name: ClassVar[str] = "ica"
+    title: ClassVar[str] = "Independent components"
+    summary: ClassVar[str] = "Several mixtures of the same sources: nearly exact, within a second."
+    Config: ClassVar[type[BaseConfig]] = IcaConfig
+    presets: ClassVar[dict[str, BaseConfig]] = {
+        "quick": IcaConfig(rounds=1),
+        "balanced": IcaConfig(),
+        "best": IcaConfig(rounds=3),
+    }
+    full_resolution: ClassVar[bool] = True
+
+    def __init__(self, config: IcaConfig | None = None) -> None:
+        self.config = config or IcaConfig()
+
+    @property
+    def iterations(self) -> int:
+        """One, and the rounds of denoising."""
+        return 1 + self.config.rounds
+
+    def supports(self, traits: Traits) -> str | None:
+        """See `Method.supports`."""
+        if traits.mixing != "weighted":
+            return "It needs several mixtures of the same sources, there is one image whose sources add up."
+        if traits.n_observations < traits.n_sources:
+            return (
+                f"It needs at least as many mixtures as sources, there are {traits.n_observations} "
+                f"mixtures of {traits.n_sources} sources."
+            )
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> IcaState:
+        """See `Method.start`; nothing is random."""
+        return IcaState(problem.to(device))
+
+    def advance(self, state: IcaState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; yields the mean absolute misfit, and ends after the unmixing or the denoising.
+
+        Raises
+        ------
+        ValueError
+            If the mixtures contradict the rule.
+        """
+
+        while state.step < self.iterations:
+            if state.sources is None:
+                self._unmix(state)
+            else:
+                following = self._denoised(state)
+                if following is None:
+                    return
+                state.sources = following
+            state.step += 1
+            assert state.sources is not None
+            assert state.weights is not None
+            misfit = Weighted(state.weights)(state.sources) - state.problem.observations
+            yield {"misfit": misfit.abs().mean()}
+
+    def _unmix(self, state: IcaState) -> None:
+        """Estimate the weights and invert them."""
+        import torch
+
+        problem, mixing = state.problem, state.problem.mixing
+        assert isinstance(mixing, Weighted)  # see `supports`
+        if mixing.rule == "given":
+            assert mixing.weights is not None  # see the task
+            weights = mixing.weights.double().cpu()
+        else:
+            weights = torch.from_numpy(self._estimate(problem, mixing.rule))
+        sources = torch.einsum(
+            "km,mchw->kchw", torch.linalg.pinv(weights).to(problem.observations), problem.observations
+        )
+        if mixing.rule == "free":
+            sources, weights = _to_unit_range(sources, weights, problem.valid)
+        state.sources, state.weights = sources, weights.to(sources)
+
+    def _denoised(self, state: IcaState) -> Tensor | None:
+        """The sources after one more round, or None where noise is too weak to speak of."""
+        from napari_bitsnet.methods.unmixing.joint_denoising import denoise_jointly
+        from napari_bitsnet.methods.unmixing.weights import noise_variance
+
+        problem = state.problem
+        assert state.weights is not None
+        sigma = self.config.noise
+        if sigma is None:
+            sigma = noise_variance(problem.observations, valid=problem.valid) ** 0.5
+        if state.step == 1 and self._is_quiet(state, sigma):
+            return None
+        earlier = state.sources if state.step > 1 else None
+        return denoise_jointly(problem.observations, state.weights, sigma, earlier)
+
+    def _is_quiet(self, state: IcaState, sigma: float) -> bool:
+        """Whether no source's noise is strong beside its contrast, or the images are too small for patches."""
+        import torch
+
+        assert state.sources is not None
+        assert state.weights is not None
+        if sigma == 0 or min(state.sources.shape[-2:]) < LEAST_SIZE:
+            return True
+        noise = sigma * torch.linalg.pinv(state.weights.double()).norm(dim=1)
+        contrast = state.sources.double().std(dim=(-2, -1)).mean(dim=1)
+        return bool((noise < NOISY * contrast).all())
+
+    def _estimate(self, problem: Problem, rule: str) -> NDArray:
+        """Return W (M, K), float64, with the scales that the rule gives."""
+        from napari_bitsnet.methods.unmixing.weights import estimate_weights
+
+        weights = estimate_weights(
+            problem.observations, problem.n_sources, valid=problem.valid, window=self.config.window
+        )
+        return scaled_to_one(weights) if rule == "sum-to-one" else weights
+
+    def answer(self, state: IcaState) -> dict[str, Tensor]:
+        """See `Method.answer`: ``"sources"`` and ``"weights"``; the mixtures before the first iteration."""
+        import torch
+
+        if state.sources is None or state.weights is None:
+            k = state.problem.n_sources
+            return {
+                "sources": state.problem.observations[:k].clone(),
+                "weights": torch.eye(
+                    len(state.problem.observations), k, device=state.problem.observations.device
+                ),
+            }
+        return {"sources": state.sources, "weights": state.weights}
+
+    def stopping(self) -> StoppingRule | None:
+        """Return None: it ends by itself."""
+        return None
+
+
+def scaled_to_one(weights: NDArray) -> NDArray:
+    """Scale columns (M, K) so that each row adds to one, as well as it can be done.
+
+    Raises
+    ------
+    ValueError
+        If a source would get no weight: the rows of the true weights do not add to one.
+    """
+    import numpy as np
+
+    scales = np.linalg.lstsq(weights, np.ones(len(weights)), rcond=None)[0]
+    if np.abs(scales).min() < LEAST_SCALE * np.abs(scales).max():
+        raise ValueError(
+            "Expected mixtures whose weights add to one, got ones in which that leaves a source without any: "
+            'say weights="free", or give the weights.'
+        )
+    return weights * scales
+
+
+def _to_unit_range(sources: Tensor, weights: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Scale each source (K, C, H, W) to a largest absolute value of one, and its weights (M, K) against it."""
+    seen = sources if valid is None else sources * valid
+    peaks = seen.abs().amax(dim=(1, 2, 3)).clamp_(min=1e-12)
+    return sources / peaks[:, None, None, None], weights * peaks.to(weights)

@@ -1,0 +1,64 @@
+"""Denoising of sources whose noise is correlated, because they were unmixed from the same noisy mixtures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_bitsnet.core.patches.denoising import denoise_patches
+from napari_bitsnet.core.patches.groups import opponent
+
+STRIDE = 4
+"""Pixels between reference patches."""
+LARGEST = 1.0
+"""Noise levels above this, on the [0, 1] scale, are taken as this."""
+
+
+def denoise_jointly(
+    observations: Tensor, weights: Tensor, sigma: float, earlier: Tensor | None = None
+) -> Tensor:
+    """Unmix and denoise, all sources and colours together: one round.
+
+    Parameters
+    ----------
+    observations : Tensor of shape (M, C, H, W)
+        Mixtures, each with white noise of its own.
+    weights : Tensor of shape (M, K)
+        W, of rank K.
+    sigma : float
+        Standard deviation of that noise on the mixtures' scale, > 0.
+    earlier : Tensor of shape (K, C, H, W), optional
+        The sources after an earlier round, from which the statistics of patches are taken; None takes the noisy ones'.
+
+    Returns
+    -------
+    Tensor of shape (K, C, H, W)
+
+    Notes
+    -----
+    Unmixed sources ``W^+ I`` carry noise of covariance ``σ² (WᵀW)⁻¹``: with nearly equal weights it is strong, and nearly
+    opposite in the sources, while their sum is hardly noisy. In the coordinates ``UᵀI``, ``W = U S Vᵀ``, that noise
+    is white again, and NL-Bayes over patches of all K components and colours together,
+    ``x = m + C (C + σ²)⁻¹ (y − m)``, is the same estimate as with the full covariance in the sources': a linear change
+    of coordinates changes neither posterior mean nor groups. What is known of the strong component, where edges
+    are and what they look like, so tells about the weak one.
+
+    References
+    ----------
+    Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3), 2013,
+    doi:10.1137/120874989.
+    """
+    axes = torch.linalg.svd(weights.double(), full_matrices=False).U
+    axes = axes * torch.where(axes.sum(dim=0) < 0, -1.0, 1.0)
+    there = axes.T @ weights.double()  # (K, K): from sources to components
+    noisy = _channels(torch.einsum("mk,mchw->kchw", axes.to(observations), observations))
+    basic = None if earlier is None else _channels(torch.einsum("kl,lchw->kchw", there.to(earlier), earlier))
+    clean = denoise_patches(noisy, min(sigma, LARGEST), basic, stride=STRIDE)
+    parts = clean.split(observations.shape[1], dim=1)
+    components = torch.cat([opponent(part, inverse=True) for part in parts])
+    return torch.einsum("lk,kchw->lchw", torch.linalg.inv(there).to(components), components)
+
+
+def _channels(components: Tensor) -> Tensor:
+    """Opponent colours of all components (K, C, H, W) as channels of one image (1, K C, H, W)."""
+    return torch.cat([opponent(component[None]) for component in components], dim=1)

@@ -1,0 +1,109 @@
+"""A look at the inputs before a run: whether guides lie where they belong and explain anything, said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, PushButton
+from napari.qt.threading import create_worker
+from qtpy.compat import isalive
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.notice import Notice
+from napari_bitsnet.widgets.run.request import Request
+from napari_bitsnet.widgets.run.responsiveness import step_back
+
+if TYPE_CHECKING:
+    from napari_bitsnet.api.checks import Findings
+
+IN_ORDER = (
+    "Nothing to mend: the guides have their places on the image, and what they explain holds all over it."
+)
+
+
+class CheckBar(Container):
+    """One button; what is found goes to the notice.
+
+    Parameters
+    ----------
+    request : callable
+        Returns what a run would work on, or raises `ValueError` or `TypeError` that says what is missing.
+    notice : Notice
+        Where findings are said.
+    """
+
+    def __init__(self, request: Callable[[], Request], notice: Notice) -> None:
+        self._request, self._notice = request, notice
+        self._worker: Any = None
+        self.button = PushButton(
+            text="Check the inputs",
+            tooltip=tooltip(
+                "A quick fit at reduced size: whether each guide has a place where it fits better than elsewhere, and "
+                "whether what it explains holds in parts that were not fitted to. Takes some seconds."
+            ),
+        )
+        super().__init__(widgets=[self.button], labels=False)
+        self.margins = (0, 0, 0, 0)
+        self.button.changed.connect(lambda _=None: self.check())
+
+    @property
+    def busy(self) -> bool:
+        """Whether the inputs are being looked at."""
+        return self._worker is not None
+
+    def check(self) -> None:
+        """Look at the inputs on another thread and say what is found."""
+        if self.busy:
+            return
+        try:
+            request = self._request()
+        except (ValueError, TypeError) as error:
+            self._notice.say("error", str(error))
+            return
+        self.button.enabled, self.button.text = False, "Checking…"
+        self._worker = create_worker(
+            findings,
+            request,
+            _connect={
+                "returned": self._on_returned,
+                "errored": self._on_error,
+                "finished": self._on_finished,
+            },
+        )
+
+    def _on_returned(self, found: Findings) -> None:
+        if isalive(self.native):
+            lines = [*(found or [IN_ORDER]), *map(str, found.places)]
+            self._notice.say("warning" if found else "info", "\n".join(lines))
+
+    def _on_error(self, error: Exception) -> None:
+        if isalive(self.native):
+            self._notice.say("error", str(error))
+
+    def _on_finished(self) -> None:
+        self._worker = None
+        if isalive(self.native):
+            self.button.enabled, self.button.text = True, "Check the inputs"
+
+
+def findings(request: Request) -> Findings:
+    """Look at the inputs, on the worker's thread; errors of torch must not vanish as `RuntimeError`."""
+    from napari_bitsnet.api import check
+
+    step_back()
+    mixtures = [part.array for part in request.mixtures]
+    try:
+        return check(
+            request.settings.task,
+            mixtures if len(mixtures) > 1 else mixtures[0],
+            guides=[None if part is None else part.array for part in request.guides],
+            hints=None if request.hints is None else request.hints.array,
+            mask=None if request.mask is None else request.mask.array != 0,
+            axes=request.mixtures[0].axes,
+            seed=request.settings.seed,
+            **request.settings.options,
+        )
+    except RuntimeError as error:
+        message = str(error)
+    raise ValueError(f"The check failed: {message}")

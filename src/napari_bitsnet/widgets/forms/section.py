@@ -1,0 +1,61 @@
+"""A part of the form that folds away behind its title."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import Container, PushButton
+
+from napari_bitsnet.widgets.forms.help import help_button
+from napari_bitsnet.widgets.forms.rows import plain
+
+
+class Section(Container):
+    """A title that folds and unfolds what is below it.
+
+    Parameters
+    ----------
+    title : str
+        Shown on the button, with an arrow.
+    body : Widget
+        What is folded away.
+    unfolded : bool
+        Whether it is open at first.
+    page : str, optional
+        Page of the documentation on it; see `show_page`.
+    """
+
+    def __init__(self, title: str, body: Any, *, unfolded: bool = False, page: str = "") -> None:
+        self._title, self._body = title, body
+        self._header = PushButton(text=title)
+        self._header.native.setFlat(True)
+        self._header.native.setStyleSheet("text-align: left; padding: 2px 0px;")
+        self._header.native.setMinimumWidth(120)
+        row = plain([self._header, help_button(page)], layout="horizontal") if page else self._header
+        super().__init__(widgets=[row, body], labels=False)
+        self.margins = (0, 0, 0, 0)
+        self._unfolded = unfolded
+        self._header.changed.connect(self._toggle)
+        self._show()
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether the body is shown."""
+        return self._unfolded
+
+    @unfolded.setter
+    def unfolded(self, value: bool) -> None:
+        self._unfolded = bool(value)
+        self._show()
+
+    def retitle(self, title: str) -> None:
+        """Change the title."""
+        self._title = title
+        self._show()
+
+    def _toggle(self) -> None:
+        self.unfolded = not self.unfolded
+
+    def _show(self) -> None:
+        self._header.text = f"{'▾' if self._unfolded else '▸'} {self._title}"
+        self._body.visible = self._unfolded

@@ -1,0 +1,1 @@
+"""Layers as arrays: which part a run works on, where it lies, and in which unit."""

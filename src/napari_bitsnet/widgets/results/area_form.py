@@ -1,0 +1,100 @@
+"""After a run: an area that went to the wrong source is marked and given to another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, PushButton
+from napari.layers import Shapes
+from psygnal import Signal
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.rows import Text, plain
+
+if TYPE_CHECKING:
+    from napari_bitsnet.widgets.layers.parts import Part
+    from napari_bitsnet.widgets.run.separation import Separation
+
+WHAT = (
+    "Something in the wrong source? Mark it, then say whose it is: its edges move there and the run goes on."
+)
+
+
+class AreaForm(Container):
+    """A button that begins an area, and one for each source that it may belong to.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where areas are drawn.
+    """
+
+    given = Signal(object, int)
+    """Emitted with the Shapes layer and the number of the source, from 1, that it is given to."""
+
+    drawing = Signal()
+    """Emitted before someone draws: images are to lie on top of each other for that."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._areas: Any = None
+        self._mixture: Part | None = None
+        self._buttons: list[PushButton] = []
+        self.mark = PushButton(
+            text="Mark an area", tooltip=tooltip("Draw around it with the lasso of a new Shapes layer.")
+        )
+        self._row = plain([], layout="horizontal")
+        super().__init__(widgets=[Text(WHAT), self.mark, self._row], labels=False)
+        self.margins = (0, 0, 0, 0)
+        self.mark.changed.connect(lambda: self.mark_area())
+
+    @property
+    def buttons(self) -> list[PushButton]:
+        """One a source."""
+        return self._buttons
+
+    def follow(self, separation: Separation | None) -> None:
+        """Offer a button for each source of a run that can go on; none if there is none."""
+        self._row.clear()
+        result = None if separation is None else separation.result
+        self._mixture = None if separation is None else separation.request.mixtures[0]
+        self._buttons = []
+        if result is None or result.state is None or not takes_areas(result.state):
+            return
+        for k in range(result.state.problem.n_sources):
+            button = PushButton(
+                text=f"→ source {k + 1}", tooltip=tooltip(f"What is marked belongs to source {k + 1}.")
+            )
+            button.changed.connect(lambda _=None, k=k: self.give(k + 1))
+            self._row.append(button)
+            self._buttons.append(button)
+
+    def mark_area(self) -> None:
+        """Add a layer to draw areas in, with the lasso at hand."""
+        self.drawing.emit()
+        if self._areas is None or self._areas not in self._viewer.layers:
+            units = None if self._mixture is None else self._mixture.geometry["units"][-2:]
+            self._areas = self._viewer.add_shapes(
+                name="area", ndim=2, face_color="#ffb00060", edge_color="#ffb000", units=units
+            )
+        self._viewer.layers.selection.active = self._areas
+        self._areas.mode = "add_polygon_lasso"
+
+    def give(self, source: int) -> None:
+        """Say that what is marked belongs to a source, from 1: the selected Shapes layer, or the marked area."""
+        active = self._viewer.layers.selection.active
+        self.given.emit(active if isinstance(active, Shapes) else self._areas, source)
+
+    def clear_areas(self, layer: Any) -> None:
+        """Take the areas away that have been given, if they were drawn for that."""
+        if layer is not None and layer == self._areas:
+            layer.data = []
+            layer.mode = "add_polygon_lasso"
+
+
+def takes_areas(session: Any) -> bool:
+    """Whether a run's sources can be changed by hints."""
+    from napari_bitsnet.methods.wrappers.obeying import with_hints
+
+    asks = {each.name for each in session.task.inputs}
+    return "hints" in asks and with_hints(session.method, session.problem) is not None

@@ -1,0 +1,120 @@
+"""What no method can know about the sources of a finished run: their brightness, and which one is the first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import Container, FloatSlider, PushButton
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.rows import Text, labelled
+from napari_bitsnet.widgets.layers.parts import METADATA_KEY
+from napari_bitsnet.widgets.results.edits import moved, swapped_name
+
+if TYPE_CHECKING:
+    from napari_bitsnet.widgets.run.separation import Separation
+
+WHY = "No method can know how brightness is divided between sources: move it; they keep adding up."
+
+
+class BrightnessForm(Container):
+    """One slider a source, in parts of the mixture's range; none without sources that add up."""
+
+    def __init__(self) -> None:
+        self._separation: Separation | None = None
+        self._layers: list[Any] = []
+        self._pairs: list[tuple[Any, Any]] = []
+        self._sliders: list[FloatSlider] = []
+        self._captions: list[Text] = []
+        self.swap = PushButton(
+            text="Swap the two",
+            tooltip=tooltip(
+                "Exchange the names of the two sources: which one is the first cannot be known. Each keeps its record, which "
+                "says what it was called in the run."
+            ),
+        )
+        self.swap.changed.connect(self._swap)
+        super().__init__(widgets=[], labels=False)
+        self.margins = (0, 0, 0, 0)
+
+    @property
+    def sliders(self) -> list[FloatSlider]:
+        """One a source, from -0.5 to 0.5."""
+        return self._sliders
+
+    def follow(self, separation: Separation | None) -> None:
+        """Offer sliders for the layers of a run's sources, if these are shares of one mixture.
+
+        Parameters
+        ----------
+        separation : Separation or None
+            A run that has ended; its `Edits` say where the sliders were left.
+        """
+        self.clear()
+        self._separation, self._sliders, self._captions = separation, [], []
+        self._layers, self._pairs = [], []
+        if separation is None or separation.result is None:
+            return
+        named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
+        sources = [layer for name, layer in named.items() if name.startswith("source_")]
+        every = [name for name in separation.result.outputs if name.startswith("source_")]
+        if "residual" not in named or len(sources) < max(2, len(every)) or not _add_up(sources[0]):
+            return
+        self._layers, edits = sources, separation.edits
+        if not edits.bases:
+            edits.bases = [np.asarray(layer.data) for layer in sources]
+        self._pairs = [
+            (named[a], named[swapped_name(a)])
+            for a in named
+            if a < swapped_name(a) and swapped_name(a) in named
+        ]
+        self.append(Text(WHY))
+        for k in range(len(sources)):
+            value = edits.shifts[k] if edits.shifts else 0
+            number = 2 - k if edits.swapped else k + 1
+            slider = FloatSlider(value=value, min=-0.5, max=0.5, step=0.005, label=f"Source {number}")
+            slider.tooltip = tooltip("In parts of the mixture's range.")
+            slider.native.setMinimumWidth(100)
+            slider.changed.connect(self._apply)
+            self._sliders.append(slider)
+            row = labelled(slider)
+            self._captions.append(row[0])
+            self.append(row)
+        if len(sources) == 2:
+            self.append(self.swap)
+
+    def _swap(self) -> None:
+        if self._separation is None:
+            return
+        for first, second in self._pairs:
+            names = first.name, second.name
+            first.name = f"{names[0]} …"  # two layers cannot have one name, not even for a moment
+            second.name, first.name = names
+        self._separation.edits.swapped = not self._separation.edits.swapped
+        self._note(
+            {"swapped": self._separation.edits.swapped}, [layer for pair in self._pairs for layer in pair]
+        )
+        texts = [caption.value for caption in self._captions]
+        for caption, text in zip(self._captions, reversed(texts), strict=True):
+            caption.value = text
+
+    def _apply(self) -> None:
+        if self._separation is None:
+            return
+        edits = self._separation.edits
+        edits.shifts = tuple(slider.value for slider in self._sliders)
+        for layer, data in zip(self._layers, moved(edits.bases, edits.shifts), strict=True):
+            layer.data = data
+        self._note({"brightness_shifts": list(edits.shifts)}, self._layers)
+
+    def _note(self, what: dict[str, Any], layers: list[Any]) -> None:
+        """Write into the layers' records what was done to them."""
+        for layer in layers:
+            layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], **what}
+
+
+def _add_up(layer: Any) -> bool:
+    """Whether the run's sources are shares; transmitted intensities multiply instead."""
+    options = layer.metadata[METADATA_KEY].get("settings", {}).get("options", {})
+    return options.get("mixing", "linear") == "linear" or options.get("output", "density") == "density"

@@ -1,0 +1,89 @@
+"""What can be done with a result layer's record: run like it again, here or elsewhere, and save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from magicgui.widgets import Container, PushButton
+from psygnal import Signal
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QApplication
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.form import ConfigForm
+from napari_bitsnet.widgets.forms.rows import plain
+from napari_bitsnet.widgets.layers.parts import METADATA_KEY
+from napari_bitsnet.widgets.results.recipes import as_command, as_python
+from napari_bitsnet.widgets.results.saving import SaveOptions
+
+
+class RecordBar(Container):
+    """Buttons on the record of the selected layer, greyed while no result is selected, and how images are saved.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose selection is followed.
+    """
+
+    settings_wanted = Signal(dict)
+    """Emitted with the record whose settings the form should take."""
+    save_wanted = Signal()
+    files: ConfigForm
+    """The `SaveOptions`."""
+    copied = Signal(str)
+    """Emitted with the text that was put on the clipboard."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self.use = PushButton(
+            text="Use its settings",
+            tooltip=tooltip("Fill the form with the settings of the selected result."),
+        )
+        self.python = PushButton(text="Copy as Python", tooltip=tooltip("Python code that repeats the run."))
+        self.command = PushButton(
+            text="Copy as command", tooltip=tooltip("A command line that repeats the run.")
+        )
+        self.save = PushButton(
+            text="Save…",
+            tooltip=tooltip(
+                "Write the selected result to a folder as it is on the screen, with a preview and its record; the last run's where "
+                "none is selected."
+            ),
+        )
+        self.files = ConfigForm(SaveOptions())
+        rows = [
+            plain([self.use, self.save], layout="horizontal"),
+            self.files,
+            plain([self.python, self.command], layout="horizontal"),
+        ]
+        super().__init__(widgets=rows, labels=False)
+        self.margins = (0, 0, 0, 0)
+        self.use.changed.connect(lambda: self.settings_wanted.emit(self.record))
+        self.python.changed.connect(lambda: self._copy(as_python))
+        self.command.changed.connect(lambda: self._copy(as_command))
+        self.save.changed.connect(lambda: self.save_wanted.emit())
+        viewer.layers.selection.events.active.connect(self.reset)
+        self.reset()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record of the selected layer; {} if it is no finished result."""
+        layer = self._viewer.layers.selection.active
+        record = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
+        return dict(record) if "settings" in record else {}
+
+    def reset(self, *_: Any) -> None:
+        """See whether a result is selected."""
+        if not isalive(self.native):  # the dock was closed, the viewer goes on
+            return
+        known = bool(self.record)
+        self.use.enabled = self.python.enabled = self.command.enabled = known
+
+    def _copy(self, write: Callable[[dict[str, Any]], str]) -> None:
+        text = write(self.record)
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
+        self.copied.emit(text)

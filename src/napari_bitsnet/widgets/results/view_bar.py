@@ -1,0 +1,107 @@
+"""Looking at what a run has made: all side by side, or one image at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from magicgui.widgets import CheckBox, Container
+from napari.layers import Image
+from qtpy.compat import isalive
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.menu import Entry, Menu
+from napari_bitsnet.widgets.layers.parts import METADATA_KEY
+
+EVERYTHING = "all"
+
+LOOKING = ("pan_zoom", "transform")
+"""Modes of the active layer in which nobody is drawing on the canvas."""
+
+
+class ViewBar(Container):
+    """Side by side, or one output alone; hidden until there are outputs.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are shown and hidden.
+    by_itself : bool
+        Whether the first run's images are put side by side, unless someone has chosen how to look at them.
+    """
+
+    def __init__(self, viewer: Any, *, by_itself: bool = True) -> None:
+        self._viewer = viewer
+        # the grid moved from the viewer to its canvas in napari 0.9
+        self._grid = (viewer.canvas if hasattr(viewer, "canvas") else viewer).grid
+        arranged = self._grid.enabled or self._grid.stride != 1 or tuple(self._grid.shape) != (-1, -1)
+        self._by_itself = by_itself and not arranged
+        self._cells = 0
+        self.side_by_side = CheckBox(
+            text="Side by side", tooltip=tooltip("Show all visible layers next to each other, not on top.")
+        )
+        self.alone = Menu(
+            [Entry("Show…", EVERYTHING)], tooltip=tooltip("Show one image and hide the others.")
+        )
+        super().__init__(widgets=[self.side_by_side, self.alone], layout="horizontal", labels=False)
+        self.margins = (0, 0, 0, 0)
+        self._visible_before: dict[Any, bool] = {}  # by the layer's id: deleted layers are let go
+        self.side_by_side.value = self._grid.enabled
+        self.side_by_side.changed.connect(self._set_grid)
+        for event in (self._grid.events.enabled, self._grid.events.stride, self._grid.events.shape):
+            event.connect(self._on_grid)
+        self.alone.changed.connect(self._show_alone)
+        self.visible = False
+
+    def overlay(self) -> None:
+        """Show images on top of each other."""
+        self.side_by_side.value = False
+
+    def reset_choices(self, *_: Any) -> None:
+        """Offer the images that there are."""
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        self.visible = any(METADATA_KEY in layer.metadata for layer in images)
+        self.alone.offer(
+            [Entry("All as before", EVERYTHING), *(Entry(f"Only {layer.name}", layer) for layer in images)],
+            self.alone.value,
+        )
+        cells = sum(layer.visible for layer in self._viewer.layers)
+        if self.side_by_side.value and cells != self._cells:
+            self._viewer.reset_view()
+        self._cells = cells
+
+    def show_all(self, layers: Sequence[Any]) -> None:
+        """Put a run's images side by side, once: not again, nor over a grid that someone has switched or set up.
+
+        Parameters
+        ----------
+        layers : sequence of layers
+            The run's. One image stays as it is, and so does everything while someone draws on the canvas.
+        """
+        active = self._viewer.layers.selection.active
+        drawing = active is not None and str(active.mode) not in LOOKING
+        if self._by_itself and not drawing and sum(layer.visible for layer in layers) > 1:
+            self.side_by_side.value = True
+
+    def _set_grid(self, on: bool) -> None:
+        self._grid.enabled = on
+        self._viewer.reset_view()
+
+    def _on_grid(self, _: Any) -> None:
+        """Follow the viewer's own button; whoever has changed the grid is not to be interfered with."""
+        if not isalive(self.native):
+            return
+        self._by_itself = False
+        with self.side_by_side.changed.blocked():
+            self.side_by_side.value = self._grid.enabled
+
+    def _show_alone(self, chosen: Any) -> None:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        if chosen == EVERYTHING:
+            for layer in images:
+                layer.visible = self._visible_before.get(layer.unique_id, layer.visible)
+            self._visible_before.clear()
+            return
+        for layer in images:
+            self._visible_before.setdefault(layer.unique_id, layer.visible)
+            layer.visible = layer == chosen

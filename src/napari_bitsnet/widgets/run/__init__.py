@@ -1,0 +1,1 @@
+"""One run in the viewer: the worker, its messages, its live layers and every way out."""

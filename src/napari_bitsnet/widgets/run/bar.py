@@ -1,0 +1,156 @@
+"""The buttons below the form, always in sight: Run, Stop & keep, Discard, Continue; and how far a run is."""
+
+from __future__ import annotations
+
+import time
+
+from magicgui.widgets import CheckBox, Container, ProgressBar, PushButton
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.rows import Text, plain
+from napari_bitsnet.widgets.run.sparkline import Sparkline
+from napari_bitsnet.widgets.run.states import RunState
+from napari_bitsnet.widgets.run.worker import Message
+
+
+class RunBar(Container):
+    """Buttons and progress; what they do is decided by who listens.
+
+    Parameters
+    ----------
+    curve : Sparkline, optional
+        For the loss; default a logarithmic one.
+    """
+
+    run_pressed = Signal()
+    stop_pressed = Signal()
+    discard_pressed = Signal()
+    continue_pressed = Signal()
+
+    def __init__(self, curve: Sparkline | None = None) -> None:
+        self.run = PushButton(text="Run", tooltip=tooltip("Separate the image (Ctrl+Enter)."))
+        self.stop = PushButton(text="Stop && keep", tooltip=tooltip("End the run and keep the best so far."))
+        self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
+        self.more = PushButton(text="Continue", tooltip=tooltip("Go on from where the last run ended."))
+        self._bar = ProgressBar(value=0, min=0, max=0)
+        self._line = Text()
+        self.live = CheckBox(
+            text="Live", value=True, tooltip=tooltip("Show the sources while they come apart.")
+        )
+        self._curve = Sparkline() if curve is None else curve
+        self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
+        self.run.native.setStyleSheet("font-weight: bold;")
+        self._progress = plain([self._bar, self.live], layout="horizontal")
+        super().__init__(widgets=[self._progress, self._line, self._buttons], labels=False)
+        self.native.layout().insertWidget(1, self._curve)
+        self.margins = (0, 2, 0, 0)
+        self._can_continue = False
+        self._state, self._since, self._note, self._stage = RunState.IDLE, 0.0, "", ""
+        self._clock = QTimer(self.native)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._tick)
+        for button, signal in (
+            (self.run, self.run_pressed),
+            (self.stop, self.stop_pressed),
+            (self.throw, self.discard_pressed),
+            (self.more, self.continue_pressed),
+        ):
+            button.changed.connect(lambda _=None, signal=signal: signal.emit())
+        self.show_state(RunState.IDLE)
+
+    @property
+    def line(self) -> str:
+        """What is said about the run."""
+        return str(self._line.value)
+
+    @property
+    def progress(self) -> float:
+        """Part of the iterations that is done, 0 to 1."""
+        return float(self._bar.value / self._bar.max) if self._bar.max else 0.0
+
+    def offer_continue(self, offer: bool, iterations: int = 0) -> None:
+        """Whether the last run can be continued, and by how many iterations."""
+        self._can_continue = offer
+        self.more.visible = offer
+        self.more.text = f"Continue +{iterations}" if offer else "Continue"
+
+    def show_state(self, state: RunState) -> None:
+        """Show what can be done in this state."""
+        idle = state is RunState.IDLE
+        if self._state is RunState.IDLE and not idle:
+            self._since = time.monotonic()
+        self._state, self._note = state, state.value
+        (self._clock.stop if idle else self._clock.start)()
+        self.run.visible = idle
+        self.more.visible = idle and self._can_continue
+        self.stop.visible = self.throw.visible = self._progress.visible = not idle
+        self._curve.setVisible(not idle and bool(self._curve.points))
+        self.stop.enabled = state is not RunState.STOPPING  # Discard stays: it waits for nothing
+        self.stop.text = "Stopping…" if state is RunState.STOPPING else "Stop && keep"
+        if not idle:
+            self._line.visible = True
+            self._line.value = state.value
+        if state is RunState.PREPARING:
+            self._bar.max, self._stage = 0, ""
+            self._curve.clear()
+
+    def show_progress(self, message: Message) -> None:
+        """Show a worker's message."""
+        if not message.total:
+            self._note = message.note
+            self._tick()
+            return
+        self._stage = message.stage
+        # of a closed form nothing can be counted: the bar moves to and fro until it is done
+        self._bar.max = message.total if message.total > 1 else 0
+        self._bar.value = message.step if message.total > 1 else 0
+        if message.stage:
+            self._tick()
+        else:
+            self._line.value = progress_line(message)
+        if message.losses:
+            self._curve.add(message.step, total_loss(message))
+            self._curve.setVisible(True)
+
+    def _tick(self) -> None:
+        """Show that time goes on while there are no iterations to count."""
+        since = clock(time.monotonic() - self._since)
+        if self._state is RunState.RUNNING and self._stage:
+            self._line.value = f"{self._stage} · {since}"
+        elif self._state in (RunState.PREPARING, RunState.STOPPING):
+            self._line.value = f"{self._note} {since}" + (f" · {self._stage}" if self._stage else "")
+
+    def show_note(self, text: str) -> None:
+        """Say something until the next iteration is shown."""
+        self._line.value = text
+
+    def show_end(self, text: str) -> None:
+        """Say how a run ended."""
+        self._line.value = text
+        self._line.visible = bool(text)
+
+
+def progress_line(message: Message) -> str:
+    """Return ``"iteration 420 of 800 · 0:38 left · loss 0.0123"``."""
+    if message.total == 1 and message.step:
+        return "Closed form done, making the pictures…"
+    parts = [f"iteration {message.step} of {message.total}" if message.step else "closed-form start"]
+    if message.left is not None:
+        parts.append(f"{clock(message.left)} left")
+    if message.losses:
+        parts.append(f"loss {total_loss(message):.4g}")
+    return " · ".join(parts)
+
+
+def total_loss(message: Message) -> float:
+    """The loss that was minimised: its terms come with their weights."""
+    return message.losses.get("total", sum(message.losses.values()))
+
+
+def clock(seconds: float) -> str:
+    """Return ``"0:38"``, or ``"2:05:09"`` from an hour on."""
+    minutes, second = divmod(int(seconds + 0.5), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

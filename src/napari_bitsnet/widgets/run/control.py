@@ -1,0 +1,243 @@
+"""One run after the other: started from the form, followed by the bar, ended with a notice."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from numpy.typing import NDArray
+from psygnal import Signal
+from qtpy.compat import isalive
+
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.widgets.alive import while_alive
+from napari_bitsnet.widgets.forms.notice import Notice
+from napari_bitsnet.widgets.forms.problem_form import ProblemForm
+from napari_bitsnet.widgets.layers.alignment import plane_shape
+from napari_bitsnet.widgets.layers.parts import Part
+from napari_bitsnet.widgets.preferences import Preferences
+from napari_bitsnet.widgets.run.bar import RunBar
+from napari_bitsnet.widgets.run.live_hints import LiveHints
+from napari_bitsnet.widgets.run.separation import Outcome, Separation
+from napari_bitsnet.widgets.run.worker import free_device_memory
+
+
+class RunControl:
+    """Starts, stops, continues and repeats runs; one at a time.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers are added.
+    form : ProblemForm
+        What to run.
+    bar : RunBar
+        Buttons and progress.
+    notice : Notice
+        Where failures are said.
+    preferences : Preferences
+        How often layers are updated.
+    """
+
+    ended = Signal(Outcome)
+    drawn = Signal(list)  # the run's layers, whenever they have been drawn anew
+
+    def __init__(
+        self, viewer: Any, form: ProblemForm, bar: RunBar, notice: Notice, preferences: Preferences
+    ) -> None:
+        self._viewer, self._form, self._bar, self._notice = viewer, form, bar, notice
+        self._preferences = preferences
+        self._more = 0
+        self._since: float | None = None
+        self.separation: Separation | None = None
+        bar.run_pressed.connect(self.run)
+        bar.stop_pressed.connect(self.stop_and_keep)
+        bar.discard_pressed.connect(self.discard)
+        bar.continue_pressed.connect(self.continue_run)
+        bar.live.value = preferences.live
+        bar.live.changed.connect(self._set_live)
+        form.edited.connect(self.forget)
+        self.hints = LiveHints(bar.native)
+        self._taken: NDArray | None = None
+        form.inputs.changed.connect(self._follow_hints)
+        self.hints.changed.connect(self._on_hints)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.separation is not None and self.separation.states.busy
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the last run's state is still there to go on from."""
+        result = None if self.separation is None else self.separation.result
+        return result is not None and result.state is not None and self._more > 0
+
+    def run(self) -> Separation | None:
+        """Start a run; None, with a notice that says why, if it cannot be started."""
+        if self.busy:
+            self._notice.say("info", "A run is under way: stop it first.")
+            return None
+        self._notice.clear_message()
+        try:
+            request = self._form.request()
+        except (ValueError, TypeError) as error:
+            self.complain(str(error))
+            return None
+        self.forget()
+        self._form.remember()
+        separation = Separation(
+            self._viewer,
+            request,
+            live=self._bar.live.value,
+            preview_every=1 / self._preferences.per_second,
+        )
+        self.separation = separation
+        self._since = time.monotonic()
+        self._taken = None if request.hints is None else np.asarray(request.hints.array)
+        # lambdas, so that the run keeps what follows it, which has to see when the widgets are gone
+        separation.states.changed.connect(lambda state: self._tell(self._bar.show_state, state))
+        separation.progressed.connect(lambda message: self._tell(self._bar.show_progress, message))
+        separation.drawn.connect(lambda layers: self._tell(self.drawn.emit, layers))
+        separation.ended.connect(lambda outcome: self._tell(self._on_ended, outcome))
+        separation.start()
+        return separation
+
+    def stop_and_keep(self) -> None:
+        """End the run after the current iteration; the best so far stays."""
+        if self.separation is not None and self.busy:
+            self.separation.stop_and_keep()
+
+    def let_go(self) -> None:
+        """The dock is closed: end the run and keep its layers, but no memory."""
+        if self.separation is not None:
+            self.separation.let_go()
+        self.forget()
+
+    def discard(self) -> None:
+        """End the run and remove its layers."""
+        if self.separation is not None and self.busy:
+            self.separation.discard()
+
+    def continue_run(self) -> None:
+        """Go on from where the last run ended, for half as many iterations again."""
+        if self.separation is not None and not self.busy and self.can_continue:
+            self._notice.clear_message()
+            self.separation.resume(self._more)
+
+    def run_on(self, hints: Part) -> None:
+        """Go on from where the last run ended, with these hints; closed forms are solved again."""
+        if self.separation is not None and not self.busy and self.separation.result is not None:
+            self._notice.clear_message()
+            self._taken = np.asarray(hints.array)
+            self.hints.settle()
+            self.separation.resume(max(self._more, 1), hints)
+
+    def retry(self, *, size_limit: int | None = None, device: str | None = None) -> None:
+        """Run again smaller or elsewhere, without what the failed run has left.
+
+        Parameters
+        ----------
+        size_limit : int, optional
+            Another working size.
+        device : str, optional
+            Another device.
+        """
+        if size_limit is not None:
+            options = self._form.run_options
+            options.config = options.config.updated({"size_limit": size_limit})
+        if device is not None:
+            self._form.device.choose(device)
+        if self.separation is None:
+            self.run()
+        else:  # one after the other, so that the new layers get the names of the old ones
+            self.separation.remove_layers(then=while_alive(self._bar, self.run))
+
+    def forget(self) -> None:
+        """Give back the memory of the last run's networks: what is shown is no longer what was run."""
+        if self.busy:
+            return
+        result = None if self.separation is None else self.separation.result
+        if result is not None and result.state is not None:
+            result.drop_state()
+            free_device_memory(thorough=False)
+        self._bar.offer_continue(False)
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong in the dock and as a notification."""
+        if isalive(self._notice.native):
+            self._notice.say("error", text)
+            text = self._notice.text  # as the form puts it
+        show_error(text)
+
+    def _follow_hints(self, *_: Any) -> None:
+        self.hints.follow((self._form.inputs.chosen("hints") or [None])[0])
+
+    def _on_hints(self) -> None:
+        """Hand painted hints to the run under way, or offer to go on with them."""
+        run = self.separation
+        if run is None:
+            return
+        try:
+            hints = self._form.hints_beside(run.request.mixtures[0])
+        except ValueError as error:
+            self._notice.say("warning", f"The hints were left out. {error}")
+            return
+        before = 0 if self._taken is None else self._taken
+        if hints is None or np.array_equal(hints.array, np.broadcast_to(before, hints.array.shape)):
+            return
+        if self.busy:
+            self._taken = np.asarray(hints.array)
+            run.take_hints(hints)
+            self._bar.show_note("New hints taken up.")
+        elif run.result is not None and run.result.state is not None:
+            self._notice.say(
+                "info", "The hints have changed.", [("Go on with them", lambda: self.run_on(hints))]
+            )
+
+    def _tell(self, show: Callable[[Any], None], what: Any) -> None:
+        """Pass on what the run says; once the widgets are gone with the viewer, end the run instead."""
+        if isalive(self._bar.native):
+            show(what)
+        elif self.separation is not None:
+            self.separation.let_go()
+
+    def _learn(self, outcome: Outcome) -> None:
+        """Remember how long a run took from Run to its end, for the next estimate."""
+        since, self._since = self._since, None
+        if since is None or outcome.result is None or self.separation is None:
+            return
+        made, mixture = outcome.result.provenance, self.separation.request.mixtures[0]
+        self._form.estimate.learn(
+            self.separation.request.settings,
+            plane_shape(mixture),
+            time.monotonic() - since,
+            n_sources=self._form.task.n_sources,
+            n_planes=math.prod(mixture.stack_shape),
+            device=made["device"],
+            iterations=made["iterations"] or 1,
+        )
+        self._form.show_estimate()
+
+    def _set_live(self, live: bool) -> None:
+        if self.separation is not None:
+            self.separation.set_live(live)
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        self._more = 0
+        if outcome.result is not None and outcome.result.state is not None:
+            made = outcome.result.provenance
+            refines = "iterations" in METHODS.get(made["method"]).Config.model_fields
+            self._more = max(50, round((made["iterations"] or 0) / 20) * 10) if refines else 0
+        self._bar.offer_continue(self.can_continue, self._more)
+        self._learn(outcome)
+        self.ended.emit(outcome)
+        if outcome.error is not None:
+            show_error(self._form.in_words(outcome.error.message))
+        elif self.separation is not None and self.separation.has_new_hints:
+            self._taken = None
+            self._on_hints()

@@ -1,0 +1,321 @@
+"""One run in the viewer: the worker, its live layers, its bar, and what happens on every way out.
+
+It knows nothing of forms and docks: they start it, listen to it and may vanish while it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.qt.threading import create_worker
+from psygnal import Signal
+
+from napari_bitsnet.widgets.alive import is_open
+from napari_bitsnet.widgets.layers.parts import Part
+from napari_bitsnet.widgets.results.edits import Edits
+from napari_bitsnet.widgets.run.activity import ActivityBar
+from napari_bitsnet.widgets.run.preview import PreviewLayers, own_names
+from napari_bitsnet.widgets.run.request import Request
+from napari_bitsnet.widgets.run.responsiveness import favour_viewer, treat_alike
+from napari_bitsnet.widgets.run.states import RunState, RunStates
+from napari_bitsnet.widgets.run.turns import in_turns
+from napari_bitsnet.widgets.run.worker import (
+    Controls,
+    Iterate,
+    Message,
+    SeparationFailed,
+    free_device_memory,
+    separate_layers,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_bitsnet.api import Result
+
+PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    kind : str
+        ``"done"``, ``"kept"`` (stopped, best so far kept), ``"discarded"`` or ``"failed"``.
+    result : Result, optional
+        Of runs that were done or kept.
+    layers : list of Image
+        The layers that show it; of a failed run, how far it got.
+    error : SeparationFailed, optional
+        Of runs that failed.
+    remarks : tuple of str
+        Warnings of this package on the way.
+    """
+
+    kind: str
+    result: Result | None = None
+    layers: list[Image] = field(default_factory=list)
+    error: SeparationFailed | None = None
+    remarks: tuple[str, ...] = ()
+
+
+class Separation:
+    """A run and its layers; can be continued once it has ended.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers are added.
+    request : Request
+        Images and settings, taken at the start.
+    live : bool
+        Whether layers are updated during the run.
+    preview_every : float
+        Least number of seconds between two updates.
+    """
+
+    progressed = Signal(Message)
+    drawn = Signal(list)
+    ended = Signal(Outcome)
+
+    def __init__(
+        self, viewer: Any, request: Request, *, live: bool = True, preview_every: float = 0.25
+    ) -> None:
+        self.request = request
+        self.states = RunStates()
+        self.result: Result | None = None
+        self.edits = Edits()  # what was done to the result since
+        self._viewer = viewer
+        self._preview = PreviewLayers(
+            viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures)
+        )
+        self._live, self._preview_every = live, preview_every
+        self._controls = Controls()
+        self._discard = self._released = False
+        self._keep_state = True
+        self._activity: ActivityBar | None = None
+        self._worker: Any = None
+        self._outcome: Outcome | None = None
+        self._pending: Message | None = None
+        self._showing = self._drawing = False
+        self._steps_shown = 0
+        self._remarks: list[str] = []
+
+    @property
+    def layers(self) -> list[Image]:
+        """The run's layers."""
+        return self._preview.layers
+
+    def start(self) -> None:
+        """Begin."""
+        self._begin(self.request.iterate, f"Separating {self.request.mixtures[0].name}")
+
+    @property
+    def has_new_hints(self) -> bool:
+        """Whether hints have come that the run has not seen, since it ended before."""
+        return bool(self._controls.hints)
+
+    def take_hints(self, hints: Part) -> None:
+        """Hand new hints to the run under way; the record names them from now on."""
+        self.request = replace(self.request, hints=hints)
+        self._controls.hints.append(np.asarray(hints.array))
+
+    def resume(self, iterations: int, hints: Part | None = None) -> None:
+        """Go on from the result for some more iterations, with other hints if these are given.
+
+        Raises
+        ------
+        ValueError
+            If there is no result whose state was kept.
+        """
+        result = self.result
+        if result is None or result.state is None:
+            raise ValueError(
+                "Expected a finished run whose state was kept, got none: run again with more iterations."
+            )
+
+        if hints is not None:
+            self.request = replace(self.request, hints=hints)
+        labels = None if hints is None else np.asarray(hints.array)
+
+        def iterate(stop: Any, new_hints: Any) -> Any:
+            from napari_bitsnet.api import iter_resume
+
+            return iter_resume(result, iterations=iterations, stop=stop, hints=labels, new_hints=new_hints)
+
+        self._begin(iterate, f"Continuing {self.request.mixtures[0].name}")
+
+    def stop_and_keep(self) -> None:
+        """End after the current iteration; the best so far stays."""
+        self._controls.stop.set()
+        if self.states.current in (RunState.PREPARING, RunState.RUNNING):
+            self.states.to(RunState.STOPPING)
+
+    def let_go(self) -> None:
+        """End after the current iteration and keep the best so far, but nothing to go on from: nobody will."""
+        self._keep_state = False
+        self.stop_and_keep()
+        if self.result is not None:
+            self.result.drop_state()
+
+    def remove_layers(self, then: Callable[[], None] = lambda: None) -> None:
+        """Take the layers of an ended run out of the viewer, and call `then` when they are gone."""
+        self._preview.discard(then)
+
+    def discard(self) -> None:
+        """End at once: the layers go, and so does whatever the worker finishes in the background."""
+        self._discard = True
+        self._controls.abandoned.set()
+        self._preview.discard()
+        self.stop_and_keep()
+        self._release(Outcome("discarded"))
+
+    def set_live(self, live: bool) -> None:
+        """Switch the updates of the layers on or off, also during a run."""
+        self._live = live
+        (self._controls.live.set if live else self._controls.live.clear)()
+
+    def _begin(self, iterate: Iterate, description: str) -> None:
+        self.states.to(RunState.PREPARING)
+        self._controls = Controls(preview_every=self._preview_every)
+        self.set_live(self._live)
+        self._discard = self._released = False
+        self._outcome, self._pending, self._steps_shown = None, None, 0
+        self._remarks, self._keep_state = list(self.request.remarks), True
+        self._activity = ActivityBar(description)
+        favour_viewer()
+        _under_way.add(self)
+        self._worker = create_worker(
+            separate_layers,
+            iterate,
+            self.request.settings.device,
+            self._controls,
+            _connect={
+                "yielded": self._on_message,
+                "returned": self._on_returned,
+                "errored": self._on_errored,
+                "warned": self._on_warned,
+                "finished": self._on_finished,
+            },
+        )
+
+    def _on_message(self, message: Message) -> None:
+        """Show the latest message; napari's bar lets Qt handle events, so this may be entered again."""
+        self._pending = message
+        if self._showing:
+            return
+        self._showing = True
+        try:
+            while self._pending is not None:
+                latest, self._pending = self._pending, None
+                self._show(latest)
+        finally:
+            self._showing = False
+
+    def _show(self, message: Message) -> None:
+        if self._discard or self._activity is None:
+            return
+        if not is_open(self._viewer):
+            self.discard()
+            return
+        if message.total and self.states.current is RunState.PREPARING:
+            self.states.to(RunState.RUNNING)
+        if message.outputs is not None and not self._drawing:
+            self._drawing = True
+            self._steps_shown = max(self._steps_shown, message.step)
+            in_turns(self._preview.updating(message.outputs, message.plane), self._on_drawn)
+        self.progressed.emit(message)
+        if message.total and self._activity is not None:
+            self._activity.update(message.step, message.total)
+        if self._activity is not None and self._activity.cancelled:
+            self.stop_and_keep()
+
+    def _on_drawn(self) -> None:
+        self._drawing = False
+        self.drawn.emit(self.layers)
+
+    def _on_returned(self, result: Result | None) -> None:
+        if self._discard or result is None:
+            self._outcome = Outcome("discarded")
+            return
+        # other sources: their brightness begins anew
+        self.result, self.edits = result, Edits(swapped=self.edits.swapped)
+        stopped = result.provenance["stop_reason"] == "stopped"
+        self._outcome = Outcome("kept" if stopped else "done", result)
+
+    def _on_errored(self, error: SeparationFailed) -> None:
+        if self._discard:
+            return
+        if self._steps_shown:
+            self._preview.abandon(self.request.unfinished_record(error.message))
+        else:
+            self._preview.discard()
+        self._outcome = Outcome("failed", layers=self.layers, error=error)
+
+    def _on_warned(self, warning: tuple[Any, ...]) -> None:
+        """Collect what this package warns of; while a run is on, superqt reports all threads' warnings."""
+        message, _, filename, *_ = warning
+        if Path(filename).is_relative_to(PACKAGE) and str(message) not in self._remarks:
+            self._remarks.append(str(message))
+
+    def _on_finished(self) -> None:
+        """Clean up, whatever happened, and bring the final outputs home; then the run is over."""
+        self._close_activity()
+        if self._controls.turn is not None:
+            self._controls.turn.give_back()
+        self._worker, self._pending = None, None
+        result = self._outcome.result if self._outcome is not None else None
+        final = iter(()) if result is None else self._finishing(result)
+        in_turns(final, self._end)
+
+    def _finishing(self, result: Result) -> Iterator[str]:
+        return self._preview.finishing(result.outputs, {**self.request.record(result), **self.edits.record()})
+
+    def _end(self) -> None:
+        """The worker is gone and its layers are shown; without an outcome napari made it quit."""
+        outcome, self._outcome = self._outcome or Outcome("discarded"), None
+        _under_way.discard(self)
+        if not _under_way:
+            treat_alike()
+        if not self._discard and not is_open(self._viewer):
+            self._discard = True
+        if self._discard:
+            outcome = Outcome("discarded")
+        elif outcome.result is not None:
+            outcome.layers = self.layers
+        if not self._keep_state and self.result is not None:
+            self.result.drop_state()
+            free_device_memory(thorough=False)
+        outcome.remarks = tuple(self._remarks)
+        self._release(outcome)
+
+    def _release(self, outcome: Outcome) -> None:
+        """Tell everyone that the run is over, once: a discarded one's worker may go on with what it is at."""
+        if self._released:
+            return
+        self._released = True
+        self._close_activity()
+        if self._discard:
+            self.result = None
+        self.states.to(RunState.IDLE)
+        self.ended.emit(outcome)
+
+    def _close_activity(self) -> None:
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+
+
+_under_way: set[Separation] = set()
+"""Keeps runs alive whose dock was closed; they still have layers to bring home."""
+
+
+def runs_under_way() -> Sequence[Separation]:
+    """Return the runs of this process that have not ended."""
+    return tuple(_under_way)

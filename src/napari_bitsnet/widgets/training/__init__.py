@@ -1,0 +1,1 @@
+"""The training dock and the training that it runs."""

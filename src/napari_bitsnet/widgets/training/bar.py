@@ -1,0 +1,51 @@
+"""The buttons below the training's form, and how far a training is: a run's bar in other words."""
+
+from __future__ import annotations
+
+from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.run.bar import RunBar, clock, total_loss
+from napari_bitsnet.widgets.run.sparkline import Sparkline
+from napari_bitsnet.widgets.run.states import RunState
+from napari_bitsnet.widgets.run.worker import Message
+from napari_bitsnet.widgets.training.worker import TrainingMessage
+
+
+class TrainingBar(RunBar):
+    """Train, and Stop & keep; nothing to discard, and the picture is always live."""
+
+    def __init__(self) -> None:
+        super().__init__(Sparkline(logarithmic=False))  # the coarse network's loss is a logarithm itself
+        self.run.text = "Train"
+        self.run.tooltip = tooltip("Train on the images above; a training that was stopped goes on.")
+        self.stop.tooltip = tooltip("End after this step. The weights so far are written.")
+        self._stage = ""
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        """Steps and losses of the curve, which begins anew with each network."""
+        return self._curve.points
+
+    def show_state(self, state: RunState) -> None:
+        """Show what can be done in this state."""
+        super().show_state(state)
+        self.throw.visible = self.live.visible = False
+
+    def show_progress(self, message: Message) -> None:
+        """Show a worker's message."""
+        if isinstance(message, TrainingMessage) and message.stage != self._stage:
+            self._stage = message.stage
+            self._curve.clear()
+        super().show_progress(message)
+        if isinstance(message, TrainingMessage):
+            self._line.value = training_line(message)
+
+
+def training_line(message: TrainingMessage) -> str:
+    """Return ``"coarse network · step 420 of 800 · 0:38 left · loss -0.412 · held-out +1.2 dB"``."""
+    parts = [f"{message.stage} network", f"step {message.step} of {message.total}"]
+    if message.left is not None:
+        parts.append(f"{clock(message.left)} left")
+    parts.append(f"loss {total_loss(message):.3f}")
+    if "gain" in message.scores:
+        parts.append(f"held-out {message.scores['gain']:+.1f} dB")
+    return " · ".join(parts)

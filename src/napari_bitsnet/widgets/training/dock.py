@@ -1,0 +1,236 @@
+"""The dock "Train networks…": fits the method `feedforward` to one's own images, and shows how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.types import FileDialogMode
+from magicgui.widgets import CheckBox, Container
+from napari.utils.notifications import show_error, show_info
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+
+from napari_bitsnet.methods.feedforward.feedforward import shipped_weights, weights_available
+from napari_bitsnet.training.settings import FeedforwardTraining
+from napari_bitsnet.widgets.alive import while_alive
+from napari_bitsnet.widgets.forms.device_box import DeviceBox
+from napari_bitsnet.widgets.forms.fields import PathEdit, tooltip
+from napari_bitsnet.widgets.forms.form import ConfigForm
+from napari_bitsnet.widgets.forms.help import help_button
+from napari_bitsnet.widgets.forms.notice import Notice
+from napari_bitsnet.widgets.forms.rows import Text, in_scroll_area, labelled, plain
+from napari_bitsnet.widgets.forms.section import Section
+from napari_bitsnet.widgets.preferences import preferences
+from napari_bitsnet.widgets.remembered import entry, recall, remember
+from napari_bitsnet.widgets.run.bar import clock
+from napari_bitsnet.widgets.run.worker import SeparationFailed
+from napari_bitsnet.widgets.task_widget import LOOK_AFTER_MS
+from napari_bitsnet.widgets.training.bar import TrainingBar
+from napari_bitsnet.widgets.training.request import SUFFIX, TrainingRequest
+from napari_bitsnet.widgets.training.run import Training
+from napari_bitsnet.widgets.training.source_list import SourceList
+from napari_bitsnet.widgets.training.worker import Trained
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+PAGE = "tutorials/training.md"
+
+FIRST = ("hours", "steps", "validate_every")
+"""Settings that are always shown; the others are folded away."""
+
+FILE = "training"
+"""Under which name the last training is remembered."""
+
+
+class TrainingDock(Container):
+    """Train networks on one's own images.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Where the picture of held-out pairs is shown.
+
+    Examples
+    --------
+    >>> _, dock = viewer.window.add_plugin_dock_widget("napari-bitsnet", "Train networks…")  # doctest: +SKIP
+    >>> dock.sources.add(["photographs"])                                                  # doctest: +SKIP
+    >>> dock.output.value = "mine.safetensors"                                             # doctest: +SKIP
+    >>> dock.train()                                                                       # doctest: +SKIP
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        self._viewer = napari_viewer
+        self.training: Training | None = None
+        self.sources = SourceList()
+        self.output = PathEdit(
+            mode=FileDialogMode.OPTIONAL_FILE,
+            filter=f"*{SUFFIX}",
+            label="Write to",
+            tooltip=tooltip(
+                f"File for the weights, {SUFFIX}; checkpoints and pictures go to a folder of the same name."
+            ),
+        )
+        self.shipped = CheckBox(
+            text="Begin with the package's networks",
+            value=weights_available(),
+            enabled=weights_available(),
+            tooltip=tooltip(
+                "They know photographs already; without the tick training begins from nothing, unless other "
+                "weights are named below."
+            ),
+        )
+        config = FeedforwardTraining(validate_every=100)  # more often than on the command line: someone looks
+        self._first = ConfigForm(config, only=FIRST)
+        self._rest = ConfigForm(config, only=[n for n in type(config).model_fields if n not in FIRST])
+        self.device = DeviceBox(preferences().device)
+        self.notice, self.bar = Notice(), TrainingBar()
+        super().__init__(widgets=[self.notice, self.bar], labels=False)
+        self.margins = (6, 6, 6, 6)
+        self._lay_out()
+        self._recall()
+        self.bar.run_pressed.connect(self.train)
+        self.bar.stop_pressed.connect(self.stop_and_keep)
+        self.native_parent_changed.connect(self._on_docked)
+
+    @property
+    def config(self) -> FeedforwardTraining:
+        """The settings as the form shows them.
+
+        Raises
+        ------
+        ValueError
+            If a field cannot be read or is out of range.
+        """
+        first = self._first.config
+        config = self._rest.config.updated({name: getattr(first, name) for name in FIRST})
+        assert isinstance(config, FeedforwardTraining)
+        return config
+
+    @config.setter
+    def config(self, config: FeedforwardTraining) -> None:
+        self._first.config = self._rest.config = config
+
+    @property
+    def busy(self) -> bool:
+        """Whether a training is under way."""
+        return self.training is not None and self.training.states.busy
+
+    def train(self) -> Training | None:
+        """Start a training, or go on with one that was stopped; does not wait for it.
+
+        Returns
+        -------
+        Training or None
+            None, with a notice that says why, if it cannot be started.
+        """
+        if self.busy:
+            self.notice.say("info", "A training is under way: stop it first.")
+            return None
+        self.notice.clear_message()
+        try:
+            output = Path(str(self.output.line_edit.value).strip()).expanduser()
+            config = self.config
+            if self.shipped.value and config.weights is None:
+                config = config.updated({"weights": shipped_weights()})
+            request = TrainingRequest(self.sources.paths, output, config, self.device.value)
+        except ValueError as error:
+            self._complain(str(error))
+            return None
+        self._remember(request, self.config)
+        if request.resumes:
+            self.notice.say("info", f"Goes on from the training in {request.folder}.")
+        training = self.training = Training(self._viewer, request)
+        # lambdas, so that the training keeps what follows it, which has to see when the widgets are gone
+        training.states.changed.connect(lambda state: self._tell(self.bar.show_state, state))
+        training.progressed.connect(lambda message: self._tell(self.bar.show_progress, message))
+        training.ended.connect(lambda outcome: self._tell(self._on_ended, outcome))
+        training.start()
+        return training
+
+    def stop_and_keep(self) -> None:
+        """End the training after the current step; the weights so far are written."""
+        if self.training is not None and self.busy:
+            self.training.stop_and_keep()
+
+    def _on_ended(self, outcome: Trained | SeparationFailed | None) -> None:
+        self.notice.clear_message()
+        if isinstance(outcome, SeparationFailed):
+            self.bar.show_end("")
+            text = outcome.message
+            if outcome.kind == "memory":
+                text = f"{text.rstrip('.')}. Try a smaller batch."
+            self._complain(text)
+        elif outcome is None or outcome.last is None:
+            self.bar.show_end(
+                "" if outcome is None or not outcome.stopped else "Stopped before the first step."
+            )
+            if outcome is not None and not outcome.stopped:
+                text = (
+                    "This training is at its end. For more, give more hours or steps; or name another file."
+                )
+                self.notice.say("info", text)
+        else:
+            seconds = clock(outcome.last.elapsed)
+            how = "Stopped" if outcome.stopped else "Done"
+            self.bar.show_end(f"{how}: {outcome.last.stage} network, step {outcome.last.step}, {seconds}.")
+            more = " Train goes on from there." if outcome.stopped else ""
+            self.notice.say(
+                "info",
+                f"The weights are in {outcome.output}.{more} To use them, name the file under "
+                "the settings of the method Trained networks.",
+            )
+            show_info(f"Weights written to {outcome.output}.")
+
+    def _complain(self, text: str) -> None:
+        """Say what went wrong in the dock and as a notification."""
+        self.notice.say("error", text)
+        show_error(text)
+
+    def _tell(self, show: Callable[[Any], None], what: Any) -> None:
+        """Pass on what the training says; once the widgets are gone with the viewer, end it instead."""
+        if isalive(self.bar.native):
+            show(what)
+        elif self.training is not None and self.busy:
+            self.training.let_go()
+
+    def _on_docked(self, parent: Any) -> None:
+        """Ask for devices once the dock is shown; closing the dock is Stop & keep."""
+        if parent is not None:
+            QTimer.singleShot(LOOK_AFTER_MS, while_alive(self.device, self.device.look))
+        elif self.training is not None and self.busy:
+            self.training.let_go()
+
+    def _remember(self, request: TrainingRequest, config: FeedforwardTraining) -> None:
+        what: dict[str, Any] = {"sources": list(map(str, request.sources)), "output": str(request.output)}
+        what |= {"shipped": self.shipped.value, "settings": config.model_dump(mode="json")}
+        remember(FILE, {**what, "device": request.device})
+
+    def _recall(self) -> None:
+        """Fill in the last training, so that it can go on; what no longer fits is left out."""
+        last = recall(FILE)
+        sources: list[Any] = entry(last, "sources", [])
+        self.sources.add([path for path in sources if isinstance(path, str)])
+        self.output.value = entry(last, "output", "")  # type: ignore[assignment]
+        self.shipped.value = entry(last, "shipped", bool(self.shipped.value)) and weights_available()
+        try:
+            self.config = self.config.updated(entry(last, "settings", {}))
+        except ValueError:
+            return
+        self.device.choose(entry(last, "device", "") or self.device.value)
+
+    def _lay_out(self) -> None:
+        head = Text(
+            "Train the method Trained networks on your own images: it separates best what looks like them."
+        )
+        title = plain([head, help_button(PAGE)], layout="horizontal")
+        more = Section("More settings", self._rest, page=PAGE)
+        form = plain(
+            [title, self.sources, labelled(self.output), self._first, self.shipped, more, self.device],
+            spacing=6,
+        )
+        area = in_scroll_area(form)
+        self.native.layout().insertWidget(0, area, 1)
+        self._form = form

@@ -1,0 +1,179 @@
+"""What happens on the worker's thread while networks are trained: images are read, steps are made, the end is kept.
+
+No napari and no Qt object is touched here; see `worker` for the traps that this avoids.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_bitsnet.data.datasets import read_images
+from napari_bitsnet.widgets.run.worker import (
+    NUMBERS_EVERY,
+    Controls,
+    Message,
+    Turn,
+    free_device_memory,
+    guarded,
+)
+from napari_bitsnet.widgets.training.request import TrainingRequest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_bitsnet.training.stage import Progress
+
+
+@dataclass(frozen=True)
+class TrainingMessage(Message):
+    """What the worker tells the viewer of a step.
+
+    Parameters
+    ----------
+    stage : str
+        ``"coarse"`` or ``"fine"``.
+    scores : dict of str to float
+        The last ones on held-out images; see `Progress`.
+    picture : ndarray of shape (Y, X, 3), optional
+        uint8: held-out pairs; see `Progress`.
+    """
+
+    stage: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    picture: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How far a training came.
+
+    Parameters
+    ----------
+    output : Path
+        The weights.
+    stopped : bool
+        Whether it was stopped before its end.
+    last : TrainingMessage, optional
+        Of the last step; None if no step was made.
+    """
+
+    output: Path
+    stopped: bool
+    last: TrainingMessage | None = None
+
+
+@dataclass
+class TrainingControls(Controls):
+    """What the viewer tells the worker, and the training itself, to be closed by whoever sees that it is over."""
+
+    steps: Generator[Progress, None, None] | None = None
+
+    def close(self) -> None:
+        """Write the weights and a checkpoint if the training stands between two steps; give the device back."""
+        try:
+            if self.steps is not None:
+                self.steps.close()
+        finally:
+            if self.turn is not None:
+                self.turn.give_back()
+
+
+TrainingMessages = Generator[Message, None, Trained]
+
+
+@guarded
+def train_networks(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
+    """Train to the end or until told to stop; either way the weights are written.
+
+    The name is what napari shows in its dialog when it is closed during a training.
+    """
+    try:
+        yield Message("Looking at the images…")
+        request.check()
+        yield Message("Loading PyTorch…")
+        from napari_bitsnet.core.device import resolve_device
+
+        controls.turn = Turn(resolve_device(request.device))
+        while not controls.turn.take(timeout=0.2):
+            yield Message("Waiting for another run on this device…")
+            if controls.stop.is_set():
+                return Trained(request.output, stopped=True)
+        try:
+            yield from _reading(request, controls)
+            trained = yield from _training(request, controls)
+        finally:
+            controls.close()
+    except OSError as error:
+        raise ValueError(_in_words(error)) from None
+    free_device_memory()
+    return trained
+
+
+def _reading(request: TrainingRequest, controls: TrainingControls) -> Generator[Message, None, None]:
+    """Read all images into the folder's packed files, so that the training finds them there."""
+    from napari_bitsnet.training.stage import picture_size
+
+    config, last = request.config, 0.0
+    shares = {"coarse": 1 - config.fine_share, "fine": config.fine_share}
+    for stage in (name for name, share in shares.items() if share):
+        for source in request.sources:
+            side = 2 * picture_size(stage, config)
+            for read, total in read_images(source, short_side=side, cache=request.folder):
+                if controls.stop.is_set():
+                    return
+                if time.monotonic() - last > NUMBERS_EVERY:
+                    yield Message(f"Reading {source.name}: {read} of {total} images…")
+                    last = time.monotonic()
+
+
+def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
+    """Make step after step; pass on ten a second at most, but every validation."""
+    if controls.stop.is_set():
+        return Trained(request.output, stopped=True)
+    yield Message("Building the networks…")
+    from napari_bitsnet.training.feedforward import train_feedforward
+
+    message: TrainingMessage | None = None
+    shown = -float("inf")
+    # kept where it can be closed also after napari has made the worker quit, which closes no generator
+    controls.steps = train_feedforward(
+        request.sources, request.output, request.config, folder=request.folder, device=request.device
+    )
+    assert controls.steps is not None
+    for progress in controls.steps:
+        message = _message(progress, message)
+        if controls.stop.is_set():
+            controls.steps.close()
+            return Trained(request.output, stopped=True, last=message)
+        if progress.picture is not None or time.monotonic() - shown > NUMBERS_EVERY:
+            yield message
+            shown = time.monotonic()
+    return Trained(request.output, stopped=False, last=message)
+
+
+def _message(progress: Progress, before: TrainingMessage | None) -> TrainingMessage:
+    """Put a step in the terms of a run; its total follows from the time it took and the time left."""
+    done = progress.seconds / ((progress.seconds + progress.seconds_left) or 1.0)
+    same = before is not None and before.stage == progress.stage
+    return TrainingMessage(
+        step=progress.step,
+        total=max(progress.step, round(progress.step / max(done, 1e-9))),
+        elapsed=progress.seconds,
+        left=progress.seconds_left,
+        losses={"total": progress.loss},
+        stage=progress.stage,
+        scores=progress.validation or (before.scores if before is not None and same else {}),
+        picture=progress.picture,
+    )
+
+
+def _in_words(error: OSError) -> str:
+    """What a file or folder did not allow."""
+    if error.errno is None:
+        return str(error)
+    return f"Expected to read and write {error.filename}, got: {error.strerror}."
