@@ -140,7 +140,7 @@ def test_the_checkerboard_is_renewed(placed):
 
 
 def test_what_fails_is_said(placed, monkeypatch):
-    from napari_bitsnet.core.registration.register import register as registration
+    from napari_bitsnet.core.registration import register as registration
 
     undocked, form, _, _ = placed
 

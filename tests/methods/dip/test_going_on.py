@@ -9,8 +9,8 @@ import torch
 import napari_bitsnet as nb
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods.dip import starts as _starts
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
-from napari_bitsnet.methods.dip.dip import starts as _starts
 from napari_bitsnet.tasks import TASKS, Inputs
 
 RNG = np.random.default_rng(0)

@@ -10,8 +10,8 @@ from torch import Tensor
 from napari_bitsnet.core.mixing import Linear, Weighted
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods.dip import starts as _starts
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
-from napari_bitsnet.methods.dip.dip import starts as _starts
 from napari_bitsnet.methods.dip.double_dip import DoubleDip, DoubleDipConfig
 from napari_bitsnet.methods.dip.fit import UntrainedMethod, UntrainedState
 from napari_bitsnet.methods.dip.starts import choose_start

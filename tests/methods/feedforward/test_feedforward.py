@@ -16,11 +16,11 @@ from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.metrics import score
 from napari_bitsnet.core.networks.weights import save_tensors
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.methods.feedforward import feedforward
 from napari_bitsnet.methods.feedforward.cascade import Cascade
 from napari_bitsnet.methods.feedforward.feedforward import (
     Feedforward,
     FeedforwardConfig,
-    feedforward,
     load_network,
     rescaled,
 )

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.font_following import FollowFont, scaled
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[2]
 
 HOMES = (PACKAGE / "docs", PACKAGE.parents[1] / "docs")
 """Where the pages are in an installed package, and in a checkout."""

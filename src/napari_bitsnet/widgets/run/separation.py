@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.api import Result
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 @dataclass
