@@ -30,29 +30,41 @@ def write_pages(app: Sphinx, _config: Any) -> None:
 
 def task_lines() -> Iterator[str]:
     """One section a task: what it takes and its settings."""
-    yield "# Tasks: what\n"
-    yield 'Written from the registry. Run one with `napari_bitsnet.run("<name>", …)` or `napari-bitsnet <name> …`.\n'
+    yield "# Tasks\n"
+    yield (
+        'A task says what you want. Run it with `napari_bitsnet.run("<name>", …)`, or with `napari-bitsnet <name> …`, '
+        "in which hyphens replace the underscores of the name. This page is generated from the registry.\n"
+    )
     for name in TASKS:
         task = TASKS.get(name)
         yield f"## `{name}`: {task.title}\n\n{task.summary}\n"
-        yield "| input | needed | what it is |\n|---|---|---|"
+        yield "| input | number | description |\n|---|---|---|"
         for declared in task.inputs:
             count = "one or more" if declared.many else "one"
             yield f"| `{declared.name}` | {count if declared.required else 'optional'} | {declared.description} |"
         yield ""
         yield from setting_lines(task.Config, {})
+    yield "Next: [Methods](methods.md) with their settings and presets."
 
 
 def method_lines() -> Iterator[str]:
     """One section a method: when to use it, its settings and presets."""
-    yield "# Methods: how\n"
-    yield 'Written from the registry. Choose one with `method="<name>"` or `--method <name>`.\n'
+    yield "# Methods\n"
+    yield (
+        'A method says how a task is solved. Choose it with `method="<name>"` or `--method <name>`. The columns of the '
+        "presets show the values that differ from the default. This page is generated from the registry.\n"
+    )
     for name in METHODS:
         method = METHODS.get(name)
         yield f"## `{name}`: {method.title}\n\n{method.summary}\n"
-        size = "images of any size" if method.full_resolution else "up to the working size (`size_limit`)"
-        yield f"Works on {size}. Presets: {', '.join(f'`{p}`' for p in method.presets)}.\n"
+        size = (
+            "Works on images of any size"
+            if method.full_resolution
+            else "Works at the working size (`size_limit`)"
+        )
+        yield f"{size}. Presets: {', '.join(f'`{p}`' for p in method.presets)}.\n"
         yield from setting_lines(method.Config, method.presets)
+    yield "Next: [Results](../../benchmarks/results.md) compares the methods."
 
 
 def setting_lines(model: type[Config], presets: dict[str, Config]) -> Iterator[str]:
