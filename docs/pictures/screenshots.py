@@ -188,7 +188,6 @@ def training(folder: Path, suffix: str, iterations: int) -> None:
         "validate_every": 10,
         "validation_pairs": 16,
         "rate": 2e-4,
-        "fine_share": 0,
     }
     scene.dock.config = scene.dock.config.updated(quick)
     run: Any = scene.dock.train()

@@ -181,8 +181,8 @@ def test_demo(call, tmp_path, name, gui):
         ("w.pt", None, "Expected a file that ends in .safetensors after --out, got w.pt"),
         ("w.safetensors", "w.safetensors", FOREIGN),
         ("w.safetensors", "w/losses.csv", FOREIGN),
-        ("w.safetensors", "w/fine.png", FOREIGN),
-        ("w.safetensors", "w/coarse.safetensors", FOREIGN),
+        ("w.safetensors", "w/validation.png", FOREIGN),
+        ("w.safetensors", "w/checkpoint.safetensors", FOREIGN),
         ("photos/w.safetensors", None, READ),
     ],
 )

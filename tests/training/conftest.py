@@ -10,17 +10,17 @@ import torch
 from PIL import Image
 
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.methods.feedforward.cascade import Cascade
+from napari_bitsnet.methods.feedforward.network import SplitNetwork
 
 
 @pytest.fixture
 def small_network():
     """Build a cascade from a seed."""
 
-    def build(seed: int) -> Cascade:
+    def build(seed: int) -> SplitNetwork:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Cascade(coarse_widths=(8, 16), fine_widths=(8, 8))
+            return SplitNetwork(widths=(8, 16))
 
     return build
 

@@ -14,11 +14,11 @@ from napari_bitsnet.data.procedural import procedural_images
 from napari_bitsnet.methods.feedforward.feedforward import load_network
 from napari_bitsnet.training import feedforward
 from napari_bitsnet.training.bank import ImageBank
-from napari_bitsnet.training.feedforward import load_diet, new_network, train_feedforward
+from napari_bitsnet.training.feedforward import export_weights, load_diet, new_network, train_feedforward
 from napari_bitsnet.training.settings import FeedforwardTraining
-from napari_bitsnet.training.stage import Diet, Stage
+from napari_bitsnet.training.stage import Diet, Training
 
-CONFIG = FeedforwardTraining(steps=4, batch=4, drawn=40, fine_levels=1, validate_every=2, validation_pairs=8)
+CONFIG = FeedforwardTraining(steps=4, batch=4, drawn=40, validate_every=2, validation_pairs=8)
 
 
 @pytest.fixture(scope="module")
@@ -27,97 +27,76 @@ def diet() -> Diet:
     return Diet([used], [kept], [1.0])
 
 
-def _weights(stage: Stage) -> torch.Tensor:
-    tensors = [*stage.network.parameters(), *stage.average.parameters()]
+def _weights(training: Training) -> torch.Tensor:
+    tensors = [*training.network.parameters(), *training.average.parameters()]
     return torch.cat([t.detach().flatten() for t in tensors])
 
 
-@pytest.mark.parametrize("name", ["coarse", "fine"])
-def test_a_resumed_stage_reaches_the_same_bits(name, diet, small_network, tmp_path: Path):
-    whole = Stage(name, small_network(0), diet, CONFIG, steps=6)
+def test_a_resumed_training_reaches_the_same_bits(diet, small_network, tmp_path: Path):
+    whole = Training(small_network(0), diet, CONFIG, steps=6)
     list(whole.train())
 
-    first = Stage(name, small_network(0), diet, CONFIG, steps=6)
+    first = Training(small_network(0), diet, CONFIG, steps=6)
     for progress in first.train():
         if progress.step == 3:
             break
     first.save(tmp_path / "checkpoint.safetensors")
-    second = Stage(name, small_network(1), diet, CONFIG, steps=6)
+    second = Training(small_network(1), diet, CONFIG, steps=6)
     second.resume(tmp_path / "checkpoint.safetensors")
     assert [p.step for p in second.train()] == [4, 5, 6]
     assert torch.equal(_weights(whole), _weights(second))
 
 
-def test_only_its_own_part_is_trained(diet, small_network):
-    before = small_network(0)
-    for name, other in (("coarse", "fine"), ("fine", "coarse")):
-        stage = Stage(name, small_network(0), diet, CONFIG, steps=2)
-        list(stage.train())
-        for network in (stage.network, stage.average):
-            kept, moved = (
-                [
-                    torch.equal(a, b)
-                    for a, b in zip(
-                        getattr(network, part).parameters(), getattr(before, part).parameters(), strict=True
-                    )
-                ]
-                for part in (other, name)
-            )
-            assert all(kept)
-            assert not all(moved)
-
-
 def test_it_learns(diet, small_network):
     """On the images trained on, better than the mixture as the answer (d = 0)."""
     config = CONFIG.updated({"rate": 0.005, "validate_every": 1000, "half": False, "hint_chance": 0.0})
-    stage = Stage("coarse", small_network(0), replace(diet, kept=diet.used), config, steps=60)
-    list(stage.train())
-    assert stage.validate()[0]["gain"] > 0.15
+    training = Training(small_network(0), replace(diet, kept=diet.used), config, steps=60)
+    list(training.train())
+    assert training.validate()[0]["gain"] > 0.15
 
 
-def test_a_stage_ends_by_time_too(diet, small_network):
-    stage = Stage("coarse", small_network(0), diet, CONFIG, seconds=1e-6)
-    progress = list(stage.train())
+def test_a_training_ends_by_time_too(diet, small_network):
+    training = Training(small_network(0), diet, CONFIG, seconds=1e-6)
+    progress = list(training.train())
     assert [p.step for p in progress] == [1]
     assert progress[0].seconds_left == 0
 
 
-def test_a_checkpoint_of_another_stage_is_refused(diet, small_network, tmp_path: Path):
-    stage = Stage("coarse", small_network(0), diet, CONFIG, steps=2)
-    stage.save(tmp_path / "c.safetensors")
-    with pytest.raises(ValueError, match=r"Expected a checkpoint of the fine stage, got .* of 'coarse'"):
-        Stage("fine", small_network(0), diet, CONFIG, steps=2).resume(tmp_path / "c.safetensors")
+def test_a_file_that_is_no_checkpoint_is_refused(diet, small_network, tmp_path: Path):
+    export_weights(small_network(0), tmp_path / "w.safetensors", {})
+    with pytest.raises(
+        ValueError, match=r"Expected a checkpoint of the training of feedforward, got .*w\.safe"
+    ):
+        Training(small_network(0), diet, CONFIG, steps=2).resume(tmp_path / "w.safetensors")
 
 
 def test_the_whole_training(small_network, image_folder: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(feedforward, "new_network", small_network)
     output = tmp_path / "weights.safetensors"
     steps = list(train_feedforward([image_folder], output, CONFIG, device="cpu"))
-    assert [(p.stage, p.step) for p in steps] == [("coarse", 1), ("coarse", 2), ("coarse", 3), ("fine", 1)]
-    assert [bool(p.validation) for p in steps] == [False, True, True, True]
-    assert steps[-1].picture.shape == (8 * 128, 5 * 128, 3)
+    assert [p.step for p in steps] == [1, 2, 3, 4]
+    assert [bool(p.validation) for p in steps] == [False, True, False, True]
+    assert steps[-1].picture.shape == (8 * 64, 5 * 64, 3)
 
     network = load_network(output)
-    assert network.widths == {"coarse_widths": [8, 16], "fine_widths": [8, 8], "trunk": None}
+    assert network.sizes == {"widths": [8, 16], "trunk": None}
     with (tmp_path / "weights" / "losses.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["stage"], row["step"]) for row in rows] == [("coarse", "2"), ("coarse", "3"), ("fine", "1")]
+    assert [row["step"] for row in rows] == ["2", "4"]
     assert all(np.isfinite(float(row["validation_gain"])) for row in rows)
-    assert (tmp_path / "weights" / "fine.png").is_file()
+    assert (tmp_path / "weights" / "validation.png").is_file()
 
     assert list(train_feedforward([image_folder], output, CONFIG, device="cpu")) == []  # nothing left to do
 
 
-def test_longer_training_goes_on_with_both_networks(small_network, image_folder, tmp_path, monkeypatch):
-    """The fine network's checkpoint does not bring back the coarse network of that time."""
+def test_a_longer_training_goes_on(small_network, image_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(feedforward, "new_network", small_network)
     output = tmp_path / "weights.safetensors"
     list(train_feedforward([image_folder], output, CONFIG, device="cpu"))
-    before = load_network(output).coarse.state_dict()
-    longer = CONFIG.updated({"steps": 8})
-    steps = [(p.stage, p.step) for p in train_feedforward([image_folder], output, longer, device="cpu")]
-    assert steps == [("coarse", 4), ("coarse", 5), ("coarse", 6), ("fine", 2)]
-    after = load_network(output).coarse.state_dict()
+    before = load_network(output).state_dict()
+    longer = CONFIG.updated({"steps": 6})
+    assert [p.step for p in train_feedforward([image_folder], output, longer, device="cpu")] == [5, 6]
+    after = load_network(output).state_dict()
     assert not all(torch.equal(before[name], after[name]) for name in before)
 
 
@@ -133,7 +112,7 @@ def test_stopping_early_leaves_weights(small_network, image_folder: Path, tmp_pa
 
 def test_seeds_of_weights():
     state = torch.get_rng_state()
-    first, again, other = (new_network(seed).coarse.unet.stem[1].weight for seed in (0, 0, 1))
+    first, again, other = (new_network(seed).unet.stem[1].weight for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -66,11 +66,3 @@ def test_scribbles_mark_the_image_whose_edges_they_lie_on():
     assert set(marks[:, 0].nonzero()[:, 2].tolist()) <= set(range(7))  # strokes are up to 7 long
     assert set(marks[:, 1].nonzero()[:, 1].tolist()) <= set(range(7, 14))
     assert marks.flatten(2).any(dim=2).all()
-
-
-def test_a_window_and_a_reduction_cut_all_parts_alike(images):
-    pairs = _mix(images)
-    part = pairs.window(2, 5, 8)
-    assert torch.equal(part.difference, pairs.difference[..., 2:10, 5:13])
-    assert part.hints.shape == (6, 2, 8, 8)
-    assert pairs.reduced(8).mixture.shape == (6, 3, 8, 8)

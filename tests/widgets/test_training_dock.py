@@ -29,7 +29,6 @@ SETTINGS = {
     "steps": 4,
     "batch": 2,
     "drawn": 40,
-    "fine_levels": 1,
     "validate_every": 2,
     "validation_pairs": 8,
     "procedural": 0.5,
@@ -56,13 +55,13 @@ def small(monkeypatch):
     """Networks that train in no time."""
     import torch
 
-    from napari_bitsnet.methods.feedforward.cascade import Cascade
+    from napari_bitsnet.methods.feedforward.network import SplitNetwork
     from napari_bitsnet.training import feedforward
 
     def build(seed):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Cascade(coarse_widths=(8, 16), fine_widths=(8, 8))
+            return SplitNetwork(widths=(8, 16))
 
     monkeypatch.setattr(feedforward, "new_network", build)
 
@@ -113,19 +112,18 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
 
     messages = [m for m in pictures if isinstance(m, TrainingMessage)]
     assert any(m.note.startswith("Looking") for m in pictures)
-    assert {m.stage for m in messages} == {"coarse", "fine"}
-    assert [m.step for m in messages if m.picture is not None] == [2, 3, 1]  # three coarse steps, one fine
+    assert [m.step for m in messages if m.picture is not None] == [2, 4]
     assert [layer.name for layer in viewer.layers] == [PICTURE]
     assert len(layers) == 1
     assert viewer.layers[0].rgb
     np.testing.assert_array_equal(viewer.layers[0].data, messages[-1].picture)
     assert viewer.layers[0].scale[1] * messages[-1].picture.shape[1] == WIDTH
-    assert dock.bar.line.startswith("Done: fine network, step 1")
+    assert dock.bar.line.startswith("Done: step 4")
     assert str(output) in dock.notice.text
 
     from napari_bitsnet.methods.feedforward.feedforward import load_network
 
-    assert load_network(output).widths["coarse_widths"] == [8, 16]
+    assert load_network(output).sizes["widths"] == [8, 16]
 
     dock.train()  # nothing is left to do
     wait(qtbot, lambda: not dock.busy)
@@ -135,7 +133,7 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
 def test_stopped_and_gone_on_with(opened, small, images, tmp_path, qtbot):
     viewer, dock = opened
     output = tmp_path / "mine.safetensors"
-    fill(dock, images, output, steps=4000, fine_share=0)
+    fill(dock, images, output, steps=4000)
     dock.train()
     wait(qtbot, lambda: len(viewer.layers) == 1 and dock.training.states.current is RunState.RUNNING)
     assert len(dock.bar.points) >= 1
@@ -144,7 +142,7 @@ def test_stopped_and_gone_on_with(opened, small, images, tmp_path, qtbot):
     dock.bar.stop.changed.emit(True)
     assert dock.bar.stop.text == "Stopping…"
     wait(qtbot, lambda: not dock.busy)
-    assert dock.bar.line.startswith("Stopped: coarse network")
+    assert dock.bar.line.startswith("Stopped: step")
     assert output.is_file()
     assert not viewer.layers
 
@@ -168,7 +166,7 @@ def _facts(path: Path) -> str:
 def test_closing_the_dock_stops_and_keeps(opened, small, images, tmp_path, qtbot):
     viewer, dock = opened
     output = tmp_path / "mine.safetensors"
-    fill(dock, images, output, steps=4000, fine_share=0)
+    fill(dock, images, output, steps=4000)
     training = dock.train()
     wait(qtbot, lambda: training.states.current is RunState.RUNNING)
     viewer.window.remove_dock_widget(dock.native)
@@ -298,15 +296,15 @@ def test_sources_are_added_and_removed(qtbot, tmp_path):
     assert dock.sources.paths == (tmp_path / "some.zip",)
 
 
-def test_the_curve_begins_anew_with_each_network(qtbot):
+def test_the_line_tells_the_step_the_time_left_the_loss_and_the_gain(qtbot):
     bar = TrainingBar()
     qtbot.addWidget(bar.native)
-    for step, stage in ((1, "coarse"), (2, "coarse"), (1, "fine")):
-        bar.show_progress(TrainingMessage(step=step, total=9, left=8.0, losses={"total": -0.5}, stage=stage))
-    assert bar.points == [(1, -0.5)]
-    assert bar.line == "fine network · step 1 of 9 · 0:08 left · loss -0.500"
-    scored = TrainingMessage(step=2, total=9, losses={"total": 1.0}, stage="fine", scores={"gain": 1.23})
-    assert training_line(scored) == "fine network · step 2 of 9 · loss 1.000 · held-out +1.2 dB"
+    for step in (1, 2):
+        bar.show_progress(TrainingMessage(step=step, total=9, left=8.0, losses={"total": -0.5}))
+    assert bar.points == [(1, -0.5), (2, -0.5)]
+    assert bar.line == "step 2 of 9 · 0:08 left · loss -0.500"
+    scored = TrainingMessage(step=2, total=9, losses={"total": 1.0}, scores={"gain": 1.23})
+    assert training_line(scored) == "step 2 of 9 · loss 1.000 · held-out +1.2 dB"
 
 
 SCRIPT = """

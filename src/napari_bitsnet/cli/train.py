@@ -36,13 +36,11 @@ def _train_feedforward(
         ):
             for step in steps:
                 minutes = step.seconds_left / 60
-                bar.set_description_str(
-                    f"{step.stage}: step {step.step}, loss {step.loss:.3f}, {minutes:.0f} min of this stage left"
-                )
+                bar.set_description_str(f"step {step.step}, loss {step.loss:.3f}, {minutes:.0f} min left")
                 bar.update()
                 if step.validation and not quiet:
                     scores = ", ".join(f"{name} {value:.3f}" for name, value in step.validation.items())
-                    bar.write(f"{step.stage}, step {step.step}: held-out {scores}")
+                    bar.write(f"step {step.step}: held-out {scores}")
                 if interrupt.requested:  # between two steps: half a step would be taken twice
                     break
     except (OSError, ValueError) as error:

@@ -13,8 +13,8 @@ from napari_bitsnet.api.export.strict_json import strict_json
 from napari_bitsnet.api.export.writing import atomically
 
 RECORD = "training_run.json"
-CHECKPOINTS = ("coarse.safetensors", "fine.safetensors")
-FILES = (*CHECKPOINTS, "losses.csv", "coarse.png", "fine.png")
+CHECKPOINT = "checkpoint.safetensors"
+FILES = (CHECKPOINT, "losses.csv", "validation.png")
 """What a training keeps in its folder."""
 
 
@@ -41,7 +41,7 @@ def claim_training(out: Path, folder: Path, inputs: Iterable[Path | None]) -> No
         )
     read = [path for path in inputs if path is not None]
     place, own = check_writable(out.parent), check_writable(folder)
-    goes_on = files_of(own / RECORD) is not None or any(_is_checkpoint(own / name) for name in CHECKPOINTS)
+    goes_on = files_of(own / RECORD) is not None or _is_checkpoint(own / CHECKPOINT)
     names, ours = PossibleNames((*FILES, RECORD)), FILES if goes_on else ()
     check_outputs(own, names, inputs=read, records=[RECORD], ours=ours)
     check_outputs(place, PossibleNames((out.name,)), inputs=read, ours=[out.name] if goes_on else ())
@@ -56,6 +56,6 @@ def _is_checkpoint(path: Path) -> bool:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(min(size, 10_000_000)))
-        return "stage" in json.loads(header["__metadata__"]["facts"])
+        return "training" in json.loads(header["__metadata__"]["facts"])
     except (OSError, ValueError, KeyError, TypeError):
         return False

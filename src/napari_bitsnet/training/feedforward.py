@@ -1,14 +1,13 @@
-"""Trains the weights of the method `feedforward`: first its coarse network, then its fine one."""
+"""Trains the weights of the method `feedforward`."""
 
 from __future__ import annotations
 
-import copy
 import csv
 import pickle
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +18,11 @@ from napari_bitsnet.core.networks.efficientnet import fold_normalisation
 from napari_bitsnet.core.networks.weights import compress, save_tensors
 from napari_bitsnet.data.datasets import PackedImages, load_images
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.methods.feedforward.cascade import Cascade
 from napari_bitsnet.methods.feedforward.feedforward import load_network
+from napari_bitsnet.methods.feedforward.network import SEEN_SIZE, SplitNetwork
 from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.settings import FeedforwardTraining
-from napari_bitsnet.training.stage import Diet, Progress, Stage, picture_size
+from napari_bitsnet.training.stage import Diet, Progress, Training
 
 HOLD_OUT = 40
 """One image in so many is kept for validation."""
@@ -37,7 +36,7 @@ def train_feedforward(
     folder: Path | None = None,
     device: str = "auto",
 ) -> Generator[Progress, None, None]:
-    """Train, one step at a time, and write the weights at the end of each stage.
+    """Train, one step at a time, and write the weights at the end.
 
     Parameters
     ----------
@@ -66,31 +65,20 @@ def train_feedforward(
         network = load_network(config.weights)
     elif config.trunk is not None:
         load_trunk(network, config.trunk)
-    stages: list[tuple[Literal["coarse", "fine"], float]] = [
-        ("coarse", 1 - config.fine_share),
-        ("fine", config.fine_share),
-    ]
-    for name, share in stages:
-        if share == 0:
-            continue
-        diet = load_diet(sources, picture_size(name, config), config, folder, device)
-        steps = None if config.steps is None else max(round(share * config.steps), 1)
-        stage = Stage(
-            name, network, diet, config, steps=steps, seconds=3600 * share * config.hours, device=device
-        )
-        yield from _run_stage(stage, folder, output, config)
-        network = stage.average
+    diet = load_diet(sources, SEEN_SIZE, config, folder, device)
+    training = Training(network, diet, config, steps=config.steps, seconds=3600 * config.hours, device=device)
+    yield from _run(training, folder, output, config)
 
 
-def new_network(seed: int) -> Cascade:
-    """Build the networks with weights drawn from `seed`; the global generator is left as it was."""
+def new_network(seed: int) -> SplitNetwork:
+    """Build the network with weights drawn from `seed`; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Cascade(trunk={"width": 1.1, "depth": 1.2})
+        return SplitNetwork(trunk={"width": 1.1, "depth": 1.2})
 
 
-def load_trunk(network: Cascade, path: Path) -> None:
-    """Begin the coarse network's trunk with published weights; see `fold_normalisation`.
+def load_trunk(network: SplitNetwork, path: Path) -> None:
+    """Begin the network's trunk with published weights; see `fold_normalisation`.
 
     Raises
     ------
@@ -101,7 +89,7 @@ def load_trunk(network: Cascade, path: Path) -> None:
         raise FileNotFoundError(
             f"Expected the weights of an EfficientNet-lite2, got {path}, which is absent."
         )
-    trunk = network.coarse.trunk
+    trunk = network.trunk
     assert trunk is not None
     try:
         published = torch.load(path, map_location="cpu", weights_only=True)
@@ -144,38 +132,29 @@ def load_diet(
     return Diet([part(p, kept=False) for p in loaded], [part(p, kept=True) for p in loaded], chances)
 
 
-def export_weights(network: Cascade, output: Path, facts: dict[str, Any]) -> None:
-    """Write the trained networks, made small, with the record that the method needs to build them again."""
-    trained = network.state_dict()
-    if not network.trained_levels:
-        trained = {name: tensor for name, tensor in trained.items() if not name.startswith("fine.")}
-    record = {"method": "feedforward", "network": network.widths, "levels": network.trained_levels}
-    save_tensors(output, compress(trained), {**record, **facts})
+def export_weights(network: SplitNetwork, output: Path, facts: dict[str, Any]) -> None:
+    """Write the trained network, made small, with the record that the method needs to build it again."""
+    record = {"method": "feedforward", "network": network.sizes}
+    save_tensors(output, compress(network.state_dict()), {**record, **facts})
 
 
-def _run_stage(stage: Stage, folder: Path, output: Path, config: FeedforwardTraining) -> Iterator[Progress]:
-    """Train one stage, keeping checkpoint, weights, loss curve and validation picture up to date."""
-    checkpoint = folder / f"{stage.name}.safetensors"
-    if stage.name == "fine":
-        stage.average.trained_levels = config.fine_levels
+def _run(training: Training, folder: Path, output: Path, config: FeedforwardTraining) -> Iterator[Progress]:
+    """Train, keeping checkpoint, weights, loss curve and validation picture up to date."""
+    checkpoint = folder / "checkpoint.safetensors"
     if checkpoint.is_file():
-        coarse = copy.deepcopy(stage.average.coarse.state_dict())
-        stage.resume(checkpoint)
-        if stage.name == "fine":  # what was before it may have been trained on since
-            for network in (stage.network, stage.average):
-                network.coarse.load_state_dict(coarse)
+        training.resume(checkpoint)
 
     def keep() -> None:
-        stage.save(checkpoint)
-        facts = {"stage": stage.name, "steps": stage.step, "settings": config.model_dump(mode="json")}
-        export_weights(stage.average, output, facts)
+        training.save(checkpoint)
+        facts = {"steps": training.step, "settings": config.model_dump(mode="json")}
+        export_weights(training.average, output, facts)
 
     saved = time.monotonic()
     try:
-        for progress in stage.train():
+        for progress in training.train():
             if progress.picture is not None:
                 _append_row(folder / "losses.csv", progress)
-                Image.fromarray(progress.picture).save(folder / f"{stage.name}.png")
+                Image.fromarray(progress.picture).save(folder / "validation.png")
             if time.monotonic() - saved > config.checkpoint_every:
                 keep()
                 saved = time.monotonic()
@@ -187,7 +166,6 @@ def _run_stage(stage: Stage, folder: Path, output: Path, config: FeedforwardTrai
 def _append_row(path: Path, progress: Progress) -> None:
     """Add one line to the loss curve."""
     row = {
-        "stage": progress.stage,
         "step": progress.step,
         "seconds": round(progress.seconds, 1),
         "loss": progress.loss,

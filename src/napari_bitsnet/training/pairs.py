@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from napari_bitsnet.methods.feedforward.cascade import reduce_hints, reduce_image
 from napari_bitsnet.training.bank import ImageBank
 
 
@@ -35,16 +34,6 @@ class Pairs:
     def hinted(self) -> Tensor:
         """Whether a pair comes with scribbles (N,), so that its sources have an order."""
         return self.hints.amax(dim=(1, 2, 3)) > 0
-
-    def reduced(self, size: int) -> Pairs:
-        """Return the pairs at `size` x `size` pixels."""
-        mixture, difference = reduce_image(self.mixture, size), reduce_image(self.difference, size)
-        return Pairs(mixture, difference, reduce_hints(self.hints, size))
-
-    def window(self, top: int, left: int, side: int) -> Pairs:
-        """Return the same part of all pairs."""
-        part = (..., slice(top, top + side), slice(left, left + side))
-        return Pairs(self.mixture[part], self.difference[part], self.hints[part])
 
 
 def mix_pairs(

@@ -1,4 +1,4 @@
-"""One stage of training the cascade: its coarse network, or its fine one on top of it."""
+"""Training of the network of `feedforward`: steps, averaged weights, validation and checkpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,14 +16,11 @@ from torch import Generator, Tensor
 
 from napari_bitsnet.core.losses.sign_free import sign_free_loss
 from napari_bitsnet.core.networks.weights import load_tensors, save_tensors
-from napari_bitsnet.methods.feedforward.cascade import COARSE_SIZE, SEEN_SIZE, Cascade, double, reduce_image
+from napari_bitsnet.methods.feedforward.network import ANSWER_SIZE, SEEN_SIZE, SplitNetwork, reduce_image
 from napari_bitsnet.training.bank import ImageBank
 from napari_bitsnet.training.checkpoints import restore_training, training_state
 from napari_bitsnet.training.pairs import Pairs, mix_pairs
 from napari_bitsnet.training.settings import FeedforwardTraining
-
-WINDOW = 2 * COARSE_SIZE
-"""Side of the windows that the fine network learns on, pixels."""
 
 LOOK_EVERY = 10
 """Steps after which the loss is fetched from the device: not each time, so that the device need not wait."""
@@ -36,8 +32,6 @@ class Progress:
 
     Parameters
     ----------
-    stage : str
-        ``"coarse"`` or ``"fine"``.
     step : int
         Steps done.
     seconds, seconds_left : float
@@ -52,7 +46,6 @@ class Progress:
         a validation.
     """
 
-    stage: str
     step: int
     seconds: float
     seconds_left: float
@@ -70,36 +63,28 @@ class Diet:
     chances: Sequence[float]
 
 
-def picture_size(name: str, config: FeedforwardTraining) -> int:
-    """Side of the pictures that a stage is trained on, pixels."""
-    return SEEN_SIZE if name == "coarse" else COARSE_SIZE * 2**config.fine_levels
-
-
-class Stage:
-    """Networks, averaged weights, optimiser, and where training stands.
+class Training:
+    """Network, averaged weights, optimiser, and where training stands.
 
     Parameters
     ----------
-    name : str
-        Part of the cascade that is trained; the other stays as it is.
-    network : Cascade
+    network : SplitNetwork
         On `device`.
     diet : Diet
         Images.
     config : FeedforwardTraining
         Settings.
     steps : int, optional
-        Length of the stage; None goes by `seconds`.
+        Length of the training in steps; None goes by `seconds`.
     seconds : float
-        Length of the stage in training time, where `steps` is None.
+        Length of the training, where `steps` is None.
     device : str
         A torch device.
     """
 
     def __init__(
         self,
-        name: Literal["coarse", "fine"],
-        network: Cascade,
+        network: SplitNetwork,
         diet: Diet,
         config: FeedforwardTraining,
         *,
@@ -107,21 +92,19 @@ class Stage:
         seconds: float = 3600.0,
         device: str = "cpu",
     ) -> None:
-        self.name, self.diet, self.config, self.device = name, diet, config, device
+        self.diet, self.config, self.device = diet, config, device
         self.steps, self.limit = steps, seconds
         layout = torch.contiguous_format if device == "cpu" else torch.channels_last
         self.network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
-        self.network.requires_grad_(False)
-        self.part = getattr(network, name).requires_grad_(True)
-        trunk = getattr(self.part, "trunk", None)
-        given = set() if trunk is None else set(trunk.parameters())
-        own = [p for p in self.part.parameters() if p not in given]
+        self.network.requires_grad_(True)
+        given = set() if network.trunk is None else set(network.trunk.parameters())
+        own = [p for p in self.network.parameters() if p not in given]
         groups = [{"params": own, "peak": config.rate}]
         if given:  # what comes trained already moves slowly
             groups.append(
                 {
-                    "params": [p for p in self.part.parameters() if p in given],
+                    "params": [p for p in self.network.parameters() if p in given],
                     "peak": config.rate * config.trunk_pace,
                 }
             )
@@ -129,12 +112,9 @@ class Stage:
             groups, lr=config.rate, weight_decay=config.decay, betas=(0.9, 0.99), fused=device != "cpu"
         )
         self.step, self.seconds = 0, 0.0
-        self.size = picture_size(name, config)
-        self.count = config.batch if name == "coarse" else config.batch // 2
         half = config.half and (device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported())
         self.autocast = torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half)
-        self.look = torch.compile if config.compiled else lambda module: module
-        self.seen = self.look(self.part)
+        self.seen = torch.compile(self.network) if config.compiled else self.network
         self.validation = self._pairs(
             diet.kept, config.validation_pairs, self._generator(2**31), hint_chance=0
         )
@@ -156,7 +136,7 @@ class Stage:
                 mean = float(total) / losses
             self.seconds += time.monotonic() - started
             left = self.seconds * (1 / self.done - 1)
-            progress = Progress(self.name, self.step, self.seconds, left, mean)
+            progress = Progress(self.step, self.seconds, left, mean)
             if self.step % self.config.validate_every == 0 or self.done >= 1:
                 validation, picture = self.validate()
                 mean = float(total) / losses
@@ -168,80 +148,52 @@ class Stage:
         # pairs depend on seed and step alone, so that a resumed run sees the same ones
         generator = self._generator(self.step)
         with torch.no_grad():
-            pairs = self._pairs(self.diet.used, self.count, generator, hint_chance=self.config.hint_chance)
+            pairs = self._pairs(
+                self.diet.used, self.config.batch, generator, hint_chance=self.config.hint_chance
+            )
         warm_up = min(1.0, (self.step + 1) / 200)
         cosine = (1 + math.cos(math.pi * self.done)) / 2
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * warm_up * (0.01 + 0.99 * cosine)
-        loss = self._coarse_loss(pairs) if self.name == "coarse" else self._fine_loss(pairs)
+        loss = self._loss(pairs)
         self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.part.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         follow = 1 - min(self.config.averaging, self.step / (self.step + 10))
-        averaged = list(getattr(self.average, self.name).parameters())
+        averaged = list(self.average.parameters())
         with torch.no_grad():
-            torch._foreach_lerp_(averaged, list(self.part.parameters()), follow)
+            torch._foreach_lerp_(averaged, list(self.network.parameters()), follow)
         return loss.detach()
 
-    def _coarse_loss(self, pairs: Pairs) -> Tensor:
+    def _loss(self, pairs: Pairs) -> Tensor:
         with self.autocast:
             estimate = self.seen(pairs.mixture, pairs.hints)
-        truth = reduce_image(pairs.difference, COARSE_SIZE)
+        truth = reduce_image(pairs.difference, ANSWER_SIZE)
         return sign_free_loss(estimate, truth, pairs.hinted).mean()
-
-    def _fine_loss(self, pairs: Pairs) -> Tensor:
-        """Refine one window at one level; errors of d and of its gradients, each relative to the truth's.
-
-        The sign is settled by the answer so far, over the whole picture.
-        """
-        rng = np.random.default_rng([self.config.seed, self.step])
-        level = int(rng.integers(1, self.config.fine_levels + 1))
-        side = COARSE_SIZE * 2**level
-        with torch.no_grad(), self.autocast:
-            so_far = double(self.network(pairs.mixture, pairs.hints, levels=level - 1))
-        pairs = pairs.reduced(side)
-        overlap = (so_far * pairs.difference).sum(dim=(1, 2, 3), keepdim=True)
-        sign = torch.where(overlap < 0, -1.0, 1.0)
-        top, left = (int(corner) for corner in rng.integers(0, side - WINDOW + 1, 2))
-        seen = pairs.window(top, left, WINDOW)
-        with self.autocast:
-            estimate = self.network.refine(
-                seen.mixture, seen.hints, so_far[..., top : top + WINDOW, left : left + WINDOW]
-            )
-        truth = sign * seen.difference
-        energy = truth.square().mean(dim=(1, 2, 3)) + 0.01
-        loss = (estimate - truth).square().mean(dim=(1, 2, 3)) / energy
-        for axis in (-2, -1):
-            slope = truth.diff(dim=axis)
-            energy = slope.square().mean(dim=(1, 2, 3)) + 0.001
-            loss = loss + 0.5 * (estimate.diff(dim=axis) - slope).square().mean(dim=(1, 2, 3)) / energy
-        return loss.mean()
 
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], NDArray[np.uint8]]:
         """Score the averaged weights on held-out images; see `Progress`."""
-        levels = 0 if self.name == "coarse" else self.config.fine_levels
         mixtures, hints = self.validation.mixture, self.validation.hints
         with self.autocast:
-            parts = zip(mixtures.split(self.count), hints.split(self.count), strict=True)
-            estimate = torch.cat([self.average(m, h, levels=levels) for m, h in parts])
-        size = estimate.shape[-1]
-        truth = reduce_image(self.validation.difference, size)
+            parts = zip(mixtures.split(self.config.batch), hints.split(self.config.batch), strict=True)
+            estimate = torch.cat([self.average(m, h) for m, h in parts])
+        truth = reduce_image(self.validation.difference, ANSWER_SIZE)
         loss = sign_free_loss(estimate, truth).mean()
         e, t = (x - x.mean(dim=(2, 3), keepdim=True) for x in (estimate, truth))
         error = torch.minimum((e - t).square().mean((1, 2, 3)), (e + t).square().mean((1, 2, 3)))
         gain = -10 * torch.log10(error / t.square().mean((1, 2, 3)))
         scores = {"loss": float(loss), "gain": float(gain.mean()), "median_gain": float(gain.median())}
-        mixture = reduce_image(mixtures, size)
+        mixture = reduce_image(mixtures, ANSWER_SIZE)
         columns = [mixture, mixture + estimate, mixture - estimate, mixture + truth, mixture - truth]
         sheet = torch.cat([column[:8] for column in columns], dim=3).permute(0, 2, 3, 1).flatten(0, 1)
         return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
 
     def save(self, path: Path) -> None:
         """Write a checkpoint."""
-        facts = {"stage": self.name, "step": self.step, "seconds": self.seconds}
+        facts = {"training": "feedforward", "step": self.step, "seconds": self.seconds}
         save_tensors(path, training_state(self.network, self.average, self.optimiser), facts)
 
     def resume(self, path: Path) -> None:
@@ -250,20 +202,18 @@ class Stage:
         Raises
         ------
         ValueError
-            If it is one of another stage.
+            If the file is not a checkpoint of this training.
         """
         state, facts = load_tensors(path)
-        if facts.get("stage") != self.name:
-            raise ValueError(
-                f"Expected a checkpoint of the {self.name} stage, got {path} of {facts.get('stage')!r}."
-            )
+        if facts.get("training") != "feedforward":
+            raise ValueError(f"Expected a checkpoint of the training of feedforward, got {path}.")
         restore_training(state, self.network, self.average, self.optimiser)
         self.step, self.seconds = facts["step"], facts["seconds"]
 
     def _pairs(
         self, banks: Sequence[ImageBank], count: int, generator: Generator, *, hint_chance: float
     ) -> Pairs:
-        return mix_pairs(banks, self.diet.chances, count, self.size, generator, hint_chance=hint_chance)
+        return mix_pairs(banks, self.diet.chances, count, SEEN_SIZE, generator, hint_chance=hint_chance)
 
     def _generator(self, number: int) -> Generator:
         """Random numbers on the device that depend on the settings' seed and `number` alone."""

@@ -14,33 +14,32 @@ import napari_bitsnet as nb
 from benchmarks.quality.cases.films import film_case, flicker
 from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.metrics import score
-from napari_bitsnet.core.networks.weights import save_tensors
+from napari_bitsnet.core.networks.weights import compress, save_tensors
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.methods.feedforward import feedforward
-from napari_bitsnet.methods.feedforward.cascade import Cascade
 from napari_bitsnet.methods.feedforward.feedforward import (
     Feedforward,
     FeedforwardConfig,
     load_network,
     rescaled,
 )
-from napari_bitsnet.methods.feedforward.split import _confidence, agreeing_signs, cascade_split, hint_sign
+from napari_bitsnet.methods.feedforward.network import SplitNetwork
+from napari_bitsnet.methods.feedforward.split import _confidence, agreeing_signs, hint_sign, split_mixture
 from napari_bitsnet.training.feedforward import export_weights
 
 
 @pytest.fixture(scope="module")
-def network() -> Cascade:
+def network() -> SplitNetwork:
     """Small, with random weights in all layers: what it answers is nonsense, but not nothing."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = Cascade(coarse_widths=(8, 16), fine_widths=(8, 8))
-        for part in (network.coarse.unet, network.fine):
-            torch.nn.init.normal_(part.head[2].weight, std=0.02)
+        network = SplitNetwork(widths=(8, 16))
+        torch.nn.init.normal_(network.unet.head[2].weight, std=0.02)
     return network.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
-def weights(network: Cascade, tmp_path_factory) -> Path:
+def weights(network: SplitNetwork, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
     export_weights(network, path, {})
     return path
@@ -56,7 +55,7 @@ def _solve(problem: Problem, weights: Path, **settings) -> dict[str, torch.Tenso
     state = method.start(problem, device="cpu", seed=0)
     assert len(list(method.advance(state))) == 1
     assert list(method.advance(state)) == []
-    return method.answer(state)
+    return method.solution(state)
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 70), (1, 33, 31), (3, 150, 140)])
@@ -74,16 +73,16 @@ def test_the_shares_add_up_exactly(weights: Path, shape: tuple[int, ...], n_sour
 def test_before_it_runs_the_answer_is_the_mixture(weights: Path):
     problem = Problem(_mixture(3, 40, 40))
     method = Feedforward(FeedforwardConfig(weights=weights))
-    answer = method.answer(method.start(problem, device="cpu", seed=0))
+    answer = method.solution(method.start(problem, device="cpu", seed=0))
     torch.testing.assert_close(answer["sources"], problem.observations.expand(2, -1, -1, -1) / 2)
 
 
 @pytest.mark.parametrize("axes", [[-1], [-2], [-1, -2]])
-def test_a_mirrored_mixture_gives_mirrored_sources(network: Cascade, axes: list[int]):
+def test_a_mirrored_mixture_gives_mirrored_sources(network: SplitNetwork, axes: list[int]):
     """With all four views the answer depends on the mirror only by its sign."""
     mixture = _mixture(3, 64, 64)
     plain, mirrored = (
-        cascade_split(network, x, views=4, looks=0).difference for x in (mixture, mixture.flip(axes))
+        split_mixture(network, x, views=4, looks=0).difference for x in (mixture, mixture.flip(axes))
     )
     mirrored = mirrored.flip(axes)
     same, opposite = ((plain - s * mirrored).abs().max() for s in (1, -1))
@@ -98,17 +97,6 @@ def test_confidence_is_the_part_of_the_contrast_that_is_told_apart():
     assert _confidence(100 * image, 100 * image).min() > 0.99  # one share holds everything
     low, high = (float(_confidence(image, strength * centred).mean()) for strength in (0.3, 0.6))
     assert high == pytest.approx(4 * low, rel=1e-4)
-
-
-def test_the_weights_know_for_which_sizes_they_were_trained(network: Cascade, tmp_path: Path):
-    network.trained_levels = 1
-    export_weights(network, tmp_path / "w.safetensors", {})
-    network.trained_levels = 0
-    mixture = _mixture(3, 64, 64)
-    trained = _solve(Problem(mixture), tmp_path / "w.safetensors")
-    for levels, same in ((0, False), (1, True)):
-        answer = _solve(Problem(mixture), tmp_path / "w.safetensors", levels=levels)
-        assert torch.equal(answer["sources"], trained["sources"]) is same
 
 
 def test_signs_agree_whatever_they_were():
@@ -141,10 +129,10 @@ def test_an_edge_hinted_as_the_first_source_ends_up_there():
     assert hint_sign(step, -step, marks) == -1
 
 
-def test_a_grey_mixture_is_treated_as_colour(network: Cascade):
+def test_a_grey_mixture_is_treated_as_colour(network: SplitNetwork):
     grey = _mixture(1, 48, 48)
-    one = cascade_split(network, grey, anchor=None).difference
-    three = cascade_split(network, grey.expand(-1, 3, -1, -1), anchor=None).difference
+    one = split_mixture(network, grey).difference
+    three = split_mixture(network, grey.expand(-1, 3, -1, -1)).difference
     torch.testing.assert_close(one, three.mean(dim=1, keepdim=True), rtol=0, atol=0.01)
 
 
@@ -160,14 +148,14 @@ def test_a_grey_mixture_is_treated_as_colour(network: Cascade):
     ],
 )
 def test_what_it_supports(weights: Path, traits: Traits, reason: str | None):
-    told = Feedforward(FeedforwardConfig(weights=weights)).supports(traits)
+    told = Feedforward(FeedforwardConfig(weights=weights)).unsupported_reason(traits)
     assert (told is None) if reason is None else (told is not None and reason in told)
 
 
 def test_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(feedforward, "SHIPPED", "absent.safetensors")
     assert not feedforward.weights_available()
-    assert "no trained weights" in str(Feedforward().supports(Traits()))
+    assert "no trained weights" in str(Feedforward().unsupported_reason(Traits()))
     with pytest.raises(FileNotFoundError, match="Expected trained weights in the package, found none: train"):
         Feedforward().start(Problem(_mixture(3, 32, 32)), device="cpu", seed=0)
     with pytest.raises(
@@ -176,13 +164,23 @@ def test_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         load_network(tmp_path / "w.safetensors")
 
 
-def test_loading_is_the_same_each_time_and_uses_up_no_random_numbers(weights: Path):
-    """Also of the fine network, which these weights lack."""
-    state = torch.get_rng_state()
-    first, again = (load_network(weights).state_dict() for _ in range(2))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert any(name.startswith("fine.") for name in first)
+def test_weights_of_version_0_1_0_load(network: SplitNetwork, weights: Path, tmp_path: Path):
+    """They name the layers otherwise, and hold a second network that was never used."""
+    trained = network.state_dict()
+    old = {f"coarse.{name}": tensor for name, tensor in trained.items()} | {"fine.stem.weight": torch.ones(2)}
+    sizes = {"coarse_widths": [8, 16], "fine_widths": [8, 8], "trunk": None}
+    save_tensors(tmp_path / "w.safetensors", compress(old), {"method": "feedforward", "network": sizes})
+    first, second = (load_network(path).state_dict() for path in (weights, tmp_path / "w.safetensors"))
+    assert first.keys() == second.keys() == trained.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_weights_that_lack_a_layer_are_refused(network: SplitNetwork, tmp_path: Path):
+    tensors = compress(network.state_dict())
+    record = {"method": "feedforward", "network": network.sizes}
+    save_tensors(tmp_path / "w.safetensors", dict(list(tensors.items())[1:]), record)
+    with pytest.raises(ValueError, match=r"Expected weights of the networks that .* describes, got others"):
+        load_network(tmp_path / "w.safetensors")
 
 
 def test_files_that_are_no_weights(tmp_path: Path):
@@ -220,7 +218,7 @@ def test_the_shipped_weights_separate_photographs():
         method = Feedforward()
         state = method.start(Problem(shares.sum(dim=0, keepdim=True)), device="cpu", seed=0)
         list(method.advance(state))
-        found, true = (x.permute(0, 2, 3, 1).numpy() for x in (method.answer(state)["sources"], shares))
+        found, true = (x.permute(0, 2, 3, 1).numpy() for x in (method.solution(state)["sources"], shares))
         gains.append(score(found, true, true.sum(axis=0), lo=0, hi=1)["mean_gain_offset_free"])
     assert sum(gains) / len(gains) > 0.5
 
@@ -233,13 +231,13 @@ def test_sources_keep_the_order_of_the_slice_before(weights: Path):
     for order in ([0, 1], [1, 0]):
         earlier = method.start(problem, device="cpu", seed=0)
         earlier.sources = alone.sources[order]
-        state = method.start_after(problem, earlier, device="cpu", seed=0)
+        state = method.warm_start(problem, earlier, device="cpu", seed=0)
         list(method.advance(state))
         same, other = ((state.sources - alone.sources[o]).square().sum() for o in (order, order[::-1]))
         assert same < 0.25 * other
     other = method.start(Problem(_mixture(3, 32, 40)), device="cpu", seed=0)
     list(method.advance(other))
-    assert method.start_after(problem, other, device="cpu", seed=0).before is None
+    assert method.warm_start(problem, other, device="cpu", seed=0).before is None
 
 
 def test_slices_in_other_units_are_brought_to_the_scale_of_this_one():
@@ -259,7 +257,7 @@ def test_a_film_is_less_restless_than_its_frames_and_nearer_to_the_truth():
         problem = Problem(torch.from_numpy(case.mixture[t]).permute(2, 0, 1)[None])
         alone = method.start(problem, device="cpu", seed=0)
         list(method.advance(alone))
-        state = alone if not states else method.start_after(problem, states[-1], device="cpu", seed=0)
+        state = alone if not states else method.warm_start(problem, states[-1], device="cpu", seed=0)
         list(method.advance(state))
         torch.testing.assert_close(state.sources.sum(dim=0, keepdim=True), problem.observations)
         states.append(state)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_bitsnet.methods.feedforward.cascade import SEEN_SIZE, Cascade, reduce_image
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows
+from napari_bitsnet.methods.feedforward.network import SEEN_SIZE, SplitNetwork, reduce_image
 from napari_bitsnet.methods.feedforward.split import (
     LOOKS,
     MIRRORS,
@@ -16,15 +16,15 @@ from napari_bitsnet.methods.feedforward.split import (
 )
 
 
-def other_splits(network: Cascade, evidence: Evidence, mixture: Tensor) -> list[Tensor]:
+def other_splits(network: SplitNetwork, evidence: Evidence, mixture: Tensor) -> list[Tensor]:
     """Return up to three other estimates of ``d = y1 - y2`` (1, C, H, W), those that closer looks support most first.
 
     Parameters
     ----------
-    network : Cascade
+    network : SplitNetwork
         Trained.
     evidence : Evidence
-        Of `cascade_split`; without closer looks there is nothing to return.
+        Of `split_mixture`; without closer looks there is nothing to return.
     mixture : Tensor of shape (1, C, H, W)
         As it was split.
 
@@ -57,11 +57,11 @@ def other_splits(network: Cascade, evidence: Evidence, mixture: Tensor) -> list[
     return [guided_upsample(difference, guide, mixture) for _, difference in found]
 
 
-def disagreement(network: Cascade, mixture: Tensor) -> Tensor:
+def disagreement(network: SplitNetwork, mixture: Tensor) -> Tensor:
     """Return what six views' answers differ in most, (1, 3, 64, 64): their leading principal component."""
     seen = reduce_image(mixture, SEEN_SIZE)
     views = torch.cat([*(seen.flip(m) for m in MIRRORS), seen.transpose(2, 3), 1 - seen])
-    said = network.start(views, views.new_zeros(len(views), 2, *views.shape[2:]))
+    said = network(views, views.new_zeros(len(views), 2, *views.shape[2:]))
     members = torch.stack(
         [
             *(said[k : k + 1].flip(m) for k, m in enumerate(MIRRORS)),

@@ -19,7 +19,7 @@ from napari_bitsnet.methods import METHODS
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.methods.feedforward.cascade import Cascade
+    from napari_bitsnet.methods.feedforward.network import SplitNetwork
     from napari_bitsnet.methods.feedforward.motion_compensation import Carried
     from napari_bitsnet.methods.feedforward.split import Evidence, Looked
     from napari_bitsnet.methods.stopping import StoppingRule
@@ -35,19 +35,8 @@ class FeedforwardConfig(BaseConfig):
     views: int = setting(
         2, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
     )
-    levels: int | None = setting(
-        None,
-        "Doublings of the coarse answer's 64 pixels by a network; none: as many as it was trained for.",
-        ge=0,
-        le=4,
-        step=1,
-    )
     looks: int = setting(
-        3, "Closer looks of the coarse network through ever smaller windows.", ge=0, le=3, step=1
-    )
-    sharpen: bool = setting(False, "Move edges into one source or the other (sparse gradients).")
-    anchor: float = setting(
-        0.03, "How close sharpening stays to the networks' answer.", ge=1e-5, le=10, step=1e-3
+        3, "Closer looks of the network through ever smaller windows.", ge=0, le=3, step=1
     )
     weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
 
@@ -68,7 +57,7 @@ class FeedforwardState(State):
 
     Parameters
     ----------
-    network : Cascade
+    network : SplitNetwork
         Trained.
     before : Tensor of shape (K, C, H, W), optional
         The shares of the slice before, on this one's scale.
@@ -84,7 +73,7 @@ class FeedforwardState(State):
         Returns the shares as the looks that were taken so far tell them, before all are.
     """
 
-    network: Cascade
+    network: SplitNetwork
     before: Tensor | None = None
     carried: Carried | None = None
     frames: int = 0
@@ -96,7 +85,7 @@ class FeedforwardState(State):
 
 @METHODS.register("feedforward")
 class Feedforward:
-    """Predict ``d = y1 - y2`` of ``I = y1 + y2`` coarse to fine, and share exactly: ``y = (I ± d) / 2``."""
+    """Predict ``d = y1 - y2`` of ``I = y1 + y2`` and share exactly: ``y = (I ± d) / 2``."""
 
     name: ClassVar[str] = "feedforward"
     title: ClassVar[str] = "Trained networks"
@@ -213,9 +202,7 @@ class Feedforward:
                 (mixed - low) / span,
                 problem.hints,
                 views=1 if glance else self.config.views,
-                levels=network.trained_levels if self.config.levels is None else self.config.levels,
                 looks=0 if glance else self.config.looks,
-                anchor=self.config.anchor if self.config.sharpen else None,
             )
             while True:
                 try:
@@ -267,7 +254,7 @@ class Feedforward:
         return None
 
 
-def load_network(path: Path | None = None) -> Cascade:
+def load_network(path: Path | None = None) -> SplitNetwork:
     """Build the networks with weights from a file, or with those of the package.
 
     Raises
@@ -277,10 +264,8 @@ def load_network(path: Path | None = None) -> Cascade:
     ValueError
         If the file holds something else.
     """
-    import torch
-
     from napari_bitsnet.core.networks.weights import expand, load_tensors
-    from napari_bitsnet.methods.feedforward.cascade import Cascade
+    from napari_bitsnet.methods.feedforward.network import SplitNetwork
 
     if path is None and not weights_available():
         raise FileNotFoundError(
@@ -293,15 +278,13 @@ def load_network(path: Path | None = None) -> Cascade:
         raise ValueError(
             f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
         )
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # what the file lacks begins the same each time; nobody's numbers are used up
-        torch.manual_seed(0)
-        network = Cascade(**facts["network"]).eval().requires_grad_(False)
-    network.trained_levels = facts.get("levels", 0)
-    expected = set() if network.trained_levels else {n for n in network.state_dict() if n.startswith("fine.")}
-    absent, unknown = network.load_state_dict(expand(tensors), strict=False)
-    if unknown or set(absent) - expected:
+    # weights of version 0.1.0 have other names, and a second network that was never used
+    sizes = facts["network"]
+    network = SplitNetwork(widths=sizes.get("widths") or sizes["coarse_widths"], trunk=sizes["trunk"])
+    network.eval().requires_grad_(False)
+    named = {n.removeprefix("coarse."): t for n, t in expand(tensors).items() if not n.startswith("fine.")}
+    absent, unknown = network.load_state_dict(named, strict=False)
+    if unknown or absent:
         raise ValueError(f"Expected weights of the networks that {path} describes, got others.")
     return network
 

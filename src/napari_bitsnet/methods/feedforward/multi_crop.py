@@ -1,4 +1,4 @@
-"""Shows the coarse network windows of a mixture, after it has seen the whole."""
+"""Shows the network windows of a mixture, after it has seen the whole."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_bitsnet.methods.feedforward.cascade import COARSE_SIZE, SEEN_SIZE, Cascade
+from napari_bitsnet.methods.feedforward.network import ANSWER_SIZE, SEEN_SIZE, SplitNetwork
 
 
-def window_answers(network: Cascade, mixture: Tensor, hints: Tensor) -> Tensor:
-    """Return what the coarse network says of each window, (L, 3, 64, 64).
+def window_answers(network: SplitNetwork, mixture: Tensor, hints: Tensor) -> Tensor:
+    """Return the network's answer for each window, (L, 3, 64, 64).
 
     It was trained on parts of pictures as well as on whole ones.
 
     Parameters
     ----------
-    network : Cascade
-        Only its coarse part is used.
+    network : SplitNetwork
+        Trained.
     mixture : Tensor of shape (1, 3, 2 S, 2 S)
         2 S one of 128 + 64 n, so that windows of 128 pixels that overlap by half cover it.
     hints : Tensor of shape (1, 2, 2 S, 2 S)
         Scribbles.
     """
-    return network.start(*(_windows(image, SEEN_SIZE) for image in (mixture, hints)))
+    return network(*(_windows(image, SEEN_SIZE) for image in (mixture, hints)))
 
 
 def follow_windows(
@@ -58,13 +58,13 @@ def follow_windows(
     """
     size = (side, side)
     so_far = F.interpolate(difference, size, mode="bilinear", align_corners=False)
-    before = _windows(so_far, COARSE_SIZE)
+    before = _windows(so_far, ANSWER_SIZE)
     product = (said * before).sum(dim=(1, 2, 3), keepdim=True)
     energy = before.square().sum(dim=(1, 2, 3), keepdim=True)
     lengths = said.square().sum(dim=(1, 2, 3), keepdim=True) * energy
     correlation = product / lengths.sqrt().clamp_min(1e-12)
 
-    slope = torch.hann_window(COARSE_SIZE + 2, periodic=False, device=said.device)[1:-1]
+    slope = torch.hann_window(ANSWER_SIZE + 2, periodic=False, device=said.device)[1:-1]
     taper = (slope[:, None] * slope).expand(len(said), 3, -1, -1)
     closer = _together(correlation * said * taper, size) / _together(taper, size)
     support = (correlation.abs() * energy).sum() / energy.sum().clamp_min(1e-12)
@@ -79,4 +79,4 @@ def _windows(image: Tensor, side: int) -> Tensor:
 
 def _together(windows: Tensor, size: tuple[int, ...]) -> Tensor:
     """Sum windows (L, C, 64, 64) where they came from; (1, C, S, S)."""
-    return F.fold(windows.flatten(1).T[None], size, COARSE_SIZE, stride=COARSE_SIZE // 2)
+    return F.fold(windows.flatten(1).T[None], size, ANSWER_SIZE, stride=ANSWER_SIZE // 2)

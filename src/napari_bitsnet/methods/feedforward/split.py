@@ -10,16 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
+from napari_bitsnet.core.operators.gradient import gradient
 from napari_bitsnet.core.stages import exhaust
-from napari_bitsnet.methods.feedforward.anchored_sparse import anchored_sparse, gradient
-from napari_bitsnet.methods.feedforward.cascade import (
-    COARSE_SIZE,
+from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
+from napari_bitsnet.methods.feedforward.network import (
     SEEN_SIZE,
-    Cascade,
+    SplitNetwork,
     reduce_hints,
     reduce_image,
 )
-from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
@@ -73,21 +72,19 @@ class Split:
     evidence: Evidence
 
 
-def cascade_split(
-    network: Cascade,
+def split_mixture(
+    network: SplitNetwork,
     mixture: Tensor,
     hints: Tensor | None = None,
     *,
     views: int = 4,
-    levels: int = 0,
     looks: int = 3,
-    anchor: float | None = None,
 ) -> Split:
     """Estimate what distinguishes the two shares of a mixture.
 
     Parameters
     ----------
-    network : Cascade
+    network : SplitNetwork
         Trained.
     mixture : Tensor of shape (1, C, H, W)
         One or three channels, in [0, 1].
@@ -95,13 +92,8 @@ def cascade_split(
         1 where edges belong to the first or the second share.
     views : int
         Mirror images whose answers are averaged, 1 to 4, each with the sign that agrees best with the others.
-    levels : int
-        Doublings of the coarse answer's 64 pixels by the fine network, where it was trained.
     looks : int
-        How many of the closer `LOOKS` the coarse network takes, where there are no levels. From there on the
-        mixture guides the answer to its full size.
-    anchor : float, optional
-        See `anchored_sparse`; None leaves it out.
+        How many of the closer `LOOKS` the network takes. The mixture then guides the answer to its full size.
 
     Notes
     -----
@@ -110,22 +102,20 @@ def cascade_split(
     disagree cancel, so both lower it. It is 1 where one share holds all contrast, and scaled by the correlation of what the
     network says of the whole with what it says after closer looks.
     """
-    return exhaust(splitting(network, mixture, hints, views=views, levels=levels, looks=looks, anchor=anchor))
+    return exhaust(splitting(network, mixture, hints, views=views, looks=looks))
 
 
 def splitting(
-    network: Cascade,
+    network: SplitNetwork,
     mixture: Tensor,
     hints: Tensor | None = None,
     *,
     views: int = 4,
-    levels: int = 0,
     looks: int = 3,
-    anchor: float | None = None,
 ) -> Generator[Looked, None, Split]:
-    """Do what `cascade_split` does, and tell before each look of the networks what is known from those before."""
-    sizes = [SEEN_SIZE, *LOOKS[: 0 if levels else looks]]
-    seen_size = max(sizes[-1], COARSE_SIZE * 2**levels)
+    """Do what `split_mixture` does, and tell before each look of the networks what is known from those before."""
+    sizes = [SEEN_SIZE, *LOOKS[:looks]]
+    seen_size = sizes[-1]
     seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)
     scribbles = seen.new_zeros(1, 2, *seen.shape[2:])
     if hints is not None:
@@ -135,7 +125,8 @@ def splitting(
     answers: list[Tensor] = []
     for m in mirrors:
         yield Looked(f"view {len(answers) + 1} of {len(mirrors)}", answers[0] if answers else None, seen)
-        answers.append(network(seen.flip(m), scribbles.flip(m), levels=levels).flip(m))
+        whole_image = reduce_image(seen.flip(m), SEEN_SIZE), reduce_hints(scribbles.flip(m), SEEN_SIZE)
+        answers.append(network(*whole_image).flip(m))
     members = torch.stack(answers)
     difference = whole = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
     said = []
@@ -148,9 +139,6 @@ def splitting(
     difference = difference * hint_sign(guide, difference, marks)
     confidence = _confidence(guide, difference) * _agreement(whole, difference)
 
-    if anchor is not None:
-        yield Looked("sharpening", difference, seen)
-        difference = anchored_sparse(guide, difference, marks=marks, anchor=anchor)
     if mixture.shape[1] == 1:
         difference, guide = difference.mean(dim=1, keepdim=True), guide[:, :1]
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)

@@ -14,15 +14,14 @@ class TrainingBar(RunBar):
     """Train, and Stop & keep; nothing to discard, and the picture is always live."""
 
     def __init__(self) -> None:
-        super().__init__(Sparkline(logarithmic=False))  # the coarse network's loss is a logarithm itself
+        super().__init__(Sparkline(logarithmic=False))  # the loss is a logarithm itself
         self.run.text = "Train"
         self.run.tooltip = tooltip("Train on the images above; a training that was stopped goes on.")
         self.stop.tooltip = tooltip("End after this step. The weights so far are written.")
-        self._stage = ""
 
     @property
     def points(self) -> list[tuple[int, float]]:
-        """Steps and losses of the curve, which begins anew with each network."""
+        """Steps and losses of the curve."""
         return self._curve.points
 
     def show_state(self, state: RunState) -> None:
@@ -32,17 +31,14 @@ class TrainingBar(RunBar):
 
     def show_progress(self, message: Message) -> None:
         """Show a worker's message."""
-        if isinstance(message, TrainingMessage) and message.stage != self._stage:
-            self._stage = message.stage
-            self._curve.clear()
         super().show_progress(message)
         if isinstance(message, TrainingMessage):
             self._line.value = training_line(message)
 
 
 def training_line(message: TrainingMessage) -> str:
-    """Return ``"coarse network · step 420 of 800 · 0:38 left · loss -0.412 · held-out +1.2 dB"``."""
-    parts = [f"{message.stage} network", f"step {message.step} of {message.total}"]
+    """Return ``"step 420 of 800 · 0:38 left · loss -0.412 · held-out +1.2 dB"``."""
+    parts = [f"step {message.step} of {message.total}"]
     if message.left is not None:
         parts.append(f"{clock(message.left)} left")
     parts.append(f"loss {total_loss(message):.3f}")

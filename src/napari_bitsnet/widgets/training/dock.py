@@ -175,7 +175,7 @@ class TrainingDock(Container):
         else:
             seconds = clock(outcome.last.elapsed)
             how = "Stopped" if outcome.stopped else "Done"
-            self.bar.show_end(f"{how}: {outcome.last.stage} network, step {outcome.last.step}, {seconds}.")
+            self.bar.show_end(f"{how}: step {outcome.last.step}, {seconds}.")
             more = " Train goes on from there." if outcome.stopped else ""
             self.notice.say(
                 "info",

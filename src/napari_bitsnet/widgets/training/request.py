@@ -54,7 +54,7 @@ class TrainingRequest:
     @property
     def resumes(self) -> bool:
         """Whether there is a training to go on from."""
-        return any((self.folder / f"{stage}{SUFFIX}").is_file() for stage in ("coarse", "fine"))
+        return (self.folder / f"checkpoint{SUFFIX}").is_file()
 
     def check(self) -> None:
         """See that there are images and a place to write to, before any long work.

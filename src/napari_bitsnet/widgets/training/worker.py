@@ -35,15 +35,12 @@ class TrainingMessage(Message):
 
     Parameters
     ----------
-    stage : str
-        ``"coarse"`` or ``"fine"``.
     scores : dict of str to float
         The last ones on held-out images; see `Progress`.
     picture : ndarray of shape (Y, X, 3), optional
         uint8: held-out pairs; see `Progress`.
     """
 
-    stage: str = ""
     scores: dict[str, float] = field(default_factory=dict)
     picture: NDArray[np.uint8] | None = None
 
@@ -116,19 +113,16 @@ def train_networks(request: TrainingRequest, controls: TrainingControls) -> Trai
 
 def _reading(request: TrainingRequest, controls: TrainingControls) -> Generator[Message, None, None]:
     """Read all images into the folder's packed files, so that the training finds them there."""
-    from napari_bitsnet.training.stage import picture_size
+    from napari_bitsnet.methods.feedforward.network import SEEN_SIZE
 
-    config, last = request.config, 0.0
-    shares = {"coarse": 1 - config.fine_share, "fine": config.fine_share}
-    for stage in (name for name, share in shares.items() if share):
-        for source in request.sources:
-            side = 2 * picture_size(stage, config)
-            for read, total in read_images(source, short_side=side, cache=request.folder):
-                if controls.stop.is_set():
-                    return
-                if time.monotonic() - last > NUMBERS_EVERY:
-                    yield Message(f"Reading {source.name}: {read} of {total} images…")
-                    last = time.monotonic()
+    last = 0.0
+    for source in request.sources:
+        for read, total in read_images(source, short_side=2 * SEEN_SIZE, cache=request.folder):
+            if controls.stop.is_set():
+                return
+            if time.monotonic() - last > NUMBERS_EVERY:
+                yield Message(f"Reading {source.name}: {read} of {total} images…")
+                last = time.monotonic()
 
 
 def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
@@ -159,15 +153,13 @@ def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingM
 def _message(progress: Progress, before: TrainingMessage | None) -> TrainingMessage:
     """Put a step in the terms of a run; its total follows from the time it took and the time left."""
     done = progress.seconds / ((progress.seconds + progress.seconds_left) or 1.0)
-    same = before is not None and before.stage == progress.stage
     return TrainingMessage(
         step=progress.step,
         total=max(progress.step, round(progress.step / max(done, 1e-9))),
         elapsed=progress.seconds,
         left=progress.seconds_left,
         losses={"total": progress.loss},
-        stage=progress.stage,
-        scores=progress.validation or (before.scores if before is not None and same else {}),
+        scores=progress.validation or (before.scores if before is not None else {}),
         picture=progress.picture,
     )
 
