@@ -37,7 +37,7 @@ for name in TASKS:
     for method in METHODS:
         entry = METHODS.get(method)
         for config in [entry.Config(), *entry.presets.values()]:
-            entry(config).supports(traits)
+            entry(config).unsupported_reason(traits)
             config.model_json_schema()
 loaded = [name for name in {HEAVY!r} if name in sys.modules]
 assert not loaded, f"listing loaded {{loaded}}"

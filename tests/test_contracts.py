@@ -181,7 +181,7 @@ SOLVABLE = [
     for preset in ("quick", "balanced", "best")
     for problem in PROBLEMS
     if (preset == "quick" or problem in TYPICAL)
-    and METHODS.get(method)(METHODS.get(method).presets[preset]).supports(PROBLEMS[problem].traits) is None
+    and METHODS.get(method)(METHODS.get(method).presets[preset]).unsupported_reason(PROBLEMS[problem].traits) is None
 ]
 QUICK = [case for case in SOLVABLE if case.values[1] == "quick"]
 QUICK_TYPICAL = [case for case in QUICK if case.values[2] in TYPICAL]
@@ -194,7 +194,7 @@ def solve(method: str, preset: str, problem: str, *parts: int, seed: int = 0) ->
     for count in parts:
         for losses in islice(made.advance(state), count):
             assert all(np.isfinite(float(value)) for value in losses.values()), losses
-    return {name: tensor.clone() for name, tensor in made.answer(state).items()}
+    return {name: tensor.clone() for name, tensor in made.solution(state).items()}
 
 
 # --- Methods -------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_a_method_says_what_it_is(name: str):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_solves_something_and_says_why_it_cannot_solve_the_rest(name: str):
     made = METHODS.get(name)(METHODS.get(name).Config())
-    reasons = [made.supports(problem.traits) for problem in PROBLEMS.values()]
+    reasons = [made.unsupported_reason(problem.traits) for problem in PROBLEMS.values()]
     untrained = all("no trained weights" in reason for reason in reasons[:1] if reason)
     assert None in reasons or untrained, "it solves nothing"
     assert all(reason is None or reason.endswith(".") for reason in reasons), reasons
@@ -329,7 +329,7 @@ def test_a_task_foresees_its_problem_and_has_a_method_for_it(name: str, everythi
     assert float(problem.observations.min()) >= 0
     assert float(problem.observations.max()) <= 1
     method = METHODS.get(task.default_method(foreseen))
-    assert method(method.presets["balanced"]).supports(foreseen) is None
+    assert method(method.presets["balanced"]).unsupported_reason(foreseen) is None
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # tiny images are hardly separable, and the run says so

@@ -139,7 +139,7 @@ def _same_rows(device: str) -> Iterator[Row]:
             advance = method.advance(state)
             for _ in range(steps):
                 next(advance)
-            sources = method.answer(state)["sources"]
+            sources = method.solution(state)["sources"]
         first = sources if first is None else first
         difference = float((sources - first).abs().mean())
         yield {
@@ -220,7 +220,7 @@ def _size_rows(device: str, sizes: tuple[int, ...], until: float) -> Iterator[Ro
 
 def _run_rows(device: str, size: int, until: float) -> Iterator[Row]:
     """Time whole runs: `balanced` from its trained start, twice, then `official` to its end."""
-    from napari_bitsnet.api.run import iter_run
+    from napari_bitsnet.api.running import iter_run
     from napari_bitsnet.api.settings import RunSettings
 
     mixture = noise_problem(size).observations[0].permute(1, 2, 0).numpy()

@@ -37,11 +37,11 @@ def explain(
     total = panel.truths.sum(axis=0) - sum(panel.parts[name].sum(axis=0) for name in without)
     seen = normalise(total.astype(np.float32))
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
-    method = GuidedRegression(GuidedRegressionConfig().updated({"trust": False, "cracks": cracks}))
+    method = GuidedRegression(GuidedRegressionConfig().updated({"uncertainty": False, "cracks": cracks}))
     state = method.start(Problem(seen.tensor, 2, guides=guides), device="cpu", seed=0)
     for _ in method.advance(state):
         pass
-    return seen.scaling.span * method.answer(state)["explained"][:, 0].numpy(), state
+    return seen.scaling.span * method.solution(state)["explained"][:, 0].numpy(), state
 
 
 def divide(panel: Panel, n_guides: int, explained: NDArray) -> NDArray:

@@ -40,14 +40,14 @@ def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, 
     seen = normalise(panel.mixture)
     guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
     problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
-    method = GuidedRegression(GuidedRegressionConfig().updated({"trust": False, **settings}))
+    method = GuidedRegression(GuidedRegressionConfig().updated({"uncertainty": False, **settings}))
     start, used = time.monotonic(), time.process_time()
     state = method.start(problem, device="cpu", seed=0)
     for _ in method.advance(state):
         pass
     seconds = {"seconds": time.monotonic() - start, "processor": time.process_time() - used}
     assert state.model is not None
-    answers = {"closed": explained_shares(problem, state.model), "corrected": method.answer(state)}
+    answers = {"closed": explained_shares(problem, state.model), "corrected": method.solution(state)}
     found = {
         name: gain(panel, restore(answer["sources"], seen.scaling, share_of=2))
         for name, answer in answers.items()

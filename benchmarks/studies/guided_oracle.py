@@ -77,7 +77,7 @@ def gains(seed: int, size: int) -> tuple[float, float]:
         [Piece(torch.cat([features for features, _ in sides]), seen.tensor[0])],
         torch.cat([precision for _, precision in sides]),
         scales=4,
-        rounds=4,
+        n_reweightings=4,
     )
     parts = fit.coefficients[:, 0].split([len(precision) for _, precision in sides])
     explained = torch.stack([torch.einsum("n,nhw->hw", w, f) for w, (f, _) in zip(parts, sides, strict=True)])

@@ -101,7 +101,7 @@ def draw(case: Case, hidden: NDArray, seed: int, iterations: int) -> NDArray:
         iterations=iterations, device="cpu", **case.options,
     )  # fmt: skip
     assert result.state is not None
-    sources = result.state.method.answer(result.state.state)["sources"]
+    sources = result.state.method.solution(result.state.state)["sources"]
     return sources.permute(0, 2, 3, 1).numpy()
 
 

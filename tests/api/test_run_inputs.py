@@ -70,7 +70,7 @@ def test_a_task_keeps_nothing_between_planes():
     def outputs(built: Any) -> dict[str, np.ndarray]:
         state = method.start(built.problem, device="cpu", seed=0)
         list(method.advance(state))
-        return task.outputs(built, method.answer(state))
+        return task.outputs(built, method.solution(state))
 
     first = task.build(Inputs(mixtures))
     alone = outputs(first)

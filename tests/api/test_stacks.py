@@ -38,13 +38,13 @@ def test_the_colours_keep_their_clusters_and_guides_their_places():
     method = GuidedRegression(GuidedRegression.presets["quick"])
     first = method.start(problem, device="cpu", seed=0)
     next(method.advance(first))
-    second = method.start_after(problem, first, device="cpu", seed=7)
+    second = method.warm_start(problem, first, device="cpu", seed=7)
     next(method.advance(second))
     for a, b in zip(first.model.terms, second.model.terms, strict=True):
         assert a.basis is b.basis
         assert abs(a.displacement - b.displacement).max() < 0.5
     one = task.build(Inputs(PANEL.mixture, guides=[PANEL.guides[0], None])).problem
-    assert method.start_after(one, first, device="cpu", seed=0).previous is None  # another problem
+    assert method.warm_start(one, first, device="cpu", seed=0).previous is None  # another problem
 
 
 def test_lazily_only_what_is_looked_at_is_read_and_computed():

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from napari_bitsnet.cli.app import build_app
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.problem import State
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, BaseMethod
 
 
 class ToyConfig(Config):
@@ -20,21 +20,17 @@ class ToyConfig(Config):
     fail: bool = setting(False, "Whether it has a fault.")
 
 
-class Toy:
+class Toy(BaseMethod):
     """Moves seeded noise from one source to the other."""
 
-    name: ClassVar[str] = "toy"
-    title: ClassVar[str] = "Toy"
-    summary: ClassVar[str] = "For tests."
-    Config: ClassVar = ToyConfig
+    name = "toy"
+    title = "Toy"
+    summary = "For tests."
+    Config = ToyConfig
     presets: ClassVar = {"quick": ToyConfig(strength=0.6), "balanced": ToyConfig(), "best": ToyConfig()}
-    full_resolution: ClassVar[bool] = True
-    iterations: ClassVar[int] = 5
+    iterations = 5
 
-    def __init__(self, config):
-        self.config = config
-
-    def supports(self, traits):
+    def unsupported_reason(self, traits):
         return None if traits.n_sources == 2 else "it takes two sources."
 
     def start(self, problem, *, device, seed):
@@ -51,16 +47,13 @@ class Toy:
                 signal.raise_signal(signal.SIGINT)
             yield {"loss": 1.0 / state.step}
 
-    def answer(self, state):
+    def solution(self, state):
         import torch
 
         generator = torch.Generator().manual_seed(100 * state.seed + state.step)
         mixture = state.problem.observations[:1]
         noise = self.config.strength * torch.rand(mixture.shape, generator=generator)
         return {"sources": torch.cat([mixture / 2 + noise, mixture / 2 - noise])}
-
-    def stopping(self):
-        return None
 
 
 @pytest.fixture

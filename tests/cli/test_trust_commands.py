@@ -65,7 +65,7 @@ def test_spike_in_takes_settings_of_the_method(call, folder, monkeypatch):
 
     monkeypatch.setattr("napari_bitsnet.api.spike_in", spike_in)
     command = ("spike-in", folder / "xray.png", "--guide", folder / "front.png")
-    code, text = call(*command, "--set", "correct=false", "--set", "search=3")
+    code, text = call(*command, "--set", "correct=false", "--set", "max_shift=3")
     assert code == SUCCESS, text
     assert asked == [{"correct": False, "search": 3}]
     code, text = call(*command, "--set", "corect=false")

@@ -29,7 +29,7 @@ def solve(images, mask=None, **config) -> dict[str, np.ndarray]:
     assert 0 <= float(problem.observations.min()) <= float(problem.observations.max()) <= 1
     state = method.start(problem, device="cpu", seed=0)
     list(method.advance(state))
-    return task.outputs(built, method.answer(state))
+    return task.outputs(built, method.solution(state))
 
 
 def sources(outputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -243,7 +243,7 @@ def test_noisy_mixtures_are_denoised_in_rounds_and_clean_ones_are_not():
         built = task.build(inputs)
         state = method.start(built.problem, device="cpu", seed=0)
         assert len(list(method.advance(state))) == expected
-        outputs = task.outputs(built, method.answer(state))
+        outputs = task.outputs(built, method.solution(state))
         errors.append(np.square(np.clip(sources(outputs), 0, 1) - images).mean())
         total = np.tensordot(outputs["weights"].astype(float), sources(outputs).astype(float), axes=1)
         np.testing.assert_allclose(total + outputs["residual"], inputs.mixture, atol=1e-5)

@@ -23,7 +23,7 @@ def outputs(inputs: Inputs, config: XrayConfig | None = None) -> dict[str, np.nd
     state = method.start(built.problem, device="cpu", seed=0)
     for _ in method.advance(state):
         pass
-    return task.outputs(built, method.answer(state))
+    return task.outputs(built, method.solution(state))
 
 
 def test_two_guides():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from napari_bitsnet.methods import METHODS
 from napari_bitsnet.widgets.forms.estimate_line import UNKNOWN, free_mebibytes
 
 
@@ -50,7 +51,8 @@ def test_a_run_teaches(known, fake_run):
 
 def test_methods_never_measured_say_so(known, monkeypatch):
     form = known.widget.form
-    monkeypatch.setattr("napari_bitsnet.api.estimate.COSTS", {})  # as for methods of other packages
+    for name in METHODS:  # as for methods of other packages
+        monkeypatch.setattr(METHODS.get(name), "cost", None)
     form.task.menu.choose("denoise")
     assert form.estimate.text == UNKNOWN
 

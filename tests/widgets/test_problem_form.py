@@ -125,7 +125,7 @@ def test_methods_that_do_not_fit_are_greyed_with_the_reason(form, task):
     for row, name in enumerate(["auto", *METHODS.names()]):
         if name == "auto":
             continue
-        reason = make_default(name).supports(traits)
+        reason = make_default(name).unsupported_reason(traits)
         item = model.item(row)
         assert item.isEnabled() is (reason is None)
         if reason is not None:

@@ -7,49 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.methods import METHODS
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a method costs on one core of a CPU, measured at 256² and 512² pixels.
-
-    Parameters
-    ----------
-    fixed : float
-        Seconds, whatever the size.
-    step : float
-        Seconds of an iteration (of a closed form, of all) a megapixel and source.
-    memory : float, optional
-        MiB a megapixel and source; None if it was not measured.
-    start : float
-        Seconds a megapixel and source before the first iteration, where another method goes first.
-    """
-
-    fixed: float
-    step: float
-    memory: float | None = None
-    start: float = 0.0
-
-
-COSTS = {
-    "bitsnet": Cost(1.5, 1.4, 1500),
-    "dark_channel": Cost(0.3, 1.0, 450),
-    "dip": Cost(1.0, 1.3, 2000, start=75.0),
-    "double_dip": Cost(1.5, 1.0, 1500),
-    "double_dip_haze": Cost(1.2, 1.1, 1500),
-    "double_dip_layers": Cost(1.0, 0.9, 1000, start=4.0),
-    "feedforward": Cost(0.5, 1.0, 220),
-    "ica": Cost(0.1, 1.0, 200),
-    "periodic": Cost(2.0, 60.0, 700),
-    "nl_bayes": Cost(0.2, 75.0, 2300),
-    "random_walker": Cost(0.2, 5.0, 1000),
-    "guided_regression": Cost(2.0, 70.0, 3500),
-    "watermark_matting": Cost(0.5, 7.0, 200),
-    "sparse_gradients": Cost(0.2, 1.5, 250),
-}
+from napari_bitsnet.methods import METHODS, Cost
 
 UNKNOWN = Cost(0.5, 1.0)
+"""Of a method that was not measured."""
 
 FASTER = {"cuda": 40.0, "mps": 8.0}
 """How much faster than one core, until a run has shown it."""
@@ -111,7 +72,7 @@ def estimate(
     count = iterations or settings.iterations or made.iterations
     shrink = 1.0 if method.full_resolution else min(1.0, settings.size_limit / max(size))
     megapixels = size[0] * size[1] * shrink**2 / 1e6
-    cost = COSTS.get(method.name, UNKNOWN)
+    cost = method.cost or UNKNOWN
     factor = dict(learnt or {}).get(kind_of_run(settings, device))
     steps = 1 if made.iterations == 1 else count
     alone = cost.fixed + settings.n_seeds * (cost.start + cost.step * steps) * megapixels * n_sources
@@ -121,7 +82,7 @@ def estimate(
     if settings.seconds is not None:
         seconds = min(seconds, n_planes * settings.seconds)
     memory = None if cost.memory is None else cost.memory * megapixels * n_sources * settings.n_seeds
-    return Estimate(seconds, memory, method.name in COSTS or factor is not None)
+    return Estimate(seconds, memory, method.cost is not None or factor is not None)
 
 
 def kind_of_run(settings: RunSettings, device: str) -> str:

@@ -39,7 +39,7 @@ def run(problem: Problem, steps: int, **config) -> tuple[dict[str, torch.Tensor]
     method = DoubleDipLayers(DoubleDipLayersConfig(**config))
     state = method.start(problem, device="cpu", seed=0)
     losses = [float(terms["reconstruction"]) for terms in islice(method.advance(state), steps)]
-    return method.answer(state), losses
+    return method.solution(state), losses
 
 
 def test_it_begins_with_the_closed_form_and_stays_near(marked):
@@ -48,11 +48,11 @@ def test_it_begins_with_the_closed_form_and_stays_near(marked):
     list(closed.advance(state))
     method = DoubleDipLayers(DoubleDipLayersConfig())
     fitted = method.start(marked, device="cpu", seed=0)
-    first = method.answer(fitted)
-    for name, value in closed.answer(state).items():
+    first = method.solution(fitted)
+    for name, value in closed.solution(state).items():
         torch.testing.assert_close(first[name], value, atol=1e-6, rtol=0)
     list(islice(method.advance(fitted), 5))
-    assert 0 < float((method.answer(fitted)["sources"] - first["sources"]).abs().max()) < 0.2
+    assert 0 < float((method.solution(fitted)["sources"] - first["sources"]).abs().max()) < 0.2
 
 
 def test_outside_the_region_a_mark_is_nowhere(marked):
@@ -72,7 +72,7 @@ def test_from_nothing_the_mask_follows_the_marks(disc):
 
 
 def test_what_it_does_not_draw_and_settings_that_make_no_sense():
-    assert "layers with a mask" in DoubleDipLayers().supports(Traits())
+    assert "layers with a mask" in DoubleDipLayers().unsupported_reason(Traits())
     with pytest.raises(ValueError, match="an odd kernel_size, got 4"):
         DoubleDipLayersConfig(kernel_size=4)
     with pytest.raises(ValueError, match="whole numbers of channels"):

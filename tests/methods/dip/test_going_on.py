@@ -32,7 +32,7 @@ def first(method: BitsNet) -> Any:
 def test_networks_noise_and_admm_go_on_where_the_slice_before_ended():
     method = BitsNet(BitsNetConfig(**TINY, correction=0))
     before = first(method)
-    after = method.start_after(problem(1), before, device="cpu", seed=3)
+    after = method.warm_start(problem(1), before, device="cpu", seed=3)
     for a, b in zip(after.fit.fitted, before.fit.fitted, strict=True):
         assert torch.equal(a, b)
         assert a is not b
@@ -41,7 +41,7 @@ def test_networks_noise_and_admm_go_on_where_the_slice_before_ended():
     drift = after.fit.inputs[0] - before.fit.inputs[0]
     largest = _starts.DRIFT * method.config.input_scale
     assert largest / 2 < float(drift.abs().max()) <= largest * (1 + 1e-4)
-    third = method.start_after(problem(2), after, device="cpu", seed=3)
+    third = method.warm_start(problem(2), after, device="cpu", seed=3)
     assert not torch.allclose(third.fit.inputs[0] - after.fit.inputs[0], drift, atol=largest / 10)
     assert after.share == third.share == _starts.LATER
     assert after.step == 0
@@ -49,7 +49,7 @@ def test_networks_noise_and_admm_go_on_where_the_slice_before_ended():
 
 def test_another_size_begins_anew():
     method = BitsNet(BitsNetConfig(**TINY, correction=0))
-    other = method.start_after(problem(1, 20), first(method), device="cpu", seed=3)
+    other = method.warm_start(problem(1, 20), first(method), device="cpu", seed=3)
     alone = method.start(problem(1, 20), device="cpu", seed=3)
     assert other.share == 1
     assert all(torch.equal(a, b) for a, b in zip(other.fit.fitted, alone.fit.fitted, strict=True))
@@ -98,8 +98,8 @@ def test_every_untrained_method_goes_on(name, task, settings):
     ]
     before = method.start(problems[0], device="cpu", seed=0)
     next(method.advance(before))
-    after = method.start_after(problems[1], before, device="cpu", seed=0)
+    after = method.warm_start(problems[1], before, device="cpu", seed=0)
     assert after.share == _starts.LATER
     assert all(torch.equal(a, b) for a, b in zip(after.fit.fitted, before.fit.fitted, strict=True))
     next(method.advance(after))
-    assert torch.isfinite(method.answer(after)["sources"]).all()
+    assert torch.isfinite(method.solution(after)["sources"]).all()

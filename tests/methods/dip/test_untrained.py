@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_bitsnet.core.mixing import Linear, Weighted
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, BaseMethod
 from napari_bitsnet.methods.dip import starts as _starts
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 from napari_bitsnet.methods.dip.double_dip import DoubleDip, DoubleDipConfig
@@ -54,7 +54,7 @@ def test_any_size_channels_and_number_of_sources(
     state = method.start(problem, device="cpu", seed=0)
     losses = go_on(method, state, 4)
     assert all(torch.isfinite(value) for step in losses for value in step.values())
-    sources = method.answer(state)["sources"]
+    sources = method.solution(state)["sources"]
     assert sources.shape == (n_sources, *shape)
     assert not sources.requires_grad
     assert state.step == 4
@@ -64,7 +64,7 @@ def test_any_size_channels_and_number_of_sources(
 @pytest.mark.parametrize("n_sources", [2, 3])
 def test_exact_shares_add_up_and_stay_in_range(method: BitsNet, n_sources: int) -> None:
     problem = Problem(image(1, 3, 17, 20), n_sources)
-    sources = method.answer(run(method, problem, 5))["sources"]
+    sources = method.solution(run(method, problem, 5))["sources"]
     torch.testing.assert_close(sources.sum(0, keepdim=True), problem.observations, atol=2e-6, rtol=0)
     assert float(sources.min()) > -1e-6
     assert float(sources.max()) < 1 / n_sources + 1e-6
@@ -82,7 +82,7 @@ def test_guided_sources_may_hold_all_of_the_mixture() -> None:
 def test_corrections_leave_the_split_of_brightness_as_it_was() -> None:
     mixture = image(1, 3, 16, 16) * 0.2 + 0.4  # far from the bounds
     method = bitsnet(anchor=0, lam=0, keep="last", alpha_exclusion=1)
-    sources = method.answer(run(method, Problem(mixture), 20))["sources"]
+    sources = method.solution(run(method, Problem(mixture), 20))["sources"]
     means = mixture.mean(dim=(-2, -1)) / 2
     torch.testing.assert_close(sources.mean(dim=(-2, -1)), means.repeat(2, 1), atol=1e-5, rtol=0)
     assert float((sources[0] - sources[1]).abs().max()) > 1e-3
@@ -98,7 +98,7 @@ def test_generators_look_at_guides() -> None:
 def test_same_seed_same_bits_and_another_seed_another_answer() -> None:
     problem = Problem(image(1, 3, 16, 16))
     method = BitsNet(BitsNetConfig(**DRAWN, feature_channels=2))
-    first, again, other = (method.answer(run(method, problem, 6, seed))["sources"] for seed in (1, 1, 2))
+    first, again, other = (method.solution(run(method, problem, 6, seed))["sources"] for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -109,7 +109,7 @@ def test_going_on_is_the_same_as_going_through() -> None:
     through = run(method, problem, 6)
     halves = run(method, problem, 3)
     go_on(method, halves, 3)
-    assert torch.equal(method.answer(through)["sources"], method.answer(halves)["sources"])
+    assert torch.equal(method.solution(through)["sources"], method.solution(halves)["sources"])
     pairs = zip(through.fit.networks.parameters(), halves.fit.networks.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
@@ -117,9 +117,9 @@ def test_going_on_is_the_same_as_going_through() -> None:
 def test_global_random_state_does_not_matter() -> None:
     problem, method = Problem(image(1, 1, 16, 16)), bitsnet()
     torch.manual_seed(1)
-    first = method.answer(run(method, problem, 3))["sources"]
+    first = method.solution(run(method, problem, 3))["sources"]
     torch.manual_seed(2)
-    assert torch.equal(first, method.answer(run(method, problem, 3))["sources"])
+    assert torch.equal(first, method.solution(run(method, problem, 3))["sources"])
 
 
 def test_drawn_sources_come_to_explain_the_mixture() -> None:
@@ -135,7 +135,7 @@ def test_masked_pixels_do_not_matter() -> None:
     valid[..., 3:6, 4:9] = False
     other = torch.where(valid, mixture, torch.tensor(0.9))
     method = BitsNet(BitsNetConfig(**DRAWN, lam=0, alpha_features=0))
-    answers = [method.answer(run(method, Problem(m, valid=valid), 4))["sources"] for m in (mixture, other)]
+    answers = [method.solution(run(method, Problem(m, valid=valid), 4))["sources"] for m in (mixture, other)]
     torch.testing.assert_close(answers[0], answers[1])
 
 
@@ -143,11 +143,11 @@ def test_before_the_first_step_every_source_is_the_same() -> None:
     linear, weighted = Problem(image(1, 1, 8, 8), 3), Problem(image(2, 1, 8, 8), 2, mixing=Weighted())
     method = bitsnet()
     torch.testing.assert_close(
-        method.answer(method.start(linear, device="cpu", seed=0))["sources"],
+        method.solution(method.start(linear, device="cpu", seed=0))["sources"],
         linear.observations.repeat(3, 1, 1, 1) / 3,
     )
     torch.testing.assert_close(
-        method.answer(method.start(weighted, device="cpu", seed=0))["sources"],
+        method.solution(method.start(weighted, device="cpu", seed=0))["sources"],
         weighted.observations.mean(0, keepdim=True).repeat(2, 1, 1, 1),
     )
 
@@ -174,7 +174,7 @@ def test_hints_are_obeyed() -> None:
             alpha_hint=alpha, correction=1, lam=0, anchor=0, alpha_exclusion=0, alpha_features=0, decay=0.9
         )
         for seed in (0, 1):  # a short run differs by seed: 0.49 and 0.40
-            sources = method.answer(run(method, Problem(mixture, hints=hints), 60, seed))["sources"]
+            sources = method.solution(run(method, Problem(mixture, hints=hints), 60, seed))["sources"]
             edges[alpha] += float(sources[1].diff(dim=-1).abs().sum())
     assert edges[100.0] < 0.6 * edges[0.0]
 
@@ -182,8 +182,8 @@ def test_hints_are_obeyed() -> None:
 def test_features_are_returned_when_asked_for() -> None:
     problem = Problem(image(1, 1, 17, 16), 3)
     silent, telling = bitsnet(), bitsnet(features=True)
-    assert "features" not in silent.answer(run(silent, problem, 1))
-    maps = telling.answer(run(telling, problem, 2))["features"]
+    assert "features" not in silent.solution(run(silent, problem, 1))
+    maps = telling.solution(run(telling, problem, 2))["features"]
     assert maps.shape == (3, 4, 17, 16)
     assert float(maps.std()) > 0
 
@@ -198,7 +198,7 @@ def test_known_weights_stay() -> None:
     _, mixtures = two_mixtures(weights)
     method = bitsnet()
     state = run(method, Problem(mixtures, mixing=Weighted(weights, "given")), 5)
-    assert torch.equal(method.answer(state)["weights"], weights)
+    assert torch.equal(method.solution(state)["weights"], weights)
 
 
 @pytest.mark.parametrize("rule", ["free", "sum-to-one"])
@@ -210,7 +210,7 @@ def test_unknown_weights_are_fitted_under_their_rule(rule: str) -> None:
     first = state.weights.current.detach()
     torch.testing.assert_close(first.sum(1), torch.ones(2))
     losses = go_on(method, state, 60)
-    weights = method.answer(state)["weights"]
+    weights = method.solution(state)["weights"]
     assert not torch.allclose(weights, first, atol=1e-3)
     assert float(weights.min()) >= 0
     assert float(losses[-1]["reconstruction"]) < 0.5 * float(losses[0]["reconstruction"])
@@ -225,14 +225,15 @@ def test_weights_do_not_fall_below_zero_or_where_they_started() -> None:
     assert torch.equal(FittedWeights(first, None, "given").current, first)
 
 
-class Half:
+class Half(BaseMethod):
     """A closed form for tests: source 1 gets three quarters of the mixture."""
 
     presets: ClassVar = {"balanced": None}
 
-    def __init__(self, config: object) -> None: ...
+    def __init__(self, config: object) -> None:
+        """Nothing to set."""
 
-    def supports(self, traits: Traits) -> str | None:
+    def unsupported_reason(self, traits: Traits) -> str | None:
         return None if traits.n_sources == 2 else "Two sources only."
 
     def start(self, problem: Problem, *, device: str, seed: int) -> Problem:
@@ -241,7 +242,7 @@ class Half:
     def advance(self, problem: Problem) -> list[dict[str, Tensor]]:
         return [{}]
 
-    def answer(self, problem: Problem) -> dict[str, Tensor]:
+    def solution(self, problem: Problem) -> dict[str, Tensor]:
         sources = torch.cat([0.75 * problem.observations, 0.25 * problem.observations])
         return {"sources": sources, "explained": sources / 2}
 
@@ -257,17 +258,17 @@ def test_networks_refine_from_the_closed_form() -> None:
     method = bitsnet(start="guided_regression", correction=0.1)
     state = method.start(problem, device="cpu", seed=0)
     assert state.has_start
-    first = method.answer(state)
+    first = method.solution(state)
     torch.testing.assert_close(first["sources"][:1], 0.75 * problem.observations)
     torch.testing.assert_close(first["explained"], first["sources"] / 2)
     (losses,) = go_on(method, state, 1)
     # the corrections start at none: the sources before the first step are the closed form's
-    torch.testing.assert_close(method.answer(state)["sources"], first["sources"], atol=2e-6, rtol=0)
+    torch.testing.assert_close(method.solution(state)["sources"], first["sources"], atol=2e-6, rtol=0)
     assert float(losses["anchor"]) == pytest.approx(0, abs=1e-10)
     go_on(method, state, 4)
-    moved = (method.answer(state)["sources"] - first["sources"]).abs().max()
+    moved = (method.solution(state)["sources"] - first["sources"]).abs().max()
     assert 1e-6 < float(moved) < 0.1
-    torch.testing.assert_close(method.answer(state)["explained"], first["explained"])
+    torch.testing.assert_close(method.solution(state)["explained"], first["explained"])
 
 
 @pytest.mark.usefixtures("half")
@@ -279,7 +280,7 @@ def test_a_strong_anchor_holds_the_start() -> None:
             start="guided_regression", anchor=anchor, anchor_informed=0, alpha_exclusion=1.0, keep="last"
         )
         state = run(method, problem, 40)
-        moved.append(float((method.answer(state)["sources"] - state.first).square().mean()))
+        moved.append(float((method.solution(state)["sources"] - state.first).square().mean()))
     assert moved[1] < 0.1 * moved[0]
 
 
@@ -328,17 +329,17 @@ def test_stopping_rule_follows_the_settings() -> None:
 
 
 def test_supports() -> None:
-    assert bitsnet().supports(Traits(mixing="weighted", n_observations=3)) is None
-    assert bitsnet().supports(Traits(mixing="haze")) == (
+    assert bitsnet().unsupported_reason(Traits(mixing="weighted", n_observations=3)) is None
+    assert bitsnet().unsupported_reason(Traits(mixing="haze")) == (
         "BITS-Net knows sources that add up or are weighted, not haze mixing."
     )
     double = DoubleDip(DoubleDipConfig())
-    assert double.supports(Traits(n_sources=3)) is None
-    assert double.supports(Traits(mixing="weighted", n_observations=2)) is None
-    assert double.supports(Traits(mixing="haze")) == (
+    assert double.unsupported_reason(Traits(n_sources=3)) is None
+    assert double.unsupported_reason(Traits(mixing="weighted", n_observations=2)) is None
+    assert double.unsupported_reason(Traits(mixing="haze")) == (
         "Double-DIP, for transparency, knows sources that add up or are weighted, not haze mixing."
     )
-    assert double.supports(Traits(n_observations=2)) == (
+    assert double.unsupported_reason(Traits(n_observations=2)) == (
         "Sources that add up are one image's; several mixtures have weights."
     )
 

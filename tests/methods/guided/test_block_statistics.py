@@ -27,7 +27,7 @@ def test_all_blocks_once_is_the_robust_fit():
     target = 0.3 * image[:1] - 0.2 * image[1:] + 0.1 * noise
     pieces = [Piece(image[:, :, a : a + 8], target[:, :, a : a + 8]) for a in range(0, 32, 8)]
     precision = torch.full((2,), 0.1)
-    fit = fit_gradients(pieces, precision, scales=2, rounds=40)
+    fit = fit_gradients(pieces, precision, scales=2, n_reweightings=40)
     statistics = block_statistics(pieces, fit, precision, scales=2)
     assert len(statistics.grams) == 4
     again = statistics.solve(torch.ones(1, 4))[0]

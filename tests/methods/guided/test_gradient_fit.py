@@ -33,22 +33,22 @@ def test_one_round_is_ridge_regression():
         rows.T @ rows / m**2 + torch.diag(precision.double()),
         rows.T @ steps / m**2 + precision.double()[:, None] * prior.double(),
     )
-    fit = fit_gradients([Piece(FEATURES, target)], precision, rounds=1, prior=prior)
+    fit = fit_gradients([Piece(FEATURES, target)], precision, n_reweightings=1, prior=prior)
     torch.testing.assert_close(fit.coefficients.double(), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_outliers_hardly_matter():
     spoilt = TARGET.clone()
     spoilt[:, 5:9, 5:25] += 30 * noise(2, 4, 20, seed=4)
-    robust = fit_gradients([Piece(FEATURES, spoilt)], WEAK, rounds=20).coefficients
-    plain = fit_gradients([Piece(FEATURES, spoilt)], WEAK, rounds=1).coefficients
+    robust = fit_gradients([Piece(FEATURES, spoilt)], WEAK, n_reweightings=20).coefficients
+    plain = fit_gradients([Piece(FEATURES, spoilt)], WEAK, n_reweightings=1).coefficients
     assert (robust - TRUE).abs().max() < 0.05
     assert (plain - TRUE).abs().max() > 0.3
 
 
 def test_a_strong_prior_wins():
     prior = noise(4, 2, seed=5)
-    fit = fit_gradients([Piece(FEATURES, TARGET)], torch.full((4,), 1e14), rounds=1, prior=prior)
+    fit = fit_gradients([Piece(FEATURES, TARGET)], torch.full((4,), 1e14), n_reweightings=1, prior=prior)
     torch.testing.assert_close(fit.coefficients, prior, atol=1e-4, rtol=0)
 
 
@@ -63,10 +63,10 @@ def test_missing_pixels_do_not_matter():
 def test_pieces_add_up():
     target = TARGET + 0.5 * noise(2, 24, 32, seed=2)
     pieces = [Piece(FEATURES[..., :16], target[..., :16]), Piece(FEATURES[..., 16:], target[..., 16:])]
-    apart = fit_gradients(pieces, WEAK, rounds=2).coefficients
-    order = fit_gradients(pieces[::-1], WEAK, rounds=2).coefficients
+    apart = fit_gradients(pieces, WEAK, n_reweightings=2).coefficients
+    order = fit_gradients(pieces[::-1], WEAK, n_reweightings=2).coefficients
     torch.testing.assert_close(apart, order, atol=1e-5, rtol=1e-4)
-    whole = fit_gradients([Piece(FEATURES, target)], WEAK, rounds=2).coefficients
+    whole = fit_gradients([Piece(FEATURES, target)], WEAK, n_reweightings=2).coefficients
     torch.testing.assert_close(apart, whole, atol=0.05, rtol=0)  # the seam's differences are left out
 
 

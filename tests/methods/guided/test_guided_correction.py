@@ -26,7 +26,7 @@ def fitted(panel: Panel, n_guides: int = 2, registration: str = "none") -> tuple
     problem = panel_problem(panel, n_guides)
     method = GuidedRegression(
         GuidedRegression.presets["balanced"].updated(
-            {"trust": False, "correct": False, "registration": registration}
+            {"uncertainty": False, "correct": False, "registration": registration}
         )
     )
     state = method.start(problem, device="cpu", seed=0)
@@ -124,11 +124,11 @@ def test_what_goes_to_a_single_photograph_is_said():
     problem = panel_problem(simulate_panel(3, 128), 1)
 
     def run(corrected: bool) -> tuple[list[str], torch.Tensor]:
-        settings = {"trust": False, "registration": "none", "drift": 1, "correct": corrected}
+        settings = {"uncertainty": False, "registration": "none", "drift": 1, "correct": corrected}
         method = GuidedRegression(GuidedRegression.presets["balanced"].updated(settings))
         state = method.start(problem, device="cpu", seed=0)
         next(method.advance(state))
-        return state.notices, method.answer(state)["sources"][1, 0]
+        return state.notices, method.solution(state)["sources"][1, 0]
 
     (said, given), (nothing, kept) = run(corrected=True), run(corrected=False)
     part = [int(word.strip("%")) for word in said[0].split() if word.endswith("%")]

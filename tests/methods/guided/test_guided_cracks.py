@@ -65,7 +65,9 @@ def test_very_large_images_are_not_searched(monkeypatch: pytest.MonkeyPatch, lar
     monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.CRACKED", largest)
     photograph = cracked(9, 48)[2]
     problem = Problem(photograph[:, :1], 2, guides=(photograph, None))
-    method = GuidedRegression(GuidedRegression.presets["quick"].updated({"cracks": True, "trust": False}))
+    method = GuidedRegression(
+        GuidedRegression.presets["quick"].updated({"cracks": True, "uncertainty": False})
+    )
     state = method.start(problem, device="cpu", seed=0)
     next(method.advance(state))
     assert state.model is not None

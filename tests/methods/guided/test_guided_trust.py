@@ -103,15 +103,15 @@ def test_small_images_are_not_scored():
 def test_colours_that_could_not_be_learnt_are_named():
     trust = Trust(0.8, 0.25, torch.ones(1, 1, 2, 2))
     model = GuidedModel(Modes((2, 2), 1), Modes((2, 2), 1))
-    (text,) = fit_notices(model, trust, search=3, registered="smooth")
+    (text,) = fit_notices(model, trust, max_shift=3, registered="smooth")
     assert text.startswith("25% of the pixels have colours whose density the fit could hardly learn")
 
 
 def test_a_shift_at_the_border_of_the_search_is_told(right: GuidedRegressionState):
     model, trust = deepcopy(right.model), Trust(0.8, 0.0, torch.ones(1, 1, 2, 2))
     model.terms[1].displacement[:, 0] = torch.tensor([1.0, -2.9])
-    assert fit_notices(model, trust, search=3, registered="none") == []
-    (text,) = fit_notices(model, trust, search=3, registered="shift")
+    assert fit_notices(model, trust, max_shift=3, registered="none") == []
+    (text,) = fit_notices(model, trust, max_shift=3, registered="shift")
     assert text.startswith("Guide 2 fits best +1 px down and -3 px right, at the border of what was tried")
 
 
@@ -138,7 +138,9 @@ def test_blocks_cover_what_was_fitted_to():
 
 def test_what_a_large_image_goes_without_is_said(panels: list[Panel], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.CRACKED", 96 * 96 - 1)
-    config = GuidedRegression.presets["quick"].updated({"cracks": True, "correct": True, "trust": False})
+    config = GuidedRegression.presets["quick"].updated(
+        {"cracks": True, "correct": True, "uncertainty": False}
+    )
     problem = problem_of(panels[0], panels[0].guides)
 
     def said(problem: Problem, **settings: bool) -> list[str]:

@@ -20,7 +20,7 @@ from napari_bitsnet.methods.guided.guided_regression import (
 )
 from napari_bitsnet.methods.guided.model import sample_windows
 
-LINEAR = GuidedRegressionConfig(registration="none", drift=1, spread=10, centres=8, cracks=False)
+LINEAR = GuidedRegressionConfig(registration="none", drift=1, prior_std=10, n_clusters=8, cracks=False)
 
 
 def blobs(seed: int, channels: int, size: tuple[int, int] = (40, 48)) -> torch.Tensor:
@@ -37,7 +37,7 @@ def solve(
     state = method.start(problem, device="cpu", seed=seed)
     for losses in method.advance(state):
         assert float(losses["unexplained"]) >= 0
-    return method.answer(state), state
+    return method.solution(state), state
 
 
 def linear_problem(channels: int = 1, n_sources: int = 2) -> tuple[Problem, torch.Tensor]:
@@ -87,7 +87,9 @@ def test_exact_where_the_observation_is_linear_in_the_colours(channels: int):
 def test_a_source_without_a_guide_takes_the_rest():
     problem, shares = linear_problem(n_sources=3)
     third = 0.3 * blobs(7, 1)
-    answer, _ = solve(replace(problem, observations=problem.observations + third), replace_config(rounds=12))
+    answer, _ = solve(
+        replace(problem, observations=problem.observations + third), replace_config(n_reweightings=12)
+    )
     error = (free(answer["sources"])[:2] - free(shares)).std() / free(shares).std()
     assert error < 0.25
     assert np.corrcoef(answer["sources"][2].ravel(), third.ravel())[0, 1] > 0.95
@@ -142,7 +144,7 @@ def test_photographs_that_lie_right_are_not_moved(n_guides: int):
         1003,
     ):  # a refinement that follows noise lowers the misfit by less than a thousandth here
         problem = panel_problem(simulate_panel(seed, 128, misregistration=0), n_guides)
-        _, state = solve(problem, GuidedRegression.presets["quick"].updated({"trust": False}))
+        _, state = solve(problem, GuidedRegression.presets["quick"].updated({"uncertainty": False}))
         assert state.model is not None
         assert not any(term.displacement.any() for term in state.model.terms)
 
@@ -185,7 +187,7 @@ def test_what_a_photograph_does_not_cover_is_not_fitted_to(panels: list[Panel]):
     covered[..., 90:] = False
     edge = tuple(torch.where(covered, g, g[..., 89:90]) for g in clean.guides if g is not None)
     spoilt = replace(clean, guides=edge)
-    config = GuidedRegression.presets["quick"].updated({"trust": False})
+    config = GuidedRegression.presets["quick"].updated({"uncertainty": False})
     seen = panels[0].truths[..., :90], panels[0].mixture[..., :90]
     gains = []
     for problem in (spoilt, replace(spoilt, valid=covered)):
@@ -226,13 +228,16 @@ def test_large_images_are_fitted_at_reduced_size_and_registered_at_full_size(mon
     assert gain(panel, reduced, problem) > gain(panel, answer, problem) - 1.0
     assert reduced["uncertainty"].shape == reduced["unexplained"].shape
     method = GuidedRegression(config)
-    looked_at = method.start_after(problem, small, device="cpu", seed=0)  # a slice of a stack, before its fit
+    looked_at = method.warm_start(problem, small, device="cpu", seed=0)  # a slice of a stack, before its fit
     monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.SEEN", 2.0**-3)
-    assert gain(panel, method.answer(looked_at), problem) > 1.0
+    assert gain(panel, method.solution(looked_at), problem) > 1.0
 
 
 def test_strips_serve_for_the_whole(panels: list[Panel], monkeypatch: pytest.MonkeyPatch):
-    problem, config = panel_problem(panels[0]), GuidedRegression.presets["quick"].updated({"trust": False})
+    problem, config = (
+        panel_problem(panels[0]),
+        GuidedRegression.presets["quick"].updated({"uncertainty": False}),
+    )
     whole = solve(problem, config)[0]["sources"]
     monkeypatch.setattr(_guided_model, "PIECE", 2**12)
     assert len(sample_windows((128, 128), 2**14)) == 4
@@ -266,12 +271,12 @@ def test_before_the_fit_a_rough_one_answers_once():
     method = GuidedRegression(GuidedRegression.presets["quick"])
     state = method.start(problem, device="cpu", seed=0)
     assert state.has_start
-    answer = method.answer(state)
-    assert method.answer(state) is answer
+    answer = method.solution(state)
+    assert method.solution(state) is answer
     even = (problem.observations / 2).repeat(2, 1, 1, 1)
     torch.testing.assert_close(answer["sources"].sum(0), problem.observations[0], rtol=0, atol=1e-5)
     next(method.advance(state))
-    final = method.answer(state)["sources"]
+    final = method.solution(state)["sources"]
 
     def left(sources: torch.Tensor) -> float:
         """Edges by which sources differ from the fit's."""
@@ -282,6 +287,8 @@ def test_before_the_fit_a_rough_one_answers_once():
 
 def test_what_it_cannot_solve():
     method = GuidedRegression()
-    assert method.supports(Traits(n_guides=1)) is None
-    assert "needs a guide" in str(method.supports(Traits()))
-    assert "several mixtures" in str(method.supports(Traits(n_observations=2, mixing="weighted", n_guides=1)))
+    assert method.unsupported_reason(Traits(n_guides=1)) is None
+    assert "needs a guide" in str(method.unsupported_reason(Traits()))
+    assert "several mixtures" in str(
+        method.unsupported_reason(Traits(n_observations=2, mixing="weighted", n_guides=1))
+    )

@@ -111,4 +111,4 @@ def test_where_nothing_repeats_the_image_is_divided_evenly_and_it_is_said():
     ],
 )
 def test_what_it_cannot_do_is_said_with_what_can(traits: Traits, words: str):
-    assert words in (Periodic().supports(traits) or "")
+    assert words in (Periodic().unsupported_reason(traits) or "")

@@ -21,7 +21,7 @@ def separate(mixture: torch.Tensor, labels: np.ndarray, n_sources: int = 2, **se
     problem = Problem(mixture, n_sources, hints=hint_maps(labels, n_sources))
     state = method.start(problem, device="cpu", seed=0)
     assert len(list(method.advance(state))) == method.iterations
-    return method.answer(state)["sources"]
+    return method.solution(state)["sources"]
 
 
 def two_squares(size: int = 48) -> tuple[torch.Tensor, np.ndarray]:
@@ -149,7 +149,7 @@ def test_the_same_bits_again_and_after_a_pause():
     next(method.advance(paused))
     assert paused.step == 1
     assert len(list(method.advance(paused))) == method.iterations - 1
-    assert torch.equal(method.answer(whole)["sources"], method.answer(paused)["sources"])
+    assert torch.equal(method.solution(whole)["sources"], method.solution(paused)["sources"])
     assert not list(method.advance(whole))
     assert method.stopping() is None
 
@@ -158,7 +158,7 @@ def test_before_the_first_step_sources_are_even():
     image, labels = two_squares()
     method = SparseGradients()
     state = method.start(Problem(image, 3, hints=hint_maps(labels, 3)), device="cpu", seed=0)
-    assert torch.equal(method.answer(state)["sources"], (image / 3).expand(3, -1, -1, -1))
+    assert torch.equal(method.solution(state)["sources"], (image / 3).expand(3, -1, -1, -1))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_before_the_first_step_sources_are_even():
     ],
 )
 def test_what_it_supports(traits, reason):
-    said = SparseGradients().supports(traits)
+    said = SparseGradients().unsupported_reason(traits)
     assert said is None if reason is None else reason in said
 
 

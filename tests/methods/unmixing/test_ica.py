@@ -30,13 +30,13 @@ def solved(stated: Problem) -> dict[str, torch.Tensor]:
     state = method.start(stated, device="cpu", seed=0)
     assert len(list(method.advance(state))) == 1
     assert list(method.advance(state)) == []  # it is done
-    return method.answer(state)
+    return method.solution(state)
 
 
 def test_says_what_it_cannot_solve():
-    assert "one image whose sources add up" in Ica().supports(Traits())
-    assert "2 mixtures of 3 sources" in Ica().supports(Traits(2, 3, mixing="weighted"))
-    assert Ica().supports(Traits(3, 2, mixing="weighted")) is None
+    assert "one image whose sources add up" in Ica().unsupported_reason(Traits())
+    assert "2 mixtures of 3 sources" in Ica().unsupported_reason(Traits(2, 3, mixing="weighted"))
+    assert Ica().unsupported_reason(Traits(3, 2, mixing="weighted")) is None
 
 
 def test_given_weights_are_only_inverted():

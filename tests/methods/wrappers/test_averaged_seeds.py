@@ -119,7 +119,7 @@ def test_what_an_answer_holds_besides_sources_is_averaged_too(task, method, more
 def test_methods_that_learn_while_they_run_are_those_that_depend_on_the_seed():
     for name in METHODS:
         method = METHODS.get(name)
-        assert getattr(method, "seeded", False) == ("learning_rate" in method.Config.model_fields), name
+        assert method.seeded == ("learning_rate" in method.Config.model_fields), name
 
 
 def test_a_closed_form_in_several_steps_has_one_answer_as_well():

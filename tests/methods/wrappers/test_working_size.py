@@ -9,6 +9,7 @@ import torch
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, State
+from napari_bitsnet.methods import BaseMethod
 from napari_bitsnet.methods.wrappers.working_size import WorkingSize, bring_back
 
 
@@ -16,25 +17,25 @@ class PartConfig(Config):
     iterations: int = setting(3, "Iterations.", ge=1, le=9, step=1)
 
 
-class Part:
+class Part(BaseMethod):
     """Gives the left 30 % of the mixture's contrast to source 1, the rest to source 2."""
 
-    name: ClassVar[str] = "part"
-    title: ClassVar[str] = "Part"
-    summary: ClassVar[str] = "A toy."
-    Config: ClassVar = PartConfig
+    name = "part"
+    title = "Part"
+    summary = "A toy."
+    Config = PartConfig
     presets: ClassVar = {"balanced": PartConfig()}
-    full_resolution: ClassVar[bool] = False
+    full_resolution = False
 
     def __init__(self, config=None):
-        self.config = config or PartConfig()
+        super().__init__(config)
         self.rule_after = None
 
     @property
     def iterations(self):
         return self.config.iterations
 
-    def supports(self, traits):
+    def unsupported_reason(self, traits):
         return "it has guides." if traits.n_guides else None
 
     def start(self, problem, *, device, seed):
@@ -45,7 +46,7 @@ class Part:
             state.step += 1
             yield {}
 
-    def answer(self, state):
+    def solution(self, state):
         mixture = state.problem.observations[:1]
         return {
             "sources": torch.cat([0.3 * mixture + 0.1, 0.7 * mixture - 0.1]),
@@ -79,7 +80,7 @@ def test_large_images_come_back_whole(height, width, channels):
     method = WorkingSize(Part(), 48)
     state = method.start(problem, device="cpu", seed=0)
     assert max(state.inner.problem.observations.shape[-2:]) == 48
-    answer = method.answer(state)
+    answer = method.solution(state)
     assert answer["sources"].shape == (2, channels, height, width)
     torch.testing.assert_close(
         answer["sources"].sum(0, keepdim=True), problem.observations, atol=1e-6, rtol=0
@@ -95,8 +96,8 @@ def test_small_images_go_straight_through():
     method, plain = WorkingSize(Part(), 48), Part()
     state = method.start(problem, device="cpu", seed=0)
     assert state.inner.problem is problem
-    expected = plain.answer(plain.start(problem, device="cpu", seed=0))
-    for name, value in method.answer(state).items():
+    expected = plain.solution(plain.start(problem, device="cpu", seed=0))
+    for name, value in method.solution(state).items():
         torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
 
 
@@ -125,7 +126,7 @@ def test_it_is_the_method_it_wraps():
     assert method.config is part.config
     assert method.full_resolution
     traits = Problem(photograph(8, 8, 1)).traits
-    assert method.supports(traits) is None
+    assert method.unsupported_reason(traits) is None
 
 
 def test_the_methods_rule_ends_the_run():

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 AIRLIGHT_WINDOW = 0.03
 """Radius of the windows in which the airlight is looked for, as part of the longer side."""
@@ -53,35 +51,27 @@ class DarkChannelState(State):
 
 
 @METHODS.register("dark_channel")
-class DarkChannel:
+class DarkChannel(BaseMethod[DarkChannelState]):
     """``J = (I - (1 - t) A) / t``: t from the darkest channel around, A as given or where haze is densest.
 
     See `core.haze` for the equations and papers.
     """
 
-    name: ClassVar[str] = "dark_channel"
-    title: ClassVar[str] = "Dark channel"
-    summary: ClassVar[str] = "Removes haze within a second: some pixel nearby is nearly black without it."
-    Config: ClassVar[type[BaseConfig]] = DarkChannelConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "dark_channel"
+    title = "Dark channel"
+    summary = "Removes haze within a second: some pixel nearby is nearly black without it."
+    Config = DarkChannelConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": DarkChannelConfig(),
         "balanced": DarkChannelConfig(),
         "best": DarkChannelConfig(),
         "original": DarkChannelConfig(fit="windows", radius=0.03, part=0.95, airlight_part=0.001),
     }
-    full_resolution: ClassVar[bool] = True
+    cost = Cost(0.3, 1.0, 450)
     config: DarkChannelConfig
 
-    def __init__(self, config: DarkChannelConfig | None = None) -> None:
-        self.config = config or DarkChannelConfig()
-
-    @property
-    def iterations(self) -> int:
-        """One: a closed form."""
-        return 1
-
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         return None if traits.mixing == "haze" else "It removes haze, and separates nothing else."
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DarkChannelState:
@@ -89,7 +79,7 @@ class DarkChannel:
         from napari_bitsnet.core.haze import estimate_airlight
 
         problem = problem.to("cpu" if device == "mps" else device)  # float64 is missing there
-        assert isinstance(problem.mixing, Haze)  # see `supports`
+        assert isinstance(problem.mixing, Haze)  # see `unsupported_reason`
         airlight = problem.mixing.airlight
         if airlight is None:
             window = max(1, round(AIRLIGHT_WINDOW * max(problem.observations.shape[-2:])))
@@ -122,15 +112,11 @@ class DarkChannel:
         state.step = 1
         yield {"transmission": state.transmission.mean()}
 
-    def answer(self, state: DarkChannelState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"`` (the clear scene), ``"transmission"`` and ``"airlight"``."""
+    def solution(self, state: DarkChannelState) -> Answer:
+        """See `Method.solution`: ``"sources"`` (the clear scene), ``"transmission"`` and ``"airlight"``."""
         from napari_bitsnet.core.haze import clear_scene
 
         image, t = state.problem.observations, state.transmission
         t = image.new_ones(1, 1, *image.shape[-2:]) if t is None else t
         scene = clear_scene(image, t, state.airlight).clamp(0, 1)
         return {"sources": scene, "transmission": t, "airlight": image.new_tensor(state.airlight)}
-
-    def stopping(self) -> StoppingRule | None:
-        """Return None: it ends by itself."""
-        return None

@@ -53,7 +53,7 @@ class BestRemix:
     def update(
         self, answer: Tensor, remix: Tensor, observations: Tensor, valid: Tensor | None = None
     ) -> None:
-        """Keep `answer` (K, C, H, W) if its remix (M, C, H, W) is nearer to the observations than any before."""
+        """Keep `solution` (K, C, H, W) if its remix (M, C, H, W) is nearer to the observations than any before."""
         error = l2_loss(remix.clamp(0, 1), observations, valid)
         if self.value is None or self._error is None:
             self.value, self._error = answer.detach().clone(), error

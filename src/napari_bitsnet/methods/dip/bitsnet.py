@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
@@ -11,7 +12,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.denoisers import DENOISERS
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Cost
 from napari_bitsnet.methods.dip.fit import UntrainedMethod, UntrainedState
 from napari_bitsnet.methods.dip.settings import UntrainedConfig
 
@@ -102,21 +103,22 @@ class BitsNet(UntrainedMethod):
     Zhou, Lyu & Rodrigues, "BITS-Net: Blind Image Transparency Separation Network", ICIP 2023.
     """
 
-    name: ClassVar[str] = "bitsnet"
-    title: ClassVar[str] = "BITS-Net"
-    summary: ClassVar[str] = "Untrained networks refine the best start there is; blind, guided or with hints."
-    Config: ClassVar[type[BaseConfig]] = BitsNetConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "bitsnet"
+    title = "BITS-Net"
+    summary = "Untrained networks refine the best start there is; blind, guided or with hints."
+    Config = BitsNetConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": BitsNetConfig(iterations=50),
         "balanced": BitsNetConfig(),
         "best": BitsNetConfig(iterations=600),
         "paper": _PAPER,
         "official": _PAPER.updated(_OFFICIAL),
     }
+    cost = Cost(1.5, 1.4, 1500)
     config: BitsNetConfig
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
             return f"BITS-Net knows sources that add up or are weighted, not {traits.mixing} mixing."
         return None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.dip.generators import build_generator, stopping_rule
 from napari_bitsnet.methods.dip.settings import (
     adam_rate,
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.tiling import TiledAverage
+    from napari_bitsnet.methods import StoppingRule
     from napari_bitsnet.methods.dip.adam import DipFit
     from napari_bitsnet.methods.dip.holdout import Trial
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 
 class DipConfig(BaseConfig):
@@ -124,7 +124,7 @@ class DipState(State):
 
 
 @METHODS.register("dip")
-class Dip:
+class Dip(BaseMethod[DipState]):
     """``min_Theta mean_known (I - x)²``, ``x = x_0 + c DIP(x_0; Theta)`` or ``x = DIP(z; Theta)``.
 
     A network without connections at fine scales draws structure before it draws noise. Under noise it is fed with a
@@ -140,11 +140,11 @@ class Dip:
     Ulyanov, Vedaldi & Lempitsky, "Deep Image Prior", CVPR 2018, doi:10.1109/CVPR.2018.00984.
     """
 
-    name: ClassVar[str] = "dip"
-    title: ClassVar[str] = "Deep image prior"
-    summary: ClassVar[str] = "One untrained network refines a closed form, or draws one image from noise."
-    Config: ClassVar[type[BaseConfig]] = DipConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "dip"
+    title = "Deep image prior"
+    summary = "One untrained network refines a closed form, or draws one image from noise."
+    Config = DipConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": DipConfig(iterations=40),
         "balanced": DipConfig(),
         "best": DipConfig(iterations=300, learning_rate=0.005, decay=0.99),
@@ -158,20 +158,17 @@ class Dip:
             }
         ),
     }
-    full_resolution: ClassVar[bool] = True
-    seeded: ClassVar[bool] = True
+    cost = Cost(1.0, 1.3, 2000, start=75.0)
+    seeded = True
     config: DipConfig
-
-    def __init__(self, config: DipConfig | None = None) -> None:
-        self.config = config or DipConfig()
 
     @property
     def iterations(self) -> int:
         """Steps of Adam."""
         return self.config.iterations
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("noisy", "masked"):
             return "It draws one image, from a noisy one or one with missing pixels, and separates nothing."
         return None
@@ -180,8 +177,8 @@ class Dip:
         """See `Method.start`: the closed form goes first, its balanced preset."""
         return self._start(problem, None, device=device, seed=seed)
 
-    def start_after(self, problem: Problem, previous: DipState, *, device: str, seed: int) -> DipState:
-        """See `WarmStart.start_after`: the network goes on with its weights."""
+    def warm_start(self, problem: Problem, previous: DipState, *, device: str, seed: int) -> DipState:
+        """See `Method.warm_start`: the network goes on with its weights."""
         return self._start(problem, previous, device=device, seed=seed)
 
     def _start(self, problem: Problem, previous: DipState | None, *, device: str, seed: int) -> DipState:
@@ -266,8 +263,8 @@ class Dip:
             state.step += 1
             yield {"reconstruction": loss.detach()}
 
-    def answer(self, state: DipState) -> dict[str, Tensor]:
-        """See `Method.answer`: the average of what was drawn; the start where nothing was."""
+    def solution(self, state: DipState) -> Answer:
+        """See `Method.solution`: the average of what was drawn; the start where nothing was."""
         return {"sources": state.best.clamp(0, 1)}
 
     def stopping(self) -> StoppingRule | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Cost
 from napari_bitsnet.methods.dip.fit import UntrainedMethod
 from napari_bitsnet.methods.dip.settings import UntrainedConfig
 
@@ -29,13 +29,11 @@ class DoubleDip(UntrainedMethod):
     CVPR 2019, doi:10.1109/CVPR.2019.01128.
     """
 
-    name: ClassVar[str] = "double_dip"
-    title: ClassVar[str] = "Double-DIP"
-    summary: ClassVar[str] = (
-        "Two untrained networks and the exclusion loss only; for comparison, and for textures."
-    )
-    Config: ClassVar[type[BaseConfig]] = DoubleDipConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "double_dip"
+    title = "Double-DIP"
+    summary = "Two untrained networks and the exclusion loss only; for comparison, and for textures."
+    Config = DoubleDipConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": DoubleDipConfig(iterations=50),
         "balanced": DoubleDipConfig(),
         "best": DoubleDipConfig(iterations=600),
@@ -67,10 +65,11 @@ class DoubleDip(UntrainedMethod):
             early_stopping=False,
         ),
     }
+    cost = Cost(1.5, 1.0, 1500)
     config: DoubleDipConfig
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
             return f"Double-DIP, for transparency, knows sources that add up or are weighted, not {traits.mixing} mixing."
         if traits.mixing == "linear" and traits.n_observations != 1:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.dip.generators import build_generator, stopping_rule
 from napari_bitsnet.methods.dip.settings import (
     adam_rate,
@@ -31,9 +31,9 @@ from napari_bitsnet.methods.dip.settings import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_bitsnet.methods import StoppingRule
     from napari_bitsnet.methods.dip.adam import DipFit
     from napari_bitsnet.methods.dip.averaging import RunningAverage
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 AIRLIGHT_STEPS = 1000
 """Steps for which a learnt airlight is kept near its estimate."""
@@ -93,7 +93,7 @@ class DoubleDipHazeState(State):
 
 
 @METHODS.register("double_dip_haze")
-class DoubleDipHaze:
+class DoubleDipHaze(BaseMethod[DoubleDipHazeState]):
     """``min mean (I - t J - (1 - t) A)² + a smooth(t)``, ``J = DIP_1``, ``t = DIP_2``; then J by inversion.
 
     From a closed form, networks see the image itself and correct scene and transmission. The preset ``"official"``
@@ -107,11 +107,11 @@ class DoubleDipHaze:
     CVPR 2019, doi:10.1109/CVPR.2019.01128.
     """
 
-    name: ClassVar[str] = "double_dip_haze"
-    title: ClassVar[str] = "Double-DIP for haze"
-    summary: ClassVar[str] = "Two untrained networks draw scene and transmission; for comparison."
-    Config: ClassVar[type[BaseConfig]] = DoubleDipHazeConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "double_dip_haze"
+    title = "Double-DIP for haze"
+    summary = "Two untrained networks draw scene and transmission; for comparison."
+    Config = DoubleDipHazeConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": DoubleDipHazeConfig(iterations=30),
         "balanced": DoubleDipHazeConfig(),
         "best": DoubleDipHazeConfig(iterations=300),
@@ -119,30 +119,28 @@ class DoubleDipHaze:
             iterations=4000, learning_rate=0.001, start="none", jitter=1 / 30, decay=0, early_stopping=False
         ),
     }
-    full_resolution: ClassVar[bool] = False
-    seeded: ClassVar[bool] = True
+    cost = Cost(1.2, 1.1, 1500)
+    full_resolution = False
+    seeded = True
     config: DoubleDipHazeConfig
-
-    def __init__(self, config: DoubleDipHazeConfig | None = None) -> None:
-        self.config = config or DoubleDipHazeConfig()
 
     @property
     def iterations(self) -> int:
         """Steps of Adam."""
         return self.config.iterations
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         return None if traits.mixing == "haze" else "It removes haze; for sums of images there is double_dip."
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DoubleDipHazeState:
         """See `Method.start`."""
         return self._start(problem, None, device=device, seed=seed)
 
-    def start_after(
+    def warm_start(
         self, problem: Problem, previous: DoubleDipHazeState, *, device: str, seed: int
     ) -> DoubleDipHazeState:
-        """See `WarmStart.start_after`: the networks go on with their weights."""
+        """See `Method.warm_start`: the networks go on with their weights."""
         return self._start(problem, previous, device=device, seed=seed)
 
     def _start(
@@ -158,7 +156,7 @@ class DoubleDipHaze:
         refining = config.start != "none"
         device = "cpu" if device == "mps" else device  # float64 is missing there
         problem = problem.to(device)
-        assert isinstance(problem.mixing, Haze)  # see `supports`
+        assert isinstance(problem.mixing, Haze)  # see `unsupported_reason`
         rng = torch.Generator().manual_seed(seed)
         image = problem.observations
         first = run_start("dark_channel", problem, device=device, seed=seed).answer
@@ -238,8 +236,8 @@ class DoubleDipHaze:
         state.step += 1
         return {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
 
-    def answer(self, state: DoubleDipHazeState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"`` by inversion, ``"transmission"`` guided by the image, ``"airlight"``."""
+    def solution(self, state: DoubleDipHazeState) -> Answer:
+        """See `Method.solution`: ``"sources"`` by inversion, ``"transmission"`` guided by the image, ``"airlight"``."""
         from napari_bitsnet.core.haze import clear_scene, guided
 
         image, t = state.problem.observations, state.kept.value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
@@ -12,7 +12,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Cutout, Overlay
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.dip.generators import build_generator, check_sizes, stopping_rule
 from napari_bitsnet.methods.dip.settings import (
     adam_rate,
@@ -29,9 +29,9 @@ from napari_bitsnet.methods.dip.settings import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_bitsnet.methods import StoppingRule
     from napari_bitsnet.methods.dip.adam import DipFit
     from napari_bitsnet.methods.dip.averaging import RunningAverage
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 CLOSED_FORMS = {"overlay": "watermark_matting", "cutout": "random_walker"}
 """What goes first, for each kind of mixing."""
@@ -108,7 +108,7 @@ class DoubleDipLayersState(State):
 
 
 @METHODS.register("double_dip_layers")
-class DoubleDipLayers:
+class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
     """Each layer and the mask from a network of its own: ``min mean |I − remix| + terms``.
 
     - Generators: ``C_m = DIP_m`` and ``a = DIP_0`` with a learnt colour W (marks), or ``F, B = DIP_1, DIP_2`` and ``m = DIP_0``.
@@ -125,13 +125,11 @@ class DoubleDipLayers:
     CVPR 2019, doi:10.1109/CVPR.2019.01128.
     """
 
-    name: ClassVar[str] = "double_dip_layers"
-    title: ClassVar[str] = "Double-DIP for layers"
-    summary: ClassVar[str] = (
-        "Untrained networks draw layers and mask of watermarks and segmentations; for comparison."
-    )
-    Config: ClassVar[type[BaseConfig]] = DoubleDipLayersConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "double_dip_layers"
+    title = "Double-DIP for layers"
+    summary = "Untrained networks draw layers and mask of watermarks and segmentations; for comparison."
+    Config = DoubleDipLayersConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": DoubleDipLayersConfig(iterations=30),
         "balanced": DoubleDipLayersConfig(),
         "best": DoubleDipLayersConfig(iterations=300),
@@ -145,20 +143,18 @@ class DoubleDipLayers:
             early_stopping=False,
         ),
     }
-    full_resolution: ClassVar[bool] = False
-    seeded: ClassVar[bool] = True
+    cost = Cost(1.0, 0.9, 1000, start=4.0)
+    full_resolution = False
+    seeded = True
     config: DoubleDipLayersConfig
-
-    def __init__(self, config: DoubleDipLayersConfig | None = None) -> None:
-        self.config = config or DoubleDipLayersConfig()
 
     @property
     def iterations(self) -> int:
         """Steps of Adam."""
         return self.config.iterations
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing not in CLOSED_FORMS:
             return "It draws layers with a mask: watermarks and segmentations."
         return None
@@ -167,10 +163,10 @@ class DoubleDipLayers:
         """See `Method.start`."""
         return self._start(problem, None, device=device, seed=seed)
 
-    def start_after(
+    def warm_start(
         self, problem: Problem, previous: DoubleDipLayersState, *, device: str, seed: int
     ) -> DoubleDipLayersState:
-        """See `WarmStart.start_after`: the networks go on with their weights."""
+        """See `Method.warm_start`: the networks go on with their weights."""
         return self._start(problem, previous, device=device, seed=seed)
 
     def _start(
@@ -293,8 +289,8 @@ class DoubleDipLayers:
             layers = torch.cat([layers, state.colour.clamp(0, 1).expand_as(layers[:1])])
         return layers, mask
 
-    def answer(self, state: DoubleDipLayersState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"`` and ``"opacity"`` (1, 1, H, W)."""
+    def solution(self, state: DoubleDipLayersState) -> Answer:
+        """See `Method.solution`: ``"sources"`` and ``"opacity"`` (1, 1, H, W)."""
         import torch
 
         layers = state.layers if state.kept.value is None else state.kept.value

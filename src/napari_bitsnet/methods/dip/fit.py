@@ -6,14 +6,13 @@ remix with the observations and keep their edges apart.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from napari_bitsnet.core.config import Config as BaseConfig
-from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.problem import Problem, State
+from napari_bitsnet.methods import Answer, BaseMethod, StoppingRule
 from napari_bitsnet.methods.dip.generators import build_generator, stopping_rule
 from napari_bitsnet.methods.dip.settings import UntrainedConfig
 from napari_bitsnet.methods.dip.starts import Started, choose_start, go_on, run_start
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.dip.admm import RedAdmm
     from napari_bitsnet.methods.dip.averaging import BestRemix, RunningAverage
     from napari_bitsnet.methods.dip.capture import CapturedCalls
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 
 @dataclass(kw_only=True)
@@ -76,25 +74,18 @@ class Descent(NamedTuple):
     features: list[Tensor]
 
 
-class UntrainedMethod(ABC):
+class UntrainedMethod(BaseMethod[UntrainedState]):
     """Fit one generator a source; what a method adds are its presets, loss terms and what follows a step."""
 
-    Config: ClassVar[type[BaseConfig]]
-    presets: ClassVar[dict[str, BaseConfig]]
-    full_resolution: ClassVar[bool] = False
-    seeded: ClassVar[bool] = True
-
-    def __init__(self, config: UntrainedConfig) -> None:
-        self.config = config
+    full_resolution = False
+    seeded = True
+    updates_hints = True
+    config: UntrainedConfig
 
     @property
     def iterations(self) -> int:
         """Steps of Adam."""
         return self.config.iterations
-
-    @abstractmethod
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`: the running-variance rule, if wanted."""
@@ -104,10 +95,10 @@ class UntrainedMethod(ABC):
         """See `Method.start`."""
         return self._start(problem, None, device=device, seed=seed)
 
-    def start_after(
+    def warm_start(
         self, problem: Problem, previous: UntrainedState, *, device: str, seed: int
     ) -> UntrainedState:
-        """See `WarmStart.start_after`: what goes first goes on from the slice before, and so do the networks."""
+        """See `Method.warm_start`: what goes first goes on from the slice before, and so do the networks."""
         return self._start(problem, previous, device=device, seed=seed)
 
     def _start(
@@ -160,7 +151,7 @@ class UntrainedMethod(ABC):
         while True:
             yield self._step(state)
 
-    def take_hints(self, state: UntrainedState, hints: Tensor | None) -> None:
+    def update_hints(self, state: UntrainedState, hints: Tensor | None) -> None:
         """See `Method`: the loss of hints changes, what was fitted stays; the answer is averaged anew."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
@@ -170,8 +161,8 @@ class UntrainedMethod(ABC):
         if state.calls is not None:  # what was recorded reads the hints from before
             state.calls = _recorder(str(state.problem.observations.device))
 
-    def answer(self, state: UntrainedState) -> dict[str, Tensor]:
-        """See `Method.answer`: before the first step what went first, then what `keep` names."""
+    def solution(self, state: UntrainedState) -> Answer:
+        """See `Method.solution`: before the first step what went first, then what `keep` names."""
         sources = state.first if state.kept.value is None else state.kept.value
         answer = {**(state.started.answer if state.started else {}), "sources": sources}
         if state.weights is not None:
@@ -180,11 +171,15 @@ class UntrainedMethod(ABC):
             answer["features"] = state.feature_maps
         return answer
 
+    def doubtful_below(self, state: UntrainedState) -> float:
+        """See `Method.doubtful_below`: a confidence is that of what went first."""
+        return 0.0 if state.started is None else state.started.doubtful_below
+
     def split_variables(self, first: Tensor) -> RedAdmm | None:
         """The variables of ADMM for a run from the sources `first`, where the method has a denoiser."""
         return None
 
-    def before_step(self, state: UntrainedState, orientation: int) -> None:  # noqa: B027
+    def before_step(self, state: UntrainedState, orientation: int) -> None:
         """What goes before the generators' step: drawing, denoising."""
 
     def own_terms(
@@ -193,7 +188,7 @@ class UntrainedMethod(ABC):
         """Loss terms that the method adds, weighted."""
         return {}
 
-    def after_step(self, state: UntrainedState, sources: Tensor, orientation: int) -> None:  # noqa: B027
+    def after_step(self, state: UntrainedState, sources: Tensor, orientation: int) -> None:
         """What follows the generators' step, with the sources from before it."""
 
     def _generators(

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_bitsnet.methods.dip.adam import DipFit
 
 LATER = 1 / 3
@@ -39,7 +37,7 @@ def choose_start(name: StartName, traits: Traits) -> str:
     if name == "none":
         return name
     if name != "auto":
-        reason = METHODS.get(name)(METHODS.get(name).presets["balanced"]).supports(traits)
+        reason = METHODS.get(name)(METHODS.get(name).presets["balanced"]).unsupported_reason(traits)
         if reason is not None:
             raise ValueError(
                 f'Expected a start that fits the problem, got {name!r}: {reason} Use start="auto".'
@@ -53,16 +51,17 @@ def choose_start(name: StartName, traits: Traits) -> str:
     }
     for candidate in (c for c, fits in wanted.items() if fits and c in METHODS.names()):
         method = METHODS.get(candidate)
-        if method(method.presets["balanced"]).supports(traits) is None:
+        if method(method.presets["balanced"]).unsupported_reason(traits) is None:
             return candidate
     return "none"
 
 
 class Started(NamedTuple):
-    """The whole answer of the method that went first, and its state."""
+    """The whole answer of the method that went first, its state, and its `Method.doubtful_below`."""
 
-    answer: dict[str, Tensor]
+    answer: Answer
     state: State
+    doubtful_below: float
 
 
 def run_start(
@@ -70,14 +69,13 @@ def run_start(
 ) -> Started:
     """Run the method called `name` with its balanced preset, from its state of the slice before if it can."""
     method = METHODS.get(name)(METHODS.get(name).presets["balanced"])
-    warm = None if previous is None else getattr(method, "start_after", None)
-    if warm is None:
+    if previous is None:
         state = method.start(problem, device=device, seed=seed)
     else:
-        state = warm(problem, previous, device=device, seed=seed)
+        state = method.warm_start(problem, previous, device=device, seed=seed)
     for _ in method.advance(state):
         pass
-    return Started(method.answer(state), state)
+    return Started(method.solution(state), state, method.doubtful_below(state))
 
 
 def go_on(

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.methods.feedforward.network import SplitNetwork
     from napari_bitsnet.methods.feedforward.motion_compensation import Carried
+    from napari_bitsnet.methods.feedforward.network import SplitNetwork
     from napari_bitsnet.methods.feedforward.split import Evidence, Looked
-    from napari_bitsnet.methods.stopping import StoppingRule
-
 SHIPPED = "feedforward.safetensors"
+DOUBTFUL = 0.25
+"""Mean confidence below which an answer is called doubtful; see the model card."""
 MOST_FRAMES = 8
 """Frames that what is carried along a film counts for at most, against the one that is looked at."""
 
@@ -35,9 +35,7 @@ class FeedforwardConfig(BaseConfig):
     views: int = setting(
         2, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
     )
-    looks: int = setting(
-        3, "Closer looks of the network through ever smaller windows.", ge=0, le=3, step=1
-    )
+    looks: int = setting(3, "Closer looks of the network through ever smaller windows.", ge=0, le=3, step=1)
     weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
 
 
@@ -84,33 +82,24 @@ class FeedforwardState(State):
 
 
 @METHODS.register("feedforward")
-class Feedforward:
+class Feedforward(BaseMethod[FeedforwardState]):
     """Predict ``d = y1 - y2`` of ``I = y1 + y2`` and share exactly: ``y = (I ± d) / 2``."""
 
-    name: ClassVar[str] = "feedforward"
-    title: ClassVar[str] = "Trained networks"
-    summary: ClassVar[str] = (
-        "One image, no guides: an answer within a second, from networks trained on photographs."
-    )
-    Config: ClassVar[type[BaseConfig]] = FeedforwardConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "feedforward"
+    title = "Trained networks"
+    summary = "One image, no guides: an answer within a second, from networks trained on photographs."
+    Config = FeedforwardConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": FeedforwardConfig(views=1, looks=0),
         "balanced": FeedforwardConfig(),
         "best": FeedforwardConfig(views=4),
     }
-    full_resolution: ClassVar[bool] = True
-    reads_hints: ClassVar[bool] = True
+    cost = Cost(0.5, 1.0, 220)
+    config: FeedforwardConfig
+    reads_hints = True
 
-    def __init__(self, config: FeedforwardConfig | None = None) -> None:
-        self.config = config or FeedforwardConfig()
-
-    @property
-    def iterations(self) -> int:
-        """One: the networks run once."""
-        return 1
-
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "The networks know one image whose sources add up; several mixtures are solved by ica."
         if traits.n_guides:
@@ -133,10 +122,10 @@ class Feedforward:
         network = load_network(self.config.weights).to(device)
         return FeedforwardState(problem=problem, network=network)
 
-    def start_after(
+    def warm_start(
         self, problem: Problem, previous: FeedforwardState, *, device: str, seed: int
     ) -> FeedforwardState:
-        """See `WarmStart.start_after`: two sources are carried along (see `carry`) and averaged with what a glance of the
+        """See `Method.warm_start`: two sources are carried along (see `carry`) and averaged with what a glance of the
         networks says about this slice; more sources keep the order that they have in the slice before.
         """
         state = FeedforwardState(problem=problem.to(device), network=previous.network.to(device))
@@ -157,7 +146,7 @@ class Feedforward:
         return without_stages(self.stages(state))
 
     def stages(self, state: FeedforwardState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Staged.stages`: each look of the networks; from the second on there is a rough answer."""
+        """See `Method.stages`: each look of the networks; from the second on there is a rough answer."""
         import torch
 
         if state.step:
@@ -219,8 +208,8 @@ class Feedforward:
             confidence, evidence = torch.minimum(confidence, split.confidence), split.evidence
         return torch.cat(shares), confidence, evidence
 
-    def answer(self, state: FeedforwardState) -> dict[str, Tensor]:
-        """See `Method.answer`; also ``"confidence"`` (1, 1, H, W) in [0, 1]."""
+    def solution(self, state: FeedforwardState) -> Answer:
+        """See `Method.solution`; also ``"confidence"`` (1, 1, H, W) in [0, 1]."""
         if state.sources is None or state.confidence is None:
             if state.rough is not None:
                 shares = state.rough()
@@ -229,7 +218,11 @@ class Feedforward:
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
         return {"sources": state.sources, "confidence": state.confidence}
 
-    def candidates(self, state: FeedforwardState) -> list[Tensor]:
+    def doubtful_below(self, state: FeedforwardState) -> float:
+        """See `Method.doubtful_below`."""
+        return DOUBTFUL
+
+    def alternatives(self, state: FeedforwardState) -> list[Tensor]:
         """See `Method`: up to three other splits of one image into two, where closer looks were taken and no hint decides."""
         problem = state.problem
         if (
@@ -248,10 +241,6 @@ class Feedforward:
             others = other_splits(state.network, state.evidence, mixture)
         shares = [torch.cat([mixture + d, mixture - d]) / 2 for d in others]
         return shares if state.sources is None else [_in_order(each, state.sources) for each in shares]
-
-    def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`."""
-        return None
 
 
 def load_network(path: Path | None = None) -> SplitNetwork:

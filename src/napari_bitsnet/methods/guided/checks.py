@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.methods.guided.fit import Data, shift_energies
 from napari_bitsnet.methods.guided.model import GuidedModel
 
@@ -28,7 +29,7 @@ CHECK_SIZE, LEAST_SIZE = 160, 64
 """Longer side of that image, and the shorter one below which nothing is said."""
 
 
-def fit_notices(model: GuidedModel, trust: Trust, *, search: int, registered: str) -> list[str]:
+def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered: str) -> list[Notice]:
     """Say what a fit shows about the guides.
 
     Parameters
@@ -37,7 +38,7 @@ def fit_notices(model: GuidedModel, trust: Trust, *, search: int, registered: st
         Fitted.
     trust : Trust
         How far it can be trusted.
-    search : int
+    max_shift : int
         Largest shift that was tried, in pixels.
     registered : str
         Setting of the registration; ``"none"`` tried none.
@@ -46,21 +47,34 @@ def fit_notices(model: GuidedModel, trust: Trust, *, search: int, registered: st
     which = "The guide explains" if len(model.terms) == 1 else "The guides explain"
     if trust.explained_energy < LEAST_ENERGY:
         notices.append(
-            f"{which} only {max(0.0, trust.explained_energy):.0%} of the mixture's edges in places that were not fitted to: "
-            "they may lie elsewhere, be mirrored, or show another object. Register them first, flip a view from the "
-            "back, and see whether paint and X-ray share outlines at all."
+            Notice(
+                "guides",
+                f"{which} only {{part:.0%}} of the mixture's edges in places that were not fitted to: they may lie elsewhere, be "
+                "mirrored, or show another object.",
+                "Register them first, flip a view from the back, and see whether paint and X-ray share outlines at all.",
+                {"part": max(0.0, trust.explained_energy)},
+            )
         )
     if trust.extrapolated > MOST_EXTRAPOLATED:
         notices.append(
-            f"{trust.extrapolated:.0%} of the pixels have colours whose density the fit could hardly learn: nothing beside "
-            "them tells it. See the uncertainty map; fewer colours (centres) or a larger crop help."
+            Notice(
+                "guides",
+                "{part:.0%} of the pixels have colours whose density the fit could hardly learn: nothing beside them tells it.",
+                "See the uncertainty map; fewer colours (n_clusters) or a larger crop help.",
+                {"part": trust.extrapolated},
+            )
         )
     for term in model.terms:
         shift = term.displacement[:, 0].round().int().tolist()
-        if registered != "none" and search and max(map(abs, shift)) >= search:
+        if registered != "none" and max_shift and max(map(abs, shift)) >= max_shift:
             notices.append(
-                f"Guide {term.source + 1} fits best {shift[0]:+d} px down and {shift[1]:+d} px right, at the border of "
-                f"what was tried: it may lie further off. Register it first, or set search above {search}."
+                Notice(
+                    "registration",
+                    f"Guide {term.source + 1} fits best {{down:+d}} px down and {{right:+d}} px right, at the border of what was "
+                    "tried: it may lie further off.",
+                    f"Register it first, or set max_shift above {max_shift}.",
+                    {"down": shift[0], "right": shift[1]},
+                )
             )
     return notices
 
@@ -124,7 +138,7 @@ def registration_notices(
     *,
     seed: int = 0,
     scores: Mapping[int, tuple[float, tuple[int, int]]] | None = None,
-) -> list[str]:
+) -> list[Notice]:
     """Say which guides do not seem to lie on the mixture; `scores` are those of `registration_scores`, if known."""
     notices = []
     scores = registration_scores(problem, seed=seed) if scores is None else scores
@@ -132,18 +146,28 @@ def registration_notices(
     for source, (score, (dy, dx)) in scores.items():
         if score < LEAST_SCORE:
             notices.append(
-                f"Guide {source + 1} fits no place within {reach} px better than the others (score {score:.2f}, below "
-                f"{LEAST_SCORE:g}): register it first, and see whether it must be mirrored."
+                Notice(
+                    "registration",
+                    f"Guide {source + 1} fits no place within {reach} px better than the others (score {{score:.2f}}, below "
+                    f"{LEAST_SCORE:g}):",
+                    "register it first, and see whether it must be mirrored.",
+                    {"score": score},
+                )
             )
         elif max(abs(dy), abs(dx)) > 1.5 * spacing(problem):
             notices.append(
-                f"Guide {source + 1} seems to lie about {dy:+d} px down and {dx:+d} px right of its place (score "
-                f"{score:.2f}): register it first, the fit itself only follows a few pixels."
+                Notice(
+                    "registration",
+                    f"Guide {source + 1} seems to lie about {{down:+d}} px down and {{right:+d}} px right of its place (score "
+                    "{score:.2f}):",
+                    "register it first, the fit itself only follows a few pixels.",
+                    {"down": dy, "right": dx, "score": score},
+                )
             )
     return notices
 
 
-def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool) -> list[str]:
+def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool) -> list[Notice]:
     """Say what is left out of an image of more than `limit` pixels, although the settings ask for it.
 
     Parameters
@@ -165,12 +189,16 @@ def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool)
     if pixels <= limit or not colours or not left_out:
         return []
     return [
-        f"The image has {pixels / 2**20:.1f} megapixels. Above {limit / 2**20:.0f}, for the sake of memory, "
-        f"{' and '.join(left_out)}. Take parts of the image, or reduce it, to have that."
+        Notice(
+            "memory",
+            f"The image has {pixels / 2**20:.1f} megapixels. Above {limit / 2**20:.0f}, for the sake of memory, "
+            f"{' and '.join(left_out)}.",
+            "Take parts of the image, or reduce it, to have that.",
+        )
     ]
 
 
-def moved_notices(source: int, given: Tensor, left: Tensor) -> list[str]:
+def moved_notices(source: int, given: Tensor, left: Tensor) -> list[Notice]:
     """Say that of what a single photograph does not explain a part was given to its side, where a hidden design would be missed.
 
     Parameters
@@ -197,6 +225,11 @@ def moved_notices(source: int, given: Tensor, left: Tensor) -> list[str]:
     if part < MOST_MOVED:
         return []
     return [
-        f"Of the detail that the photograph does not explain, a trained network gave about {part:.0%} to source {source + 1}, as brushwork "
-        "and cracks of that side. A hidden design would go there in part, too: with correct=False all of it stays in the other source."
+        Notice(
+            "guides",
+            f"Of the detail that the photograph does not explain, a trained network gave about {{part:.0%}} to source {source + 1}, as "
+            "brushwork and cracks of that side. A hidden design would go there in part, too:",
+            "with correct=False all of it stays in the other source.",
+            {"part": part},
+        )
     ]

@@ -62,10 +62,10 @@ def fitting_weights(
     model: GuidedModel,
     data: Data,
     *,
-    spread: float,
-    drift_spread: float,
+    prior_std: float,
+    drift_std: float,
     scales: int,
-    rounds: int,
+    n_reweightings: int,
     prior: Tensor | None = None,
 ) -> Stages[GradientFit]:
     """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms; tells its rounds."""
@@ -78,9 +78,9 @@ def fitting_weights(
             features = torch.cat([model.features(term, window) for term in model.terms])
             yield Piece(features, *data.target(window))
 
-    precision = [model.precision(term, spread, drift_spread) for term in model.terms]
+    precision = [model.precision(term, prior_std, drift_std) for term in model.terms]
     fit = yield from fitting_gradients(
-        pieces_of(data, make), torch.cat(precision), scales=scales, rounds=rounds, prior=prior
+        pieces_of(data, make), torch.cat(precision), scales=scales, n_reweightings=n_reweightings, prior=prior
     )
     parts = fit.coefficients.split([len(p) for p in precision])
     for term, weights in zip(model.terms, parts, strict=True):
@@ -131,7 +131,7 @@ def shift_energies(
     }
 
 
-def refine_displacement(model: GuidedModel, data: Data, *, spread: float) -> float:
+def refine_displacement(model: GuidedModel, data: Data, *, prior_std: float) -> float:
     """One Gauss–Newton step of all displacement fields, the weights as they are.
 
     Parameters
@@ -140,7 +140,7 @@ def refine_displacement(model: GuidedModel, data: Data, *, spread: float) -> flo
         Changed in place.
     data : Data
         What is fitted to.
-    spread : float
+    prior_std : float
         Standard deviation expected of the displacement's coarsest modes, in pixels.
 
     Returns
@@ -171,8 +171,8 @@ def refine_displacement(model: GuidedModel, data: Data, *, spread: float) -> flo
                 yield Piece(torch.cat(columns), residual[None], valid)
 
     now = torch.cat([term.displacement.flatten() for term in model.terms])
-    precision = (model.modes.roughness() / spread**2).repeat(2 * len(model.terms))
-    fit = fit_gradients(pieces_of(data, make), precision, rounds=3, prior=-now[:, None])
+    precision = (model.modes.roughness() / prior_std**2).repeat(2 * len(model.terms))
+    fit = fit_gradients(pieces_of(data, make), precision, n_reweightings=3, prior=-now[:, None])
     change = fit.coefficients[:, 0].clamp(-STEP_LIMIT, STEP_LIMIT)
     for term, part in zip(model.terms, change.chunk(len(model.terms)), strict=True):
         term.displacement = term.displacement + part.view(2, -1)
@@ -183,9 +183,9 @@ def registering(
     model: GuidedModel,
     data: Data,
     *,
-    search: int,
+    max_shift: int,
     steps: int,
-    spread: float,
+    prior_std: float,
     weights: Callable[[], Stages[GradientFit]],
 ) -> Stages[list[float]]:
     """Search the shifts, then refine the fields in turn with the weights; the best fields are kept.
@@ -198,11 +198,11 @@ def registering(
         Changed in place.
     data : Data
         What is fitted to.
-    search : int
+    max_shift : int
         Largest shift that is tried, in pixels; with 0 refinement starts from the model's displacement.
     steps : int
         Of refinement; 0 leaves the shifts.
-    spread : float
+    prior_std : float
         See `refine_displacement`.
     weights : callable
         Fits the weights to the present displacement.
@@ -212,9 +212,9 @@ def registering(
     list of float
         Mean absolute residual of the gradients, on the [0, 1] scale, before each step and at the end.
     """
-    for term in model.terms if search else ():
+    for term in model.terms if max_shift else ():
         yield Stage(f"registration, shifts of guide {term.source + 1}")
-        dy, dx = search_shift(term, data, search)
+        dy, dx = search_shift(term, data, max_shift)
         term.displacement[0, 0], term.displacement[1, 0] = dy, dx
     fit = yield from named("registration", weights())
     history = [fit.misfits[0]]
@@ -222,7 +222,7 @@ def registering(
     for step in range(steps):
         words = f"registration, step {step + 1} of at most {steps}"
         yield Stage(words)
-        change = refine_displacement(model, data, spread=spread)
+        change = refine_displacement(model, data, prior_std=prior_std)
         fit = yield from named(words, weights())
         history.append(fit.misfits[0])
         if history[-1] <= min((1 - WORTHWHILE) * history[0], *history[1:]):

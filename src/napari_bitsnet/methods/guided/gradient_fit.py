@@ -85,7 +85,7 @@ def fit_gradients(
     precision: Tensor,
     *,
     scales: int = 1,
-    rounds: int = 6,
+    n_reweightings: int = 6,
     prior: Tensor | None = None,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) / 2``.
@@ -96,12 +96,12 @@ def fit_gradients(
     ----------
     pieces : iterable of Piece
         A list, whose difference rows are kept between rounds, or an iterable that makes its pieces anew each
-        time and is read ``rounds + 2`` times.
+        time and is read ``n_reweightings + 2`` times.
     precision : Tensor of shape (N,)
         P, the diagonal: one over the variance expected of each coefficient.
     scales : int
         Dyadic scales s = 0 …, of the gradients of block means; m_s is the scale's mean absolute residual.
-    rounds : int
+    n_reweightings : int
         Of iteratively reweighted least squares.
     prior : Tensor of shape (N, C), optional
         p, zero if None.
@@ -121,7 +121,9 @@ def fit_gradients(
     Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal equations are
     accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
-    return exhaust(fitting_gradients(pieces, precision, scales=scales, rounds=rounds, prior=prior))
+    return exhaust(
+        fitting_gradients(pieces, precision, scales=scales, n_reweightings=n_reweightings, prior=prior)
+    )
 
 
 def fitting_gradients(
@@ -129,7 +131,7 @@ def fitting_gradients(
     precision: Tensor,
     *,
     scales: int = 1,
-    rounds: int = 6,
+    n_reweightings: int = 6,
     prior: Tensor | None = None,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
@@ -143,8 +145,8 @@ def fitting_gradients(
         return _rows(pieces, scales) if kept is None else kept
 
     misfits = _misfits(rows(), solution, scales)
-    for turn in range(rounds):
-        yield Stage(f"round {turn + 1} of {rounds}")
+    for turn in range(n_reweightings):
+        yield Stage(f"round {turn + 1} of {n_reweightings}")
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
         for scale, features, target in rows():

@@ -88,6 +88,13 @@ class GuidedModel:
     drift: Modes
     terms: list[GuideTerm] = field(default_factory=list)
 
+    @property
+    def weights(self) -> Tensor:
+        """Weights of all terms, (N, C)."""
+        import torch
+
+        return torch.cat([term.weights for term in self.terms])
+
     def aligned(self, term: GuideTerm, window: Window) -> Tensor:
         """The guide's colours (C_g, h, w) as they lie on the observation."""
         from napari_bitsnet.core.displacement import sample
@@ -116,22 +123,22 @@ class GuidedModel:
             parts.append(coarse * self.cracks(term, window))
         return torch.cat(parts)
 
-    def precision(self, term: GuideTerm, spread: float, drift_spread: float) -> Tensor:
+    def precision(self, term: GuideTerm, prior_std: float, drift_std: float) -> Tensor:
         """One over the variance expected of each weight, (N,).
 
         Parameters
         ----------
-        spread : float
+        prior_std : float
             Standard deviation expected of a cluster's density, on the observation's [0, 1] scale.
-        drift_spread : float
+        drift_std : float
             That of its first drift coefficients; finer ones are expected to be smaller.
         """
         import torch
 
-        parts = [torch.full((len(term.basis),), spread**-2)]
+        parts = [torch.full((len(term.basis),), prior_std**-2)]
         count = len(term.coarse.centres)
         if self.drift.order > 1:
-            parts.append((self.drift.roughness()[1:] / drift_spread**2).repeat(count))
+            parts.append((self.drift.roughness()[1:] / drift_std**2).repeat(count))
         if term.cracks is not None:
             parts.append(torch.full((count,), CRACK_SPREAD**-2))
         return torch.cat(parts)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Noisy
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 TILE, MARGIN = 512, 32
 """Larger images are worked on in tiles of this side, which see so many pixels around them."""
@@ -52,7 +50,7 @@ class NLBayesState(State):
 
 
 @METHODS.register("nl_bayes")
-class NLBayes:
+class NLBayes(BaseMethod[NLBayesState]):
     """``x = m + C (C + N)^-1 (y - m)``: m and C of each group of similar patches, N the variances of noise.
 
     One Gaussian a group of patches that look alike. Under noise N = sigma² I (NL-Bayes); where pixels are missing
@@ -60,30 +58,25 @@ class NLBayes:
     See `core.patches.denoising` and `core.patches.inpainting` for the papers.
     """
 
-    name: ClassVar[str] = "nl_bayes"
-    title: ClassVar[str] = "Groups of similar patches"
-    summary: ClassVar[str] = (
-        "Removes noise or fills missing pixels within seconds from what repeats in the image."
-    )
-    Config: ClassVar[type[BaseConfig]] = NLBayesConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "nl_bayes"
+    title = "Groups of similar patches"
+    summary = "Removes noise or fills missing pixels within seconds from what repeats in the image."
+    Config = NLBayesConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": NLBayesConfig(rounds=3, stride=3),
         "balanced": NLBayesConfig(),
         "best": NLBayesConfig(rounds=15, count=80),
     }
-    full_resolution: ClassVar[bool] = True
+    cost = Cost(0.2, 75.0, 2300)
     config: NLBayesConfig
-
-    def __init__(self, config: NLBayesConfig | None = None) -> None:
-        self.config = config or NLBayesConfig()
 
     @property
     def iterations(self) -> int:
         """Rounds."""
         return self.config.rounds
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("noisy", "masked"):
             return "It removes noise or fills missing pixels, and separates nothing."
         return None
@@ -140,10 +133,6 @@ class NLBayes:
         images = [state.image, problem.observations, problem.valid]
         return solve_in_tiles(inpaint, images, side=TILE, margin=MARGIN)
 
-    def answer(self, state: NLBayesState) -> dict[str, Tensor]:
-        """See `Method.answer`: one source, the clean image."""
+    def solution(self, state: NLBayesState) -> Answer:
+        """See `Method.solution`: one source, the clean image."""
         return {"sources": state.image.clamp(0, 1)}
-
-    def stopping(self) -> StoppingRule | None:
-        """Return None: it ends by itself."""
-        return None

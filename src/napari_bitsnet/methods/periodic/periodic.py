@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_bitsnet.methods.periodic.repeating import Repeating
-    from napari_bitsnet.methods.stopping import StoppingRule
-
 FIRST_NOISE = 0.02
 """Variance a pixel of what does not repeat, before anything is known."""
-NONE = "No repeating pattern was found, so the image was only divided evenly; for other images use method 'feedforward'."
-ONE = "One repeating pattern was found, not two: source 1 is the pattern, source 2 all the rest."
-WHOLE = (
-    "The image was not separated: one pattern explains more than 90 % of it, and source 2 is next to nothing. If source 1 shows two "
-    "patterns, they have a common period, and their own periods were not found."
+NONE = Notice(
+    "not_separated",
+    "No repeating pattern was found, so the image was only divided evenly.",
+    "For other images use method 'feedforward'.",
 )
+ONE = Notice(
+    "method", "One repeating pattern was found, not two: source 1 is the pattern, source 2 all the rest."
+)
+WHOLE = Notice(
+    "not_separated",
+    "The image was not separated: one pattern explains more than 90 % of it, and source 2 is next to nothing. If source 1 shows "
+    "two patterns, they have a common period, and their own periods were not found.",
+)
+REPEATS = 0.6
+"""`repetition` from which patterns are spoken of: at 256 × 256 pixels, 14 of 17 mixtures with drawn or photographed patterns
+reach it, and one of 70 without."""
+REPEATS_AT, REPEATS_FROM = 256, 64
+"""Longer side, in pixels, at which it is measured, and shorter side from which on: smaller images resemble themselves by chance."""
 LITTLE = 0.1
 """Part of the energy below which what one pattern leaves is next to nothing."""
 SMALLEST = 24
@@ -66,7 +78,7 @@ class PeriodicState(State):
 
 
 @METHODS.register("periodic")
-class Periodic:
+class Periodic(BaseMethod[PeriodicState]):
     """Fit two cells that repeat, with their displacements, and divide what does not repeat by where they have energy.
 
     ``I = T_1(L_1⁻¹ (x + d_1(x))) + T_2(L_2⁻¹ (x + d_2(x))) + rest``: the period vectors L from the autocorrelation, the cells T by least
@@ -74,29 +86,26 @@ class Periodic:
     Kanade. Nothing tells whose the mean colour is: it is divided evenly.
     """
 
-    name: ClassVar[str] = "periodic"
-    title: ClassVar[str] = "Repeating patterns"
-    summary: ClassVar[str] = (
-        "Tiles, wallpaper, weave, screens: two patterns that repeat at different periods, or one over a picture."
-    )
-    Config: ClassVar[type[BaseConfig]] = PeriodicConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "periodic"
+    title = "Repeating patterns"
+    summary = "Tiles, wallpaper, weave, screens: two patterns that repeat at different periods, or one over a picture."
+    Config = PeriodicConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": PeriodicConfig(rigid=3, coarse=3, fine=0),
         "balanced": PeriodicConfig(),
         "best": PeriodicConfig(coarse=10, fine=6),
     }
-    full_resolution: ClassVar[bool] = False
-
-    def __init__(self, config: PeriodicConfig | None = None) -> None:
-        self.config = config or PeriodicConfig()
+    cost = Cost(2.0, 60.0, 700)
+    config: PeriodicConfig
+    full_resolution = False
 
     @property
     def iterations(self) -> int:
         """The rounds of all three kinds."""
         return self.config.rigid + self.config.coarse + self.config.fine
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "It takes one image whose sources add up; several mixtures are solved by ica."
         if traits.n_sources != 2:
@@ -104,6 +113,33 @@ class Periodic:
         if traits.n_guides:
             return "It does not look at guides: use regression."
         return None
+
+    @classmethod
+    def recommendation(cls, mixture: NDArray, traits: Traits) -> Notice | None:
+        """See `BaseMethod.recommendation`: for one image that resembles itself at a distance."""
+        if traits.n_guides or traits.has_hints or cls().unsupported_reason(traits) is not None:
+            return None
+        import numpy as np
+        from skimage.transform import resize
+
+        from napari_bitsnet.methods.periodic.lattices import repetition
+
+        image = np.atleast_3d(np.asarray(mixture, dtype=np.float64))[..., :3]
+        image = np.nan_to_num(image, posinf=0, neginf=0)
+        factor = min(1.0, REPEATS_AT / max(image.shape[:2]))
+        size = (round(factor * image.shape[0]), round(factor * image.shape[1]))
+        if min(size) < REPEATS_FROM:
+            return None
+        found = repetition(np.moveaxis(resize(image, size, anti_aliasing=factor < 1), -1, 0))
+        if found < REPEATS:
+            return None
+        return Notice(
+            "method",
+            "This image resembles itself at a distance (correlation {correlation:.2f}).",
+            "If it holds patterns that repeat, such as tiles, weave or a screen, they come apart much better with "
+            'method="periodic".',
+            {"correlation": found},
+        )
 
     def start(self, problem: Problem, *, device: str, seed: int) -> PeriodicState:
         """See `Method.start`; nothing is random."""
@@ -170,8 +206,8 @@ class Periodic:
             rest = rest - pattern.image
         return rest if state.seen is None else rest * state.seen
 
-    def answer(self, state: PeriodicState) -> dict[str, Tensor]:
-        """See `Method.answer`: each pattern and its part of the rest, with half of the mean colour."""
+    def solution(self, state: PeriodicState) -> Answer:
+        """See `Method.solution`: each pattern and its part of the rest, with half of the mean colour."""
         import torch
 
         from napari_bitsnet.methods.periodic.split import divide_rest
@@ -186,7 +222,3 @@ class Periodic:
                 first = first + divide_rest(shown[0], shown[1], self._rest(state))
             first = first - first.mean(dim=(1, 2), keepdim=True) + image.mean(dim=(1, 2), keepdim=True) / 2
             return {"sources": torch.stack([first, image - first])}
-
-    def stopping(self) -> StoppingRule | None:
-        """Return None: it ends by itself."""
-        return None

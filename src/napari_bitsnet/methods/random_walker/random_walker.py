@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 SHARPNESS = 4.0
 """How much steeper the mask is than the walk's chance."""
@@ -60,35 +58,31 @@ class RandomWalkerState(State):
 
 
 @METHODS.register("random_walker")
-class RandomWalker:
+class RandomWalker(BaseMethod[RandomWalkerState]):
     """``I = m F + (1 − m) B``: m from a random walk that colours like the marks' pull at, F and B filled in behind it.
 
     See `colour_evidence`, `random_walker` and `membrane_fill`.
     """
 
-    name: ClassVar[str] = "random_walker"
-    title: ClassVar[str] = "Colours and random walk"
-    summary: ClassVar[str] = (
-        "Segmentation from a scribble in the foreground and one in the background, in seconds."
-    )
-    Config: ClassVar[type[BaseConfig]] = RandomWalkerConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "random_walker"
+    title = "Colours and random walk"
+    summary = "Segmentation from a scribble in the foreground and one in the background, in seconds."
+    Config = RandomWalkerConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": RandomWalkerConfig(size=160),
         "balanced": RandomWalkerConfig(),
         "best": RandomWalkerConfig(size=320),
     }
-    full_resolution: ClassVar[bool] = True
-
-    def __init__(self, config: RandomWalkerConfig | None = None) -> None:
-        self.config = config or RandomWalkerConfig()
+    cost = Cost(0.2, 5.0, 1000)
+    config: RandomWalkerConfig
 
     @property
     def iterations(self) -> int:
         """Rounds of the walk."""
         return self.config.rounds
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing != "cutout":
             return "It cuts a foreground out of a background; these are sources that mix."
         return None
@@ -134,18 +128,14 @@ class RandomWalker:
         marked = state.problem.hints > 0
         return mask.masked_fill(marked[:1], 1.0).masked_fill(marked[1:], 0.0)
 
-    def answer(self, state: RandomWalkerState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"``, foreground and background, and ``"opacity"``, the mask (1, 1, H, W)."""
+    def solution(self, state: RandomWalkerState) -> Answer:
+        """See `Method.solution`: ``"sources"``, foreground and background, and ``"opacity"``, the mask (1, 1, H, W)."""
         import torch
 
         image = state.problem.observations
         if state.mask is None or state.layers is None:
             return {"sources": image.expand(2, -1, -1, -1), "opacity": torch.full_like(image[:, :1], 0.5)}
         return {"sources": state.layers, "opacity": state.mask}
-
-    def stopping(self) -> StoppingRule | None:
-        """Return None: it ends by itself."""
-        return None
 
 
 def _surer(hints: Tensor, mask: Tensor | None, size: tuple[int, int]) -> Tensor:

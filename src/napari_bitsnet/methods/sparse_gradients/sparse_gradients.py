@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.operators.poisson import Poisson
-    from napari_bitsnet.methods.stopping import StoppingRule
-
 BOLDNESS = 1.1
 """Factor on the first answer: the parts of gradients are estimated cautiously."""
 DAMPED = 1.2
@@ -65,7 +63,7 @@ class SparseGradientsState(State):
 
 
 @METHODS.register("sparse_gradients")
-class SparseGradients:
+class SparseGradients(BaseMethod[SparseGradientsState]):
     """Estimate whose each gradient is from marked ones, integrate, then make the shares' gradients sparse.
 
     ``min sum_k sum_x c_k ‖∇y_k‖^p`` with ``sum_k y_k = I`` and ``c_k = (1 − P(k))^trust``, P(k) the part of the gradient at x
@@ -79,29 +77,27 @@ class SparseGradients:
     TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departure: unmarked gradients are labelled too, in doubt.
     """
 
-    name: ClassVar[str] = "sparse_gradients"
-    title: ClassVar[str] = "Sparse gradients"
-    summary: ClassVar[str] = (
-        "Hints: scribbles on some edges of each source decide about the others, in a second."
-    )
-    Config: ClassVar[type[BaseConfig]] = SparseGradientsConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "sparse_gradients"
+    title = "Sparse gradients"
+    summary = "Hints: scribbles on some edges of each source decide about the others, in a second."
+    Config = SparseGradientsConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": SparseGradientsConfig(rounds=0),
         "balanced": SparseGradientsConfig(),
         "best": SparseGradientsConfig(rounds=4),
     }
-    full_resolution: ClassVar[bool] = False
-
-    def __init__(self, config: SparseGradientsConfig | None = None) -> None:
-        self.config = config or SparseGradientsConfig()
+    cost = Cost(0.2, 1.5, 250)
+    config: SparseGradientsConfig
+    full_resolution = False
+    updates_hints = True
 
     @property
     def iterations(self) -> int:
         """One for the first answer, and the rounds."""
         return 1 + self.config.rounds
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "It takes one image whose sources add up; several mixtures are solved by ica."
         if traits.n_guides:
@@ -153,7 +149,7 @@ class SparseGradients:
                 )
             }
 
-    def take_hints(self, state: SparseGradientsState, hints: Tensor | None) -> None:
+    def update_hints(self, state: SparseGradientsState, hints: Tensor | None) -> None:
         """See `Method`: everything is solved again; nothing changes where all hints were rubbed out."""
         if hints is not None:
             state.problem = replace(state.problem, hints=hints)
@@ -176,13 +172,9 @@ class SparseGradients:
         prices = (1 - part.lerp(told, marked.clamp(0, 1))).clamp_min(0) ** self.config.trust
         return mixture * even + BOLDNESS * beyond, prices, poisson
 
-    def answer(self, state: SparseGradientsState) -> dict[str, Tensor]:
-        """See `Method.answer`."""
+    def solution(self, state: SparseGradientsState) -> Answer:
+        """See `Method.solution`."""
         if state.sources is None:
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
         return {"sources": state.sources}
-
-    def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`."""
-        return None

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
-
-    from napari_bitsnet.methods.stopping import StoppingRule
 
 NOISY = 0.08  # noise of a source, relative to its contrast, from which on the sources are denoised
 LEAST_SIZE = 16  # pixels a side from which on there are patches to compare
@@ -59,7 +57,7 @@ class IcaState(State):
 
 
 @METHODS.register("ica")
-class Ica:
+class Ica(BaseMethod[IcaState]):
     """Independent components: ``I_m = sum_k W_mk t_k`` with W estimated from the mixtures' gradients.
 
     What the mixing's rule says fixes the sources' scales, which gradients leave open:
@@ -74,27 +72,25 @@ class Ica:
     covariance ``sigma**2 (W^T W)^-1`` (see `denoise_jointly`).
     """
 
-    name: ClassVar[str] = "ica"
-    title: ClassVar[str] = "Independent components"
-    summary: ClassVar[str] = "Several mixtures of the same sources: nearly exact, within a second."
-    Config: ClassVar[type[BaseConfig]] = IcaConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "ica"
+    title = "Independent components"
+    summary = "Several mixtures of the same sources: nearly exact, within a second."
+    Config = IcaConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": IcaConfig(rounds=1),
         "balanced": IcaConfig(),
         "best": IcaConfig(rounds=3),
     }
-    full_resolution: ClassVar[bool] = True
-
-    def __init__(self, config: IcaConfig | None = None) -> None:
-        self.config = config or IcaConfig()
+    cost = Cost(0.1, 1.0, 200)
+    config: IcaConfig
 
     @property
     def iterations(self) -> int:
         """One, and the rounds of denoising."""
         return 1 + self.config.rounds
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing != "weighted":
             return "It needs several mixtures of the same sources, there is one image whose sources add up."
         if traits.n_observations < traits.n_sources:
@@ -136,7 +132,7 @@ class Ica:
         import torch
 
         problem, mixing = state.problem, state.problem.mixing
-        assert isinstance(mixing, Weighted)  # see `supports`
+        assert isinstance(mixing, Weighted)  # see `unsupported_reason`
         if mixing.rule == "given":
             assert mixing.weights is not None  # see the task
             weights = mixing.weights.double().cpu()
@@ -185,8 +181,8 @@ class Ica:
         )
         return scaled_to_one(weights) if rule == "sum-to-one" else weights
 
-    def answer(self, state: IcaState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"`` and ``"weights"``; the mixtures before the first iteration."""
+    def solution(self, state: IcaState) -> Answer:
+        """See `Method.solution`: ``"sources"`` and ``"weights"``; the mixtures before the first iteration."""
         import torch
 
         if state.sources is None or state.weights is None:
@@ -198,10 +194,6 @@ class Ica:
                 ),
             }
         return {"sources": state.sources, "weights": state.weights}
-
-    def stopping(self) -> StoppingRule | None:
-        """Return None: it ends by itself."""
-        return None
 
 
 def scaled_to_one(weights: NDArray) -> NDArray:

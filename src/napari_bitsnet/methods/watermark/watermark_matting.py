@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Overlay
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.methods.stopping import StoppingRule
-
 FEWEST = 12
 """Pixels that a mark has at least."""
-NO_MARK = "No mark was found: the images come back as they were. Give its colour and opacity, or a region closer around it."
+NO_MARK = Notice(
+    "not_separated",
+    "No mark was found: the images come back as they were.",
+    "Give its colour and opacity, or a region closer around it.",
+)
 NEARLY = 0.04
 """Estimated colours this near black or white in a channel are taken to be so."""
 
@@ -56,7 +59,7 @@ class WatermarkMattingState(State):
 
 
 @METHODS.register("watermark_matting")
-class WatermarkMatting:
+class WatermarkMatting(BaseMethod[WatermarkMattingState]):
     """``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, its outline is softened, opacity and colour in turn.
 
     Where the mark is opaque, what it hides is filled in from around. See `find_mark`, `soften_mark`, `mark_colour`,
@@ -64,29 +67,25 @@ class WatermarkMatting:
     cube that explains most is refined.
     """
 
-    name: ClassVar[str] = "watermark_matting"
-    title: ClassVar[str] = "Shared edges"
-    summary: ClassVar[str] = (
-        "Watermarks: the edges that a mark of one colour adds, found and taken out in seconds."
-    )
-    Config: ClassVar[type[BaseConfig]] = WatermarkMattingConfig
-    presets: ClassVar[dict[str, BaseConfig]] = {
+    name = "watermark_matting"
+    title = "Shared edges"
+    summary = "Watermarks: the edges that a mark of one colour adds, found and taken out in seconds."
+    Config = WatermarkMattingConfig
+    presets: Mapping[str, BaseConfig] = {
         "quick": WatermarkMattingConfig(rounds=1, search_steps=120, fit_steps=100, fill_rounds=2),
         "balanced": WatermarkMattingConfig(),
         "best": WatermarkMattingConfig(rounds=3, search_steps=400, fit_steps=300, fill_steps=40),
     }
-    full_resolution: ClassVar[bool] = True
-
-    def __init__(self, config: WatermarkMattingConfig | None = None) -> None:
-        self.config = config or WatermarkMattingConfig()
+    cost = Cost(0.5, 7.0, 200)
+    config: WatermarkMattingConfig
 
     @property
     def iterations(self) -> int:
         """Rounds, and one that fills in what is hidden."""
         return self.config.rounds + 1
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
         if traits.mixing != "overlay":
             return "It takes images that carry a mark; these are sources that mix."
         return None
@@ -95,7 +94,7 @@ class WatermarkMatting:
         """See `Method.start`; nothing is random."""
         problem = problem.to(device)
         mixing, images = problem.mixing, problem.observations
-        assert isinstance(mixing, Overlay)  # see `supports`
+        assert isinstance(mixing, Overlay)  # see `unsupported_reason`
         colour = images.new_tensor(mixing.colour or (1.0,) * images.shape[1])
         return WatermarkMattingState(problem=problem, colour=colour)
 
@@ -179,8 +178,8 @@ class WatermarkMatting:
         filled = sparse_fill(clean, hidden, steps=self.config.fill_steps)
         state.clean = refine_fill(filled, hidden, rounds=self.config.fill_rounds)
 
-    def answer(self, state: WatermarkMattingState) -> dict[str, Tensor]:
-        """See `Method.answer`: ``"sources"``, the M clean images and the mark's colour, and ``"opacity"`` (1, 1, H, W)."""
+    def solution(self, state: WatermarkMattingState) -> Answer:
+        """See `Method.solution`: ``"sources"``, the M clean images and the mark's colour, and ``"opacity"`` (1, 1, H, W)."""
         import torch
 
         images = state.problem.observations
@@ -188,10 +187,6 @@ class WatermarkMatting:
         mark = state.colour[None, :, None, None].expand_as(images[:1])
         opacity = torch.zeros_like(images[:1, :1]) if state.opacity is None else state.opacity[None, None]
         return {"sources": torch.cat([clean, mark]), "opacity": opacity}
-
-    def stopping(self) -> StoppingRule | None:
-        """Return None: it ends by itself."""
-        return None
 
 
 def _region(problem: Problem) -> Tensor:

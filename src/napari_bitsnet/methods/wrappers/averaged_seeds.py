@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Problem, State
-from napari_bitsnet.methods import Method
+from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class SeedsState(State):
     members: list[State] = field(default_factory=list)
 
 
-class AveragedSeeds(Wrapper):
+class AveragedSeeds(Wrapper[SeedsState]):
     """Run a method from `n_seeds` seeds side by side and answer with the mean of what they say.
 
     What differs from seed to seed is error; the mean has less of it. Where nothing else orders the sources (no guides, no hints,
@@ -53,10 +53,6 @@ class AveragedSeeds(Wrapper):
     def __init__(self, method: Method[Any], n_seeds: int) -> None:
         super().__init__(method)
         self.n_seeds = n_seeds
-        if hasattr(method, "take_hints"):
-            self.take_hints = self._take_hints
-        if hasattr(method, "start_after"):
-            self.start_after = self._start_after
 
     def start(self, problem: Problem, *, device: str, seed: int) -> SeedsState:
         """See `Method.start`."""
@@ -64,14 +60,13 @@ class AveragedSeeds(Wrapper):
             [self.method.start(problem, device=device, seed=seed + i) for i in range(self.n_seeds)]
         )
 
-    def _start_after(self, problem: Problem, previous: SeedsState, *, device: str, seed: int) -> SeedsState:
-        """See `WarmStart.start_after`: every seed goes on from its own."""
-        warm = self.method.start_after  # type: ignore[attr-defined]
+    def warm_start(self, problem: Problem, previous: SeedsState, *, device: str, seed: int) -> SeedsState:
+        """See `Method.warm_start`: every seed goes on from its own."""
         return self._around(
             [
-                warm(problem, before, device=device, seed=seed + i)
+                self.method.warm_start(problem, before, device=device, seed=seed + i)
                 for i, before in enumerate(previous.members)
-            ],
+            ]
         )
 
     def _around(self, members: list[State]) -> SeedsState:
@@ -93,17 +88,21 @@ class AveragedSeeds(Wrapper):
             state.step = state.members[0].step
             yield {name: torch.stack([own[name] for own in losses]).mean(dim=0) for name in losses[0]}
 
-    def _take_hints(self, state: SeedsState, hints: Tensor | None) -> None:
-        """See `Method`."""
+    def update_hints(self, state: SeedsState, hints: Tensor | None) -> None:
+        """See `Method.update_hints`."""
         for member in state.members:
-            self.method.take_hints(member, hints)  # type: ignore[attr-defined]
+            self.method.update_hints(member, hints)
         state.problem = replace(state.problem, hints=hints)
 
-    def answer(self, state: SeedsState) -> dict[str, Tensor]:
-        """See `Method.answer`; feature maps, which mean something else in every network, are the first seed's."""
+    def doubtful_below(self, state: SeedsState) -> float:
+        """See `Method.doubtful_below`: all seeds have the same start."""
+        return self.method.doubtful_below(state.members[0])
+
+    def solution(self, state: SeedsState) -> Answer:
+        """See `Method.solution`; feature maps, which mean something else in every network, are the first seed's."""
         import torch
 
-        answers, problem = [self.method.answer(member) for member in state.members], state.problem
+        answers, problem = [self.method.solution(member) for member in state.members], state.problem
         sources = torch.stack([answer["sources"] for answer in answers])  # (N, K, C, H, W)
         ordered = bool(problem.guides) or problem.hints is not None or state.has_start
         orders = [list(range(sources.shape[1]))] * len(sources) if ordered else agreeing_orders(sources)

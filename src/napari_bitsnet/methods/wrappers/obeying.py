@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Problem, State
-from napari_bitsnet.methods import Method
+from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_bitsnet.core.stages import Stage
 
-class Obeying(Wrapper):
+
+class Obeying(Wrapper[State]):
     """A method whose answer is changed where hints say whose something is; see `give_marked`.
 
     It keeps nothing of its own, so that a run can be wrapped when hints come while it goes on, or after it.
@@ -27,43 +29,51 @@ class Obeying(Wrapper):
 
     def __init__(self, method: Method[Any]) -> None:
         super().__init__(method)
-        if hasattr(method, "start_after"):
-            self.start_after = method.start_after
-        if hasattr(method, "stages"):
-            self.stages = method.stages
+        self.updates_hints = True
 
     def start(self, problem: Problem, *, device: str, seed: int) -> State:
         """See `Method.start`."""
-        return self.method.start(problem, device=device, seed=seed)
+        state: State = self.method.start(problem, device=device, seed=seed)
+        return state
+
+    def warm_start(self, problem: Problem, previous: State, *, device: str, seed: int) -> State:
+        """See `Method.warm_start`."""
+        state: State = self.method.warm_start(problem, previous, device=device, seed=seed)
+        return state
 
     def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`."""
         return self.method.advance(state)
 
-    def take_hints(self, state: State, hints: Tensor | None) -> None:
-        """See `Method`: what is changed is the answer, at once."""
+    def stages(self, state: State) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`."""
+        return self.method.stages(state)
+
+    def update_hints(self, state: State, hints: Tensor | None) -> None:
+        """See `Method.update_hints`: the answer changes at once."""
         state.problem = replace(state.problem, hints=hints)
 
-    def answer(self, state: State) -> dict[str, Tensor]:
-        """See `Method.answer`."""
+    def solution(self, state: State) -> Answer:
+        """See `Method.solution`."""
         from napari_bitsnet.methods.wrappers.marked_areas import give_marked
 
-        answer, hints = self.method.answer(state), state.problem.hints
+        answer, hints = self.method.solution(state), state.problem.hints
         if hints is None:
             return answer
         return {**answer, "sources": give_marked(answer["sources"], hints.to(answer["sources"]))}
 
+    def alternatives(self, state: State) -> list[Tensor]:
+        """See `Method.alternatives`: none where hints decide."""
+        return self.method.alternatives(state) if state.problem.hints is None else []
 
-def starts_again(method: Method[Any]) -> bool:
-    """Whether a method without ``take_hints`` looks at the problem's hints, so that other ones need a new start."""
-    while hasattr(method, "method"):  # the one that is wrapped
-        method = method.method
-    return bool(getattr(method, "reads_hints", False))
+    def doubtful_below(self, state: State) -> float:
+        """See `Method.doubtful_below`."""
+        return self.method.doubtful_below(state)
 
 
-def with_hints(method: Method[Any], problem: Problem) -> Any:
+def with_hints(method: Method[Any], problem: Problem) -> Method[Any] | None:
     """Return a method that looks at hints: itself, or wrapped; None where marks say nothing about shares."""
-    if hasattr(method, "take_hints"):
+    if method.updates_hints:
         return method
     if problem.mixing.name == "linear" and problem.n_sources > 1:
         return Obeying(method)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Problem, State
 from napari_bitsnet.core.stages import Stage, without_stages
-from napari_bitsnet.methods import Method
+from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class WorkingState(State):
     inner: State
 
 
-class WorkingSize(Wrapper):
+class WorkingSize(Wrapper[WorkingState]):
     """A method that sees images no longer than `limit` pixels a side.
 
     Sources come back as ``y_k = a_k · I + b_k + (what the working size knows beyond that)``, with a and b fitted in
@@ -49,14 +49,7 @@ class WorkingSize(Wrapper):
 
     def __init__(self, method: Method[Any], limit: int) -> None:
         super().__init__(method)
-        self.limit = limit
-        self.full_resolution = True
-        if hasattr(method, "take_hints"):
-            self.take_hints = self._take_hints
-        if hasattr(method, "start_after"):
-            self.start_after = self._start_after
-        if hasattr(method, "stages"):
-            self.stages = self._stages
+        self.limit, self.full_resolution = limit, True
 
     def stopping(self) -> None:
         """None: `advance` itself asks the wrapped method's rule, at the working size, where it is cheap."""
@@ -66,12 +59,10 @@ class WorkingSize(Wrapper):
         inner = self.method.start(self._small(problem), device=device, seed=seed)
         return self._around(inner, problem)
 
-    def _start_after(
-        self, problem: Problem, previous: WorkingState, *, device: str, seed: int
-    ) -> WorkingState:
-        """See `WarmStart.start_after`."""
-        warm = self.method.start_after  # type: ignore[attr-defined]
-        return self._around(warm(self._small(problem), previous.inner, device=device, seed=seed), problem)
+    def warm_start(self, problem: Problem, previous: WorkingState, *, device: str, seed: int) -> WorkingState:
+        """See `Method.warm_start`."""
+        inner = self.method.warm_start(self._small(problem), previous.inner, device=device, seed=seed)
+        return self._around(inner, problem)
 
     def _small(self, problem: Problem) -> Problem:
         """The problem at the working size."""
@@ -94,37 +85,36 @@ class WorkingSize(Wrapper):
 
     def advance(self, state: WorkingState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends when the wrapped method's stopping rule says so."""
-        return without_stages(self._through(state, self.method.advance(state.inner)))
+        return without_stages(self.stages(state))
 
-    def _stages(self, state: WorkingState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Staged.stages`."""
-        return self._through(state, self.method.stages(state.inner))  # type: ignore[attr-defined]
-
-    def _through(
-        self, state: WorkingState, steps: Iterator[Stage | dict[str, Tensor]] | Iterator[dict[str, Tensor]]
-    ) -> Iterator[Stage | dict[str, Tensor]]:
-        """Pass on what the wrapped method yields."""
+    def stages(self, state: WorkingState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`."""
         rule = self.method.stopping()
-        for losses in steps:
+        for losses in self.method.stages(state.inner):
             state.has_start = state.inner.has_start
             if isinstance(losses, Stage):
                 yield losses
                 continue
             state.step = state.inner.step
             yield losses
-            if rule is not None and rule.update(self.method.answer(state.inner)["sources"]):
+            if rule is not None and rule.update(self.method.solution(state.inner)["sources"]):
                 return
 
-    def _take_hints(self, state: WorkingState, hints: Tensor | None) -> None:
-        """See `Method`: the wrapped method gets them at the working size."""
-        size = tuple(state.inner.problem.observations.shape[-2:])
-        resized = hints is not None and size != tuple(hints.shape[-2:])
-        self.method.take_hints(state.inner, _resize(hints, size) if resized else hints)  # type: ignore[attr-defined, arg-type]
+    def doubtful_below(self, state: WorkingState) -> float:
+        """See `Method.doubtful_below`."""
+        return self.method.doubtful_below(state.inner)
+
+    def update_hints(self, state: WorkingState, hints: Tensor | None) -> None:
+        """See `Method.update_hints`: the wrapped method gets them at the working size."""
+        height, width = state.inner.problem.observations.shape[-2:]
+        size = (height, width)
+        small = hints if hints is None or size == tuple(hints.shape[-2:]) else _resize(hints, size)
+        self.method.update_hints(state.inner, small)
         state.problem, state.step = replace(state.problem, hints=hints), state.inner.step
 
-    def answer(self, state: WorkingState) -> dict[str, Tensor]:
-        """See `Method.answer`, at full resolution."""
-        answer = self.method.answer(state.inner)
+    def solution(self, state: WorkingState) -> Answer:
+        """See `Method.solution`, at full resolution."""
+        answer = self.method.solution(state.inner)
         small, full = state.inner.problem, state.problem
         size = (full.observations.shape[-2], full.observations.shape[-1])
         if size == tuple(small.observations.shape[-2:]):

@@ -1,18 +1,15 @@
-"""What every wrapper hands on: the wrapped method's name, settings and limits."""
+"""What every wrapper hands on: the wrapped method's name, settings, limits and abilities."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.methods import Method
-
-if TYPE_CHECKING:
-    from napari_bitsnet.methods.stopping import StoppingRule
+from napari_bitsnet.methods import BaseMethod, Method, StoppingRule
+from napari_bitsnet.methods.protocol import S
 
 
-class Wrapper:
+class Wrapper(BaseMethod[S]):
     """A method with behaviour around it; has on the instance what a method has on the class.
 
     Parameters
@@ -22,24 +19,20 @@ class Wrapper:
     """
 
     def __init__(self, method: Method[Any]) -> None:
-        self.method = method
+        self.method, self.config = method, method.config
         self.name, self.title, self.summary = method.name, method.title, method.summary
-        self.Config, self.presets = method.Config, method.presets
-        self.full_resolution = method.full_resolution
-
-    @property
-    def config(self) -> BaseConfig:
-        """The wrapped method's settings."""
-        return self.method.config
+        self.Config, self.presets, self.cost = method.Config, method.presets, method.cost
+        self.full_resolution, self.seeded = method.full_resolution, method.seeded
+        self.reads_hints, self.updates_hints = method.reads_hints, method.updates_hints
 
     @property
     def iterations(self) -> int:
         """See `Method.iterations`."""
         return self.method.iterations
 
-    def supports(self, traits: Traits) -> str | None:
-        """See `Method.supports`."""
-        return self.method.supports(traits)
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
+        return self.method.unsupported_reason(traits)
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`."""

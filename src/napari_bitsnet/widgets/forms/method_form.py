@@ -114,7 +114,7 @@ class MethodForm(Container):
         ]
         for name in METHODS.names():
             method = METHODS.get(name)
-            reason = make_default(name).supports(traits)
+            reason = make_default(name).unsupported_reason(traits)
             words = None if reason is None else in_form(reason, task.name)
             entries.append(Entry(method.title, name, method.summary, words))
         self.method.offer(entries, self.method.value or AUTO)

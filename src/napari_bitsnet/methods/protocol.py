@@ -1,0 +1,202 @@
+"""The contract between methods and whoever runs them: `Method`, and `BaseMethod` with default abilities."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.problem import Problem, State, Traits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_bitsnet.core.notices import Notice
+    from napari_bitsnet.core.stages import Stage
+
+S = TypeVar("S", bound=State)
+"""The state that a method extends."""
+Answer: TypeAlias = "dict[str, Tensor]"
+"""What a method knows of the sources.
+
+``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. Further entries by method:
+``"explained"`` (K, C, H, W) and ``"unexplained"`` (1, C, H, W) with guides; ``"weights"`` (M, K) where they were estimated;
+``"uncertainty"`` (1, C, H, W), the half width of the 90 % interval of the sources; ``"confidence"`` (1, 1, H, W) in [0, 1].
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time and memory of a method on one core of a CPU, measured at 256 × 256 and 512 × 512 pixels.
+
+    Parameters
+    ----------
+    fixed : float
+        Seconds, for any size.
+    step : float
+        Seconds of an iteration (of a closed form, of all iterations) for each megapixel and source.
+    memory : float, optional
+        MiB for each megapixel and source; None if it was not measured.
+    start : float
+        Seconds for each megapixel and source before the first iteration, where another method goes first.
+    """
+
+    fixed: float
+    step: float
+    memory: float | None = None
+    start: float = 0.0
+
+
+class StoppingRule(Protocol):
+    """Decides, answer by answer, whether to go on; keeps its own memory of the run."""
+
+    def update(self, sources: Tensor) -> bool:
+        """Look at the sources (K, C, H, W) after an iteration; True says stop."""
+
+
+class Method(Protocol[S]):
+    """A way to solve a `Problem`.
+
+    Building one (``METHODS.get(name)(config)``), its presets and `unsupported_reason` load no torch; torch is imported
+    inside `start`, `advance` and `solution`.
+    """
+
+    name: str
+    title: str
+    """Name in menus."""
+    summary: str
+    """One sentence that says when to use the method."""
+    Config: type[BaseConfig]
+    presets: Mapping[str, BaseConfig]
+    """Every method has "quick", "balanced" and "best"."""
+    config: BaseConfig
+    """Settings of this instance, a `Config`."""
+    full_resolution: bool
+    """Whether it takes images of any size; others run at a working size (`WorkingSize`)."""
+    seeded: bool
+    """Whether the answer depends on the seed, so that the answers of several seeds can be averaged (`AveragedSeeds`)."""
+    reads_hints: bool
+    """Whether the start reads the hints, so that other hints need a new start."""
+    updates_hints: bool
+    """Whether a run can go on with other hints (`update_hints`); others are wrapped where that is possible (`Obeying`)."""
+    cost: Cost | None
+    """Time and memory; None if they were not measured."""
+
+    @property
+    def iterations(self) -> int:
+        """Iterations planned by default; 1 for closed forms."""
+
+    @abstractmethod
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """Return None if the method can solve such a problem, else one sentence that says why not."""
+
+    @abstractmethod
+    def start(self, problem: Problem, *, device: str, seed: int) -> S:
+        """Return the state before the first iteration, on `device`, with all randomness from `seed`."""
+
+    def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
+        """Return the state before the first iteration on a slice of a stack, with what the slice before has shown."""
+
+    @abstractmethod
+    def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
+        """Advance `state` in place, one iteration at a time, yielding its loss terms (on the device).
+
+        Methods with networks never end by themselves; closed forms end when they are done. A generator made
+        from a state that has been advanced goes on from there.
+        """
+
+    def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
+        """Advance `state` as `advance` does, with a `Stage` before each part of a long iteration.
+
+        After a stage the generator may be left: `solution` then returns the best there is. Where there is nothing before
+        the first iteration is done, ``state.has_start`` stays False, and stop requests wait until it is True. A generator made
+        from a state that was left between two stages begins the iteration anew. An iteration's result, bit for bit, does not
+        depend on whether anybody looks at the stages.
+        """
+
+    def update_hints(self, state: S, hints: Tensor | None) -> None:
+        """Go on with other hints, (K, 1, H, W) on the device, or with none."""
+
+    @abstractmethod
+    def solution(self, state: S) -> Answer:
+        """Return the answer so far, by the method's own truth-free choice."""
+
+    def alternatives(self, state: S) -> list[Tensor]:
+        """Return other ``"sources"`` that fit the problem as well, the likeliest first."""
+
+    def doubtful_below(self, state: S) -> float:
+        """Return the mean ``"confidence"`` below which the answer is called doubtful."""
+
+    def stopping(self) -> StoppingRule | None:
+        """Return a fresh rule that ends the run early, or None."""
+
+
+class BaseMethod(Method[S]):
+    """A method of which only `unsupported_reason`, `start`, `advance` and `solution` are to be written: a closed form in one
+    iteration, at any size, that knows neither seeds nor hints.
+
+    Parameters
+    ----------
+    config : Config, optional
+        Settings; default the method's own defaults.
+    """
+
+    full_resolution = True
+    seeded = False
+    reads_hints = False
+    updates_hints = False
+    cost: Cost | None = None
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config or self.Config()
+
+    @property
+    def iterations(self) -> int:
+        """See `Method.iterations`: one."""
+        return 1
+
+    def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
+        """See `Method.warm_start`: nothing is taken over."""
+        return self.start(problem, device=device, seed=seed)
+
+    def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: iterations are short, and have no parts."""
+        return self.advance(state)
+
+    def update_hints(self, state: S, hints: Tensor | None) -> None:
+        """See `Method.update_hints`.
+
+        Raises
+        ------
+        TypeError
+            If the method has ``updates_hints = False``.
+        """
+        raise TypeError(f"Expected a method that goes on with other hints, got {self.name}: start it again.")
+
+    def alternatives(self, state: S) -> list[Tensor]:
+        """See `Method.alternatives`: there are none."""
+        return []
+
+    def doubtful_below(self, state: S) -> float:
+        """See `Method.doubtful_below`: no answer is."""
+        return 0.0
+
+    def stopping(self) -> StoppingRule | None:
+        """See `Method.stopping`: closed forms end by themselves."""
+        return None
+
+    @classmethod
+    def recommendation(cls, mixture: NDArray, traits: Traits) -> Notice | None:
+        """Return a notice that recommends this method for an image that another one has separated, or None.
+
+        Parameters
+        ----------
+        mixture : array of shape (Y, X[, C])
+            The observed image.
+        traits : Traits
+            Of the problem.
+        """
+        return None
