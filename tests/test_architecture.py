@@ -84,8 +84,9 @@ def test_an_entry_is_found_under_its_file_name(registry):
     for name in registry.names():
         entry = registry.get(name)
         if entry.__module__.startswith(registry.package):
-            assert entry.__module__ == f"{registry.package}.{name}"
-            assert (folder / f"{name}.py").is_file()
+            *family, last = entry.__module__.removeprefix(f"{registry.package}.").split(".")
+            assert (last, len(family)) == (name, int(registry.families))
+            assert folder.joinpath(*family, f"{name}.py").is_file()
         assert getattr(entry, "name", name) == name
 
 

@@ -23,9 +23,9 @@ def test_registries_and_settings_use_it():
     with pytest.raises(ValueError, match=r"^Unknown task 'xrays'\. Did you mean 'xray'\? Known: .*separate"):
         TASKS.get("xrays")
     with pytest.raises(
-        ValueError, match=r"^Unknown method 'latices'\. Did you mean 'periodic'\? Known: bitsnet"
+        ValueError, match=r"^Unknown method 'periodc'\. Did you mean 'periodic'\? Known: bitsnet"
     ):
-        METHODS.get("latices")
+        METHODS.get("periodc")
     config = METHODS.get("bitsnet").Config()
     with pytest.raises(UnknownSetting, match=r"'\. Did you mean 'alpha_exclusion'\? Known: ") as caught:
         config.updated({"alpha_exclussion": 1})
