@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_bitsnet.core.aliases import with_present_names
 from napari_bitsnet.core.spelling import suggestion
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Config(BaseModel):
         Parameters
         ----------
         changes : mapping of str to value
-            Settings by name; strings are read as the setting's type.
+            Settings by name, which may be a former one; strings are read as the setting's type.
 
         Raises
         ------
@@ -60,6 +61,7 @@ class Config(BaseModel):
             If a value is out of its range.
         """
         known = type(self).model_fields
+        changes = with_present_names(changes, known)
         unknown = sorted(set(changes) - set(known))
         if unknown:
             raise UnknownSetting(unknown, sorted(known))

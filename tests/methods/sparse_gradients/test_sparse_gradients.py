@@ -167,7 +167,7 @@ def test_before_the_first_step_sources_are_even():
         (Traits(has_hints=True), None),
         (Traits(n_sources=4, has_hints=True), None),
         (Traits(), "It needs hints: scribble on some edges of each source."),
-        (Traits(has_hints=True, n_guides=1), "use regression"),
+        (Traits(has_hints=True, n_guides=1), "use guided_regression"),
         (Traits(has_hints=True, mixing=Weighted().name), "solved by ica"),
         (Traits(has_hints=True, n_observations=2), "solved by ica"),
     ],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_bitsnet.core.operators.poisson import Poisson, gradient, gradient_adjoint
+from napari_bitsnet.core.operators.gradient import divergence, gradient
+from napari_bitsnet.core.operators.poisson import Poisson
 from napari_bitsnet.methods.sparse_gradients.shares import (
     _curvature,
     _curvature_adjoint,
@@ -18,13 +19,9 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.parametrize(
-    ("forward", "adjoint", "directions"),
-    [(gradient, gradient_adjoint, 2), (_curvature, _curvature_adjoint, 3)],
-)
-def test_adjoints(forward, adjoint, directions):
-    image, field = noise(2, 1, 6, 9), noise(directions, 2, 1, 6, 9, seed=1)
-    torch.testing.assert_close((forward(image) * field).sum(), (image * adjoint(field)).sum())
+def test_adjoint_of_the_curvature():
+    image, field = noise(2, 1, 6, 9), noise(3, 2, 1, 6, 9, seed=1)
+    torch.testing.assert_close((_curvature(image) * field).sum(), (image * _curvature_adjoint(field)).sum())
 
 
 def test_curvature_of_a_parabola_is_constant():
@@ -39,7 +36,7 @@ def test_curvature_of_a_parabola_is_constant():
 def test_poisson_inverts_the_laplacian(size):
     image = noise(3, *size)
     solver = Poisson(*size, image)
-    pushed = gradient_adjoint(gradient(image)) + 0.1 * image
+    pushed = 0.1 * image - divergence(gradient(image))
     torch.testing.assert_close(solver.solve(pushed, shift=0.1), image)
 
 

@@ -103,7 +103,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "The networks know one image whose sources add up; several mixtures are solved by ica."
         if traits.n_guides:
-            return "The networks do not look at guides: use regression."
+            return "The networks do not look at guides: use guided_regression."
         if traits.has_hints and traits.n_sources > 2:
             return "The networks understand hints for two sources only: use sparse_gradients."
         if self.config.weights is None and not weights_available():

@@ -111,7 +111,7 @@ class Periodic(BaseMethod[PeriodicState]):
         if traits.n_sources != 2:
             return "It takes two patterns apart, no more."
         if traits.n_guides:
-            return "It does not look at guides: use regression."
+            return "It does not look at guides: use guided_regression."
         return None
 
     @classmethod

@@ -27,7 +27,9 @@ class SparseGradientsConfig(BaseConfig):
     size: int = setting(
         96, "Longer side at which edges are compared with the marked ones.", ge=32, le=256, step=16, unit="px"
     )
-    rounds: int = setting(2, "Rounds that move edges into one source or another.", ge=0, le=50, step=1)
+    n_reweightings: int = setting(
+        2, "Rounds that move edges into one source or another.", ge=0, le=50, step=1
+    )
     power: float = setting(
         1.0,
         "Exponent of gradients; below 1 an edge is cheaper in one source than shared.",
@@ -82,9 +84,9 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
     summary = "Hints: scribbles on some edges of each source decide about the others, in a second."
     Config = SparseGradientsConfig
     presets: Mapping[str, BaseConfig] = {
-        "quick": SparseGradientsConfig(rounds=0),
+        "quick": SparseGradientsConfig(n_reweightings=0),
         "balanced": SparseGradientsConfig(),
-        "best": SparseGradientsConfig(rounds=4),
+        "best": SparseGradientsConfig(n_reweightings=4),
     }
     cost = Cost(0.2, 1.5, 250)
     config: SparseGradientsConfig
@@ -94,14 +96,14 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
     @property
     def iterations(self) -> int:
         """One for the first answer, and the rounds."""
-        return 1 + self.config.rounds
+        return 1 + self.config.n_reweightings
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "It takes one image whose sources add up; several mixtures are solved by ica."
         if traits.n_guides:
-            return "It does not look at guides: use regression."
+            return "It does not look at guides: use guided_regression."
         if not traits.has_hints:
             return "It needs hints: scribble on some edges of each source."
         return None
@@ -158,7 +160,8 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
 
     def _first_answer(self, problem: Problem) -> tuple[Tensor, Tensor, Poisson]:
         """Integrate each source's part of the gradients; also the prices, and the transform of this size."""
-        from napari_bitsnet.core.operators.poisson import Poisson, gradient
+        from napari_bitsnet.core.operators.gradient import gradient
+        from napari_bitsnet.core.operators.poisson import Poisson
         from napari_bitsnet.methods.sparse_gradients.propagation import propagate
 
         assert problem.hints is not None
