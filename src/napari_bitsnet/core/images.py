@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_bitsnet.core.arrays import as_array
+from napari_bitsnet.core.operators.nearest import nearest_valid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -222,12 +223,10 @@ def normalise(
         )
     check_contrast(lo, hi, what)
     if holes:
-        from scipy.ndimage import distance_transform_edt
-
-        nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
+        nearest = nearest_valid(missing)
     scaled = np.empty(planes.shape, dtype=np.float32)
     for k, plane in enumerate(planes):  # one at a time: float64 of a large colour image would fill the memory
-        filled = plane[nearest[0], nearest[1]] if holes else plane
+        filled = plane[nearest] if holes else plane
         values = filled.astype(np.float64)
         values -= lo
         values /= hi - lo

@@ -14,6 +14,7 @@ from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.exposure import intensity_to_density
 from napari_bitsnet.core.images import check_contrast, check_image, normalise, restore
 from napari_bitsnet.core.mixing import Weighted
+from napari_bitsnet.core.operators.nearest import nearest_valid
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.registration.shifts import find_shift, undo_shift, unseen_border
 from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
@@ -263,10 +264,8 @@ def _without_gaps(images: NDArray, missing: NDArray) -> NDArray:
     """Give missing pixels of (M, Y, X[, C]) the values of their nearest neighbours."""
     if not missing.any():
         return images
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-    return images[:, nearest[0], nearest[1]]
+    rows, columns = nearest_valid(missing)
+    return images[:, rows, columns]
 
 
 def check_different(images: NDArray, missing: NDArray, n_sources: int, *, rounded: bool) -> None:

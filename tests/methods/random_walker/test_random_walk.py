@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_bitsnet.core.denoisers.gaussian import blur
+from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.methods.random_walker.walk import (
     attached,
     automatic_hints,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_bitsnet.core.operators.poisson import gradient
+from napari_bitsnet.core.operators.gradient import gradient
 from napari_bitsnet.methods.watermark.mark import (
     AREA,
     Edges,

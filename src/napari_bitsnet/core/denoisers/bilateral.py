@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_bitsnet.core.denoisers import DENOISERS
-from napari_bitsnet.core.denoisers._padding import pad_by_reflection
+from napari_bitsnet.core.operators.padding import pad_by_reflection
 
 
 @DENOISERS.register("bilateral")

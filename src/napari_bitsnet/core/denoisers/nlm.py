@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_bitsnet.core.denoisers import DENOISERS
-from napari_bitsnet.core.denoisers._padding import pad_by_reflection
+from napari_bitsnet.core.operators.padding import pad_by_reflection
 
 LOG = logging.getLogger(__name__)
 FURTHEST = 5.0  # squared patch distance, in units of h, beyond which a weight counts as zero

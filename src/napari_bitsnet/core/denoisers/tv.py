@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from napari_bitsnet.core.denoisers import DENOISERS
+from napari_bitsnet.core.operators.gradient import divergence, gradient
 
 
 @DENOISERS.register("tv")
@@ -65,22 +66,3 @@ def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: 
         ahead = risen + (momentum - 1) / following * (risen - p)
         p, momentum = risen, following
     return image + weight * divergence(p)
-
-
-def gradient(image: Tensor) -> Tensor:
-    """Forward differences along rows and columns, zero at the far border: (..., H, W) -> (2, ..., H, W)."""
-    steps = image.new_zeros((2, *image.shape))
-    steps[0, ..., :-1, :] = image[..., 1:, :] - image[..., :-1, :]
-    steps[1, ..., :-1] = image[..., 1:] - image[..., :-1]
-    return steps
-
-
-def divergence(field: Tensor) -> Tensor:
-    """Minus the adjoint of `gradient`: (2, ..., H, W) -> (..., H, W)."""
-    down, right = field
-    result = torch.zeros_like(down)
-    result[..., :-1, :] += down[..., :-1, :]
-    result[..., 1:, :] -= down[..., :-1, :]
-    result[..., :-1] += right[..., :-1]
-    result[..., 1:] -= right[..., :-1]
-    return result

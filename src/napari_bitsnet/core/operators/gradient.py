@@ -1,4 +1,4 @@
-"""The gradient of an image by forward differences, and its adjoint."""
+"""The gradient of an image by forward differences, and its divergence."""
 
 from __future__ import annotations
 
@@ -6,43 +6,23 @@ from torch import Tensor
 
 
 def gradient(image: Tensor) -> Tensor:
-    """Return the forward differences of images, zero at the far border.
-
-    Parameters
-    ----------
-    image : Tensor of shape (N, C, H, W)
-
-    Returns
-    -------
-    Tensor of shape (N, 2, C, H, W)
-        ``[:, 0]`` along y: ``x[y + 1] - x[y]``; ``[:, 1]`` along x.
-    """
-    out = image.new_zeros(image.shape[0], 2, *image.shape[1:])
-    out[:, 0, :, :-1] = image.diff(dim=-2)
-    out[:, 1, :, :, :-1] = image.diff(dim=-1)
-    return out
+    """Return the forward differences along Y and X, zero at the far border; (..., H, W) -> (2, ..., H, W)."""
+    field = image.new_zeros(2, *image.shape)
+    field[0, ..., :-1, :] = image.diff(dim=-2)
+    field[1, ..., :-1] = image.diff(dim=-1)
+    return field
 
 
 def divergence(field: Tensor) -> Tensor:
-    """Return the divergence of a field, which is minus the adjoint of `gradient`.
+    """Return minus the adjoint of `gradient`; (2, ..., H, W) -> (..., H, W).
 
-    Parameters
-    ----------
-    field : Tensor of shape (N, 2, C, H, W)
-        What lies on the far borders, where `gradient` is zero, does not count.
-
-    Returns
-    -------
-    Tensor of shape (N, C, H, W)
-
-    Notes
-    -----
-    ``<gradient(x), f> = -<x, divergence(f)>`` for all images x and fields f.
+    ``<gradient(x), f> = -<x, divergence(f)>`` for all images x and fields f. Values of f on the far borders, where
+    `gradient` is zero, do not count.
     """
-    dy, dx = field[:, 0, :, :-1], field[:, 1, :, :, :-1]
-    out = field.new_zeros(field[:, 0].shape)
-    out[:, :, :-1] += dy
-    out[:, :, 1:] -= dy
-    out[..., :-1] += dx
-    out[..., 1:] -= dx
-    return out
+    down, right = field[0, ..., :-1, :], field[1, ..., :-1]
+    image = field.new_zeros(field.shape[1:])
+    image[..., :-1, :] += down
+    image[..., 1:, :] -= down
+    image[..., :-1] += right
+    image[..., 1:] -= right
+    return image

@@ -1,4 +1,4 @@
-"""Gradients, and the image that a field of gradients belongs to."""
+"""The Laplacian of images and its inverse: the image that a field of gradients belongs to."""
 
 from __future__ import annotations
 
@@ -7,24 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-
-def gradient(image: Tensor) -> Tensor:
-    """Forward differences along Y and X, zero at the far border; (..., H, W) -> (2, ..., H, W)."""
-    out = image.new_zeros(2, *image.shape)
-    out[0, ..., :-1, :] = image.diff(dim=-2)
-    out[1, ..., :-1] = image.diff(dim=-1)
-    return out
-
-
-def gradient_adjoint(field: Tensor) -> Tensor:
-    """Transpose of `gradient`, minus the divergence; (2, ..., H, W) -> (..., H, W)."""
-    dy, dx = field[0, ..., :-1, :], field[1, ..., :-1]
-    out = torch.zeros_like(field[0])
-    out[..., :-1, :] -= dy
-    out[..., 1:, :] += dy
-    out[..., :-1] -= dx
-    out[..., 1:] += dx
-    return out
+from napari_bitsnet.core.operators.gradient import divergence
 
 
 class Poisson:
@@ -80,7 +63,7 @@ class Poisson:
         power = self.half_waves**4
         gain = power / (power + damped**4) / self.eigenvalues
         gain[0, 0] = 0
-        return self.filtered(gradient_adjoint(field), gain)
+        return self.filtered(-divergence(field), gain)
 
 
 def cosine_transform(size: int) -> Tensor:

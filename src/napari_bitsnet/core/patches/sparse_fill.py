@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.operators.poisson import cosine_transform, gradient, gradient_adjoint
+from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradients
+from napari_bitsnet.core.operators.gradient import divergence, gradient
+from napari_bitsnet.core.operators.poisson import cosine_transform
 from napari_bitsnet.core.patches.groups import opponent
 
 WINDOW = 8
@@ -82,17 +84,8 @@ def smooth_fill(image: Tensor, missing: Tensor, *, tolerance: float = 1e-4, step
         return hole * _laplacian(_laplacian(hole * x))
 
     x = hole * _nearby_mean(known, 1 - hole)
-    rest = -hole * _laplacian(_laplacian(known + x))
-    direction, size = rest, (rest * rest).sum()
-    enough = float(size) * tolerance**2
-    for _ in range(steps):
-        if float(size) <= enough or float(size) == 0:
-            break
-        turned = operator(direction)
-        length = size / (direction * turned).sum()
-        x, rest = x + length * direction, rest - length * turned
-        before, size = size, (rest * rest).sum()
-        direction = rest + (size / before) * direction
+    residual = -hole * _laplacian(_laplacian(known + x))
+    x = conjugate_gradients(operator, residual, x, steps=steps, tolerance=tolerance)
     return known + hole * x
 
 
@@ -132,7 +125,7 @@ def _membrane(total: Tensor, weight: Tensor, sweeps: int) -> Tensor:
 
 
 def _laplacian(image: Tensor) -> Tensor:
-    return gradient_adjoint(gradient(image))
+    return -divergence(gradient(image))
 
 
 def _nearby_mean(known: Tensor, weight: Tensor) -> Tensor:

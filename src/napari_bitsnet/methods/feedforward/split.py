@@ -171,7 +171,7 @@ def hint_sign(mixture: Tensor, difference: Tensor, marks: Tensor) -> Tensor:
     -----
     ``|∇y1|^2 - |∇y2|^2 = ∇I · ∇d`` is to be positive where y1 is marked and negative where y2 is.
     """
-    product = (gradient(mixture) * gradient(difference)).sum(dim=(1, 2))
+    product = (gradient(mixture) * gradient(difference)).sum(dim=(0, 2))
     agreement = (product * (marks[:, 0] - marks[:, 1])).sum()
     return torch.where(agreement < 0, -1.0, 1.0)
 

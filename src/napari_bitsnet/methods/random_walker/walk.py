@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.denoisers.gaussian import blur
+from napari_bitsnet.core.operators.blur import blur
+from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradients
 from napari_bitsnet.core.patches.groups import opponent
 
 COLOUR, TEXTURE, PLACE = 0.06, 0.05, 0.15
@@ -132,18 +133,14 @@ def random_walk(
         for side in _pair(degree, down, right):
             side += link
     start = torch.where(free, evidence, held)
-    rest = free * (pull * evidence - pulled(start))
-    u, ahead = start, rest / degree
-    size = (rest * ahead).sum()
-    enough = 1e-10 * float(size)
-    for _ in range(steps):
-        if float(size) <= enough or float(size) == 0:
-            break
-        turned = free * pulled(ahead)
-        length = size / (ahead * turned).sum()
-        u, rest = u + length * ahead, rest - length * turned
-        following = (rest * rest / degree).sum()
-        ahead, size = rest / degree + following / size * ahead, following
+    u = conjugate_gradients(
+        lambda u: free * pulled(u),
+        free * (pull * evidence - pulled(start)),
+        start,
+        steps=steps,
+        tolerance=1e-5,
+        precondition=lambda residual: residual / degree,
+    )
     return u.clamp(0, 1)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.operators.poisson import gradient
+from napari_bitsnet.core.operators.gradient import gradient
 
 FAMILIAR_SIZE = 96
 """Longer side, in pixels, of the images that the likeness was fitted on."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_bitsnet.core.operators.poisson import Poisson, gradient, gradient_adjoint
+from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradients
+from napari_bitsnet.core.operators.gradient import divergence, gradient
+from napari_bitsnet.core.operators.poisson import Poisson
 
 
 def sparse_energy(
@@ -87,25 +89,20 @@ def reweighted_step(
     def pull(image: Tensor) -> Tensor:
         total = hold * image
         fields = [d for _, d in _derivatives(image, curvature)]
-        total = total + gradient_adjoint(weights[0] * fields[0])
+        total = total - divergence(weights[0] * fields[0])
         if curvature:
             total = total + _curvature_adjoint(weights[1] * fields[1])
         return _balanced(total)
 
     scale = weights[0].mean(dim=(0, 1), keepdim=True)[0].sqrt()  # the same for all k: it keeps balance
-    residual = _balanced(hold * anchor) - pull(shares)
-    change, direction = torch.zeros_like(shares), torch.zeros_like(shares)
-    first = before = None
-    for _ in range(steps):
-        prepared = _balanced(poisson.solve(residual / scale, shift=1e-3) / scale)
-        energy = (residual * prepared).sum()
-        first = energy if first is None else first
-        if energy <= (10 * torch.finfo(energy.dtype).eps) ** 2 * first:
-            break  # solved: what is left is rounding
-        direction = prepared if before is None else prepared + energy / before * direction
-        pulled = pull(direction)
-        length = energy / (direction * pulled).sum()
-        change, residual, before = change + length * direction, residual - length * pulled, energy
+    change = conjugate_gradients(
+        pull,
+        _balanced(hold * anchor) - pull(shares),
+        torch.zeros_like(shares),
+        steps=steps,
+        tolerance=10 * torch.finfo(shares.dtype).eps,  # below, what is left is rounding
+        precondition=lambda residual: _balanced(poisson.solve(residual / scale, shift=1e-3) / scale),
+    )
     return shares + _balanced(change)
 
 
@@ -131,15 +128,15 @@ def _curvature(images: Tensor) -> Tensor:
 def _curvature_adjoint(field: Tensor) -> Tensor:
     """Transpose of `_curvature`."""
     nothing = torch.zeros_like(field[0])
-    dy = _twice_adjoint(field[0], 0) + gradient_adjoint(torch.stack([nothing, field[2]]))
-    return gradient_adjoint(torch.stack([dy, _twice_adjoint(field[1], 1)]))
+    dy = _twice_adjoint(field[0], 0) - divergence(torch.stack([nothing, field[2]]))
+    return -divergence(torch.stack([dy, _twice_adjoint(field[1], 1)]))
 
 
 def _twice(first: Tensor, axis: int) -> Tensor:
     """Difference of differences along one direction: the negative transpose of the forward difference."""
     field = torch.zeros_like(torch.stack([first, first]))
     field[axis] = first
-    return -gradient_adjoint(field)
+    return divergence(field)
 
 
 def _twice_adjoint(second: Tensor, axis: int) -> Tensor:

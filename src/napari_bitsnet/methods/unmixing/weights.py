@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from napari_bitsnet.core.denoisers.gaussian import blur
+from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.methods.unmixing.joint_diagonalisation import joint_diagonaliser
 
 SMOOTHINGS = (0.0, 0.7, 1.0, 1.5, 2.0, 3.0)  # pixels, tried in turn

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_bitsnet.core.guided_filter import box_mean
-from napari_bitsnet.core.operators.poisson import gradient, gradient_adjoint
+from napari_bitsnet.core.operators.gradient import divergence, gradient
+from napari_bitsnet.core.operators.nearest import nearest_valid
 from napari_bitsnet.core.patches.sparse_fill import smooth_fill
 
 STEP = 1 / 255
@@ -126,7 +127,7 @@ def find_mark(
     dual = torch.zeros_like(rise)
     for _ in range(steps):
         dual = torch.maximum(torch.minimum(dual + up * gradient(ahead), rise), -fall)
-        moved = (mark - down * (gradient_adjoint(dual) + area)).clamp(0, 1) * allowed
+        moved = (mark - down * (area - divergence(dual))).clamp(0, 1) * allowed
         ahead, mark = 2 * moved - mark, moved
     change = gradient(mark)
     energy = (rise * change.clamp_min(0) - fall * change.clamp_max(0)).sum() + area * mark.sum()
@@ -211,8 +212,8 @@ def _least_edges(edges: Edges, low: Tensor, high: Tensor, length: float, steps: 
         change = gradient(ahead)
         dual = torch.maximum(torch.minimum(dual + up * (g - change[:, None, None]), bound), -bound)
         outline = (outline - up * change).clamp(-length, length)
-        pull = gradient_adjoint(dual.sum(dim=(1, 2)) + outline)
-        moved = torch.maximum(torch.minimum(level + down * pull, high), low)
+        push = divergence(dual.sum(dim=(1, 2)) + outline)
+        moved = torch.maximum(torch.minimum(level - down * push, high), low)
         ahead, level = 2 * moved - level, moved
     change = gradient(level)
     energy = ((g - change[:, None, None]).abs() * bound).sum() + length * change.abs().sum()
@@ -242,12 +243,11 @@ def mark_colour(images: Tensor, opacity: Tensor) -> tuple[Tensor, float]:
     ratio of standard deviations (the reduced major axis), not the coefficient of a regression, which noise
     would lessen. Pairs that do not fit get the weight ``1 / (1 + (r / s)²)``, s their median residual.
     """
-    from scipy.ndimage import distance_transform_edt
-
     inside = opacity > 0.95 * opacity.max()
-    nearest = distance_transform_edt((opacity > 0).cpu().numpy(), return_distances=False, return_indices=True)
-    nearest = torch.from_numpy(nearest).to(images.device)[:, inside]
-    inner, outer = images[..., inside].double(), images[..., nearest[0], nearest[1]].double()  # (M, C, n)
+    rows, columns = (
+        torch.from_numpy(at).to(images.device)[inside] for at in nearest_valid((opacity > 0).cpu().numpy())
+    )
+    inner, outer = images[..., inside].double(), images[..., rows, columns].double()  # (M, C, n)
     weight = torch.ones_like(inner)
     for _ in range(20):
         total = weight.sum(dim=(0, 2), keepdim=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from napari_bitsnet.core.operators.poisson import Poisson, gradient
+from napari_bitsnet.core.operators.gradient import gradient
+from napari_bitsnet.core.operators.poisson import Poisson
 
 
 def give_marked(sources: Tensor, hints: Tensor) -> Tensor:

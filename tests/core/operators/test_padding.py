@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_bitsnet.core.denoisers._padding import pad_by_reflection
+from napari_bitsnet.core.operators.padding import pad_by_reflection
 
 
 @pytest.mark.parametrize("pad", [0, 2, 9])
