@@ -14,7 +14,7 @@ from napari_bitsnet.cli.listing import list_entries
 from napari_bitsnet.cli.register import register_command
 from napari_bitsnet.cli.spike_in import spike_in_command
 from napari_bitsnet.cli.task_command import task_command
-from napari_bitsnet.cli.train import train_app
+from napari_bitsnet.cli.train import build_train_app
 from napari_bitsnet.cli.unknown_options import TaskCommand
 from napari_bitsnet.tasks import TASKS
 
@@ -33,7 +33,7 @@ def build_app() -> typer.Typer:
     app.command("register")(ends_cleanly()(register_command))
     app.command("spike-in")(ends_cleanly()(spike_in_command))
     app.command("list")(list_entries)
-    app.add_typer(train_app, name="train")
+    app.add_typer(build_train_app(), name="train")
     for name in TASKS:
         app.command(name.replace("_", "-"), cls=TaskCommand)(task_command(name))
     return app

@@ -41,7 +41,7 @@ def check_command(
     """
     from napari_bitsnet.api import check
     from napari_bitsnet.api.export.strict_json import strict_json
-    from napari_bitsnet.api.export.writing import atomically
+    from napari_bitsnet.core.writing import atomically
 
     try:
         job = job_of(mixture, guide, mask)

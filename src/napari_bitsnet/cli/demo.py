@@ -59,7 +59,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
         score_table,
         write_outcome,
     )
-    from napari_bitsnet.api.export.writing import atomically
+    from napari_bitsnet.core.writing import atomically
 
     outcomes = []
     with Interrupt() as interrupt:

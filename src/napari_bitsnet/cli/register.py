@@ -45,9 +45,9 @@ def register_command(
     """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's pixels."""
     from napari_bitsnet.api.export.pixel_size import writable_calibration
     from napari_bitsnet.api.export.strict_json import strict_json
-    from napari_bitsnet.api.export.writing import together
     from napari_bitsnet.core.registration.point_pairs import mirror_points, residual_of_points
     from napari_bitsnet.core.registration.register import LEAST_SCORE, register
+    from napari_bitsnet.core.writing import together
     from napari_bitsnet.io.read import read_image
 
     try:

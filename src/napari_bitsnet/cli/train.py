@@ -1,8 +1,9 @@
-"""``napari-bitsnet train``: fit the weights of trained methods to one's own images."""
+"""``napari-bitsnet train``: one sub-command a registered trainer, generated from its inputs and settings."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,35 +12,72 @@ import typer
 
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.options import config_parameters, given_values
-from napari_bitsnet.cli.training_files import claim_training
-from napari_bitsnet.training.settings import FeedforwardTraining
+from napari_bitsnet.training.protocol import TRAINERS, Input, Trainer
 
-train_app = typer.Typer(no_args_is_help=True, help="Fit the weights of trained methods to your own images.")
+DESCRIPTION = "Fit the weights of trained methods to your own images."
 
 
-def _train_feedforward(
-    data: list[Path], out: Path, folder: Path | None, device: str, quiet: bool, **values: Any
+def build_train_app() -> typer.Typer:
+    """Return the command with a sub-command for each trainer."""
+    app = typer.Typer(no_args_is_help=True, help=DESCRIPTION)
+
+    @app.callback()
+    def group() -> None:
+        """Keep the names of the trainers, also where there is only one."""
+
+    group.__doc__ = DESCRIPTION
+    for name in TRAINERS:
+        app.command(name.replace("_", "-"))(train_command(name))
+    return app
+
+
+def train_command(name: str) -> Callable[..., None]:
+    """Return the function behind a sub-command, with the signature that typer reads."""
+    trainer = TRAINERS.get(name)
+
+    def command(output: Path, folder: Path | None, device: str, quiet: bool, **values: Any) -> None:
+        data = {each.name: list(values.pop(_argument(each)) or ()) for each in trainer.inputs}
+        config = trainer.Config(**given_values(values, trainer.Config))
+        _train(name, data, output, config, folder, device, quiet)
+
+    parameters = _parameters(trainer)
+    command.__doc__ = f"{trainer.summary} A stopped training goes on."
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _train(
+    name: str,
+    data: dict[str, list[Path]],
+    output: Path,
+    config: Any,
+    folder: Path | None,
+    device: str,
+    quiet: bool,
 ) -> None:
-    """Train the networks of the method feedforward on folders or zips of images; a stopped run goes on."""
+    """Train until the end or until told to stop, and tell how far it is."""
     from tqdm import tqdm
 
-    from napari_bitsnet.training.feedforward import train_feedforward
+    from napari_bitsnet.api.training import train
 
-    config = FeedforwardTraining(**given_values(values, FeedforwardTraining))
-    folder = out.with_suffix("") if folder is None else folder
+    last = 0
     try:
-        claim_training(out, folder, [*data, config.weights, config.trunk])
         with (
             Interrupt() as interrupt,
-            closing(train_feedforward(data, out, config, folder=folder, device=device)) as steps,
+            closing(train(name, data, output, config, folder=folder, device=device)) as steps,
             tqdm(unit="step", disable=quiet, bar_format="{desc} [{rate_fmt}]") as bar,
         ):
             for step in steps:
-                minutes = step.seconds_left / 60
-                bar.set_description_str(f"step {step.step}, loss {step.loss:.3f}, {minutes:.0f} min left")
-                bar.update()
-                if step.validation and not quiet:
-                    scores = ", ".join(f"{name} {value:.3f}" for name, value in step.validation.items())
+                if step.note:
+                    bar.set_description_str(step.note)
+                else:
+                    last = step.step
+                    left = f"{step.seconds_left / 60:.0f} min left"
+                    bar.set_description_str(f"step {step.step}, loss {step.loss:.3f}, {left}")
+                    bar.update()
+                if step.scores and not quiet:
+                    scores = ", ".join(f"{score} {value:.3f}" for score, value in step.scores.items())
                     bar.write(f"step {step.step}: held-out {scores}")
                 if interrupt.requested:  # between two steps: half a step would be taken twice
                     break
@@ -47,43 +85,48 @@ def _train_feedforward(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if interrupt.requested:
-        typer.echo(
-            f"Stopped. The weights so far are in {out}; the same command goes on from there.", err=True
-        )
+        so_far = f"The weights so far are in {output}; the" if last else "There are no weights yet; the"
+        typer.echo(f"Stopped. {so_far} same command goes on from there.", err=True)
         raise typer.Exit(interrupt.exit_code)
-    typer.echo(f"Weights written to {out}.")
+    typer.echo(f"Weights written to {output}.")
 
 
-def _parameters() -> list[inspect.Parameter]:
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    options: dict[str, tuple[Any, Any]] = {
-        "data": (list[Path], typer.Argument(help="Folders or zips of images.")),
-        "out": (Path, typer.Option("--out", "-o", help="Weights to write, a .safetensors file.")),
-        "folder": (
+def _parameters(trainer: type[Trainer]) -> list[inspect.Parameter]:
+    """Inputs, common options and settings, as typer reads them."""
+    options: list[tuple[str, Any, Any, Any]] = []
+    for number, each in enumerate(trainer.inputs):
+        if number == 0:
+            kind: Any = typer.Argument(help=each.description, metavar="DATA...")
+        else:
+            many = "" if each.most == 1 else " Repeat the flag for several."
+            kind = typer.Option(f"--{each.name.replace('_', '-')}", help=each.description + many)
+        # none is the default also where one is needed: the trainer's check says which, in its own words
+        options.append((_argument(each), list[Path] | None, kind, None))
+    options += [
+        (
+            "output",
+            Path,
+            typer.Option("--out", "-o", help="Weights to write, a .safetensors file."),
+            inspect.Parameter.empty,
+        ),
+        (
+            "folder",
             Path | None,
             typer.Option(help="For checkpoints, loss curve and pictures; default: named as the weights."),
+            None,
         ),
-        "device": (str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")),
-        "quiet": (bool, typer.Option("--quiet", "-q", help="Show no progress.")),
-    }
-    defaults = {"folder": None, "device": "auto", "quiet": False}
+        ("device", str, typer.Option(help="auto, cpu, cuda, cuda:N or mps."), "auto"),
+        ("quiet", bool, typer.Option("--quiet", "-q", help="Show no progress."), False),
+    ]
     own = [
         inspect.Parameter(
-            name,
-            keyword,
-            default=defaults.get(name, inspect.Parameter.empty),
-            annotation=Annotated[kind, option],
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
         )
-        for name, (kind, option) in options.items()
+        for name, kind, option, default in options
     ]
-    return [*own, *config_parameters(FeedforwardTraining, "Training")]
+    return [*own, *config_parameters(trainer.Config, "Training")]
 
 
-_train_feedforward.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]
-_train_feedforward.__annotations__ = {p.name: p.annotation for p in _parameters()}
-train_app.command("feedforward")(_train_feedforward)
-
-
-@train_app.callback()
-def _group() -> None:
-    """Keep the name of the method as a sub-command while there is only one."""
+def _argument(each: Input) -> str:
+    """Name of an input's parameter, which no setting can have."""
+    return f"input_{each.name}"

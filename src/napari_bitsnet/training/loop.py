@@ -1,107 +1,223 @@
-"""A training loop for small networks: AdamW with warm-up and cosine, clipped gradients, averaged weights."""
+"""The loop that all trainers share: AdamW with warm-up and cosine, averaged weights, validation, checkpoints."""
 
 from __future__ import annotations
 
 import copy
+import csv
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from PIL import Image
+from torch import Generator, Tensor, nn
 
-CLIP = 1.0
-"""Largest norm of the gradients."""
+from napari_bitsnet.core.networks.weights import load_tensors, save_tensors
+from napari_bitsnet.training.checkpoints import restore_training, training_state
+from napari_bitsnet.training.files import CHECKPOINT, LOSSES, PICTURE
+from napari_bitsnet.training.protocol import Progress, TrainingConfig
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_bitsnet.training.protocol import Look
+
+    Loss = Callable[[Look, int], Tensor]
+    Validate = Callable[[Look], tuple[dict[str, float], NDArray[np.uint8] | None]]
+
+WARM_UP = 200
+"""Steps until the largest learning rate: AdamW's second moments need about 100 to settle at beta 0.99."""
 LAST_RATE = 0.01
 """Learning rate at the end, over the largest one."""
+LARGEST_GRADIENT = 1.0
+"""Norm to which the gradients are clipped."""
+LOOK_EVERY = 10
+"""Steps after which the loss is fetched from the device: not after each, so that the device need not wait."""
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Length and step sizes of a training.
-
-    Parameters
-    ----------
-    minutes : float
-        Length of the training, unless `steps` is given.
-    steps : int, optional
-        Length of the training in steps.
-    rate : float
-        Largest learning rate.
-    decay : float
-        Weight decay.
-    averaging : float
-        How slowly the averaged weights follow, in [0, 1).
-    warm_up : int
-        Steps until the largest learning rate.
-    """
-
-    minutes: float = 60.0
-    steps: int | None = None
-    rate: float = 2e-3
-    decay: float = 0.01
-    averaging: float = 0.998
-    warm_up: int = 100
-
-
-@dataclass(frozen=True)
-class TrainingStep:
-    """One step of training.
+class Loop:
+    """A network, its averaged weights, its optimiser, and how far its training is.
 
     Parameters
     ----------
-    step : int
-        Steps done.
-    done : float
-        Part of the training that is done, in (0, 1].
-    loss : float
-        Loss of this step.
-    average : nn.Module
-        Network with the averaged weights; the same object in every step.
-    """
-
-    step: int
-    done: float
-    loss: float
-    average: nn.Module
-
-
-def train_network(
-    network: nn.Module, loss_of_batch: Callable[[], Tensor], schedule: Schedule
-) -> Iterator[TrainingStep]:
-    """Train a network and yield every step.
-
-    Parameters
-    ----------
+    trainer : str
+        Name of the trainer, for the checkpoint.
     network : nn.Module
-        Is changed.
-    loss_of_batch : callable
-        Draws a batch and returns its loss, shape (), with a gradient in the network's parameters.
-    schedule : Schedule
-        Length and step sizes.
+        Is changed and moved to the device.
+    paces : list of (list of parameters, float)
+        Groups of parameters with their learning rates over ``config.rate``.
+    config : TrainingConfig
+        Length, rates, averaging and precision.
+    folder : Path
+        For the checkpoint, the loss curve and the picture of held-out data.
+    device : str
+        A torch device.
+
+    Notes
+    -----
+    The averaged weights ``a <- b a + (1 - b) w`` with ``b = min(averaging, n / (n + 10))`` after ``n`` steps are what is
+    validated and exported.
     """
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=schedule.rate, weight_decay=schedule.decay, betas=(0.9, 0.99)
-    )
-    start, step, done = time.monotonic(), 0, 0.0
-    while done < 1:
-        loss = loss_of_batch()
-        cosine = (1 + math.cos(math.pi * done)) / 2
-        warm_up = min(1, (step + 1) / schedule.warm_up)
-        optimiser.param_groups[0]["lr"] = schedule.rate * warm_up * (LAST_RATE + (1 - LAST_RATE) * cosine)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimiser.step()
-        follow = 1 - min(schedule.averaging, step / (step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), follow)
-        step += 1
-        done = (
-            step / schedule.steps
-            if schedule.steps is not None
-            else min(1.0, (time.monotonic() - start) / (60 * schedule.minutes))
+
+    def __init__(
+        self,
+        trainer: str,
+        network: nn.Module,
+        paces: list[tuple[list[nn.Parameter], float]],
+        config: TrainingConfig,
+        folder: Path,
+        device: str,
+    ) -> None:
+        self.trainer, self.config, self.folder, self.device = trainer, config, folder, device
+        self.network = network.to(device).train().requires_grad_(True)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            [{"params": parameters, "peak": config.rate * pace} for parameters, pace in paces],
+            lr=config.rate,
+            weight_decay=config.decay,
+            betas=(0.9, 0.99),
+            fused=device != "cpu",
         )
-        yield TrainingStep(step, done, float(loss.detach()), average)
+        self.step, self.seconds = 0, 0.0
+        half = config.half and (device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        self._autocast = torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half)
+
+    @property
+    def done(self) -> float:
+        """Part of the training done, in [0, 1]."""
+        steps = self.config.steps
+        return min(self.step / steps if steps is not None else self.seconds / (3600 * self.config.hours), 1.0)
+
+    def run(self, loss: Loss, validate: Validate) -> Iterator[Progress]:
+        """Go on from the checkpoint, if there is one, and train to the end.
+
+        Parameters
+        ----------
+        loss, validate : callable
+            See `BaseTrainer.loss` and `BaseTrainer.validate`.
+
+        Yields
+        ------
+        Progress
+            One a step. Where the iterator is closed, a checkpoint is written.
+        """
+        if (self.folder / CHECKPOINT).is_file():
+            self.resume()
+        compiled = torch.compile(self.network) if self.config.compiled else self.network
+        look, look_average = self._look(compiled), self._look(self.average)
+        total, n_losses, mean, saved = torch.zeros((), device=self.device), 0, math.nan, time.monotonic()
+        try:
+            while self.done < 1:
+                started = time.monotonic()
+                total += self._advance(loss(look, self.step))
+                n_losses += 1
+                if self.step % LOOK_EVERY == 0 or n_losses == 1:
+                    mean = float(total) / n_losses
+                self.seconds += time.monotonic() - started
+                progress = Progress(self.step, self.seconds, self.seconds * (1 / self.done - 1), mean)
+                if self.step % self.config.validate_every == 0 or self.done >= 1:
+                    mean = float(total) / n_losses
+                    with torch.no_grad():
+                        scores, picture = validate(look_average)
+                    progress = replace(progress, loss=mean, scores=scores, picture=picture)
+                    total, n_losses = torch.zeros_like(total), 0
+                    self._record(progress)
+                if time.monotonic() - saved > self.config.checkpoint_every:
+                    self.save()
+                    saved, progress = time.monotonic(), replace(progress, saved=True)
+                yield progress
+        finally:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        facts = {"training": self.trainer, "step": self.step, "seconds": self.seconds}
+        state = training_state(self.network, self.average, self.optimiser)
+        save_tensors(self.folder / CHECKPOINT, state, facts)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint; what the loss curve holds from later steps goes.
+
+        Raises
+        ------
+        ValueError
+            If it is one of another trainer, or of a network of another size.
+        """
+        path = self.folder / CHECKPOINT
+        state, facts = load_tensors(path)
+        if facts.get("training") != self.trainer:
+            raise ValueError(
+                f"Expected a checkpoint of the trainer {self.trainer}, got {path} of {facts.get('training')!r}: choose "
+                "another folder."
+            )
+        try:
+            restore_training(state, self.network, self.average, self.optimiser)
+        except RuntimeError as error:
+            raise ValueError(
+                f"Expected a checkpoint of the same network, got {path} of another one ({error}): choose another folder."
+            ) from None
+        self.step, self.seconds = facts["step"], facts["seconds"]
+        curve = self.folder / LOSSES
+        if curve.is_file():
+            head, *rows = curve.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if int(row.partition(",")[0]) <= self.step]
+            curve.write_text("".join([head, *kept]), encoding="utf-8")
+
+    def _advance(self, loss: Tensor) -> Tensor:
+        """Make one step of the optimiser and let the average follow; return the loss without its graph."""
+        warm_up = min(1.0, (self.step + 1) / WARM_UP)
+        cosine = (1 + math.cos(math.pi * self.done)) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * warm_up * (LAST_RATE + (1 - LAST_RATE) * cosine)
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        self.optimiser.step()
+        self.step += 1
+        follow = 1 - min(self.config.averaging, self.step / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), follow)
+        return loss.detach()
+
+    def _look(self, network: Any) -> Look:
+        """Return the network in the training's precision, with float32 answers."""
+
+        def look(*seen: Tensor) -> Tensor:
+            with self._autocast:
+                return network(*seen).float()
+
+        return look
+
+    def _record(self, progress: Progress) -> None:
+        """Add a line to the loss curve, and show the held-out examples as they are now."""
+        row = {"step": progress.step, "seconds": round(progress.seconds, 1), "loss": progress.loss}
+        row |= {f"held-out {name}": value for name, value in progress.scores.items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / LOSSES
+        begins = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            if begins:
+                writer.writeheader()
+            writer.writerow(row)
+        if progress.picture is not None:
+            Image.fromarray(progress.picture).save(self.folder / PICTURE)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from torch's own generator with a seed of its own; afterwards it is as it was before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def generator(seed: int, number: int, device: str = "cpu") -> Generator:
+    """Return random numbers on a device that depend on `seed` and `number` alone."""
+    state = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
+    return Generator(device).manual_seed(int(state[0] >> 1))

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 from qtpy.QtCore import QStandardPaths
 
+from napari_bitsnet.api.export.strict_json import strict_json
+from napari_bitsnet.core.writing import atomically
+
 T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ def remember(name: str, what: dict[str, Any]) -> None:
     path = folder() / f"{name}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(what, indent=1), encoding="utf-8")
+        with atomically(path) as part:
+            part.write_text(strict_json(what, indent=1), encoding="utf-8")
     except OSError as error:
         LOG.info("%s was not remembered: %s", name, error)

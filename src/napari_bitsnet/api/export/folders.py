@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from napari_bitsnet.api.export.writing import remove_leftovers, temporary_path
+from napari_bitsnet.core.writing import remove_leftovers, temporary_path
 
 
 def check_writable(folder: str | Path) -> Path:

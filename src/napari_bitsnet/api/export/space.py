@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_bitsnet.api.export.writing import Together
+from napari_bitsnet.core.writing import Together
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written")

@@ -32,11 +32,20 @@ def shipped_unet(path: Path, channels_in: int, channels_out: int) -> UNet | None
     RuntimeError
         If the weights are of another network.
     """
-    if not path.is_file():
-        return None
+    return load_unet(path, channels_in, channels_out).eval().requires_grad_(False) if path.is_file() else None
+
+
+def load_unet(path: Path, channels_in: int, channels_out: int) -> UNet:
+    """Load a trained U-Net; parameters and errors as those of `shipped_unet`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
     tensors, facts = load_tensors(path)
     # random weights are made and overwritten: nobody's numbers are used up
     with torch.random.fork_rng(devices=[]):
         network = UNet(channels_in, channels_out, **{"blocks": 1, "stem": 2, **facts["network"]})
     network.load_state_dict(expand(tensors))
-    return network.eval().requires_grad_(False)
+    return network

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_bitsnet.core.writing import atomically
+
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write tensors and a record that JSON can hold; the file appears at once, never half written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     ready = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    save_file(ready, temporary, metadata={"facts": json.dumps(facts)})
-    os.replace(temporary, path)
+    with atomically(path) as part:
+        save_file(ready, part, metadata={"facts": json.dumps(facts)})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

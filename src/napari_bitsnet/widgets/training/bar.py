@@ -14,7 +14,9 @@ class TrainingBar(RunBar):
     """Train, and Stop & keep; nothing to discard, and the picture is always live."""
 
     def __init__(self) -> None:
-        super().__init__(Sparkline(logarithmic=False))  # the loss is a logarithm itself
+        super().__init__(
+            Sparkline(logarithmic=False)
+        )  # the losses of most trainers are logarithms themselves
         self.run.text = "Train"
         self.run.tooltip = tooltip("Train on the images above; a training that was stopped goes on.")
         self.stop.tooltip = tooltip("End after this step. The weights so far are written.")
@@ -37,11 +39,11 @@ class TrainingBar(RunBar):
 
 
 def training_line(message: TrainingMessage) -> str:
-    """Return ``"step 420 of 800 · 0:38 left · loss -0.412 · held-out +1.2 dB"``."""
+    """Return ``"step 420 of 800 · 0:38 left · loss -0.412 · held-out gain (dB) 1.23"``."""
     parts = [f"step {message.step} of {message.total}"]
     if message.left is not None:
         parts.append(f"{clock(message.left)} left")
     parts.append(f"loss {total_loss(message):.3f}")
-    if "gain" in message.scores:
-        parts.append(f"held-out {message.scores['gain']:+.1f} dB")
+    for name, value in list(message.scores.items())[:1]:
+        parts.append(f"held-out {name} {value:.3g}")
     return " · ".join(parts)

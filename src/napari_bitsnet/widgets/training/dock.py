@@ -1,4 +1,4 @@
-"""The dock "Train networks…": fits the method `feedforward` to one's own images, and shows how far it is."""
+"""The dock "Train networks…": fits the network of a trainer to one's own images, and shows how far it is."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
-from napari_bitsnet.methods.feedforward.feedforward import shipped_weights, weights_available
-from napari_bitsnet.training.settings import FeedforwardTraining
+from napari_bitsnet.api.training import SUFFIX
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.training.protocol import TRAINERS, TrainingConfig
 from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.forms.device_box import DeviceBox
 from napari_bitsnet.widgets.forms.fields import PathEdit, tooltip
-from napari_bitsnet.widgets.forms.form import ConfigForm
 from napari_bitsnet.widgets.forms.help import help_button
+from napari_bitsnet.widgets.forms.menu import Entry, Menu
 from napari_bitsnet.widgets.forms.notice import Notice
 from napari_bitsnet.widgets.forms.rows import Text, in_scroll_area, labelled, plain
-from napari_bitsnet.widgets.forms.section import Section
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.remembered import entry, recall, remember
 from napari_bitsnet.widgets.run.bar import clock
 from napari_bitsnet.widgets.run.worker import SeparationFailed
 from napari_bitsnet.widgets.task_widget import LOOK_AFTER_MS
 from napari_bitsnet.widgets.training.bar import TrainingBar
-from napari_bitsnet.widgets.training.request import SUFFIX, TrainingRequest
+from napari_bitsnet.widgets.training.request import TrainingRequest
 from napari_bitsnet.widgets.training.run import Training
 from napari_bitsnet.widgets.training.source_list import SourceList
+from napari_bitsnet.widgets.training.trainer_form import TrainerForm
 from napari_bitsnet.widgets.training.worker import Trained
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 PAGE = "tutorials/training.md"
 
-FIRST = ("hours", "steps", "validate_every")
-"""Settings that are always shown; the others are folded away."""
+DEFAULT = "feedforward"
+"""The trainer that is chosen at first: the only one whose weights depend on what somebody's images look like."""
 
 FILE = "training"
 """Under which name the last training is remembered."""
@@ -64,7 +65,14 @@ class TrainingDock(Container):
     def __init__(self, napari_viewer: Viewer) -> None:
         self._viewer = napari_viewer
         self.training: Training | None = None
-        self.sources = SourceList()
+        self._forms: dict[str, TrainerForm] = {}
+        trainers = [TRAINERS.get(name) for name in TRAINERS]
+        self.menu = Menu(
+            [Entry(trainer.title, trainer.name, trainer.summary) for trainer in trainers],
+            label="Train",
+            tooltip=tooltip("The network that is trained."),
+        )
+        self.menu.choose(DEFAULT)
         self.output = PathEdit(
             mode=FileDialogMode.OPTIONAL_FILE,
             filter=f"*{SUFFIX}",
@@ -73,45 +81,41 @@ class TrainingDock(Container):
                 f"File for the weights, {SUFFIX}; checkpoints and pictures go to a folder of the same name."
             ),
         )
-        self.shipped = CheckBox(
-            text="Begin with the package's networks",
-            value=weights_available(),
-            enabled=weights_available(),
-            tooltip=tooltip(
-                "They know photographs already; without the tick training begins from nothing, unless other "
-                "weights are named below."
-            ),
-        )
-        config = FeedforwardTraining(validate_every=100)  # more often than on the command line: someone looks
-        self._first = ConfigForm(config, only=FIRST)
-        self._rest = ConfigForm(config, only=[n for n in type(config).model_fields if n not in FIRST])
         self.device = DeviceBox(preferences().device)
         self.notice, self.bar = Notice(), TrainingBar()
         super().__init__(widgets=[self.notice, self.bar], labels=False)
         self.margins = (6, 6, 6, 6)
         self._lay_out()
+        self._show_form()
         self._recall()
+        self.menu.changed.connect(self._show_form)
         self.bar.run_pressed.connect(self.train)
         self.bar.stop_pressed.connect(self.stop_and_keep)
         self.native_parent_changed.connect(self._on_docked)
 
     @property
-    def config(self) -> FeedforwardTraining:
-        """The settings as the form shows them.
+    def form(self) -> TrainerForm:
+        """The form of the trainer that is chosen."""
+        return self._forms[self.menu.value]
 
-        Raises
-        ------
-        ValueError
-            If a field cannot be read or is out of range.
-        """
-        first = self._first.config
-        config = self._rest.config.updated({name: getattr(first, name) for name in FIRST})
-        assert isinstance(config, FeedforwardTraining)
-        return config
+    @property
+    def sources(self) -> SourceList:
+        """The list of the trainer's first input."""
+        return next(iter(self.form.lists.values()))
+
+    @property
+    def shipped(self) -> CheckBox:
+        """Whether the training begins with the package's network."""
+        return self.form.shipped
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The settings as the form shows them; see `TrainerForm.config`."""
+        return self.form.config
 
     @config.setter
-    def config(self, config: FeedforwardTraining) -> None:
-        self._first.config = self._rest.config = config
+    def config(self, config: TrainingConfig) -> None:
+        self.form.config = config
 
     @property
     def busy(self) -> bool:
@@ -132,10 +136,8 @@ class TrainingDock(Container):
         self.notice.clear_message()
         try:
             output = Path(str(self.output.line_edit.value).strip()).expanduser()
-            config = self.config
-            if self.shipped.value and config.weights is None:
-                config = config.updated({"weights": shipped_weights()})
-            request = TrainingRequest(self.sources.paths, output, config, self.device.value)
+            form = self.form
+            request = TrainingRequest(form.name, form.data, output, form.config_to_run, self.device.value)
         except ValueError as error:
             self._complain(str(error))
             return None
@@ -179,8 +181,7 @@ class TrainingDock(Container):
             more = " Train goes on from there." if outcome.stopped else ""
             self.notice.say(
                 "info",
-                f"The weights are in {outcome.output}.{more} To use them, name the file under "
-                "the settings of the method Trained networks.",
+                f"The weights are in {outcome.output}.{more}{self._use()}",
             )
             show_info(f"Weights written to {outcome.output}.")
 
@@ -203,18 +204,40 @@ class TrainingDock(Container):
         elif self.training is not None and self.busy:
             self.training.let_go()
 
-    def _remember(self, request: TrainingRequest, config: FeedforwardTraining) -> None:
-        what: dict[str, Any] = {"sources": list(map(str, request.sources)), "output": str(request.output)}
+    def _use(self) -> str:
+        """Where the weights are put to use, for a method that takes a file of weights."""
+        name = self.training.request.trainer if self.training is not None else ""
+        if name not in METHODS.names() or "weights" not in METHODS.get(name).Config.model_fields:
+            return ""
+        return f" To use them, name the file under the settings of the method {METHODS.get(name).title}."
+
+    def _show_form(self) -> None:
+        """Show the form of the chosen trainer, which is made when it is first chosen."""
+        name = self.menu.value
+        if name not in self._forms:
+            self._forms[name] = TrainerForm(name, PAGE)
+            self._holder.append(self._forms[name])
+        for other, form in self._forms.items():
+            form.native.setVisible(other == name)
+
+    def _remember(self, request: TrainingRequest, config: TrainingConfig) -> None:
+        data = {name: list(map(str, paths)) for name, paths in request.data.items()}
+        what = {"trainer": request.trainer, "data": data, "output": str(request.output)}
         what |= {"shipped": self.shipped.value, "settings": config.model_dump(mode="json")}
         remember(FILE, {**what, "device": request.device})
 
     def _recall(self) -> None:
         """Fill in the last training, so that it can go on; what no longer fits is left out."""
         last = recall(FILE)
-        sources: list[Any] = entry(last, "sources", [])
-        self.sources.add([path for path in sources if isinstance(path, str)])
+        name = entry(last, "trainer", DEFAULT)
+        if name in TRAINERS.names():
+            self.menu.choose(name)
+            self._show_form()
+        data: dict[str, Any] = entry(last, "data", {})
+        known = {each: paths for each, paths in data.items() if isinstance(paths, list)}
+        self.form.data = {each: [p for p in paths if isinstance(p, str)] for each, paths in known.items()}
         self.output.value = entry(last, "output", "")  # type: ignore[assignment]
-        self.shipped.value = entry(last, "shipped", bool(self.shipped.value)) and weights_available()
+        self.shipped.value = entry(last, "shipped", bool(self.shipped.value)) and self.shipped.enabled
         try:
             self.config = self.config.updated(entry(last, "settings", {}))
         except ValueError:
@@ -222,15 +245,11 @@ class TrainingDock(Container):
         self.device.choose(entry(last, "device", "") or self.device.value)
 
     def _lay_out(self) -> None:
-        head = Text(
-            "Train the method Trained networks on your own images: it separates best what looks like them."
-        )
+        head = Text("Train a network on your own images: it serves best for what looks like them.")
         title = plain([head, help_button(PAGE)], layout="horizontal")
-        more = Section("More settings", self._rest, page=PAGE)
-        form = plain(
-            [title, self.sources, labelled(self.output), self._first, self.shipped, more, self.device],
-            spacing=6,
-        )
+        self._holder = plain([])
+        rows = [title, labelled(self.menu), self._holder, labelled(self.output), self.device]
+        form = plain(rows, spacing=6)
         area = in_scroll_area(form)
         self.native.layout().insertWidget(0, area, 1)
         self._form = form

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_bitsnet.data.datasets import image_names
-from napari_bitsnet.training.settings import FeedforwardTraining
-
-SUFFIX = ".safetensors"
+from napari_bitsnet.api.training import check_suffix, training_folder
+from napari_bitsnet.training.files import CHECKPOINT
+from napari_bitsnet.training.protocol import TRAINERS, TrainingConfig
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What to train on, where to, and how.
+    """What to train, on what, where to, and how.
 
     Parameters
     ----------
-    sources : tuple of Path
-        Folders or zips of images.
+    trainer : str
+        Name of the trainer.
+    data : mapping of str to sequence of Path
+        Folders and zips by the names of its inputs.
     output : Path
         Weights to write; checkpoints go to a folder of the same name.
-    config : FeedforwardTraining
+    config : TrainingConfig
         Settings.
     device : str
         As in `resolve_device`.
@@ -30,48 +31,29 @@ class TrainingRequest:
     Raises
     ------
     ValueError
-        If there is no source, or the output is not a ``.safetensors`` file.
+        If the output is not a ``.safetensors`` file.
     """
 
-    sources: tuple[Path, ...]
+    trainer: str
+    data: Mapping[str, Sequence[Path]]
     output: Path
-    config: FeedforwardTraining
+    config: TrainingConfig
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if not self.sources:
-            raise ValueError("Expected a folder or a zip of images, got none: add one.")
-        if self.output.suffix != SUFFIX:
-            raise ValueError(
-                f"Expected a file for the weights that ends in {SUFFIX}, got {self.output.name!r}."
-            )
+        check_suffix(self.output)
 
     @property
     def folder(self) -> Path:
         """For checkpoints, packed images, loss curve and pictures."""
-        return self.output.with_suffix("")
+        return training_folder(self.output)
 
     @property
     def resumes(self) -> bool:
         """Whether there is a training to go on from."""
-        return (self.folder / f"checkpoint{SUFFIX}").is_file()
+        return (self.folder / CHECKPOINT).is_file()
 
     def check(self) -> None:
-        """See that there are images and a place to write to, before any long work.
-
-        Raises
-        ------
-        OSError, ValueError
-            If not.
-        """
-        for source in self.sources:
-            image_names(source)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for folder in (self.folder, self.output.parent):
-                with tempfile.TemporaryFile(dir=folder):
-                    pass
-        except OSError as error:
-            raise ValueError(
-                f"Expected a place to write the weights to, got {self.output} ({error.strerror}): name another one."
-            ) from None
+        """See `Trainer.check`."""
+        trainer = TRAINERS.get(self.trainer)
+        trainer(self.config, self.data, folder=self.folder, device=self.device).check()

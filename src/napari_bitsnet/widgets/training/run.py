@@ -1,4 +1,4 @@
-"""One training in the viewer: the worker, the picture of held-out pairs, and what happens on every way out of it."""
+"""One training in the viewer: the worker, the picture of held-out examples, and what happens on every way out of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from napari_bitsnet.widgets.training.worker import (
     train_networks,
 )
 
-PICTURE = "Held-out pairs: mixture, two answers, two truths"
+PICTURE = "Held-out examples"
 """Name of the layer that shows how far the networks are."""
 
 WIDTH = 640
@@ -35,7 +35,7 @@ class Training:
     Parameters
     ----------
     viewer : napari.Viewer
-        Where the picture of held-out pairs is shown.
+        Where the picture of held-out examples is shown.
     request : TrainingRequest
         What to train on, and how.
     """

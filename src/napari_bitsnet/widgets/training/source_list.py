@@ -16,16 +16,20 @@ HEIGHT = 72
 
 
 class SourceList(Container):
-    """Folders and zips; ``changed`` is emitted when one is added or removed."""
+    """Folders and zips; ``changed`` is emitted when one is added or removed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    description : str
+        What they are for.
+    """
+
+    def __init__(self, description: str = "") -> None:
         self._paths: list[Path] = []
         # a function, since magicgui goes back to the first choices whenever the widget gets a new parent
         self._select = Select(
             choices=lambda _: [(f"{path.name}  ({path.parent})", path) for path in self._paths],
-            tooltip=tooltip(
-                "Images to train on, with all sub-folders. Each folder or zip is drawn from equally often."
-            ),
+            tooltip=tooltip(description),
         )
         self._select.native.setFixedHeight(HEIGHT)
         self._select.native.setMinimumWidth(60)

@@ -1,4 +1,4 @@
-"""What happens on the worker's thread while networks are trained: images are read, steps are made, the end is kept.
+"""What happens on the worker's thread while networks are trained: data are prepared, steps are made, the end is kept.
 
 No napari and no Qt object is touched here; see `worker` for the traps that this avoids.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_bitsnet.data.datasets import read_images
+from napari_bitsnet.api.training import train
 from napari_bitsnet.widgets.run.worker import (
     NUMBERS_EVERY,
     Controls,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_bitsnet.training.stage import Progress
+    from napari_bitsnet.training.protocol import Progress
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TrainingMessage(Message):
     scores : dict of str to float
         The last ones on held-out images; see `Progress`.
     picture : ndarray of shape (Y, X, 3), optional
-        uint8: held-out pairs; see `Progress`.
+        uint8: held-out examples; see `Progress`.
     """
 
     scores: dict[str, float] = field(default_factory=dict)
@@ -101,7 +101,6 @@ def train_networks(request: TrainingRequest, controls: TrainingControls) -> Trai
             if controls.stop.is_set():
                 return Trained(request.output, stopped=True)
         try:
-            yield from _reading(request, controls)
             trained = yield from _training(request, controls)
         finally:
             controls.close()
@@ -111,41 +110,24 @@ def train_networks(request: TrainingRequest, controls: TrainingControls) -> Trai
     return trained
 
 
-def _reading(request: TrainingRequest, controls: TrainingControls) -> Generator[Message, None, None]:
-    """Read all images into the folder's packed files, so that the training finds them there."""
-    from napari_bitsnet.methods.feedforward.network import SEEN_SIZE
-
-    last = 0.0
-    for source in request.sources:
-        for read, total in read_images(source, short_side=2 * SEEN_SIZE, cache=request.folder):
-            if controls.stop.is_set():
-                return
-            if time.monotonic() - last > NUMBERS_EVERY:
-                yield Message(f"Reading {source.name}: {read} of {total} images…")
-                last = time.monotonic()
-
-
 def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
     """Make step after step; pass on ten a second at most, but every validation."""
-    if controls.stop.is_set():
-        return Trained(request.output, stopped=True)
-    yield Message("Building the networks…")
-    from napari_bitsnet.training.feedforward import train_feedforward
-
     message: TrainingMessage | None = None
     shown = -float("inf")
     # kept where it can be closed also after napari has made the worker quit, which closes no generator
-    controls.steps = train_feedforward(
-        request.sources, request.output, request.config, folder=request.folder, device=request.device
+    controls.steps = train(
+        request.trainer, request.data, request.output, request.config, device=request.device
     )
-    assert controls.steps is not None
     for progress in controls.steps:
-        message = _message(progress, message)
         if controls.stop.is_set():
+            message = message if progress.note else _message(progress, message)
             controls.steps.close()
             return Trained(request.output, stopped=True, last=message)
-        if progress.picture is not None or time.monotonic() - shown > NUMBERS_EVERY:
-            yield message
+        is_due = time.monotonic() - shown > NUMBERS_EVERY
+        if not progress.note:
+            message = _message(progress, message)
+        if is_due or progress.picture is not None:
+            yield Message(progress.note) if message is None else message
             shown = time.monotonic()
     return Trained(request.output, stopped=False, last=message)
 
@@ -159,7 +141,7 @@ def _message(progress: Progress, before: TrainingMessage | None) -> TrainingMess
         elapsed=progress.seconds,
         left=progress.seconds_left,
         losses={"total": progress.loss},
-        scores=progress.validation or (before.scores if before is not None else {}),
+        scores=progress.scores or (before.scores if before is not None else {}),
         picture=progress.picture,
     )
 

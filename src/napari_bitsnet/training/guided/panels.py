@@ -1,23 +1,21 @@
-"""Simulated panels with their guided fits, from which `guided_correction` learns the errors of the fit."""
+"""Simulated panels with their guided fits, from which the network of corrections learns the errors of the fit."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.data.datasets import unreserved_photographs
+from napari_bitsnet.core.writing import atomically
+from napari_bitsnet.data.datasets import PackedImages
 from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
-from napari_bitsnet.io.read import read_image
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
 
 FIRST = 2_000_000
@@ -25,60 +23,47 @@ FIRST = 2_000_000
 
 
 def solve_panels(
-    folder: str | Path,
+    folder: Path,
+    photographs: Sequence[PackedImages] = (),
     *,
-    photographs: str | Path | None = None,
-    minutes: float = 30.0,
-    count: int | None = None,
-    first: int = 0,
+    count: int,
     size: int = 256,
+    seed: int = 0,
 ) -> Iterator[Path]:
     """Simulate panels, fit each with two guides and with one, and write a file for each fit; existing files are kept.
 
     Parameters
     ----------
-    folder : str or Path
-        Folder of the files; made if absent. Several processes may share it, each with its own `first`.
-    photographs : str or Path, optional
-        Folder of photographs (``*.jpg``) that two of five panels show; those that are reserved for scores are left out.
-    minutes : float
-        Time after which no further panel is begun, unless `count` is given.
-    count : int, optional
+    folder : Path
+        Folder of the files; made if absent.
+    photographs : sequence of PackedImages
+        Photographs that two of five panels show, where there are any.
+    count : int
         Number of panels.
-    first : int
-        Number of the first panel; its seed is `FIRST` plus this.
     size : int
         Side of the panels in pixels.
+    seed : int
+        Seed of the first panel, over `FIRST`; each other one has the next seed.
 
     Yields
     ------
     Path
         Each file, once it is there.
     """
-    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = unreserved_photographs(photographs)
-    start, n = time.monotonic(), first
-    while n - first < count if count is not None else time.monotonic() - start < 60 * minutes:
-        panel = draw_panel(FIRST + n, size, paths)
-        for sides in ((0, 1), (n % 2,)):
-            out = folder / f"{n:05d}_{len(sides)}.npz"
+    for n in range(seed, seed + count):
+        panel = None
+        for n_guides in (2, 1):
+            out = folder / f"{size}_{n:05d}_{n_guides}.npz"
             if not out.exists():
-                part = out.with_suffix(".part")
-                with part.open("wb") as file:
-                    np.savez(file, **solved(panel, sides))  # type: ignore[arg-type]
-                part.rename(out)
+                panel = draw_panel(FIRST + n, size, photographs) if panel is None else panel
+                with atomically(out) as part, part.open("wb") as file:
+                    arrays = solved(panel, (0, 1) if n_guides == 2 else (n % 2,))
+                    np.savez(file, **arrays)  # type: ignore[arg-type]
             yield out
-        n += 1
 
 
-def photograph(paths: list[Path], rng: Generator) -> NDArray:
-    """Read one of the photographs, (Y, X, 3) in [0, 1]."""
-    image = np.atleast_3d(read_image(paths[int(rng.integers(len(paths)))]).channels_last)[..., :3]
-    return np.broadcast_to(image, (*image.shape[:2], 3)) / 255
-
-
-def draw_panel(seed: int, size: int, paths: list[Path]) -> Panel:
+def draw_panel(seed: int, size: int, photographs: Sequence[PackedImages]) -> Panel:
     """Draw a panel by the usual recipe or, half of the time, by another one; two of five show photographs."""
     rng = np.random.default_rng(seed)
     usual = rng.uniform() < 0.5
@@ -99,7 +84,10 @@ def draw_panel(seed: int, size: int, paths: list[Path]) -> Panel:
         "noise": rng.uniform(0.0, 0.03) if rng.uniform() < 0.4 else 0.0,
         "recipe": recipe,
     }
-    pictures = [photograph(paths, rng) for _ in range(2)] if paths and rng.uniform() < 0.4 else None
+    pictures = None
+    if photographs and rng.uniform() < 0.4:
+        of_folder = photographs[int(rng.integers(len(photographs)))]
+        pictures = [of_folder[int(k)] for k in rng.integers(len(of_folder), size=2)]
     misregistration = 0.0 if rng.uniform() < 0.35 else rng.uniform(0.5, 2.0)
     return simulate_panel(seed, size, pictures, misregistration=misregistration, **({} if usual else other))
 
@@ -109,11 +97,11 @@ def solved(panel: Panel, sides: tuple[int, ...]) -> dict[str, NDArray]:
     seen = normalise(panel.mixture)
     order = [*sides, *(side for side in (0, 1) if side not in sides)]
     guides = tuple(normalise(panel.guides[k]).tensor if k in sides else None for k in order)
-    method = GuidedRegression(GuidedRegressionConfig().updated({"trust": False, "correct": False}))
+    method = GuidedRegression(GuidedRegressionConfig().updated({"uncertainty": False, "correct": False}))
     state = method.start(Problem(seen.tensor, 2, guides=guides), device="cpu", seed=0)
     for _ in method.advance(state):
         pass
-    answer, model = method.answer(state), state.model
+    answer, model = method.solution(state), state.model
     assert model is not None
     whole = Window(0, 0, *model.modes.size)
     span = seen.scaling.span

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from napari_bitsnet.training.bank import ImageBank
+from napari_bitsnet.training.feedforward.bank import ImageBank
 
 
 @dataclass(frozen=True)

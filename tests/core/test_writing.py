@@ -9,7 +9,7 @@ import pytest
 
 from napari_bitsnet.api.export import writing
 from napari_bitsnet.api.export.folders import check_writable
-from napari_bitsnet.api.export.writing import LONGEST, atomically, remove_leftovers, together
+from napari_bitsnet.core.writing import LONGEST, atomically, remove_leftovers, together
 
 
 def test_several_files_take_their_places_in_order(tmp_path):
@@ -45,7 +45,7 @@ def test_temporary_names_fit_wherever_the_final_name_does(tmp_path):
 
 
 LEAVE = (
-    "import os, sys; from pathlib import Path; from napari_bitsnet.api.export.writing import together\n"
+    "import os, sys; from pathlib import Path; from napari_bitsnet.core.writing import together\n"
     "with together(Path(sys.argv[1])) as files:\n    files.part('scan_source_1.tif').write_text('half'); os._exit(9)"
 )
 

@@ -1,0 +1,130 @@
+"""Training from start to end: what the command ``train`` and the dock "Train networks…" both do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.names import PossibleNames
+from napari_bitsnet.api.export.overwriting import check_outputs, files_of
+from napari_bitsnet.api.export.strict_json import strict_json
+from napari_bitsnet.core.writing import atomically
+from napari_bitsnet.training.files import CHECKPOINT, FILES
+from napari_bitsnet.training.protocol import TRAINERS, Progress, TrainingConfig
+
+SUFFIX = ".safetensors"
+RECORD = "training_run.json"
+
+
+def train(
+    trainer: str,
+    data: Mapping[str, Sequence[Path]],
+    output: Path,
+    config: TrainingConfig,
+    *,
+    folder: Path | None = None,
+    device: str = "auto",
+) -> Generator[Progress, None, None]:
+    """Train step by step, and write the weights after each checkpoint and at the end.
+
+    Parameters
+    ----------
+    trainer : str
+        Name of the trainer; see `TRAINERS`.
+    data : mapping of str to sequence of Path
+        Folders and zips by the names of the trainer's inputs; photographs that are reserved for scores are left out by name.
+    output : Path
+        Weights, a ``.safetensors`` file. Closing the generator between two steps writes them, too.
+    config : TrainingConfig
+        Settings of this trainer.
+    folder : Path, optional
+        For checkpoints, packed images, loss curve and pictures; a training that finds a checkpoint there goes on from it.
+        Default: the output's name without its suffix.
+    device : str
+        As in `resolve_device`.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the data cannot be used, or a file would be replaced that is not of this training; before any long work.
+    """
+    check_suffix(output)
+    folder = training_folder(output) if folder is None else folder
+    job = TRAINERS.get(trainer)(config, data, folder=folder, device=device)
+    job.check()
+    read = [path for paths in data.values() for path in paths]
+    read += [value for value in dict(config).values() if isinstance(value, Path)]
+    claim_training(output, folder, read)
+    has_begun = False
+    try:
+        with closing(job.steps()) as steps:  # type: ignore[type-var]
+            for progress in steps:
+                has_begun = has_begun or progress.step > 0
+                if progress.saved:
+                    job.export(output)
+                yield progress
+        has_begun = True
+    finally:
+        if has_begun:
+            job.export(output)
+
+
+def training_folder(output: Path) -> Path:
+    """Return the folder of a training by default: named as its weights."""
+    return output.with_suffix("")
+
+
+def check_suffix(output: Path) -> None:
+    """See that weights are written to a ``.safetensors`` file.
+
+    Raises
+    ------
+    ValueError
+        If not.
+    """
+    if output.suffix.lower() != SUFFIX:
+        raise ValueError(
+            f"Expected a file for the weights that ends in {SUFFIX}, got {output.name!r}: no other format is written."
+        )
+
+
+def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
+    """See that weights and checkpoints replace nothing that is not of this training, and leave a record of them.
+
+    Parameters
+    ----------
+    output : Path
+        The weights.
+    folder : Path
+        For checkpoints, loss curve and pictures.
+    inputs : iterable of Path
+        Folders, zips and weights that are read. Nothing is written into folders among them: the pictures would be trained on.
+
+    Raises
+    ------
+    ValueError
+        If files would be replaced.
+    """
+    read = list(inputs)
+    place, own = check_writable(output.parent), check_writable(folder)
+    goes_on = files_of(own / RECORD) is not None or _is_checkpoint(own / CHECKPOINT)
+    names, ours = PossibleNames((*FILES, RECORD)), FILES if goes_on else ()
+    check_outputs(own, names, inputs=read, records=[RECORD], ours=ours)
+    check_outputs(place, PossibleNames((output.name,)), inputs=read, ours=[output.name] if goes_on else ())
+    files = {f"file {k + 1}": name for k, name in enumerate(FILES)}
+    with atomically(own / RECORD) as path:
+        path.write_text(strict_json({"complete": True, "files": files}, indent=2) + "\n", encoding="utf-8")
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file holds the state of a training, by the facts at its beginning; torch is not needed for that."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(size, 10_000_000)))
+        return "training" in json.loads(header["__metadata__"]["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
