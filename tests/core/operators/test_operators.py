@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradients
-from napari_bitsnet.core.operators.gradient import divergence, gradient
+from napari_bitsnet.core.operators.gradient import central_gradient, divergence, gradient
 from napari_bitsnet.core.operators.nearest import nearest_valid
 
 
@@ -23,13 +23,18 @@ def test_divergence_is_minus_the_adjoint_of_the_gradient(shape):
     torch.testing.assert_close((gradient(image) * field).sum(), -(image * divergence(field)).sum())
 
 
-def test_the_gradient_of_a_slope_is_its_steepness_and_zero_at_the_far_border():
+def test_the_gradient_of_a_slope_is_its_steepness_and_zero_at_the_border():
     y, x = torch.meshgrid(torch.arange(4.0), torch.arange(5.0), indexing="ij")
     down, right = gradient(3 * y - 2 * x)
     assert (down[:-1] == 3).all()
     assert (right[:, :-1] == -2).all()
     assert (down[-1] == 0).all()
     assert (right[:, -1] == 0).all()
+    down, right = central_gradient(3 * y - 2 * x)
+    assert (down[1:-1] == 3).all()
+    assert (right[:, 1:-1] == -2).all()
+    assert (down[[0, -1]] == 0).all()
+    assert (right[:, [0, -1]] == 0).all()
 
 
 @pytest.mark.parametrize("width", [0.5, 1.3, 4.0])

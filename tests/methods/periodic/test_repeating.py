@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.methods.periodic.common_period import proposed_pairs
 from napari_bitsnet.methods.periodic.lattice_pair import find_lattices
 from napari_bitsnet.methods.periodic.lattices import Lattice, autocorrelation, reduced
 from napari_bitsnet.methods.periodic.repeating import Repeating
-from napari_bitsnet.methods.periodic.split import blurred, displace, divide_rest, fit_cells
+from napari_bitsnet.methods.periodic.split import displace, divide_rest, fit_cells
 
 FIRST = Lattice((17.3, 2.1), (-3.4, 21.6))
 SECOND = Lattice((13.2, -9.7), (11.9, 14.4))
@@ -87,7 +88,7 @@ def test_missing_pixels_are_left_out():
 
 
 def test_one_pattern_is_one_and_noise_is_none():
-    noise = blurred(torch.randn((1, 96, 96), generator=torch.Generator().manual_seed(0)), 1.5)
+    noise = blur(torch.randn((1, 96, 96), generator=torch.Generator().manual_seed(0)), 1.5)
     noise = noise / noise.std()
     assert find_lattices(noise) == []
     assert find_lattices(torch.full((3, 64, 64), 0.3)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_bitsnet.methods.sparse_gradients.propagation import _blur, edge_features, propagate
+from napari_bitsnet.methods.sparse_gradients.propagation import edge_features, propagate
 
 
 def stripes(size: int = 64) -> torch.Tensor:
@@ -25,16 +25,6 @@ def test_features_describe_an_upright_red_edge():
     assert torch.allclose(features["direction"], torch.tensor([1.0, 0.0]), atol=0.01)  # twice the angle 0
     assert torch.allclose(features["place"], torch.tensor([12 / 30, 15 / 30]))
     assert float(features["straightness"]) > 0.99
-
-
-def test_a_blur_keeps_constants_and_the_sum_of_a_point():
-    image = torch.full((1, 20, 21), 0.3)
-    assert torch.allclose(_blur(image, 2.0), image)
-    point = torch.zeros(1, 21, 21)
-    point[0, 10, 10] = 1
-    spread = _blur(point, 1.5)
-    assert float(spread.sum()) == pytest.approx(1, abs=1e-5)
-    assert float(spread[0, 10, 11] / spread[0, 10, 10]) == pytest.approx(2.718281828 ** (-1 / 4.5), rel=1e-4)
 
 
 def test_colour_carries_labels_across_the_image():

@@ -1,4 +1,4 @@
-"""The gradient of an image by forward differences, and its divergence."""
+"""The gradient of an image by forward or central differences, and the divergence."""
 
 from __future__ import annotations
 
@@ -26,3 +26,11 @@ def divergence(field: Tensor) -> Tensor:
     image[..., :-1] += right
     image[..., 1:] -= right
     return image
+
+
+def central_gradient(image: Tensor) -> Tensor:
+    """Return the central differences along Y and X, zero at both borders; (..., H, W) -> (2, ..., H, W)."""
+    field = image.new_zeros(2, *image.shape)
+    field[0, ..., 1:-1, :] = (image[..., 2:, :] - image[..., :-2, :]) / 2
+    field[1, ..., 1:-1] = (image[..., 2:] - image[..., :-2]) / 2
+    return field

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_bitsnet.core.operators.blur import blur
+from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradients
+from napari_bitsnet.core.operators.gradient import central_gradient
 from napari_bitsnet.methods.periodic.repeating import Repeating
 
 PLAIN, STEPS = 4, 4
@@ -59,26 +62,28 @@ def fit_cells(patterns: Sequence[Repeating], image: Tensor, noise: float) -> Non
             0
         )
 
-    def descend(z: list[Tensor], steps: int, *, plain: bool) -> list[Tensor]:
-        r = [b - noise * one for b, one in zip(back(image - forward(z)), z, strict=True)]
-        y = r if plain else [p.filter(w, one) for p, w, one in zip(patterns, weights, r, strict=True)]
-        q, ry = y, _dot(r, y)
-        for _ in range(steps):
-            product = [b + noise * one for b, one in zip(back(forward(q)), q, strict=True)]
-            step = ry / _dot(q, product).clamp_min(1e-30)
-            z = [one + step * by for one, by in zip(z, q, strict=True)]
-            r = [one - step * by for one, by in zip(r, product, strict=True)]
-            y = r if plain else [p.filter(w, one) for p, w, one in zip(patterns, weights, r, strict=True)]
-            before, ry = ry, _dot(r, y)
-            q = [one + ry / before.clamp_min(1e-30) * by for one, by in zip(y, q, strict=True)]
-        return z
+    def together(parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat([part.flatten() for part in parts])
 
+    def apart(joined: Tensor) -> list[Tensor]:
+        parts = joined.split([p.cell.numel() for p in patterns])
+        return [part.view_as(p.cell) for part, p in zip(parts, patterns, strict=True)]
+
+    def operator(z: Tensor) -> Tensor:
+        return together(back(forward(apart(z)))) + noise * z
+
+    def precondition(residual: Tensor) -> Tensor:
+        parts = zip(patterns, weights, apart(residual), strict=True)
+        return together([p.filter(weight, part) for p, weight, part in parts])
+
+    target = together(back(image))
     if all(not bool(p.cell.any()) for p in patterns):
-        z = descend([torch.zeros_like(p.cell) for p in patterns], PLAIN, plain=True)
+        z = conjugate_gradients(operator, target, torch.zeros_like(target), steps=PLAIN)
     else:
-        z = [p.filter(torch.linalg.inv(p.root), p.cell) for p in patterns]
-    for p, one in zip(patterns, descend(z, STEPS, plain=False), strict=True):
-        p.cell = p.filter(p.root, one)
+        z = together([p.filter(torch.linalg.inv(p.root), p.cell) for p in patterns])
+    z = conjugate_gradients(operator, target - operator(z), z, steps=STEPS, precondition=precondition)
+    for p, part in zip(patterns, apart(z), strict=True):
+        p.cell = p.filter(p.root, part)
 
 
 def displace(patterns: Sequence[Repeating], rest: Tensor, width: float, valid: Tensor | None = None) -> None:
@@ -106,12 +111,12 @@ def displace(patterns: Sequence[Repeating], rest: Tensor, width: float, valid: T
     Departure: several images, superimposed, at once.
     """
     seen = torch.ones_like(rest[0]) if valid is None else valid
-    columns = [g for p in patterns for g in _gradients(blurred(p.image, BLUR))]
-    target = blurred(rest, BLUR)
+    columns = [g for p in patterns for g in central_gradient(blur(p.image, BLUR))]
+    target = blur(rest, BLUR)
 
     def gathered(product: Tensor) -> Tensor:
         pooled = F.avg_pool2d((product.sum(dim=0) * seen)[None, None], POOL, ceil_mode=True)
-        return blurred(pooled[0], width / POOL)[0]
+        return blur(pooled[0], width / POOL)[0]
 
     normal = torch.stack([torch.stack([gathered(a * b) for a in columns], -1) for b in columns], -2)
     right = torch.stack([gathered(a * target) for a in columns], -1)
@@ -131,37 +136,9 @@ def divide_rest(first: Tensor, second: Tensor, rest: Tensor) -> Tensor:
     """
     part = torch.zeros_like(rest)
     for scale in SCALES:
-        lower = [blurred(image, scale) for image in (first, second, rest)]
+        lower = [blur(image, scale) for image in (first, second, rest)]
         one, two, band = (image - low for image, low in zip((first, second, rest), lower, strict=True))
-        energy = [blurred((x**2).sum(dim=0, keepdim=True), NEAR * scale) for x in (one, two)]
+        energy = [blur((x**2).sum(dim=0, keepdim=True), NEAR * scale) for x in (one, two)]
         part = part + band * (energy[0] + 1e-9) / (energy[0] + energy[1] + 2e-9)
         first, second, rest = lower
     return part + rest / 2
-
-
-def blurred(image: Tensor, width: float) -> Tensor:
-    """Blur (C, H, W) with a Gaussian; beyond the border nothing counts."""
-    if width <= 0:
-        return image
-    reach = max(1, int(3 * width + 0.5))
-    t = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    kernel = torch.exp(-(t**2) / (2 * width**2))
-
-    def passed(x: Tensor) -> Tensor:
-        x = F.conv2d(x[:, None], kernel.view(1, 1, -1, 1), padding=(reach, 0))
-        return F.conv2d(x, kernel.view(1, 1, 1, -1), padding=(0, reach))[:, 0]
-
-    return passed(image) / passed(torch.ones_like(image[:1]))
-
-
-def _gradients(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Central differences (C, H, W) along y and x; 0 at the border."""
-    dy, dx = torch.zeros_like(image), torch.zeros_like(image)
-    dy[:, 1:-1] = (image[:, 2:] - image[:, :-2]) / 2
-    dx[:, :, 1:-1] = (image[:, :, 2:] - image[:, :, :-2]) / 2
-    return dy, dx
-
-
-def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    """Inner product of lists of tensors."""
-    return torch.stack([(x * y).sum() for x, y in zip(a, b, strict=True)]).sum()

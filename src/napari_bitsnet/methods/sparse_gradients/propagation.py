@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.operators.gradient import gradient
+from napari_bitsnet.core.operators.blur import blur
+from napari_bitsnet.core.operators.gradient import central_gradient
 
 FAMILIAR_SIZE = 96
 """Longer side, in pixels, of the images that the likeness was fitted on."""
@@ -55,25 +56,25 @@ def edge_features(image: Tensor) -> dict[str, Tensor]:
         "oc,chw->ohw", OPPONENT.to(image), image[0].expand(3 if channels == 1 else -1, -1, -1)
     )
     unit = max(height, width) / FAMILIAR_SIZE
-    dy, dx = _central_gradient(_blur(colour, 0.5))
+    dy, dx = central_gradient(blur(colour, 0.5))
     strength = (dy**2 + dx**2).sum(dim=0).sqrt()
     tensor = torch.stack([(dx * dx).sum(dim=0), (dy * dy).sum(dim=0), (dx * dy).sum(dim=0)])
-    xx, yy, xy = _blur(tensor, 0.7)
+    xx, yy, xy = blur(tensor, 0.7)
     straight = ((xx - yy) ** 2 + 4 * xy**2).sqrt() / (xx + yy + 1e-5)
     angle = 0.5 * torch.atan2(2 * xy, xx - yy)
     across = angle.cos() * dx + angle.sin() * dy
     across = across / (across.norm(dim=0) + 0.004)
-    coarse_dy, coarse_dx = _central_gradient(_blur(colour, 1.5))
+    coarse_dy, coarse_dx = central_gradient(blur(colour, 1.5))
     coarse = (coarse_dy**2 + coarse_dx**2).sum(dim=0).sqrt()
-    around = _blur(dy**2 + dx**2, 3 * unit).sum(dim=0).sqrt()
+    around = blur(dy**2 + dx**2, 3 * unit).sum(dim=0).sqrt()
     row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     products = (across[:, None] * across).flatten(0, 1)  # nine, the off-diagonal ones twice
     features = {
         "colour": products,
         "place": torch.stack([row, column]).to(image) / max(height, width),
         "direction": torch.stack([(2 * angle).cos(), (2 * angle).sin()]) * straight,
-        "near": _blur(colour, 1.2 * unit),
-        "wide": _blur(colour, 5 * unit),
+        "near": blur(colour, 1.2 * unit),
+        "wide": blur(colour, 5 * unit),
         "strength": (strength + 0.01).log()[None],
         "sharpness": ((strength + 0.005) / (coarse + 0.005)).log()[None],
         "texture": (around + 0.01).log()[None],
@@ -147,25 +148,3 @@ def _likeness(features: dict[str, Tensor], others: dict[str, Tensor]) -> Tensor:
         squares = (a * a).sum(dim=1)[:, None] + (b * b).sum(dim=1) - 2 * a @ b.T
         kernels.append(variance * torch.exp(-squares.clamp_min(0)))
     return torch.stack(kernels).sum(dim=0)
-
-
-def _central_gradient(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of forward and backward differences along Y and X of (C, H, W), zero at the borders."""
-    forward = gradient(image)
-    dy, dx = (f + f.roll(1, dims=axis - 2) for axis, f in enumerate(forward))
-    dy[:, [0, -1]], dx[..., [0, -1]] = 0, 0
-    return dy / 2, dx / 2
-
-
-def _blur(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (C, H, W); borders are continued."""
-    radius = int(3 * sigma + 0.5)
-    offsets = torch.arange(-radius, radius + 1, device=image.device)
-    kernel = torch.exp(-(offsets.to(image) ** 2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
-    for axis in (-2, -1):
-        size = image.shape[axis]
-        inside = torch.arange(-radius, size + radius, device=image.device).clamp(0, size - 1)
-        rows = image.index_select(axis, inside)
-        image = rows.unfold(axis, 2 * radius + 1, 1) @ kernel
-    return image
