@@ -181,7 +181,8 @@ SOLVABLE = [
     for preset in ("quick", "balanced", "best")
     for problem in PROBLEMS
     if (preset == "quick" or problem in TYPICAL)
-    and METHODS.get(method)(METHODS.get(method).presets[preset]).unsupported_reason(PROBLEMS[problem].traits) is None
+    and METHODS.get(method)(METHODS.get(method).presets[preset]).unsupported_reason(PROBLEMS[problem].traits)
+    is None
 ]
 QUICK = [case for case in SOLVABLE if case.values[1] == "quick"]
 QUICK_TYPICAL = [case for case in QUICK if case.values[2] in TYPICAL]
@@ -351,10 +352,13 @@ def test_a_task_runs_and_names_its_outputs(name: str, everything: bool):
     may_be_written = possible_names(
         name, ["tiny"]
     ).matcher()  # what is seen to before a run, so that nothing is replaced
-    assert all(may_be_written(f"tiny_{output}.tif") for output in result.outputs)
+    outputs = result.outputs
+    assert all(may_be_written(f"tiny_{key}.tif") for key, output in outputs.items() if output.is_image)
+    assert all(len(output.axes) == output.ndim for output in outputs.values())
+    assert all(output.caption and output.description for output in outputs.values())
     declared = {i.name: i for i in TASKS.get(name).inputs}
-    images = {k: v for k, v in result.outputs.items() if k not in ("weights", "airlight")}
-    weights = result.outputs.get("weights")
+    images = {key: output.array for key, output in outputs.items() if output.is_image}
+    weights = None if "weights" not in outputs else outputs["weights"].array
     if weights is not None:  # one residual a mixture
         images |= {f"residual {m + 1}": image for m, image in enumerate(images.pop("residual"))}
     for key, image in images.items():

@@ -4,6 +4,12 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.core.outputs import Output
+
+
+def output(array, axes, kind="image") -> Output:
+    return Output(np.asarray(array), axes, kind, "An output")
+
 
 SIZES = {"Y": 5, "X": 7, "C": 3, "Z": 2, "T": 4, "M": 2}
 
@@ -13,7 +19,13 @@ def test_planes_come_back_in_the_layout_they_came_in(axes):
     array = np.random.default_rng(0).random([SIZES[a] for a in axes]).astype(np.float32)
     planes = Planes(array, axes)
     assert planes[0].shape == ((5, 7, 3) if "C" in axes else (5, 7))
-    np.testing.assert_array_equal(planes.assemble([planes[i] for i in range(len(planes))]), array)
+    plane_axes = "YXC" if "C" in axes else "YX"
+    found = planes.assemble([output(planes[i], plane_axes) for i in range(len(planes))])
+    np.testing.assert_array_equal(found.array, array)
+    assert found.axes == planes.axes
+    grey = planes.assemble([output(np.zeros((5, 7)), "YX", "map")] * len(planes))
+    assert grey.axes == planes.axes.replace("C", "")
+    assert grey.shape == tuple(SIZES[a] for a in grey.axes)
 
 
 @pytest.mark.parametrize("axes", ["MYX", "MYXC", "ZMYX", "YX", "YXC"])
@@ -22,8 +34,11 @@ def test_several_mixtures_keep_their_axis_in_front_of_the_plane(axes):
     array = np.random.default_rng(0).random([SIZES[a] for a in declared])
     planes = Planes(array, axes, several=True)
     assert planes[0].shape == ((2, 5, 7, 3) if "C" in axes else (2, 5, 7))
-    np.testing.assert_array_equal(planes.assemble([planes[i] for i in range(len(planes))]), array)
-    source = planes.assemble([planes[i][0] for i in range(len(planes))])
+    plane_axes = "MYXC" if "C" in axes else "MYX"
+    found = planes.assemble([output(planes[i], plane_axes) for i in range(len(planes))])
+    np.testing.assert_array_equal(found.array, array)
+    assert found.axes == declared
+    source = planes.assemble([output(planes[i][0], plane_axes[1:]) for i in range(len(planes))])
     assert source.shape == tuple(SIZES[a] for a in declared if a != "M")
 
 
@@ -37,12 +52,23 @@ def test_a_list_of_mixtures_is_stacked():
 
 def test_what_is_no_image_is_stacked_behind_the_stack_axes():
     planes = Planes(np.zeros((3, 5, 7)), "ZYX")
-    assert planes.assemble([np.zeros((2, 2))] * 3).shape == (3, 2, 2)
+    weights = planes.assemble([output(np.zeros((2, 2)), "MK", "values")] * 3)
+    assert (weights.shape, weights.axes) == ((3, 2, 2), "ZMK")
+
+
+@pytest.mark.parametrize("axes", ["YXC", "CYX", "ZYX"])
+def test_feature_maps_keep_their_own_channels(axes):
+    planes = Planes(np.zeros([SIZES[a] for a in axes]), axes)
+    maps = np.arange(5 * 5 * 7.0).reshape(5, 5, 7)  # as many channels as rows
+    found = planes.assemble([output(maps, "CYX", "features")] * len(planes))
+    stack = "".join(planes.stack_axes)
+    assert found.axes == f"{stack}CYX"
+    np.testing.assert_array_equal(found.array, np.stack([maps] * 2) if stack else maps)
 
 
 def test_failed_planes_become_nan():
     planes = Planes(np.zeros((2, 5, 7)), "ZYX")
-    out = planes.assemble([None, np.ones((5, 7), np.float32)])
+    out = planes.assemble([None, output(np.ones((5, 7), np.float32), "YX")])
     assert np.isnan(out[0]).all()
     assert (out[1] == 1).all()
 

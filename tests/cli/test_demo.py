@@ -21,8 +21,10 @@ from napari_bitsnet.api.demo import (
 )
 from napari_bitsnet.cli import demo as command
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from napari_bitsnet.core.outputs import numbered
 from napari_bitsnet.data.case_makers import half_and_half
 from napari_bitsnet.data.photographs import photograph
+from tests.described import described
 
 
 @pytest.fixture
@@ -33,9 +35,9 @@ def easy():
 
 
 def result_of(demo, shares):
-    outputs = {f"source_{k + 1}": share for k, share in enumerate(shares)}
     provenance = {"method": "bitsnet", "preset": "balanced", "seconds": 1.0}
-    return napari_bitsnet.Result(outputs | {"residual": np.zeros_like(shares[0])}, provenance)
+    outputs = described("separate", {**numbered(shares), "residual": np.zeros_like(shares[0])})
+    return napari_bitsnet.Result(outputs, provenance)
 
 
 def test_truth_passes_and_the_mixture_fails(easy):

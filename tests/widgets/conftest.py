@@ -15,6 +15,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
@@ -23,6 +24,7 @@ from napari_bitsnet.widgets.forms.device_box import DeviceBox
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.separation import runs_under_way
+from tests.described import described
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +120,9 @@ class FakeRun:
         """As `Request.iterate`."""
         self.calls.append(request)
         mixture = np.asarray(request.mixtures[0].array, dtype=np.float32)
-        outputs = {"source_1": mixture * 0.25, "source_2": mixture * 0.75, "residual": mixture * 0}
+        arrays = {"source_1": mixture * 0.25, "source_2": mixture * 0.75, "residual": mixture * 0}
+        axes = request.mixtures[0].axes
+        outputs = described("separate", arrays, axes if len(axes) > 2 else None)
         if self.error is not None and self.hold_at is None:
             raise self.error
         done, reason = 0, "iterations"
@@ -147,7 +151,8 @@ class FakeRun:
             "stop_reason": reason,
             "warnings": list(self.warnings),
         }
-        return Result(outputs, provenance, self.warnings, self.state)
+        notices = tuple(Notice("test", text) for text in self.warnings)
+        return Result(outputs, provenance, notices, self.state)
 
     def _look_for_hints(self, new_hints: Callable[[], Any] | None) -> None:
         labels = None if new_hints is None else new_hints()

@@ -9,9 +9,11 @@ import pytest
 import tifffile
 
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.core.outputs import FEATURES, describe, numbered
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.results.edits import Edits, as_shown, swapped_name
 from napari_bitsnet.widgets.results.recipes import as_command, as_python
+from tests.described import described
 
 SHARES = np.stack([np.linspace(0, 1, 24).reshape(4, 6), np.linspace(2, 0, 24).reshape(4, 6)]).astype("f4")
 
@@ -139,7 +141,7 @@ def test_an_area_goes_to_the_source_that_has_this_name_now(undocked, fake_run, i
 
 def result(**more) -> Result:
     outputs = {"source_1": SHARES[0], "source_2": SHARES[1], "residual": SHARES[0] * 0, **more}
-    return Result(outputs, {"task": "separate"})
+    return Result(described("xray", outputs), {"task": "separate"})
 
 
 def test_a_result_that_was_left_alone_is_the_same_object():
@@ -167,8 +169,10 @@ def test_whatever_belongs_to_a_source_is_swapped_with_it():
     np.testing.assert_array_equal(shown.outputs["explained_1"], SHARES[1] + 2)
     np.testing.assert_array_equal(shown.outputs["weights"], [[2, 1], [4, 3]])
     assert list(shown.outputs) == list(result(**more).outputs)
-    assert swapped_name("features_2") == "features_1"
-    assert swapped_name("residual") == "residual"
+    outputs = described("xray", {**numbered([SHARES[0], SHARES[1]]), "residual": SHARES[0]})
+    outputs |= describe(numbered([SHARES[:1]] * 2, "features"), [FEATURES])
+    assert swapped_name(outputs, "features_2") == "features_1"
+    assert swapped_name(outputs, "residual") == "residual"
 
 
 def test_recipes_say_what_no_run_repeats(undocked, fake_run):

@@ -19,6 +19,7 @@ from napari_bitsnet.widgets.layers.parts import layer_part
 from napari_bitsnet.widgets.results.recipes import as_command, as_python
 from napari_bitsnet.widgets.results.saving import calibration, file_stem
 from napari_bitsnet.widgets.run.preview import PreviewLayers
+from tests.described import described
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 
@@ -42,10 +43,9 @@ def run_real(undocked, **changes):
 def test_what_no_guide_explains_is_visible_beneath_the_sources(undocked, image):
     viewer = undocked.viewer
     part = layer_part(viewer.layers[0])
-    shown = PreviewLayers(viewer, part)
-    outputs = {
-        name: np.asarray(image, np.float32) for name in ("source_1", "source_2", "unexplained", "residual")
-    }
+    shown = PreviewLayers(viewer, [part])
+    names = ("source_1", "source_2", "unexplained", "residual")
+    outputs = described("xray", {name: np.asarray(image, np.float32) for name in names})
     first, second, unexplained, residual = shown.finish(outputs, {})
     assert [first.visible, second.visible, unexplained.visible, residual.visible] == [True, True, True, False]
     order = [viewer.layers.index(layer) for layer in (unexplained, first, second)]
@@ -311,8 +311,9 @@ def test_the_package_offers_it():
 def test_a_mask_of_a_colour_image_is_a_grey_layer(undocked):
     viewer = undocked.viewer
     layer = viewer.add_image(np.zeros((5, 6, 3), np.uint8), rgb=True, name="cup")
-    shown = PreviewLayers(viewer, layer_part(layer))
+    shown = PreviewLayers(viewer, [layer_part(layer)])
     mask = np.linspace(0, 1, 30, dtype=np.float32).reshape(5, 6)
-    (added,) = shown.finish({"mask": mask, "weights": np.eye(2, dtype=np.float32)}, {})
+    outputs = described("segment", {"mask": mask, "weights": np.eye(2, dtype=np.float32)})
+    (added,) = shown.finish(outputs, {})
     assert not added.rgb
     np.testing.assert_array_equal(added.data, mask)

@@ -11,7 +11,8 @@ import napari_bitsnet as nb
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.synthetic import photograph_mixtures
 from napari_bitsnet.widgets.layers.parts import layer_part
-from napari_bitsnet.widgets.run.preview import PreviewLayers, own_names
+from napari_bitsnet.widgets.run.preview import PreviewLayers
+from tests.described import described
 
 pytestmark = pytest.mark.filterwarnings("ignore::napari_bitsnet.api.notices.NotSeparatedWarning")
 
@@ -109,6 +110,7 @@ def test_labels_become_a_labels_layer(viewer, image):
 
 def test_outputs_of_one_of_several_layers_are_named_by_it(viewer, image):
     part, other = (layer_part(viewer.add_image(image, name=name)) for name in ("cat", "dog"))
-    shown = PreviewLayers(viewer, part, own_names("watermark", [part, other]))
-    outputs = {name: np.asarray(image, np.float32) for name in ("clean_1", "clean_2", "watermark")}
+    shown = PreviewLayers(viewer, [part, other])
+    names = ("clean_1", "clean_2", "watermark")
+    outputs = described("watermark", {name: np.asarray(image, np.float32) for name in names})
     assert [layer.name for layer in shown.finish(outputs, {})] == ["cat clean", "dog clean", "cat watermark"]

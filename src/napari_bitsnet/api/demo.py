@@ -15,8 +15,8 @@ from napari_bitsnet.api.export.names import PossibleNames, possible_names
 from napari_bitsnet.api.export.overwriting import check_outputs
 from napari_bitsnet.api.export.saving import save_result
 from napari_bitsnet.api.export.strict_json import strict_json
-from napari_bitsnet.api.export.writing import atomically
-from napari_bitsnet.api.run import Run, Stop
+from napari_bitsnet.api.running import Run, Stop
+from napari_bitsnet.core.writing import atomically
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.case_makers import WEIGHTS, half_and_half, panel_case, two_mixtures
 from napari_bitsnet.data.case_sheet import draw_case
@@ -198,7 +198,14 @@ def write_inputs(demo: DemoCase, folder: Path) -> dict[str, Any]:
 def write_outcome(outcome: Outcome, folder: Path) -> None:
     """Write a case's images, sources, preview and record."""
     inputs = write_inputs(outcome.demo, folder)
-    save_result(outcome.result, outcome.demo.case.mixture, folder, outcome.demo.key, inputs=inputs)
+    save_result(
+        outcome.result.outputs,
+        outcome.result.provenance,
+        outcome.demo.case.mixture,
+        folder,
+        outcome.demo.key,
+        inputs=inputs,
+    )
 
 
 def draw_outcomes(outcomes: Sequence[Outcome]) -> NDArray:

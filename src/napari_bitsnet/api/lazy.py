@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.choose import make_task
+from napari_bitsnet.api.notices import plane_notices, warn
 from napari_bitsnet.api.planes import missing_plane
 from napari_bitsnet.api.provenance import record_provenance
-from napari_bitsnet.api.run import make_task, slice_notices, start_session
 from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.api.shared_blank import with_blank
+from napari_bitsnet.api.signatures import spelled_out
+from napari_bitsnet.api.start import start_session
 from napari_bitsnet.core.device import resolve_device
+from napari_bitsnet.core.notices import LEFT_OUT, Notice
 from napari_bitsnet.tasks import Inputs, Task
 
 
@@ -38,6 +41,7 @@ class LazyOutputs(dict[str, Any]):
         self.provenance, self.warnings = provenance, warnings
 
 
+@spelled_out
 def run_lazily(
     task: str,
     mixture: Any,
@@ -45,14 +49,7 @@ def run_lazily(
     guides: Sequence[Any] = (),
     hints: Any = None,
     mask: Any = None,
-    axes: str | None = None,
-    method: str = "auto",
-    preset: str = "balanced",
-    seed: int = 0,
-    device: str = "auto",
-    size_limit: int = 512,
-    iterations: int | None = None,
-    **options: Any,
+    **arguments: Any,
 ) -> LazyOutputs:
     """Separate a stack slice by slice as its outputs are looked at.
 
@@ -64,12 +61,8 @@ def run_lazily(
         A stack; a dask array is read one slice at a time.
     guides, hints, mask
         As in `run`: one plane for all slices, or a stack like the mixture.
-    axes : str, optional
-        One letter a dimension.
-    method, preset, seed, device, size_limit, iterations
+    axes, method, preset, settings, seed, n_seeds, device, size_limit, iterations, seconds, **options
         As in `run`.
-    **options
-        The task's settings.
 
     Returns
     -------
@@ -95,7 +88,7 @@ def run_lazily(
     Notes
     -----
     The middle slice is separated at once, and under attenuation its I0 is that of all, if there is neither ``blank`` nor flat
-    frame. Methods that can (`WarmStart`) start every other slice from it, with one model of
+    frame. Methods that can (`Method.warm_start`) start every other slice from it, with one model of
     colours for all; so a slice does not depend on the order in which slices are looked at.
     """
     try:
@@ -104,57 +97,48 @@ def run_lazily(
     except ImportError as error:
         raise ImportError("Expected dask to be installed, found none: pip install dask.") from error
 
-    settings = RunSettings().updated(
-        {
-            "task": task,
-            "options": options,
-            "axes": axes,
-            "method": method,
-            "preset": preset,
-            "seed": seed,
-            "device": device,
-            "size_limit": size_limit,
-            "iterations": iterations,
-        }
-    )
-    made, target = make_task(settings), resolve_device(device)
-    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=axes)
+    settings = RunSettings.of(task, **arguments)
+    made, target = make_task(settings), resolve_device(settings.device)
+    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes)
     planes = images.planes
     middle = len(planes) // 2
     reference = _solve(settings, made, images[middle], target, None)
     known = reference.finished()
-    told = slice_notices(reference, known)
+    told = plane_notices(reference, known)
     if len(planes) > 1:
-        told = [f"{text} (slice {middle})" for text in told]
+        told = [replace(notice, slices=(middle,)) for notice in told]
     provenance = record_provenance(settings, reference, reference.seconds, told, target)
-    made = with_blank(made, reference.problem.density_of)
+    made, _ = made.for_stack([reference.inputs.mixture])
 
     def outputs(index: int) -> dict[str, NDArray]:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # as many times as it is looked at
-                return _solve(settings, made, images[index], target, reference).outputs()
+            found = _solve(settings, made, images[index], target, reference).outputs()
+            return {name: output.array for name, output in found.items()}
         except (TypeError, ValueError) as error:
-            warnings.warn(f"Slice {index} was left out: {error}", stacklevel=1)
-            return {name: missing_plane(image) for name, image in known.items()}
+            warn([Notice(LEFT_OUT, str(error), slices=(index,))], stacklevel=1)
+            return {name: missing_plane(output.array) for name, output in known.items()}
 
     computed = [
-        dask.delayed(known) if index == middle else dask.delayed(outputs)(index)
+        dask.delayed({name: output.array for name, output in known.items()})
+        if index == middle
+        else dask.delayed(outputs)(index)
         for index in range(len(planes))
     ]
-    for text in told:
-        warnings.warn(text, stacklevel=2)
+    warn(told, stacklevel=2)
     arrays = {
         name: planes.assemble(
-            [dask.array.from_delayed(plane[name], image.shape, image.dtype) for plane in computed]
-        )
-        for name, image in known.items()
+            [
+                replace(output, array=dask.array.from_delayed(plane[name], output.shape, output.dtype))
+                for plane in computed
+            ]
+        ).array
+        for name, output in known.items()
     }
-    return LazyOutputs(arrays, provenance, tuple(told))
+    return LazyOutputs(arrays, provenance, tuple(map(str, told)))
 
 
 def _solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:
     session = start_session(settings, task, inputs, device, before)
-    for _ in session.advance(iterations=session.planned(settings.iterations)):
+    for _ in session.advance(iterations=session.planned(settings.iterations), seconds=settings.seconds):
         pass
     return session

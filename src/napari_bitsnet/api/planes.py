@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.images import plane_axes
+from napari_bitsnet.core.outputs import Output
 
 
 class Planes:
     """Planes (Y, X[, C]), or (M, Y, X[, C]) of several mixtures, along the remaining axes of an array.
 
-    Only the plane that is asked for is read, so lazily computed arrays (dask, zarr) stay lazy.
+    Only the plane that is asked for is read, so lazily computed arrays (dask, zarr) stay lazy. ``stored`` is the type of the
+    array as it was given: where integers have missing pixels, `array` is float.
 
     Parameters
     ----------
@@ -51,11 +54,14 @@ class Planes:
         what: str = "the image",
     ) -> None:
         self._labels, self._what = labels, what
+        stored = getattr(array, "dtype", None)
         if isinstance(array, str | Path):
             raise TypeError(
                 f"Expected an array, got a file name: read it first, for example tifffile.imread({str(array)!r})."
             )
         if isinstance(array, Sequence):
+            types = [a.dtype for a in array if isinstance(getattr(a, "dtype", None), np.dtype)]
+            stored = np.result_type(*types) if len(types) == len(array) > 0 else None
             array = [as_array(a, what, labels=labels) for a in array]
             shapes = {a.shape for a in array}
             if len(shapes) > 1:
@@ -65,6 +71,7 @@ class Planes:
                 )
             array = np.stack(array) if array else np.empty(0)
         self.array = array if _is_lazy(array) else as_array(array, what, labels=labels)
+        self.stored: np.dtype = stored if isinstance(stored, np.dtype) else self.array.dtype
         shape = tuple(self.array.shape)
         if several and single and _is_one_image(shape, axes):
             self.array, axes = self.array[None], None if axes is None else f"M{axes}"
@@ -126,23 +133,20 @@ class Planes:
             return None
         return other[index if len(other) > 1 else 0]
 
-    def assemble(self, planes: Sequence[NDArray | None]) -> NDArray:
+    def assemble(self, planes: Sequence[Output | None]) -> Output:
         """Stack one output's planes in the layout of the input; failed planes (None) become NaN, of labels 0.
 
-        Images come back in the input's order of axes; anything else (mixing weights, say) is stacked
-        behind the stack's axes.
+        Images come back in the input's order of axes; feature maps, which have channels of their own, and values are
+        stacked behind the stack's axes.
         """
         known = next(p for p in planes if p is not None)
-        filled = [missing_plane(known) if p is None else p for p in planes]
+        filled = [missing_plane(known.array) if p is None else p.array for p in planes]
         stacked = np.stack(filled).reshape(*self.stack_shape, *known.shape)
-        size = tuple(self.array.shape[self.axes.index(a)] for a in "YX")
-        for axes in ("YX", "YXC", "MYX", "MYXC"):
-            spatial = tuple(known.shape[axes.index(a)] for a in "YX") if len(axes) == known.ndim else ()
-            if spatial == size and set(axes) - {"M"} <= set(self.axes):
-                have = [*self.stack_axes, *axes]
-                want = [a for a in self.axes if a in have] if "M" not in axes or "M" in self.axes else have
-                return stacked.transpose([have.index(a) for a in want])
-        return stacked
+        axes = "".join([*self.stack_axes, *known.axes])
+        if known.kind in ("features", "values") or not set(known.axes) <= set(self.axes):
+            return replace(known, array=stacked, axes=axes)
+        ordered = "".join(a for a in self.axes if a in axes)
+        return replace(known, array=stacked.transpose([axes.index(a) for a in ordered]), axes=ordered)
 
 
 def _is_lazy(array: Any) -> bool:

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.export.depth import Depth
+from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.saving import save_results
+from napari_bitsnet.api.export.tiff import TiffKind
+from napari_bitsnet.core.outputs import Output, source_names, stack_sources
+from napari_bitsnet.io.calibration import Calibration
+
 if TYPE_CHECKING:
-    from napari_bitsnet.api.export.depth import Depth
-    from napari_bitsnet.api.export.tiff import TiffKind
     from napari_bitsnet.api.runner import Session
-    from napari_bitsnet.io.calibration import Calibration
+    from napari_bitsnet.core.notices import Notice
 
 
 @dataclass(repr=False)
@@ -23,23 +27,24 @@ class Result:
 
     Attributes
     ----------
-    outputs : dict of str to ndarray
-        float32, in the mixture's units and layout: ``source_1`` …, and by the task ``residual``,
-        ``explained_1`` …, ``unexplained``, ``weights``. Missing pixels are NaN. Integers are labels, 0 where pixels are missing.
+    outputs : dict of str to Output
+        Arrays that say what they are, in the mixture's layout: ``source_1`` …, and by the task ``residual``,
+        ``explained_1`` …, ``unexplained``, ``weights``. Images are float32 and NaN where pixels are missing. Integers are
+        labels, 0 where pixels are missing.
     provenance : dict
         Ready for JSON: versions, task, method, every setting, seed, device, threads, iterations, stop
         reason, seconds, final losses, warnings. ``provenance["settings"]`` is a `RunSettings` record.
-    warnings : tuple of str
-        What the user should know before trusting the result.
+    notices : tuple of Notice
+        What the user should know before trusting the result, as records; `warnings` has the text.
     state : Session or None
         What `resume` goes on from; `drop_state` gives its memory back.
     mixture, guides : array, sequence of array or None
         What was run on, as it was given and not copied; for `save`.
     """
 
-    outputs: dict[str, NDArray]
+    outputs: dict[str, Output]
     provenance: dict[str, Any]
-    warnings: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     state: Session | None = field(default=None, repr=False)
     mixture: Any = field(default=None, repr=False, kw_only=True)
     guides: Sequence[Any] = field(default=(), repr=False, kw_only=True)
@@ -56,15 +61,19 @@ class Result:
         return "\n".join(lines)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know before trusting the result."""
+        return tuple(map(str, self.notices))
+
+    @property
     def sources(self) -> NDArray:
         """The sources, ``(K, *mixture.shape)``, float32."""
-        names = [name for name in self.outputs if name.startswith("source_")]
-        return np.stack([self.outputs[name] for name in names])
+        return stack_sources(self.outputs)
 
     @property
     def residual(self) -> NDArray:
         """The mixture minus what the sources explain, in the mixture's units."""
-        return self.outputs["residual"]
+        return self.outputs["residual"].array
 
     @property
     def candidates(self) -> tuple[NDArray, ...]:
@@ -88,8 +97,8 @@ class Result:
         Returns
         -------
         Result
-            ``provenance["candidate"]`` says which one it is. Without the confidence, which is the answer's, and without
-            state.
+            ``provenance["candidate"]`` says which one it is. Without maps such as the confidence, which are the answer's, and
+            without state.
 
         Raises
         ------
@@ -102,8 +111,9 @@ class Result:
             raise ValueError(
                 f"Expected a candidate from 0 (the answer) to {len(self.candidates)}, got {candidate}: see candidates."
             )
-        outputs = {name: image for name, image in self.outputs.items() if name != "confidence"}
-        outputs |= {f"source_{k + 1}": image for k, image in enumerate(self.candidates[candidate - 1])}
+        outputs = {name: output for name, output in self.outputs.items() if output.kind != "map"}
+        for name, image in zip(source_names(outputs), self.candidates[candidate - 1], strict=True):
+            outputs[name] = replace(outputs[name], array=image)
         return replace(
             self, outputs=outputs, provenance={**self.provenance, "candidate": candidate}, state=None
         )
@@ -168,9 +178,6 @@ class Result:
             If the mixture's integers cannot hold some pixels (which files, and how many were clipped), or the pixel size is
             no finite number above 0 and is left out.
         """
-        from napari_bitsnet.api.export.folders import check_writable
-        from napari_bitsnet.api.export.saving import save_results
-
         if self.mixture is None:
             raise ValueError("Expected the result of a run, got one without its mixture: set result.mixture.")
         if stem in ("", ".", "..") or Path(stem).name != stem:
@@ -181,7 +188,7 @@ class Result:
         # the answer last: with its record all is there
         named = {f"{stem}_candidate_{number}": self.choose(number) for number in others} | {stem: self}
         return save_results(
-            named,
+            {name: (result.outputs, result.provenance) for name, result in named.items()},
             self.mixture,
             check_writable(folder),
             calibration=calibration,

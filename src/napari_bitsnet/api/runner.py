@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.outputs import FEATURES, Output, describe, numbered, stack_sources
 from napari_bitsnet.core.problem import Iteration, Problem, State
 from napari_bitsnet.core.stages import Stage
 from napari_bitsnet.methods import Method
@@ -35,8 +36,8 @@ class Session:
         (a closed form).
     losses : dict
         Loss terms of the last iteration.
-    notices : tuple of str
-        What was said while the problem was stated.
+    notices : list of Notice
+        What the user should know of the run itself, such as hints that were left out.
     hints_taken_at : list of int
         Iterations after which other hints were taken; such a run cannot be repeated from its last ones.
     seed : int
@@ -51,7 +52,7 @@ class Session:
     seconds: float = 0.0
     stop_reason: str = ""
     losses: dict[str, Any] | None = None
-    notices: tuple[str, ...] = ()
+    notices: list[Notice] = field(default_factory=list)
     hints_taken_at: list[int] = field(default_factory=list)
     seed: int = 0
 
@@ -64,15 +65,14 @@ class Session:
         """Steps of this run, of `iterations` or else what the method plans; fewer where it goes on from another slice."""
         return max(1, round(self.state.share * (iterations or self.method.iterations)))
 
-    def outputs(self) -> dict[str, NDArray]:
-        """The named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
-        answer = self.method.answer(self.state)
+    def outputs(self) -> dict[str, Output]:
+        """Return the named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
+        answer = self.method.solution(self.state)
         outputs = self.task.outputs(self.built, answer)
-        for k, maps in enumerate(answer.get("features", ())):  # (K, C_f, H, W), on request
-            outputs[f"features_{k + 1}"] = maps.cpu().numpy()
-        return outputs
+        maps = [each.cpu().numpy() for each in answer.get("features", ())]  # (K, C_f, H, W), on request
+        return outputs | describe(numbered(maps, "features"), [FEATURES])
 
-    def finished(self) -> dict[str, NDArray]:
+    def finished(self) -> dict[str, Output]:
         """The outputs at the end of a run, whose making is part of its time: `answer` may bring them to full resolution."""
         began = time.perf_counter()
         outputs = self.outputs()
@@ -81,15 +81,8 @@ class Session:
 
     def candidates(self) -> tuple[NDArray, ...]:
         """Other sources (K, Y, X[, C]) that the method would rather not choose, in the mixture's units; most methods know none."""
-        import numpy as np
-
-        make = getattr(self.method, "candidates", None)
-        others = [] if make is None else make(self.state)
-        named = [self.task.outputs(self.built, {"sources": shares}) for shares in others]
-        return tuple(
-            np.stack([image for name, image in outputs.items() if name.startswith("source_")])
-            for outputs in named
-        )
+        others = self.method.alternatives(self.state)
+        return tuple(stack_sources(self.task.outputs(self.built, {"sources": shares})) for shares in others)
 
     def advance(
         self,
@@ -102,7 +95,7 @@ class Session:
     ) -> Generator[Iteration, None, None]:
         """Advance until a limit, the method's stopping rule or a stop request, yielding every iteration.
 
-        Of a method that is `Staged` every stage is yielded, too, as an `Iteration` that is not done: limits and stop requests
+        Every stage (`Method.stages`) is yielded, too, as an `Iteration` that is not done: limits and stop requests
         are heard there as well, and so are hints.
 
         Parameters
@@ -121,7 +114,7 @@ class Session:
         began, before = time.perf_counter(), self.seconds
         total = self.state.step + iterations
         rule = self.method.stopping()
-        steps = self._steps()
+        steps = self.method.stages(self.state)
         self.stop_reason = "iterations"
         if self.state.step == 0 and self.state.has_start:
             yield Iteration(0, total, before, {}, self.outputs, plane)
@@ -146,7 +139,7 @@ class Session:
             self.losses = dict(losses)
             self.seconds = before + time.perf_counter() - began
             yield Iteration(self.state.step, total, self.seconds, losses, self.outputs, plane)
-            if rule is not None and rule.update(self.method.answer(self.state)["sources"]):
+            if rule is not None and rule.update(self.method.solution(self.state)["sources"]):
                 self.stop_reason = "converged"
                 break
         self.seconds = before + time.perf_counter() - began
@@ -164,7 +157,7 @@ class Session:
         ValueError
             If the task cannot work with them.
         """
-        from napari_bitsnet.methods.wrappers.obeying import starts_again, with_hints
+        from napari_bitsnet.methods.wrappers.obeying import with_hints
 
         inputs = replace(self.inputs, hints=labels)
         built = self.task.build(inputs)
@@ -172,18 +165,13 @@ class Session:
         method = with_hints(self.method, problem)
         device = str(self.state.problem.observations.device)
         taken_at = self.state.step
-        if method is None or starts_again(self.method):
+        if method is None or self.method.reads_hints:
             method = method or self.method
             self.state = method.start(problem.to(device), device=device, seed=self.seed)
         else:
-            method.take_hints(self.state, None if problem.hints is None else problem.hints.to(device))
+            method.update_hints(self.state, None if problem.hints is None else problem.hints.to(device))
         self.hints_taken_at.append(taken_at)
         self.inputs, self.method, self.built = inputs, method, built
-
-    def _steps(self) -> Iterator[Stage | dict[str, Any]]:
-        """What advances the state: with its stages, where the method tells them."""
-        tell: Callable[[State], Iterator[Any]] = getattr(self.method, "stages", self.method.advance)
-        return tell(self.state)
 
     def _take(
         self, hints: NewHints | None, steps: Iterator[Stage | dict[str, Any]]
@@ -198,7 +186,11 @@ class Session:
         try:
             self.take_hints(labels)
         except ValueError as error:
-            warnings.warn(f"Hints were left out. {error}", stacklevel=1)
+            self.notices.append(Notice("hints", f"Hints were left out. {error}"))
             return steps
         # hints that change the answer alone leave an iteration that is under way as it is
-        return steps if self.state is before and isinstance(self.method, Obeying) else self._steps()
+        return (
+            steps
+            if self.state is before and isinstance(self.method, Obeying)
+            else self.method.stages(self.state)
+        )

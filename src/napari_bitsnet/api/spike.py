@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.api.run import make_task
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.arrays import as_array
+from napari_bitsnet.core.outputs import source_names
 from napari_bitsnet.tasks import TASKS
-
-PARTS = ("source_", "explained_", "unexplained")
-"""Beginnings of the names of outputs in which the shape is looked for."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class SpikeIn:
         For each output the part of that height that arrived in it: 1 is all, 0 nothing, negative upside down.
     expected : dict of str to float
         What a perfect separation would transfer.
+    crosstalk : float
+        Largest difference between what arrived in a source and what should have; 0 is perfect.
     elsewhere : float
         Root mean square change of the sources outside the shape, relative to its height: what else the shape disturbed.
     shape : ndarray of shape (Y, X)
@@ -47,13 +47,9 @@ class SpikeIn:
     amplitude: float
     transfer: dict[str, float]
     expected: dict[str, float]
+    crosstalk: float
     elsewhere: float
     shape: NDArray
-
-    @property
-    def crosstalk(self) -> float:
-        """Largest difference between what arrived in a source and what should have; 0 is perfect."""
-        return max(abs(self.transfer[n] - self.expected[n]) for n in self.transfer if n.startswith("source_"))
 
     def __str__(self) -> str:
         lines = [f"shape added to {self.where}, height {self.amplitude:.4g}:"]
@@ -251,7 +247,7 @@ def _number(where: str, guides: Sequence[NDArray | None]) -> int | None:
 
 def _density_of_lightness(result: Result, guide: NDArray, number: int) -> float:
     """Change of the explained part with the guide's lightness, from dark to light; signed, not nearly zero."""
-    explained = result.outputs[f"explained_{number + 1}"]
+    explained = result.outputs[f"explained_{number + 1}"].array
     colours = seen_colours(guide)
     light = (colours.mean(axis=-1) if colours.ndim == 3 else colours).astype(np.float64)
     seen = np.isfinite(explained) & np.isfinite(light)
@@ -265,20 +261,23 @@ def _density_of_lightness(result: Result, guide: NDArray, number: int) -> float:
 def _report(
     where: str, number: int | None, height: float, shape: NDArray, before: Result, after: Result
 ) -> SpikeIn:
-    names = [name for name in before.outputs if name.startswith(PARTS)]
-    changes = {n: after.outputs[n].astype(np.float64) - before.outputs[n] for n in names}
+    outputs = before.outputs
+    names = [n for n, output in outputs.items() if output.kind in ("source", "part") or n == "unexplained"]
+    changes = {n: after.outputs[n].array.astype(np.float64) - outputs[n].array for n in names}
     seen = np.isfinite(changes[names[0]])
     centred = np.where(seen, shape - shape[seen].mean(), 0)
     norm = height * float((centred * shape)[seen].sum())
     transfer = {n: float((centred * np.where(seen, c, 0)).sum()) / norm for n, c in changes.items()}
     outside = seen & (shape == 0)
-    left = [changes[n][outside] - changes[n][outside].mean() for n in names if n.startswith("source_")]
+    sources = source_names(outputs)
+    left = [changes[n][outside] - changes[n][outside].mean() for n in sources]
     elsewhere = float(np.sqrt(np.mean(np.square(left)))) / abs(height)
     perfect = dict.fromkeys(names, 0.0)
-    sources = [n for n in names if n.startswith("source_")]
-    if where.startswith("source"):
-        perfect |= {where: 1.0, where.replace("source", "explained"): 1.0}
+    if number is not None and where == f"source_{number + 1}":
+        perfect |= {n: 1.0 for n in names if outputs[n].of_source == number + 1}
     elif where == "mixture":
-        unguided = [s for s in sources if s.replace("source", "explained") not in names] or sources
+        guided = {outputs[n].of_source for n in names if outputs[n].kind == "part"}
+        unguided = [n for n in sources if outputs[n].of_source not in guided] or sources
         perfect |= {n: 1.0 / len(unguided) for n in unguided} | {"unexplained": 1.0}
-    return SpikeIn(where, height, transfer, perfect, elsewhere, shape)
+    crosstalk = max(abs(transfer[n] - perfect[n]) for n in sources)
+    return SpikeIn(where, height, transfer, perfect, crosstalk, elsewhere, shape)

@@ -10,9 +10,10 @@ from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.mixing import Linear, Mixing
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
+    from napari_bitsnet.core.notices import Notice
+    from napari_bitsnet.core.outputs import Output
     from napari_bitsnet.core.stages import Stage
 
 
@@ -126,9 +127,9 @@ class State:
     step : int
         Iterations done.
     has_start : bool
-        Whether `Method.answer` has something to show before the first iteration: the closed form that
+        Whether `Method.solution` has something to show before the first iteration: the closed form that
         networks refine from.
-    notices : list of str
+    notices : list of Notice
         What the user should know before trusting the answer: they become warnings of the result.
     share : float
         Part of the planned iterations that it takes: less than 1 where a slice of a stack goes on from the one before.
@@ -137,7 +138,7 @@ class State:
     problem: Problem
     step: int = 0
     has_start: bool = False
-    notices: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     share: float = 1.0
 
 
@@ -167,14 +168,14 @@ class Iteration:
         total: int,
         elapsed: float,
         losses: Mapping[str, Any],
-        fetch: Callable[[], dict[str, np.ndarray]],
+        fetch: Callable[[], dict[str, Output]],
         plane: int = 0,
         stage: Stage | None = None,
     ) -> None:
         self.step, self.total, self.elapsed, self.plane = step, total, elapsed, plane
         self.stage = stage
         self._losses, self._fetch = losses, fetch
-        self._outputs: dict[str, np.ndarray] | None = None
+        self._outputs: dict[str, Output] | None = None
 
     @property
     def losses(self) -> dict[str, float]:
@@ -182,8 +183,8 @@ class Iteration:
         return {name: float(value) for name, value in self._losses.items()}
 
     @property
-    def outputs(self) -> dict[str, np.ndarray]:
-        """The named outputs so far, as in `Result.outputs`: detached float32 arrays on the host."""
+    def outputs(self) -> dict[str, Output]:
+        """The named outputs so far, as in `Result.outputs`: detached arrays on the host."""
         if self._outputs is None:
             self._outputs = self._fetch()
         return self._outputs

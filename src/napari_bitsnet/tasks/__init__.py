@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.outputs import Output, OutputSpec, Units
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.registry import Registry
 
@@ -56,12 +59,20 @@ class Inputs:
         Integers: k where pixels belong to source k (from 1), 0 where nothing is said.
     mask : ndarray of shape (Y, X), optional
         True where the mixture's pixels are to be left out, or, for a task that fills them, are missing.
+    stored : dtype, optional
+        Type in which the mixture is stored, where integers became floats to hold missing pixels (NaN).
     """
 
     mixture: NDArray
     guides: Sequence[NDArray | None] = field(default=())
     hints: NDArray | None = None
     mask: NDArray | None = None
+    stored: np.dtype | None = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type in which the mixture is stored; its range tells white and saturation."""
+        return np.asarray(self.mixture).dtype if self.stored is None else self.stored
 
 
 @dataclass(frozen=True)
@@ -75,10 +86,13 @@ class Built:
     observed : ndarray
         What the outputs are compared with: the mixture's values in its own units, (Y, X[, C]) or (M, Y, X[, C]), without
         opacity, and as the problem sees them otherwise (freed of dark and flat frames, moved onto the first mixture).
+    notices : sequence of Notice
+        What the user should know of how the inputs were read.
     """
 
     problem: Problem
     observed: NDArray
+    notices: Sequence[Notice] = ()
 
 
 class Task(Protocol):
@@ -89,7 +103,7 @@ class Task(Protocol):
     summary: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
-    output_names: ClassVar[tuple[str, ...]]  # all that `outputs` may name, "#" for a number: "source_#"
+    output_specs: ClassVar[tuple[OutputSpec, ...]]  # all that `outputs` may return
 
     def __init__(self, config: Any) -> None: ...
 
@@ -112,24 +126,79 @@ class Task(Protocol):
             What was expected, what came, what to do; before any long work.
         """
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
-        """Name the answer's images and bring them back to the mixture's units and layout.
+    @property
+    def units(self) -> Units:
+        """Units of sources, parts, whole images and differences."""
+
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
+        """Name the answer's images and bring them back to the mixture's units and layout; see `describe`.
 
         Sources come as ``"source_1"`` …; tasks whose sources add up to the mixture also return
         ``"residual"``: the mixture minus their sum. Images are float32 and NaN where pixels are missing; integers are labels,
         0 there.
         """
 
+    def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
+        """Return the task with what all slices of a stack share, and what to know of that; it may read every slice."""
 
-def own_input(task: str, output: str) -> tuple[str, int] | None:
-    """Return to which of several mixtures, counted from 0, an output belongs and its name there; None if to all.
+    def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
+        """Return what the user should know of the outputs of one plane."""
 
-    A task's class says so with ``of_each_mixture = ("clean",)``: then ``clean_2`` is the second one's ``clean``.
-    """
-    name, _, number = output.rpartition("_")
-    if name in getattr(TASKS.get(task), "of_each_mixture", ()) and number.isdigit():
-        return name, int(number) - 1
-    return None
+    def scorable(
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Return one plane's mixture, sources and true sources (K, Y, X[, C]) on the scale on which sources add up.
+
+        Parameters
+        ----------
+        mixture : ndarray of shape (Y, X[, C]) or (M, Y, X[, C])
+            As it was given.
+        sources, truths : ndarray of shape (K, Y, X[, C])
+            In the units of the outputs, float64.
+        blank : float or None
+            I0 of the run under attenuation.
+
+        Raises
+        ------
+        ValueError
+            If the sources are on another scale than the mixture.
+        """
+
+
+class Slices(Protocol):
+    """The slices of a stack, each (Y, X[, C]) or (M, Y, X[, C]), read when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray: ...
+
+
+class BaseTask:
+    """A task with nothing to add to what the runner finds, whose outputs are in the mixture's units."""
+
+    Config: ClassVar[type[BaseConfig]]
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config or self.Config()
+
+    @property
+    def units(self) -> Units:
+        """See `Task.units`."""
+        return "mixture"
+
+    def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
+        """See `Task.for_stack`: slices share nothing."""
+        return self, []
+
+    def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
+        """See `Task.notices`: none."""
+        return []
+
+    def scorable(
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """See `Task.scorable`: sources add up as they are."""
+        return mixture, sources, truths
 
 
 TASKS: Registry[type[Task]] = Registry("task", __name__, "napari_bitsnet.tasks")

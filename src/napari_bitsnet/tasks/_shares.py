@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +20,8 @@ from napari_bitsnet.core.images import (
     restore,
     without_opacity,
 )
+from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.outputs import numbered
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.tasks import Built, Inputs
 
@@ -79,15 +80,14 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     """
     image, blank, observed = inputs.mixture, None, without_opacity(inputs.mixture)
     low, high = config.low, config.high
+    notices: list[Notice] = []
     if config.mixing == "attenuation":
-        exposure = expose_mixture(image, config)
-        report = exposure.report()
-        if report is not None:
-            warnings.warn(report, UserWarning, stacklevel=2)
+        exposure = expose_mixture(image, config, inputs.dtype)
+        notices += exposure.notices()
         image, blank, observed = exposure.density, exposure.blank, exposure.intensity
         low, high = config.density_range(image)
     guides = [None if g is None else normalise(g, what=f"guide {k + 1}") for k, g in enumerate(inputs.guides)]
-    mask = _left_out(inputs.mask, [g for g in guides if g is not None], np.shape(image)[:2])
+    mask = _left_out(inputs.mask, [g for g in guides if g is not None], np.shape(image)[:2], notices)
     mixture = normalise(image, lo=low, hi=high, mask=mask, what="the mixture")
     size = (mixture.tensor.shape[-2], mixture.tensor.shape[-1])
     hints = None if inputs.hints is None else hint_maps(inputs.hints, n_sources, shape=size)
@@ -100,10 +100,12 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
         scaling=mixture.scaling,
         density_of=blank,
     )
-    return Built(problem, observed)
+    return Built(problem, observed, notices)
 
 
-def _left_out(mask: NDArray | None, guides: Sequence[Normalised], size: tuple[int, ...]) -> NDArray | None:
+def _left_out(
+    mask: NDArray | None, guides: Sequence[Normalised], size: tuple[int, ...], notices: list[Notice]
+) -> NDArray | None:
     """The mask, and what a guide does not cover: colours continued from its border would leave stripes in the sources."""
     shown = [g.valid[0, 0].numpy() for g in guides if g.valid is not None]
     shown = [each for each in shown if each.shape == size]  # `Problem` refuses guides of another size
@@ -111,16 +113,18 @@ def _left_out(mask: NDArray | None, guides: Sequence[Normalised], size: tuple[in
         return mask
     uncovered = ~np.logical_and.reduce(shown)
     if uncovered.mean() > 1 - ENOUGH_SHOWN:
-        warnings.warn(
-            f"{uncovered.mean():.1%} of the image are not covered by all guides: they are left out, as with a mask, and the "
-            "sources are empty there.",
-            UserWarning,
-            stacklevel=2,
+        notices.append(
+            Notice(
+                "coverage",
+                "{part:.1%} of the image are not covered by all guides: they are left out, as with a mask, and the sources "
+                "are empty there.",
+                numbers={"part": float(uncovered.mean())},
+            )
         )
     return uncovered if mask is None else uncovered | np.asarray(mask).astype(bool)
 
 
-def expose_mixture(image: NDArray, config: SharesConfig) -> Exposure:
+def expose_mixture(image: NDArray, config: SharesConfig, stored: np.dtype | None = None) -> Exposure:
     """Intensities of the mixture with the frames and I0 that the settings name; see `expose`.
 
     Raises
@@ -134,6 +138,7 @@ def expose_mixture(image: NDArray, config: SharesConfig) -> Exposure:
         dark=_frame(config.dark),
         blank=config.blank,
         percentile=config.percentile,
+        stored=stored,
     )
 
 
@@ -143,11 +148,6 @@ def _frame(path: Path | None) -> NDArray | None:
     from napari_bitsnet.io.read import read_image
 
     return read_image(path).array
-
-
-def name_sources(images: NDArray, prefix: str = "source") -> dict[str, NDArray]:
-    """``{"source_1": images[0], …}``."""
-    return {f"{prefix}_{k + 1}": image for k, image in enumerate(images)}
 
 
 def shares_outputs(built: Built, shares: Tensor, config: SharesConfig) -> dict[str, NDArray]:
@@ -172,4 +172,4 @@ def shares_outputs(built: Built, shares: Tensor, config: SharesConfig) -> dict[s
         with np.errstate(divide="ignore", invalid="ignore"):
             residual = np.log(problem.density_of) - np.log(residual) - total
     residual[np.isnan(total)] = np.nan
-    return {**name_sources(sources), "residual": residual.astype(np.float32)}
+    return {**numbered(sources), "residual": residual.astype(np.float32)}

@@ -11,8 +11,9 @@ from pydantic import model_validator
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import check_image, normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Haze
+from napari_bitsnet.core.outputs import Output, OutputSpec, describe
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
+from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,20 +47,20 @@ class DehazeConfig(Config):
             raise ValueError(f"expected finite values of the airlight, got {self.airlight}")
         return self
 
-    def range_of(self, image: NDArray) -> tuple[float, float]:
-        """Black and white: haze is measured against them, not against the image's darkest pixel."""
+    def range_of(self, image: NDArray, stored: np.dtype) -> tuple[float, float]:
+        """Return the values of black and white, against which haze is measured; `stored` is the type of the file."""
         finite = image[np.isfinite(image)]
         low = min(0.0, float(finite.min())) if self.low is None else self.low
         if self.high is not None:
             return low, self.high
-        if image.dtype == np.uint8:
+        if stored == np.uint8:
             return low, 255.0
         largest = float(finite.max())
-        return low, 1.0 if 0 < largest <= 1 and not np.issubdtype(image.dtype, np.integer) else largest
+        return low, 1.0 if 0 < largest <= 1 and not np.issubdtype(stored, np.integer) else largest
 
 
 @TASKS.register("dehaze")
-class Dehaze:
+class Dehaze(BaseTask):
     """``I = t J + (1 - t) A``: generators for the scene J and the transmission t, an airlight A, given or learnt.
 
     Mixing: `Haze`. Losses: squared differences of the remix from I, a smooth t. The scene is in the end the inversion
@@ -70,14 +71,25 @@ class Dehaze:
     title: ClassVar[str] = "A hazy image"
     summary: ClassVar[str] = "Removes haze from one image, and maps how much of the scene comes through."
     Config: ClassVar[type[Config]] = DehazeConfig
-    output_names: ClassVar[tuple[str, ...]] = ("clear", "transmission", "airlight")
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        OutputSpec(
+            "clear", "image", "Scene without haze", "The scene as it looks without haze.", layer="front"
+        ),
+        OutputSpec(
+            "transmission",
+            "map",
+            "Transmission",
+            "The part of the scene's light that comes through the haze: 0 none, 1 all.",
+            "YX",
+        ),
+        OutputSpec("airlight", "values", "Airlight", "Colour of the haze, in the image's units.", "C"),
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The hazy image, in colour."),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )
 
-    def __init__(self, config: DehazeConfig | None = None) -> None:
-        self.config = config or DehazeConfig()
+    config: DehazeConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -95,7 +107,7 @@ class Dehaze:
         ValueError
             Also if the airlight has another number of values than the image has channels.
         """
-        low, high = self.config.range_of(check_image(inputs.mixture))
+        low, high = self.config.range_of(check_image(inputs.mixture), inputs.dtype)
         image = normalise(inputs.mixture, lo=low, hi=high, mask=inputs.mask)
         channels = image.tensor.shape[1]
         airlight = self.config.airlight
@@ -110,7 +122,7 @@ class Dehaze:
         problem = Problem(image.tensor, 1, mixing=Haze(airlight), valid=image.valid, scaling=image.scaling)
         return Built(problem, without_opacity(inputs.mixture))
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``clear``, ``transmission`` (Y, X) in (0, 1], ``airlight`` (one value a channel)."""
         problem = built.problem
         clear = restore(answer["sources"], problem.scaling, valid=problem.valid)[0]
@@ -118,4 +130,5 @@ class Dehaze:
         if problem.valid is not None:
             transmission = np.where(problem.valid[0, 0].cpu().numpy(), transmission, np.float32(np.nan))
         airlight = answer["airlight"].detach().cpu().numpy() * problem.scaling.span + problem.scaling.lo
-        return {"clear": clear, "transmission": transmission, "airlight": airlight.astype(np.float32)}
+        found = {"clear": clear, "transmission": transmission, "airlight": airlight.astype(np.float32)}
+        return describe(found, self.output_specs)

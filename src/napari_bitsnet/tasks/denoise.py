@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Noisy
+from napari_bitsnet.core.outputs import Output, OutputSpec, describe
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
+from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ class DenoiseConfig(Config):
 
 
 @TASKS.register("denoise")
-class Denoise:
+class Denoise(BaseTask):
     """``I = J + n``: one generator, J; mixing by addition of white noise n; squared differences from I.
 
     A generator draws images before it draws noise: what it has drawn on the way there is averaged.
@@ -40,14 +40,18 @@ class Denoise:
     title: ClassVar[str] = "A noisy image"
     summary: ClassVar[str] = "Removes white noise from one image."
     Config: ClassVar[type[Config]] = DenoiseConfig
-    output_names: ClassVar[tuple[str, ...]] = ("clean", "residual")
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        OutputSpec("clean", "image", "Cleaned image", "The image without its noise.", layer="front"),
+        OutputSpec(
+            "residual", "difference", "Residual", "The image minus the cleaned one: what was taken away."
+        ),
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The noisy image."),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )
 
-    def __init__(self, config: DenoiseConfig | None = None) -> None:
-        self.config = config or DenoiseConfig()
+    config: DenoiseConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -64,8 +68,8 @@ class Denoise:
         problem = Problem(image.tensor, 1, mixing=Noisy(sigma), valid=image.valid, scaling=image.scaling)
         return Built(problem, without_opacity(inputs.mixture))
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``clean``, and ``residual``, what was taken away."""
         clean = restore(answer["sources"], built.problem.scaling, valid=built.problem.valid)[0]
         residual = np.where(np.isnan(clean), np.nan, built.observed.astype(np.float64) - clean)
-        return {"clean": clean, "residual": residual.astype(np.float32)}
+        return describe({"clean": clean, "residual": residual.astype(np.float32)}, self.output_specs)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config
 from napari_bitsnet.core.images import normalise, restore, without_opacity
 from napari_bitsnet.core.mixing import Masked
+from napari_bitsnet.core.outputs import Output, OutputSpec, describe
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
+from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ class InpaintConfig(Config):
 
 
 @TASKS.register("inpaint")
-class Inpaint:
+class Inpaint(BaseTask):
     """``I = J`` where pixels are known: one generator, J; squared differences from I at known pixels only.
 
     Pixels are missing where the mask says so, where they are NaN or infinite, and where opacity is zero.
@@ -32,14 +32,17 @@ class Inpaint:
     title: ClassVar[str] = "An image with missing pixels"
     summary: ClassVar[str] = "Fills what is missing in one image from what is there."
     Config: ClassVar[type[Config]] = InpaintConfig
-    output_names: ClassVar[tuple[str, ...]] = ("clean",)
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        OutputSpec(
+            "clean", "image", "Completed image", "The image with its missing pixels filled.", layer="front"
+        ),
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image to complete."),
         Input("mask", "Missing", "Labels or shapes: anything but 0 where pixels are missing."),
     )
 
-    def __init__(self, config: InpaintConfig | None = None) -> None:
-        self.config = config or InpaintConfig()
+    config: InpaintConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -67,10 +70,11 @@ class Inpaint:
         problem = Problem(image.tensor, 1, mixing=Masked(), valid=image.valid, scaling=image.scaling)
         return Built(problem, without_opacity(inputs.mixture))
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``clean``, the image itself wherever its pixels are known."""
         clean, valid = restore(answer["sources"], built.problem.scaling)[0], built.problem.valid
         known = np.ones(clean.shape[:2], bool) if valid is None else valid[0, 0].cpu().numpy()
         if clean.ndim == 3:
             known = known[..., None]
-        return {"clean": np.where(known, built.observed.astype(np.float32), clean)}
+        completed = np.where(known, built.observed.astype(np.float32), clean)
+        return describe({"clean": completed}, self.output_specs)

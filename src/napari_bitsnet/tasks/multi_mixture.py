@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -11,14 +10,17 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from napari_bitsnet.core.config import Config, setting
-from napari_bitsnet.core.exposure import intensity_to_density
+from napari_bitsnet.core.exposure import expose
 from napari_bitsnet.core.images import check_contrast, check_image, normalise, restore
 from napari_bitsnet.core.mixing import Weighted
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.operators.nearest import nearest_valid
+from napari_bitsnet.core.outputs import Output, OutputSpec, Units, describe, numbered
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.registration.shifts import find_shift, undo_shift, unseen_border
-from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
-from napari_bitsnet.tasks._shares import name_sources
+from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs, Slices
+from napari_bitsnet.tasks._shared_blank import blanks_of_mixtures
+from napari_bitsnet.tasks._shares_task import SOURCES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,7 +118,7 @@ class MultiMixtureConfig(Config):
 
 
 @TASKS.register("multi_mixture")
-class MultiMixture:
+class MultiMixture(BaseTask):
     """``I_m = sum_k W_mk t_k``: as many mixtures as sources, or more."""
 
     name: ClassVar[str] = "multi_mixture"
@@ -125,14 +127,23 @@ class MultiMixture:
         "Unmixes images in which the same sources are superimposed with different weights."
     )
     Config: ClassVar[type[Config]] = MultiMixtureConfig
-    output_names: ClassVar[tuple[str, ...]] = ("source_#", "residual", "weights")
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        SOURCES,
+        OutputSpec(
+            "residual",
+            "difference",
+            "Residual",
+            "The mixtures minus the weighted sums of the sources.",
+            "MYX[C]",
+        ),
+        OutputSpec("weights", "values", "Mixing weights", "Weight of each source in each mixture.", "MK"),
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Images", "Two or more registered images with different weights.", many=True),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )
 
-    def __init__(self, config: MultiMixtureConfig | None = None) -> None:
-        self.config = config or MultiMixtureConfig()
+    config: MultiMixtureConfig
 
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -147,9 +158,10 @@ class MultiMixture:
         import torch
 
         config = self.config
-        images, missing = self._registered(*self._read(inputs))
+        notices: list[Notice] = []
+        images, missing = self._registered(*self._read(inputs), notices)
         if config.weights != "given":
-            whole_numbers = all(np.issubdtype(np.asarray(a).dtype, np.integer) for a in inputs.mixture)
+            whole_numbers = np.issubdtype(inputs.dtype, np.integer)
             rounded = whole_numbers and config.mixing == "linear"
             check_different(images, missing, config.n_sources, rounded=rounded)
         seen = images[:, ~missing]
@@ -170,9 +182,14 @@ class MultiMixture:
             valid=planes[0].valid,
             scaling=planes[0].scaling,
         )
-        return Built(problem, images)
+        return Built(problem, images, notices)
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
+        """See `Task.for_stack`: under attenuation each mixture has its own exposure, so slices share nothing."""
+        known = self.config.mixing != "attenuation" or self.config.blank is not None
+        return self, [] if known else blanks_of_mixtures(planes)
+
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K).
 
         Sources are whole images in the mixtures' units (optical densities if they attenuate): exactly so with given
@@ -188,28 +205,59 @@ class MultiMixture:
         residual = images - np.tensordot(weights, sources.astype(np.float64), axes=1)
         if problem.valid is not None:
             residual[:, ~problem.valid[0, 0].cpu().numpy()] = np.nan
-        return {
-            **name_sources(sources),
+        found = {
+            **numbered(sources),
             "residual": residual.astype(np.float32),
             "weights": weights.astype(np.float32),
         }
+        return describe(found, self.output_specs, self.units)
 
-    def _registered(self, images: NDArray, missing: NDArray) -> tuple[NDArray, NDArray]:
+    @property
+    def units(self) -> Units:
+        """See `Task.units`: mixtures that attenuate are unmixed as optical densities."""
+        return "density" if self.config.mixing == "attenuation" else "mixture"
+
+    def scorable(
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """See `Task.scorable`: sources are on the mixtures' scale if the weights of each mixture add to one."""
+        matrix, rule = self.config.matrix, self.config.weights
+        rows = None if matrix is None else matrix.sum(axis=1)
+        if rule == "free" or (rows is not None and not np.allclose(rows, 1)):
+            raise ValueError(
+                "Expected sources on the mixtures' scale, got some that are known up to a factor, or in units of their own: "
+                'decibels would only measure that. Score with weights="sum-to-one", or by hand with nb.metrics.score.'
+            )
+        if self.config.mixing == "attenuation":
+            mixture = np.stack([expose(each, blank=self.config.blank).density for each in mixture])
+        return mixture, sources, truths
+
+    def _registered(
+        self, images: NDArray, missing: NDArray, notices: list[Notice]
+    ) -> tuple[NDArray, NDArray]:
         """Move the mixtures onto the first where they clearly lie apart, and say so; what they do not show there is missing."""
         if self.config.registration == "none" or min(missing.shape) < LEAST_SIZE:
             return images, missing
         filled, still = _without_gaps(images, missing), (0.0, 0.0)
         shifts = [still, *(find_shift(image, filled[0]) for image in filled[1:])]
         apart = [
-            f"mixture {m + 1} by {y:+.2f}, {x:+.2f}" for m, (y, x) in enumerate(shifts) if (y, x) != still
+            f"mixture {m + 1} by {{y{m}:+.2f}}, {{x{m}:+.2f}}"
+            for m, (y, x) in enumerate(shifts)
+            if (y, x) != still
         ]
         if not apart:
             return images, missing
-        warnings.warn(
-            f"Mixtures lay apart, {'; '.join(apart)} pixels (Y, X) from the first, and were moved back: borders that one "
-            'of them does not show are missing. registration="none" leaves them.',
-            UserWarning,
-            stacklevel=3,
+        told = {
+            f"{axis}{m}": s for m, shift in enumerate(shifts) for axis, s in zip("yx", shift, strict=True)
+        }
+        notices.append(
+            Notice(
+                "registration",
+                f"Mixtures lay apart, {'; '.join(apart)} pixels (Y, X) from the first, and were moved back: borders that "
+                "one of them does not show are missing.",
+                'registration="none" leaves them.',
+                told,
+            )
         )
         moved = np.stack([undo_shift(image, shift) for image, shift in zip(filled, shifts, strict=True)])
         lacking = missing
@@ -249,7 +297,7 @@ class MultiMixture:
             missing |= np.any([image[..., 3] == 0 for image in images], axis=0)
             images = [image[..., :3] for image in images]
         if config.mixing == "attenuation":
-            images = [intensity_to_density(image, blank=config.blank) for image in images]
+            images = [expose(image, blank=config.blank, stored=inputs.dtype).density for image in images]
         stacked = np.stack(images).astype(np.float64)
         lacking = ~np.isfinite(stacked).all(axis=0)
         missing |= lacking.any(axis=-1) if lacking.ndim == 3 else lacking

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from numpy.typing import NDArray
-
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.images import Scaling, restore
+from napari_bitsnet.core.outputs import Output, OutputSpec, describe
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods.feedforward.feedforward import weights_available
 from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
 from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
+from napari_bitsnet.tasks._shares_task import RESIDUAL, SOURCES, SharesTask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,22 +24,31 @@ class SeparateConfig(SharesConfig):
 
 
 @TASKS.register("separate")
-class Separate:
+class Separate(SharesTask):
     """``I = y_1 + … + y_K``, blind or with hints."""
 
     name: ClassVar[str] = "separate"
     title: ClassVar[str] = "One superimposed image"
     summary: ClassVar[str] = "Takes one image apart into sources that add up to it."
     Config: ClassVar[type[Config]] = SeparateConfig
-    output_names: ClassVar[tuple[str, ...]] = ("source_#", "residual", "confidence")
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        SOURCES,
+        RESIDUAL,
+        OutputSpec(
+            "confidence",
+            "map",
+            "Confidence",
+            "The part of the local contrast that the trained networks tell apart: 0 none, 1 all.",
+            "YX",
+        ),
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image in which sources are superimposed."),
         Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )
 
-    def __init__(self, config: SeparateConfig | None = None) -> None:
-        self.config = config or SeparateConfig()
+    config: SeparateConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -55,9 +64,9 @@ class Separate:
         """See `Task.build`."""
         return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_1`` …, ``residual``; from trained networks ``confidence`` in [0, 1] too."""
-        outputs = shares_outputs(built, answer["sources"], self.config)
+        found = shares_outputs(built, answer["sources"], self.config)
         if "confidence" in answer:
-            outputs["confidence"] = restore(answer["confidence"], Scaling(), valid=built.problem.valid)[0]
-        return outputs
+            found["confidence"] = restore(answer["confidence"], Scaling(), valid=built.problem.valid)[0]
+        return describe(found, self.output_specs, self.units)

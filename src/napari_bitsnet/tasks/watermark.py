@@ -13,8 +13,9 @@ from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.hints import box_mask
 from napari_bitsnet.core.images import check_image, normalise, restore
 from napari_bitsnet.core.mixing import Overlay
+from napari_bitsnet.core.outputs import Output, OutputSpec, describe
 from napari_bitsnet.core.problem import Problem, Traits
-from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
+from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,14 +46,19 @@ class WatermarkConfig(Config):
 
 
 @TASKS.register("watermark")
-class Watermark:
+class Watermark(BaseTask):
     """``I_m = (1 − a) C_m + a W``: a clean image each, one opacity and one colour for all."""
 
     name: ClassVar[str] = "watermark"
     title: ClassVar[str] = "Images with a watermark"
     summary: ClassVar[str] = "Takes off the mark that several images share, or that one has in a box."
     Config: ClassVar[type[Config]] = WatermarkConfig
-    output_names: ClassVar[tuple[str, ...]] = ("clean", "clean_#", "watermark", "mask")
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        OutputSpec("clean", "image", "Clean image", "The image without the mark.", layer="front"),
+        OutputSpec("clean_#", "image", "Clean image #", "Image # without the mark.", layer="front"),
+        OutputSpec("watermark", "difference", "Watermark", "Light that the mark adds, in the images' units."),
+        OutputSpec("mask", "map", "Opacity", "Opacity of the mark: 0 none, 1 nothing comes through.", "YX"),
+    )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input(
             "mixture",
@@ -69,10 +75,7 @@ class Watermark:
         ),
     )
 
-    of_each_mixture: ClassVar[tuple[str, ...]] = ("clean",)
-
-    def __init__(self, config: WatermarkConfig | None = None) -> None:
-        self.config = config or WatermarkConfig()
+    config: WatermarkConfig
 
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`: as many clean images as there are marked ones, and the mark, whose region is a hint."""
@@ -91,7 +94,7 @@ class Watermark:
         images = self._read(inputs)
         size = images.shape[1:3]
         region = self._region(inputs, size)
-        low, high = _black_and_white(images, np.asarray(inputs.mixture[0]).dtype)
+        low, high = _black_and_white(images, inputs.dtype)
         missing = ~np.isfinite(images).all(axis=(0, 3))
         planes = [
             normalise(image, lo=low, hi=high, mask=missing, what=f"image {m + 1}")
@@ -108,7 +111,7 @@ class Watermark:
         )
         return Built(problem, images if problem.scaling.has_channels else images[..., 0])
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``clean`` (``clean_1`` … of several), ``watermark`` (what the mark adds) and ``mask``.
 
         ``mask`` is the opacity in [0, 1], so that ``image = (1 − mask) clean + watermark``. Where it is 0 the images are
@@ -125,7 +128,8 @@ class Watermark:
             for image, original in zip(clean, built.observed, strict=True)
         ]
         names = ["clean"] if len(found) == 1 else [f"clean_{m + 1}" for m in range(len(found))]
-        return {**dict(zip(names, found, strict=True)), "watermark": cover * colour, "mask": opacity}
+        images = {**dict(zip(names, found, strict=True)), "watermark": cover * colour, "mask": opacity}
+        return describe(images, self.output_specs)
 
     def _read(self, inputs: Inputs) -> NDArray:
         """Check the images: (M, Y, X, C), without opacity; C is 1 for grey ones."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,16 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
-from napari_bitsnet.core.images import Scaling, check_image, restore
+from napari_bitsnet.core.images import Scaling, bands, check_image, restore
+from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.outputs import Output, OutputSpec, Units, describe, numbered, source_names
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.tasks import TASKS, Built, Input, Inputs
-from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, name_sources, shares_outputs
+from napari_bitsnet.tasks._shares import SharesConfig, build_shares_problem, shares_outputs
+from napari_bitsnet.tasks._shares_task import RESIDUAL, SOURCES, SharesTask
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SAME_ASPECT = 0.01
 """Relative difference of aspect ratios up to which a guide is resampled to the mixture's size."""
+
+UNEXPLAINED_LIMIT = 0.1
+"""Contrast that no guide explains, relative to the mixture's, above which a notice says where it went."""
 
 
 class XrayConfig(SharesConfig):
@@ -39,7 +44,7 @@ class XrayConfig(SharesConfig):
 
 
 @TASKS.register("xray")
-class Xray:
+class Xray(SharesTask):
     """``I = y_1 + … + y_K`` where guides show some of the sources in another modality.
 
     Guides belong to sources in their order; a source without one is given as None, and those that are
@@ -52,14 +57,41 @@ class Xray:
         "Takes an image apart with a registered picture of each source, or of some, as guide."
     )
     Config: ClassVar[type[Config]] = XrayConfig
-    output_names: ClassVar[tuple[str, ...]] = (
-        "source_#",
-        "explained_#",
-        "unexplained",
-        "support",
-        "uncertainty",
-        "phantoms",
-        "residual",
+    output_specs: ClassVar[tuple[OutputSpec, ...]] = (
+        SOURCES,
+        OutputSpec(
+            "explained_#",
+            "part",
+            "Part of source # that its guide explains",
+            "Prediction from the guide's colours. A constant may be wrong.",
+        ),
+        OutputSpec(
+            "unexplained",
+            "difference",
+            "Part that no guide explains",
+            "Part of the image that no guide predicts. Hidden designs and fitting errors appear here.",
+            layer="beneath",
+        ),
+        OutputSpec(
+            "support",
+            "difference",
+            "Canvas weave and wood grain",
+            "Texture that runs through the whole image in some directions; it is taken out of the sources.",
+        ),
+        OutputSpec(
+            "uncertainty",
+            "map",
+            "Uncertainty",
+            "Half width of the 90 % interval of the sources, but for a constant.",
+        ),
+        OutputSpec(
+            "phantoms",
+            "map",
+            "Cancelled edges",
+            "Where edges of the sources cancel in the image: 0 none, 1 as much as it shows.",
+            "YX",
+        ),
+        RESIDUAL,
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The X-radiograph, or other image, in which sources are superimposed."),
@@ -73,8 +105,7 @@ class Xray:
         Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
     )
 
-    def __init__(self, config: XrayConfig | None = None) -> None:
-        self.config = config or XrayConfig()
+    config: XrayConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 2, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
@@ -109,10 +140,12 @@ class Xray:
                         "to one source, so leave the other out."
                     )
         shape = np.shape(inputs.mixture)[:2]
-        fitted = [None if g is None else fit_guide(g, shape, k + 1) for k, g in enumerate(guides)]
-        return build_shares_problem(
+        notices: list[Notice] = []
+        fitted = [None if g is None else fit_guide(g, shape, k + 1, notices) for k, g in enumerate(guides)]
+        built = build_shares_problem(
             replace(inputs, guides=fitted), self.config, n_sources=self.config.n_sources
         )
+        return replace(built, notices=(*notices, *built.notices))
 
     def _one_a_source(self, guides: Sequence[NDArray | None]) -> list[NDArray | None]:
         """Fill up with None; check that there is at least one guide and none too many."""
@@ -129,7 +162,28 @@ class Xray:
             )
         return [*guides, *[None] * (k - len(guides))]
 
-    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, NDArray]:
+    def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
+        """See `Task.notices`: where much of the mixture is explained by no guide, and was divided between the sources."""
+        sources = [outputs[name] for name in source_names(outputs)]
+        if self.config.unexplained != "divided" or "unexplained" not in outputs:
+            return []
+        if built.problem.traits.n_guides < len(sources):
+            return []
+        mixed = np.sum([bands(source.array) for source in sources], axis=0, dtype=np.float64)
+        part = float(np.nanstd(bands(outputs["unexplained"].array)) / max(float(np.nanstd(mixed)), 1e-30))
+        if part < UNEXPLAINED_LIMIT:
+            return []
+        return [
+            Notice(
+                "guides",
+                "What no guide explains ({part:.0%} of the mixture's contrast) is divided between the sources, so that a "
+                "hidden design stands in each of them, weakened:",
+                'see the output "unexplained", or keep it out of the sources with unexplained="apart".',
+                {"part": part},
+            )
+        ]
+
+    def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
         guide (in the units of the sources; a constant may be wrong), ``unexplained`` (a difference, in the
         mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference, too), by which
@@ -149,20 +203,27 @@ class Xray:
         named = shares_outputs(built, shares, self.config)
         maps = self._maps(problem, answer) if self.config.maps else {}
         if "explained" not in answer:
-            return named | maps
+            return self._described(named | maps, problem)
         explained = restore(
             answer["explained"], problem.scaling, share_of=problem.n_sources, valid=problem.valid
         )
         if problem.density_of is not None and self.config.output == "intensity":
             explained = (problem.density_of * np.exp(-explained.astype(np.float64))).astype(np.float32)
         guided = {f"explained_{k + 1}" for k, guide in enumerate(problem.guides) if guide is not None}
-        parts = {n: part for n, part in name_sources(explained, "explained").items() if n in guided}
+        parts = {n: part for n, part in numbered(explained, "explained").items() if n in guided}
         left = {"unexplained": answer["unexplained"]}
         if support is not None:
             left = {"unexplained": answer["unexplained"] - support, "support": support}
         differences = {n: restore(d, _difference(problem), valid=problem.valid)[0] for n, d in left.items()}
         residual = named.pop("residual")
-        return {**named, **parts, **differences, **maps, "residual": residual}
+        return self._described({**named, **parts, **differences, **maps, "residual": residual}, problem)
+
+    def _described(self, found: dict[str, NDArray], problem: Problem) -> dict[str, Output]:
+        """Add what is declared of outputs; differences that are fitted are densities under attenuation, whatever sources are."""
+        outputs = describe(found, self.output_specs, self.units)
+        units: Units = "mixture" if problem.density_of is None else "density"
+        fitted = {"unexplained", "support", "uncertainty"} & set(outputs)
+        return outputs | {name: replace(outputs[name], units=units) for name in fitted}
 
     def _support(self, problem: Problem, answer: dict[str, Tensor]) -> Tensor | None:
         """Weave and grain in what no guide explains, (1, C, H, W); None if nobody asked, or the method does not tell that."""
@@ -202,8 +263,8 @@ def same_image(one: NDArray, other: NDArray) -> bool:
     return np.array_equal(one, other, equal_nan=floats)
 
 
-def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:
-    """Return a guide of the mixture's size (Y, X), resampled with a warning if only the pixel size differs.
+def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int, notices: list[Notice]) -> NDArray:
+    """Return a guide of the mixture's size (Y, X), resampled if only the pixel size differs, which `notices` then say.
 
     Pixels without opacity (a fourth channel of 0) become NaN then: resampled, they would lend their colour to others.
 
@@ -221,7 +282,7 @@ def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int) -> NDArray:
         raise ValueError(
             f"Expected guides that show the same area as the mixture, got {told}: bring it onto the X-ray first (napari-bitsnet register)."
         )
-    warnings.warn(f"Resampled {told}: both are taken to show the same area.", UserWarning, stacklevel=2)
+    notices.append(Notice("resampled", f"Resampled {told}: both are taken to show the same area."))
     from skimage.transform import resize
 
     if guide.ndim == 3 and guide.shape[-1] == 4:

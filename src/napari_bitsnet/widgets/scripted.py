@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.api import RunSettings
-from napari_bitsnet.api.run import finish
+from napari_bitsnet.api.running import finish
+from napari_bitsnet.api.signatures import spelled_out
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
 
+@spelled_out
 def separate_layer(
     viewer: Viewer,
     layer: Image | Sequence[Image],
@@ -21,19 +23,10 @@ def separate_layer(
     guides: Sequence[Image | None] = (),
     hints: Labels | None = None,
     mask: Labels | None = None,
-    method: str = "auto",
-    preset: str = "balanced",
-    settings: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    n_seeds: int = 1,
-    device: str = "auto",
-    size_limit: int = 512,
-    iterations: int | None = None,
-    seconds: float | None = None,
     level: int = 0,
     position: Sequence[int] | None = None,
     box: Sequence[Sequence[int]] | None = None,
-    **options: Any,
+    **arguments: Any,
 ) -> list[Image]:
     """Run a task on a layer and add its outputs as layers, in place and with the record of the run.
 
@@ -52,16 +45,14 @@ def separate_layer(
         they have none.
     hints, mask : Labels, optional
         k where pixels belong to source k; anything but 0 where pixels are to be left out.
-    method, preset, settings, seed, n_seeds, device, size_limit, iterations, seconds
-        As for `napari_bitsnet.run`.
     level : int
         Resolution level of a multiscale image; 0 is full resolution.
     position : sequence of int, optional
         Of a stack, the slice: one index for each axis in front of Y and X.
     box : ((y0, y1), (x0, x1)), optional
         Region, in pixels of the level; the ends are not part of it.
-    **options
-        The task's settings.
+    method, preset, settings, seed, n_seeds, device, size_limit, iterations, seconds, **options
+        As for `napari_bitsnet.run`; the axes are those of the layer.
 
     Returns
     -------
@@ -76,7 +67,7 @@ def separate_layer(
     """
     from napari_bitsnet.widgets.layers.alignment import align
     from napari_bitsnet.widgets.layers.parts import layer_part
-    from napari_bitsnet.widgets.run.preview import PreviewLayers, own_names
+    from napari_bitsnet.widgets.run.preview import PreviewLayers
     from napari_bitsnet.widgets.run.request import Request
 
     mixture, *others = layer if isinstance(layer, Sequence) else (layer,)
@@ -91,26 +82,12 @@ def separate_layer(
         return align(layer_part(other, position=stacked), first, labels=labels)
 
     request = Request(
-        settings=RunSettings().updated(
-            {
-                "task": task,
-                "options": options,
-                "method": method,
-                "preset": preset,
-                "settings": dict(settings or {}),
-                "seed": seed,
-                "n_seeds": n_seeds,
-                "device": device,
-                "size_limit": size_limit,
-                "iterations": iterations,
-                "seconds": seconds,
-            }
-        ),
+        settings=RunSettings.of(task, **arguments),
         mixtures=(first, *(beside(other) for other in others)),
         guides=tuple(beside(guide) for guide in guides),
         hints=beside(hints, labels=True),
         mask=beside(mask, labels=True),
     )
     result = finish(request.iterate(lambda: False))
-    layers = PreviewLayers(viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures))
+    layers = PreviewLayers(viewer, request.mixtures)
     return layers.finish(result.outputs, request.record(result))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.api import Result, RunSettings
+from tests.described import described
 
 
 def make(mixture, *, task="separate", axes=None, outputs=None, **task_settings):
@@ -20,7 +21,7 @@ def make(mixture, *, task="separate", axes=None, outputs=None, **task_settings):
         "seconds": 0.1,
     }
     outputs = {"source_1": half, "source_2": half} if outputs is None else outputs
-    return Result(dict(outputs), provenance, mixture=mixture)
+    return Result(described(task, outputs, axes, **task_settings), provenance, mixture=mixture)
 
 
 @pytest.fixture

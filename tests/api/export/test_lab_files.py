@@ -16,9 +16,11 @@ import napari_bitsnet as nb
 from napari_bitsnet.api.export.report import write_report
 from napari_bitsnet.api.export.saving import save_result
 from napari_bitsnet.api.export.tiff import write_tiff
+from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
+from tests.described import described
 
 PANEL = simulate_panel(2, 48)
 
@@ -56,7 +58,7 @@ def test_ome_tiff_has_no_more_than_five_axes(tmp_path):
 
 
 def test_imagej_files_carry_their_provenance(result, tmp_path):
-    save_result(result, PANEL.mixture, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    save(result, PANEL.mixture, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
     with tifffile.TiffFile(tmp_path / "scan_source_1.tif") as tiff:
         inside = json.loads(tiff.imagej_metadata["Info"])
     assert inside["output"] == "source_1"
@@ -67,8 +69,8 @@ def test_imagej_files_carry_their_provenance(result, tmp_path):
 def test_sources_in_the_depth_of_the_mixture(result, tmp_path):
     missing = result.outputs["source_1"].copy()
     missing[0, 0] = np.nan
-    given = nb.Result({**result.outputs, "source_1": missing}, result.provenance)
-    save_result(given, PANEL.mixture, tmp_path, "scan", kind="ome", depth="input")
+    given = nb.Result(described("xray", {**arrays_of(result), "source_1": missing}), result.provenance)
+    save(given, PANEL.mixture, tmp_path, "scan", kind="ome", depth="input")
     stored = tifffile.imread(tmp_path / "scan_source_1.ome.tif")
     assert stored.dtype == np.uint16
     assert stored[0, 0] == 0
@@ -81,7 +83,7 @@ def test_clipped_pixels_are_counted_for_each_file(result, tmp_path):
     outputs = {"source_1": np.full((48, 48), 7.0, np.float32), "source_2": np.full((48, 48), 7.0, np.float32)}
     outputs["source_1"][0, :4] = -0.4, -0.6, 65535.4, np.nan  # one of them is clipped, the others are rounded
     outputs["source_2"][:2] = 65535.6
-    given = nb.Result(outputs, result.provenance, mixture=PANEL.mixture)
+    given = nb.Result(described("xray", outputs), result.provenance, mixture=PANEL.mixture)
     with pytest.warns(UserWarning, match="^Clipped to 0 … 65535: ") as caught:
         given.save(tmp_path, "scan", depth="input")
     (text,) = [str(entry.message) for entry in caught]
@@ -94,7 +96,7 @@ def test_clipped_pixels_are_counted_for_each_file(result, tmp_path):
 def test_a_pixel_in_colour_is_counted_once_and_nothing_is_said_where_nothing_is_lost(result, tmp_path):
     colour = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
     source = np.full(colour.shape, 7.0, np.float32)
-    given = nb.Result({"source_1": source}, result.provenance, mixture=colour)
+    given = nb.Result(described("xray", {"source_1": source}), result.provenance, mixture=colour)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         given.save(tmp_path, "scan", depth="input")
@@ -102,6 +104,16 @@ def test_a_pixel_in_colour_is_counted_once_and_nothing_is_said_where_nothing_is_
         given.save(tmp_path, "scan")
     with pytest.warns(UserWarning, match=r"Clipped to 0 … 255: 2 pixels of scan_source_1\.tif"):
         given.save(tmp_path, "scan", depth="input")
+
+
+def save(result, *arguments, **options):
+    """Save a result with `save_result`."""
+    return save_result(result.outputs, result.provenance, *arguments, **options)
+
+
+def arrays_of(result):
+    """Arrays of a result by name."""
+    return {name: output.array for name, output in result.outputs.items()}
 
 
 class Page(HTMLParser):
@@ -131,14 +143,15 @@ def read(path) -> Page:
 
 
 def test_a_report_shows_all_and_needs_nothing_else(result, tmp_path):
-    noted = nb.Result(result.outputs, result.provenance, ("Look <here>.",))
-    files = save_result(
+    noted = nb.Result(result.outputs, {**result.provenance, "warnings": ["Look <here>."]})
+    files = save(
         noted, PANEL.mixture, tmp_path, "scan", report=True, guides=PANEL.guides, truths=PANEL.truths
     )
     assert tmp_path / "scan_report.html" in files
     page = read(tmp_path / "scan_report.html")
-    shown = [name.replace("_", " ") for name in result.outputs]
-    assert page.pictures == ["mixture", "guide 1", "guide 2", *shown]
+    shown = [output.caption for output in result.outputs.values()]
+    assert page.pictures == ["Mixture", "Guide 1", "Guide 2", *shown]
+    assert {"Source 1", "Part that no guide explains", "Cancelled edges"} <= set(shown)
     text = "\n".join(page.text)
     assert "Look <here>." in text
     assert "offset-free gain" in text
@@ -151,10 +164,12 @@ def test_a_report_shows_all_and_needs_nothing_else(result, tmp_path):
 def test_a_report_of_a_stack_shows_its_middle(tmp_path):
     stack = np.stack([PANEL.mixture] * 3)
     found = nb.run("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick", settings={"trust": False})
-    write_report(tmp_path / "r.html", found, stack, guides=PANEL.guides)
+    write_report(
+        tmp_path / "r.html", found.outputs, found.provenance, Planes(stack, "ZYX"), guides=PANEL.guides
+    )
     page = read(tmp_path / "r.html")
     assert "Slice 1 of 3 is shown." in "".join(page.text)
-    assert "source 1" in page.pictures
+    assert "Source 1" in page.pictures
 
 
 def test_truths_reach_the_report_from_python_and_need_one(result, tmp_path):
@@ -193,7 +208,13 @@ def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_
             "Size of a pixel: 0.25 mm wide, 0.5 mm high; slices lie 3 mm apart.",
         ),
     ):
-        write_report(tmp_path / f"{name}.html", result, PANEL.mixture, calibration=place)
+        write_report(
+            tmp_path / f"{name}.html",
+            result.outputs,
+            result.provenance,
+            Planes(PANEL.mixture),
+            calibration=place,
+        )
         assert words in read(tmp_path / f"{name}.html").text
     text = read(tmp_path / "none.html").text
     assert "Validated on simulations only; not for diagnosis." in text
@@ -201,5 +222,5 @@ def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_
     assert 0.15 < part < 1
     assert any(each.startswith(f"The guides explain {part:.0%} of the mixture's edges") for each in text)
     blind = nb.Result(result.outputs, {**result.provenance, "losses": {}})
-    write_report(tmp_path / "blind.html", blind, PANEL.mixture)
+    write_report(tmp_path / "blind.html", blind.outputs, blind.provenance, Planes(PANEL.mixture))
     assert not any("The guides explain" in each for each in read(tmp_path / "blind.html").text)

@@ -19,6 +19,7 @@ from napari_bitsnet.api.export.space import NoSpaceError
 from napari_bitsnet.api.export.tiff import write_tiff
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
+from tests.described import described
 
 RNG = np.random.default_rng(0)
 MIXTURE = RNG.integers(0, 255, (20, 30), dtype=np.uint8)
@@ -26,8 +27,9 @@ MIXTURE = RNG.integers(0, 255, (20, 30), dtype=np.uint8)
 
 def make_result(mixture=MIXTURE, *, axes=None, task="separate", n=2, stop_reason="iterations", **more):
     """A result as a run would return it."""
-    outputs = {f"source_{k + 1}": (mixture / n + k).astype(np.float32) for k in range(n)}
-    outputs["residual"] = (mixture - sum(outputs.values())).astype(np.float32)
+    arrays = {f"source_{k + 1}": (mixture / n + k).astype(np.float32) for k in range(n)}
+    arrays["residual"] = (mixture - sum(arrays.values())).astype(np.float32)
+    outputs = described(task, {**arrays, **more}, axes if mixture.ndim > 2 else None)
     settings = RunSettings(task=task, axes=axes).model_dump(mode="json")
     provenance = {
         "task": task,
@@ -39,13 +41,18 @@ def make_result(mixture=MIXTURE, *, axes=None, task="separate", n=2, stop_reason
         "stop_reason": stop_reason,
         "losses": {"loss": float("nan")},
     }
-    return Result(outputs | more, provenance)
+    return Result(outputs, provenance)
+
+
+def save(result, *arguments, **options):
+    """Save a result with `save_result`."""
+    return save_result(result.outputs, result.provenance, *arguments, **options)
 
 
 def test_files_and_their_values(tmp_path):
     result = make_result()
-    result.outputs["source_1"][3, 4] = np.nan
-    files = save_result(result, MIXTURE, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    result.outputs["source_1"].array[3, 4] = np.nan
+    files = save(result, MIXTURE, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in files)
     assert files[-1] == record_path(tmp_path, "scan")
     for name, output in result.outputs.items():
@@ -58,7 +65,7 @@ def test_files_and_their_values(tmp_path):
 
 
 def test_record_is_strict_json_with_everything(tmp_path):
-    save_result(make_result(), MIXTURE, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    save(make_result(), MIXTURE, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
     record = json.loads((tmp_path / "scan_run.json").read_text(), parse_constant=pytest.fail)
     assert record["complete"] is True
     assert record["losses"] == {"loss": None}
@@ -69,7 +76,7 @@ def test_record_is_strict_json_with_everything(tmp_path):
 
 def test_outputs_that_are_no_images_go_into_the_record(tmp_path):
     result = make_result(weights=np.array([[0.75, 0.25], [0.5, 0.5]]))
-    files = save_result(result, MIXTURE, tmp_path, "scan")
+    files = save(result, MIXTURE, tmp_path, "scan")
     assert "scan_weights.tif" not in {p.name for p in files}
     assert json.loads(files[-1].read_text())["values"] == {"weights": [[0.75, 0.25], [0.5, 0.5]]}
 
@@ -84,7 +91,7 @@ def test_outputs_that_are_no_images_go_into_the_record(tmp_path):
     ids=["inch", "cm", "micron"],
 )
 def test_resolution_is_kept_for_every_reader(tmp_path, calibration, expected):
-    save_result(make_result(), MIXTURE, tmp_path, "scan", calibration=calibration)
+    save(make_result(), MIXTURE, tmp_path, "scan", calibration=calibration)
     with tifffile.TiffFile(tmp_path / "scan_source_1.tif") as tiff:
         tags = tiff.pages.first.tags
         found = tuple(tags.valueof(n) for n in ("XResolution", "YResolution", "ResolutionUnit"))
@@ -109,7 +116,7 @@ def test_resolution_is_kept_for_every_reader(tmp_path, calibration, expected):
 def test_axes_are_imagej_s(tmp_path, axes, shape, stored_axes):
     mixture = RNG.random(shape).astype(np.float32)
     result = make_result(mixture, axes=axes)
-    save_result(result, mixture, tmp_path, "scan")
+    save(result, mixture, tmp_path, "scan")
     path = tmp_path / "scan_source_1.tif"
     with tifffile.TiffFile(path) as tiff:
         assert tiff.is_imagej
@@ -131,7 +138,7 @@ def test_more_axes_than_imagej_has(tmp_path):
 def test_opacity_is_not_expected_in_the_outputs(tmp_path):
     mixture = np.concatenate([RNG.random((20, 30, 3)), np.ones((20, 30, 1))], axis=-1)
     result = make_result(mixture[..., :3])
-    save_result(result, mixture, tmp_path, "scan")
+    save(result, mixture, tmp_path, "scan")
     assert tifffile.imread(tmp_path / "scan_source_1.tif").shape == (3, 20, 30)
 
 
@@ -139,8 +146,8 @@ def test_preview_of_a_stack_with_missing_slices(tmp_path):
     mixture = RNG.random((3, 20, 30))
     result = make_result(mixture, axes="ZYX")
     for output in result.outputs.values():
-        output[1] = np.nan
-    save_result(result, mixture, tmp_path, "scan")
+        output.array[1] = np.nan
+    save(result, mixture, tmp_path, "scan")
     assert json.loads((tmp_path / "scan_run.json").read_text())["planes"] == 3
     pink = (np.asarray(Image.open(tmp_path / "scan_preview.png")) == (196, 120, 160)).all(axis=-1)
     assert not pink.any()
@@ -148,9 +155,9 @@ def test_preview_of_a_stack_with_missing_slices(tmp_path):
 
 def test_finished_means_complete_and_all_files_there(tmp_path):
     assert not is_finished(tmp_path, "scan")
-    save_result(make_result(stop_reason="stopped"), MIXTURE, tmp_path, "scan")
+    save(make_result(stop_reason="stopped"), MIXTURE, tmp_path, "scan")
     assert not is_finished(tmp_path, "scan")
-    save_result(make_result(), MIXTURE, tmp_path, "scan")
+    save(make_result(), MIXTURE, tmp_path, "scan")
     assert is_finished(tmp_path, "scan")
     (tmp_path / "scan_source_2.tif").unlink()
     assert not is_finished(tmp_path, "scan")
@@ -159,9 +166,9 @@ def test_finished_means_complete_and_all_files_there(tmp_path):
 
 
 def test_files_of_an_earlier_run_are_replaced(tmp_path):
-    save_result(make_result(n=3), MIXTURE, tmp_path, "scan")
+    save(make_result(n=3), MIXTURE, tmp_path, "scan")
     (tmp_path / "scan_source_9.tif").write_text("not ours")
-    save_result(make_result(n=2), MIXTURE, tmp_path, "scan")
+    save(make_result(n=2), MIXTURE, tmp_path, "scan")
     assert not (tmp_path / "scan_source_3.tif").exists()
     assert (tmp_path / "scan_source_9.tif").exists()
 
@@ -174,13 +181,13 @@ def test_a_record_cannot_make_other_files_go(tmp_path):
     record_path(folder, "scan").write_text(
         json.dumps({"complete": True, "files": {"source_1": "../other.txt"}})
     )
-    save_result(make_result(), MIXTURE, folder, "scan")
+    save(make_result(), MIXTURE, folder, "scan")
     assert other.read_text() == "kept"
 
 
 @pytest.mark.parametrize("broken", ["write_tiff", "_write_png", "draw_preview"])
 def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monkeypatch, broken):
-    save_result(make_result(n=3), MIXTURE, tmp_path, "scan", report=True)
+    save(make_result(n=3), MIXTURE, tmp_path, "scan", report=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     calls = []
 
@@ -196,7 +203,7 @@ def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monke
     with pytest.raises(
         NoSpaceError, match=r"free space in .* make .* free.* Files of earlier runs are as they were"
     ):
-        save_result(make_result(), MIXTURE, tmp_path, "scan")
+        save(make_result(), MIXTURE, tmp_path, "scan")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert is_finished(tmp_path, "scan")
 
@@ -227,7 +234,7 @@ def test_folder_without_rights(tmp_path):
 @pytest.mark.parametrize("kind", ["imagej", "ome"])
 def test_labels_are_integers_in_files(tmp_path, kind):
     labels = (MIXTURE > 100).astype(np.uint8) + 1
-    save_result(make_result(labels=labels), MIXTURE, tmp_path, "scan", kind=kind)
+    save(make_result(labels=labels), MIXTURE, tmp_path, "scan", kind=kind)
     stored = tifffile.imread(tmp_path / f"scan_labels.{'ome.tif' if kind == 'ome' else 'tif'}")
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored, labels)
@@ -240,12 +247,13 @@ def test_labels_are_integers_in_files(tmp_path, kind):
 
 def test_outputs_of_one_of_several_images_are_named_by_it(tmp_path):
     pair = np.stack([MIXTURE, MIXTURE[::-1]])
-    outputs = {name: MIXTURE.astype(np.float32) for name in ("clean_1", "clean_2", "watermark")}
+    names_of_outputs = ("clean_1", "clean_2", "watermark")
+    outputs = described("watermark", {name: MIXTURE.astype(np.float32) for name in names_of_outputs})
 
     def names(*paths: str) -> list[str]:
         result = make_result(task="watermark")
-        result.outputs = dict(outputs)
-        files = save_result(result, pair, tmp_path, "cat", inputs={"mixture": list(paths)})
+        result.outputs = outputs
+        files = save(result, pair, tmp_path, "cat", inputs={"mixture": list(paths)})
         return sorted(path.name for path in files if path.suffix == ".tif")
 
     assert names("a/cat.tif", "a/dog.ome.tif") == ["cat_clean.tif", "cat_watermark.tif", "dog_clean.tif"]
@@ -260,7 +268,7 @@ def test_a_result_saves_itself_as_save_result_does(tmp_path):
     result = nb.run("xray", MIXTURE, guides=[front, None], preset="quick")
     files = result.save(tmp_path / "new" / "one", "scan", format="ome", depth="input", report=True)
     (tmp_path / "two").mkdir()
-    expected = save_result(
+    expected = save(
         result,
         MIXTURE,
         tmp_path / "two",

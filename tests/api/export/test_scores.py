@@ -5,9 +5,11 @@ import pytest
 import tifffile
 
 import napari_bitsnet as nb
+from napari_bitsnet.api import RunSettings
 from napari_bitsnet.api.export.scores import score_slice
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.tasks import TASKS
+from napari_bitsnet.core.outputs import numbered
+from tests.described import described
 
 RNG = np.random.default_rng(0)
 PAIR = np.kron(RNG.uniform(0.1, 1.5, (2, 6, 8)), np.ones((4, 4)))
@@ -19,12 +21,14 @@ ANSWER = 0.7 * PAIR + 0.3 * PAIR[::-1] + 0.02 * RNG.standard_normal(PAIR.shape)
 COMPARED = ("psnr", "ssim", "gain", "gain_offset_free")
 
 
-def made(task: str, sources: np.ndarray, i0: float | None = None, **options) -> nb.Result:
-    settings = TASKS.get(task).Config().updated(options).model_dump(mode="json")
-    return nb.Result(
-        {f"source_{k + 1}": source for k, source in enumerate(sources)},
-        {"task": task, "task_settings": settings, "blank": i0},
-    )
+def made(task: str, sources: np.ndarray, i0: float | None = None, *, axes=None, **options) -> nb.Result:
+    settings = RunSettings(task=task, options=options).model_dump(mode="json")
+    outputs = described(task, numbered(sources), axes, **options)
+    return nb.Result(outputs, {"task": task, "settings": settings, "blank": i0})
+
+
+def scores(result: nb.Result, *arguments) -> dict:
+    return score_slice(result.outputs, result.provenance, *arguments)
 
 
 def assert_same(found: dict, expected: dict) -> None:
@@ -36,7 +40,7 @@ def test_under_attenuation_the_density_is_the_mixture():
     mixture = BLANK * np.exp(-DENSITY)
     result = made("separate", ANSWER, BLANK, mixing="attenuation", blank=BLANK)
     expected = nb.metrics.score(ANSWER, PAIR, DENSITY)
-    assert_same(score_slice(result, Planes(mixture), PAIR), expected)
+    assert_same(scores(result, Planes(mixture), PAIR), expected)
     assert 1 < expected["mean_gain"] < 20
     assert (
         max(expected["ssim"]) < 0.99
@@ -47,7 +51,7 @@ def test_intensities_are_compared_as_densities_too():
     mixture = BLANK * np.exp(-DENSITY)
     options = {"mixing": "attenuation", "output": "intensity"}
     result = made("separate", BLANK * np.exp(-ANSWER), BLANK, **options)
-    found = score_slice(result, Planes(mixture), BLANK * np.exp(-PAIR))
+    found = scores(result, Planes(mixture), BLANK * np.exp(-PAIR))
     assert_same(found, nb.metrics.score(ANSWER, PAIR, DENSITY))
 
 
@@ -58,10 +62,10 @@ def test_flat_and_dark_frames_of_the_run_are_used_again(tmp_path):
     frames = {name: str(tmp_path / f"{name}.tif") for name in ("flat", "dark")}
     result = made("xray", ANSWER, float(beam.mean()), mixing="attenuation", **frames)
     planes = Planes(beam * np.exp(-DENSITY) + dark)
-    assert_same(score_slice(result, planes, PAIR), nb.metrics.score(ANSWER, PAIR, DENSITY))
+    assert_same(scores(result, planes, PAIR), nb.metrics.score(ANSWER, PAIR, DENSITY))
     (tmp_path / "flat.tif").unlink()
     with pytest.raises(FileNotFoundError, match=r"flat\.tif, which does not exist"):
-        score_slice(result, planes, PAIR)
+        scores(result, planes, PAIR)
 
 
 def test_several_mixtures_are_compared_with_their_mean():
@@ -69,7 +73,7 @@ def test_several_mixtures_are_compared_with_their_mean():
     densities = np.tensordot(weights, PAIR, axes=1)
     options = {"weights": "sum-to-one", "mixing": "attenuation", "blank": BLANK}
     result = made("multi_mixture", ANSWER, **options)
-    found = score_slice(result, Planes(BLANK * np.exp(-densities), several=True), PAIR)
+    found = scores(result, Planes(BLANK * np.exp(-densities), several=True), PAIR)
     assert_same(found, nb.metrics.score(ANSWER, PAIR, densities.mean(axis=0), shares=False))
 
 
@@ -77,24 +81,24 @@ def test_several_mixtures_are_compared_with_their_mean():
 def test_sources_on_a_scale_of_their_own_are_refused(options):
     result = made("multi_mixture", ANSWER, **options)
     with pytest.raises(ValueError, match=r"on the mixtures' scale.*nb\.metrics\.score"):
-        score_slice(result, Planes(PAIR, several=True), PAIR)
+        scores(result, Planes(PAIR, several=True), PAIR)
 
 
 def test_opacity_and_other_slices_do_not_count():
     colour, truths = np.stack([DENSITY] * 4, axis=-1), np.stack([PAIR] * 3, axis=-1)
     answer = np.stack([ANSWER] * 3, axis=-1)
     expected = nb.metrics.score(answer, truths, colour[..., :3])
-    assert_same(score_slice(made("separate", answer), Planes(colour), truths), expected)
+    assert_same(scores(made("separate", answer), Planes(colour), truths), expected)
     stack = np.stack([DENSITY, 3 * DENSITY])
-    result = made("separate", np.stack([ANSWER, 0 * ANSWER], axis=1))
-    assert_same(score_slice(result, Planes(stack, "ZYX"), PAIR), nb.metrics.score(ANSWER, PAIR, DENSITY))
+    result = made("separate", np.stack([ANSWER, 0 * ANSWER], axis=1), axes="ZYX")
+    assert_same(scores(result, Planes(stack, "ZYX"), PAIR), nb.metrics.score(ANSWER, PAIR, DENSITY))
 
 
 def test_truths_may_have_their_channels_last():
     first, last = np.stack([PAIR] * 3, axis=1), np.stack([PAIR] * 3, axis=-1)
-    result = made("separate", np.stack([ANSWER] * 3, axis=1))
+    result = made("separate", np.stack([ANSWER] * 3, axis=1), axes="CYX")
     planes = Planes(np.stack([DENSITY] * 3), "CYX")
-    assert_same(score_slice(result, planes, last), score_slice(result, planes, first))
+    assert_same(scores(result, planes, last), scores(result, planes, first))
 
 
 @pytest.mark.parametrize(
@@ -108,4 +112,4 @@ def test_truths_may_have_their_channels_last():
 def test_what_cannot_be_compared_is_said(task, truths, message):
     result = made(task, ANSWER if task == "separate" else [])
     with pytest.raises(ValueError, match=message):
-        score_slice(result, Planes(DENSITY), truths)
+        scores(result, Planes(DENSITY), truths)

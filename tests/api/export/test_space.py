@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from napari_bitsnet.api import RunSettings
-from napari_bitsnet.api.export import space, writing
+from napari_bitsnet.api.export import space
 from napari_bitsnet.api.export.before_run import check_before_run
 from napari_bitsnet.api.export.saving import is_finished, save_result
 from napari_bitsnet.api.export.space import NoSpaceError, check_space, in_words
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
+from napari_bitsnet.core import writing
+from tests.described import described
 
 Usage = namedtuple("Usage", "total used free")
 MIXTURE = np.random.default_rng(0).random((40, 50)).astype(np.float32)
@@ -31,13 +33,18 @@ def result(n=2):
         "iterations": 3,
         "stop_reason": "iterations",
     }
-    return Result(outputs, provenance)
+    return Result(described("separate", outputs), provenance)
+
+
+def save(result, *arguments, **options):
+    """Save a result with `save_result`."""
+    return save_result(result.outputs, result.provenance, *arguments, **options)
 
 
 def test_what_is_missing_is_said_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**9, 0, 10_000))
     with pytest.raises(NoSpaceError, match=r"got 10 kB: make \d+ kB free, or choose another folder") as error:
-        save_result(result(), MIXTURE, tmp_path, "scan")
+        save(result(), MIXTURE, tmp_path, "scan")
     assert error.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
 
@@ -48,12 +55,12 @@ def test_disks_that_do_not_tell_are_believed(tmp_path, monkeypatch):
 
 
 def test_the_estimate_is_not_below_what_is_written(tmp_path):
-    files = save_result(result(), MIXTURE, tmp_path, "scan")
+    files = save(result(), MIXTURE, tmp_path, "scan")
     needed = []
     space_check = space.check_space
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("napari_bitsnet.api.export.saving.check_space", lambda *a: needed.append(a[1]))
-        save_result(result(), MIXTURE, tmp_path, "scan")
+        save(result(), MIXTURE, tmp_path, "scan")
     assert needed[0] >= sum(path.stat().st_size for path in files)
     space_check(tmp_path, needed[0])
 
@@ -72,7 +79,7 @@ def test_sources_that_do_not_fit_are_said_before_the_run(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("full", range(5))
 def test_a_disk_that_runs_full_leaves_the_earlier_run(tmp_path, monkeypatch, full):
     """Every file in turn is the one that meets a device without space: records, images, preview."""
-    save_result(result(3), MIXTURE, tmp_path, "scan")
+    save(result(3), MIXTURE, tmp_path, "scan")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     part, count = writing.Together.part, iter(range(100))
 
@@ -86,7 +93,7 @@ def test_a_disk_that_runs_full_leaves_the_earlier_run(tmp_path, monkeypatch, ful
     with pytest.raises(
         NoSpaceError, match=r"Expected .* of free space in .* Files of earlier runs are as they were"
     ):
-        save_result(result(2), MIXTURE, tmp_path, "scan")
+        save(result(2), MIXTURE, tmp_path, "scan")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert is_finished(tmp_path, "scan")
 
@@ -100,7 +107,7 @@ def test_files_that_are_too_large_for_the_disk_are_said(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
         with pytest.raises(NoSpaceError, match="takes no file as large: choose another folder"):
-            save_result(result(), MIXTURE, tmp_path, "scan")
+            save(result(), MIXTURE, tmp_path, "scan")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.export.depth import Depth, check_depth, keeps_depth
 from napari_bitsnet.api.export.space import check_space
 from napari_bitsnet.api.export.tiff import TiffKind, write_tiff
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.run import make_task
 from napari_bitsnet.api.settings import RunSettings
 
 
@@ -39,14 +39,14 @@ def check_before_run(
         If the disk does not even hold the sources.
     """
     task = make_task(settings)
-    options, names = task.config.model_dump(), getattr(task, "output_names", ())
-    if depth == "input" and any(keeps_depth(name, planes.array.dtype, options) for name in names):
+    dtype = planes.array.dtype
+    if depth == "input" and any(keeps_depth(spec.kind, task.units, dtype) for spec in task.output_specs):
         check_depth(planes.array, kind)
     axes = planes.axes.replace("M", "")
     write_tiff(io.BytesIO(), np.zeros((1,) * len(axes), np.float32), axes, kind=kind)
     sizes = {letter: planes.array.shape[planes.axes.index(letter)] for letter in axes}
     if sizes.get("C") == 4:
         sizes["C"] = 3  # opacity is not part of the outputs
-    itemsize = planes.array.dtype.itemsize if depth == "input" else 4
+    itemsize = dtype.itemsize if depth == "input" else 4
     n_sources = getattr(task.config, "n_sources", 1)
     check_space(folder, n_sources * itemsize * int(np.prod(list(sizes.values()), dtype=np.int64)))

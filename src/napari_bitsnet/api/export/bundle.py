@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.export.depth import Depth, as_integers, check_depth, clipped, keeps_depth
 from napari_bitsnet.api.export.folders import check_name
-from napari_bitsnet.api.export.layout import file_axes, mixture_planes
 from napari_bitsnet.api.export.names import PossibleNames, image_names, record_path
 from napari_bitsnet.api.export.overwriting import check_outputs, files_of
 from napari_bitsnet.api.export.preview import draw_preview
@@ -23,17 +22,20 @@ from napari_bitsnet.api.export.scores import score_slice
 from napari_bitsnet.api.export.space import SLACK, telling_what_is_missing
 from napari_bitsnet.api.export.strict_json import strict_json
 from napari_bitsnet.api.export.tiff import SUFFIXES, TiffKind, write_tiff
-from napari_bitsnet.api.export.writing import Together, together
+from napari_bitsnet.core.writing import Together, together
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.run_inputs import planes_of
+from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.tasks import TASKS
 
 
 @dataclass
 class Bundle:
     """One result on its way to files; parameters as those of `save_result`."""
 
-    result: Result
+    outputs: Mapping[str, Output]
+    record: Mapping[str, Any]
     mixture: Any
     folder: Path
     stem: str
@@ -48,27 +50,26 @@ class Bundle:
 
     @cached_property
     def planes(self) -> Planes:
-        """The mixture."""
-        return mixture_planes(self.result, self.mixture)
+        """The mixture as the task took it."""
+        return planes_of(TASKS.get(self.record["task"]), self.mixture, self.record["settings"]["axes"])
 
     @cached_property
-    def axes(self) -> dict[str, str | None]:
-        """Axes of every output; None for what is no image."""
-        return file_axes(self.result, self.planes)
+    def images(self) -> dict[str, Output]:
+        """Outputs that are written as images."""
+        return {name: output for name, output in self.outputs.items() if output.is_image}
 
     @cached_property
     def scores(self) -> Mapping[str, Any] | None:
         """Scores against the truths, for the report."""
         if self.truths is None:
             return None
-        return score_slice(self.result, self.planes, self.truths, shown_slice(self.planes))
+        return score_slice(self.outputs, self.record, self.planes, self.truths, shown_slice(self.planes))
 
     @cached_property
     def files(self) -> dict[str, str]:
         """Name of the file of each image, and of preview and report."""
         paths = [Path(path) for path in self.inputs.get("mixture") or [] if path]
-        images = [name for name, letters in self.axes.items() if letters]
-        names = image_names(self.result.provenance["task"], self.stem, paths, images)
+        names = image_names(self.stem, paths, self.images)
         files = {name: f"{beginning}{SUFFIXES[self.kind]}" for name, beginning in names.items()}
         files["preview"] = f"{self.stem}_preview.png"
         if self.report:
@@ -82,20 +83,16 @@ class Bundle:
         record = record_path(self.folder, self.stem).name
         earlier = files_of(record_path(self.folder, self.stem)) or ()  # those that are left over go
         names = PossibleNames((*self.files.values(), record, *earlier))
-        check_outputs(self.folder, names, inputs=recorded_files(self.inputs, self.result.provenance))
+        check_outputs(self.folder, names, inputs=recorded_files(self.inputs, self.record))
         check_name(self.folder, names.longest())
-        if any(self._keeps_depth(name) for name in self.result.outputs):
+        if any(map(self._keeps_depth, self.images.values())):
             check_depth(self.planes.array, self.kind)
         self.scores  # noqa: B018  (computed once; errors come before anything is written)
 
     def size(self) -> int:
         """Bytes that the files need, estimated from above: pictures are smaller than what they show."""
         own = self.planes.array.dtype.itemsize
-        sizes = [
-            output.size * (own if self._keeps_depth(name) else 4)
-            for name, output in self.result.outputs.items()
-            if self.axes[name]
-        ]
+        sizes = [output.size * (own if self._keeps_depth(output) else 4) for output in self.images.values()]
         return sum(sizes) + SLACK * (len(self.files) + 1)
 
     def write(self) -> tuple[list[Path], list[str]]:
@@ -108,10 +105,10 @@ class Bundle:
             # a run that is killed while files take their places leaves a record of what may be replaced
             names = {f"file {k + 1}": name for k, name in enumerate(sorted({*earlier, *self.files.values()}))}
             _write_record(files, record.name, {"complete": False, **self._facts(), "files": names})
-            for name, image, letters in self._images(lost):
-                about = {**self.result.provenance, "output": name, "inputs": dict(self.inputs)}
+            for name, image, axes in self._written(lost):
+                about = {**self.record, "output": name, "inputs": dict(self.inputs)}
                 path = files.part(self.files[name])
-                write_tiff(path, image, letters, self.calibration, kind=self.kind, record=about)
+                write_tiff(path, image, axes, self.calibration, kind=self.kind, record=about)
             self._write_pages(files)
             notices = clipped(lost, self.planes.array.dtype)
             _write_record(files, record.name, self._record([*self.notices, *notices]))
@@ -119,25 +116,22 @@ class Bundle:
             (self.folder / name).unlink(missing_ok=True)
         return [*(self.folder / name for name in self.files.values()), record], notices
 
-    def _images(self, lost: dict[str, int]) -> Iterator[tuple[str, NDArray, str]]:
+    def _written(self, lost: dict[str, int]) -> Iterator[tuple[str, NDArray, str]]:
         """Every image as it is written, with its name and axes; how many pixels were clipped goes into `lost`."""
-        for name, letters in self.axes.items():
-            if letters is not None:
-                image = self.result.outputs[name]
-                if self._keeps_depth(name):
-                    image, lost[self.files[name]] = as_integers(image, self.planes.array.dtype, letters)
-                yield name, image, letters
+        for name, output in self.images.items():
+            image = output.array
+            if self._keeps_depth(output):
+                image, lost[self.files[name]] = as_integers(image, self.planes.array.dtype, output.axes)
+            yield name, image, output.axes
 
     def _write_pages(self, files: Together) -> None:
-        shown = {
-            name: None if name.startswith("features_") else letters for name, letters in self.axes.items()
-        }
-        _write_png(files.part(self.files["preview"]), draw_preview(self.result, self.planes, shown))
+        _write_png(files.part(self.files["preview"]), draw_preview(self.outputs, self.record, self.planes))
         if self.report:
             write_report(
                 files.part(self.files["report"]),
-                self.result,
-                self.mixture,
+                self.outputs,
+                self.record,
+                self.planes,
                 title=self.stem,
                 guides=self.guides,
                 scores=self.scores,
@@ -145,23 +139,21 @@ class Bundle:
                 calibration=self.calibration,
             )
 
-    def _keeps_depth(self, name: str) -> bool:
-        settings = self.result.provenance["task_settings"]
-        return self.depth == "input" and keeps_depth(name, self.planes.array.dtype, settings)
+    def _keeps_depth(self, output: Output) -> bool:
+        return self.depth == "input" and keeps_depth(output.kind, output.units, self.planes.array.dtype)
 
     def _facts(self) -> dict[str, Any]:
-        return {**self.result.provenance, "planes": len(self.planes), "inputs": dict(self.inputs)}
+        return {**self.record, "planes": len(self.planes), "inputs": dict(self.inputs)}
 
     def _record(self, notices: Sequence[str]) -> dict[str, Any]:
         """The record of the run: what repeats it, the files, and the outputs that are no images."""
-        made, outputs = self.result.provenance, self.result.outputs
-        said = {"warnings": [*made.get("warnings", ()), *notices]} if notices else {}
+        said = {"warnings": [*self.record.get("warnings", ()), *notices]} if notices else {}
         return {
-            "complete": made["stop_reason"] != "stopped",
+            "complete": self.record["stop_reason"] != "stopped",
             **self._facts(),
             **said,
             "files": self.files,
-            "values": {name: output for name, output in outputs.items() if self.axes[name] is None},
+            "values": {name: o.array for name, o in self.outputs.items() if name not in self.images},
         }
 
 

@@ -9,28 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.export.tiff import INTEGERS, TiffKind
+from napari_bitsnet.core.outputs import Kind, Units
 
 Depth = Literal["float", "input"]
 EXACT = 2**24
 """Up to here float32, in which answers are computed, holds every whole number."""
-_IN_ITS_UNITS = ("source_", "explained_", "clean", "clear", "foreground", "background")
-"""Beginnings of the names of outputs that are images in the mixture's units."""
 
 
-def keeps_depth(name: str, dtype: np.dtype, task_settings: Mapping[str, Any]) -> bool:
-    """Whether an output is written in the mixture's type of integers: images in its units are.
+def keeps_depth(kind: Kind, units: Units, dtype: np.dtype) -> bool:
+    """Return whether an output is written in the mixture's type of integers, which whole images in its units are.
 
     Parameters
     ----------
-    name : str
-        Of the output.
+    kind, units : str
+        See `Output`. Densities, differences and maps stay float32: rounded, they would say nothing.
     dtype : dtype
         The mixture's.
-    task_settings : mapping
-        Densities stay float32: whole numbers say nothing of them.
     """
-    density = task_settings.get("mixing") == "attenuation" and task_settings.get("output") == "density"
-    return dtype.kind in "iu" and not density and name.startswith(_IN_ITS_UNITS)
+    return dtype.kind in "iu" and units == "mixture" and kind in ("source", "part", "image")
 
 
 def check_depth(array: Any, kind: TiffKind) -> None:

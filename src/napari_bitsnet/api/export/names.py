@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_bitsnet.api.export.tiff import SUFFIXES, TiffKind
-from napari_bitsnet.tasks import TASKS, own_input
+from napari_bitsnet.core.outputs import FEATURES, Output
+from napari_bitsnet.tasks import TASKS
 
 _ALWAYS = ("_preview.png", "_run.json")
-_FEATURES = "features_#"
-"""What any method with networks may add."""
 
 
 def record_path(folder: str | Path, stem: str) -> Path:
@@ -25,29 +24,31 @@ def stem_of(path: Path) -> str:
     return path.name[: -len(".ome.tif")] if path.name.lower().endswith(".ome.tif") else path.stem
 
 
-def image_names(task: str, stem: str, inputs: Sequence[Path], outputs: Iterable[str]) -> dict[str, str]:
+def image_names(stem: str, inputs: Sequence[Path], images: Mapping[str, Output]) -> dict[str, str]:
     """Return the names of the files of images, without suffix.
 
     Parameters
     ----------
-    task : str
-        Outputs that belong to one of several mixtures are named by its file.
     stem : str
-        Beginning of the others' names.
+        Beginning of the names; outputs that belong to one of several mixtures are named by its file instead.
     inputs : sequence of Path
         Files of the mixtures, as far as they are known.
-    outputs : iterable of str
-        Names of the outputs that are images.
+    images : mapping of str to Output
+        The outputs that are images.
     """
     stems = [stem_of(path) for path in inputs]
-    names = {name: f"{stem}_{name}" for name in outputs}
+    names = {name: f"{stem}_{name}" for name in images}
     if len(stems) < 2 or len(set(stems)) < len(stems):
         return names
-    for name in names:
-        own = own_input(task, name)
-        if own is not None and own[1] < len(stems):
-            names[name] = f"{stems[own[1]]}_{own[0]}"
+    for name, output in images.items():
+        if output.of_mixture is not None and output.of_mixture <= len(stems):
+            names[name] = f"{stems[output.of_mixture - 1]}_{unnumbered(name)}"
     return names
+
+
+def unnumbered(name: str) -> str:
+    """Return the name of an output without its number: ``clean`` for ``clean_2``."""
+    return name.rpartition("_")[0]
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,15 @@ def possible_names(
     Parameters
     ----------
     task : str
-        Its class says what its outputs are called, as ``output_names``.
+        Its class declares what its outputs are called, as ``output_specs``.
     stems : sequence of str
         Beginnings of the names: those of the inputs.
     kind, report, candidates
         As in `save_result` and `Result.save`.
     """
-    entry = TASKS.get(task)
-    own = getattr(entry, "of_each_mixture", ())
-    outputs = (*getattr(entry, "output_names", ()), *own, _FEATURES)
+    images = [spec for spec in (*TASKS.get(task).output_specs, FEATURES) if spec.kind != "values"]
+    outputs = dict.fromkeys(spec.name for spec in images)
+    outputs |= dict.fromkeys(unnumbered(spec.name) for spec in images if spec.of_mixture)
     endings = [f"_{name}{SUFFIXES[kind]}" for name in outputs]
     endings += [*_ALWAYS, *(["_report.html"] if report else [])]
     return PossibleNames(tuple(stems), tuple(endings), candidates)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.result import Result
+from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.data.contact_sheet import contact_sheet, labels_in_words, labels_to_display, to_display
 
 
-def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None]) -> NDArray:
+def draw_preview(outputs: Mapping[str, Output], record: Mapping[str, Any], planes: Planes) -> NDArray:
     """Draw the contact sheet of a result; of a stack, its middle plane that has an answer.
 
     Parameters
     ----------
-    result : Result
-        What to show.
+    outputs : mapping of str to Output
+        What to show; values and feature maps are left out.
+    record : mapping
+        Provenance of the run.
     planes : Planes
         Its mixture.
-    axes : mapping of str to str or None
-        Axes of each output; None for what is no image.
 
     Returns
     -------
@@ -30,8 +31,9 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
         First row: mixture and sources, each stretched to its own range. Second row: the rest, the
         residual around mid-grey on the mixture's range, so that a small one looks small. Labels have colours.
     """
-    images = {name: Planes(result.outputs[name], letters) for name, letters in axes.items() if letters}
-    first = next(iter(images.values()))
+    shown = [output for output in outputs.values() if output.is_image and output.kind != "features"]
+    images = [(output, Planes(output.array, output.axes)) for output in shown]
+    first = images[0][1]
     answered = [i for i in range(len(planes)) if np.isfinite(first[i if len(first) > 1 else 0]).any()]
     index = answered[len(answered) // 2] if answered else 0
 
@@ -40,29 +42,28 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
         image = image.astype(np.uint8) if image.dtype == bool else image
         return list(image) if "M" in of.axes else [image]
 
-    mixtures = plane(planes)
-    span = _span(result, images, mixtures[0], index)
-    names = ["mixture"] if len(mixtures) == 1 else [f"mixture {m + 1}" for m in range(len(mixtures))]
+    mixtures, residual = plane(planes), outputs.get("residual")
+    span = _span(images, mixtures[0], index)
+    names = ["Mixture"] if len(mixtures) == 1 else [f"Mixture {m + 1}" for m in range(len(mixtures))]
     top, top_captions = (
         list(mixtures),
         [f"{n}\n{_range(image)}" for n, image in zip(names, mixtures, strict=True)],
     )
     rest: list[NDArray] = []
     rest_captions: list[str] = []
-    for name, of in images.items():
+    for output, of in images:
         for image in plane(of):
-            labels = np.issubdtype(image.dtype, np.integer)
-            caption = f"{name.replace('_', ' ')}\n{labels_in_words(image) if labels else _range(image)}"
+            labels = output.kind == "labels"
+            caption = f"{output.caption}\n{labels_in_words(image) if labels else _range(image)}"
             image = labels_to_display(image) if labels else image
-            if name.startswith("source_"):
+            if output.kind == "source":
                 top.append(image)
                 top_captions.append(caption)
             else:
-                rest.append(to_display(image, -span / 2, span / 2) if name == "residual" else image)
+                rest.append(to_display(image, -span / 2, span / 2) if output is residual else image)
                 rest_captions.append(caption)
-    made = result.provenance
-    count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
-    title = f"{made['task']}, {made['method']} ({made['preset']}), {count}"
+    count = "1 iteration" if record["iterations"] == 1 else f"{record['iterations']} iterations"
+    title = f"{record['task']}, {record['method']} ({record['preset']}), {count}"
     if len(planes) > 1:
         title += f", slice {index} of {len(planes)}"
     rows, captions = [top], [top_captions]
@@ -72,13 +73,10 @@ def draw_preview(result: Result, planes: Planes, axes: Mapping[str, str | None])
     return contact_sheet(rows, captions, title=title)
 
 
-def _span(result: Result, images: Mapping[str, Planes], mixture: NDArray, index: int) -> float:
-    """Range that the residual is shown on: the mixture's, or that of its density where sources are densities."""
-    options = result.provenance["task_settings"]
-    shown = mixture
-    if options.get("mixing") == "attenuation" and options.get("output") == "density":
-        sources = [of for name, of in images.items() if name.startswith("source_")]
-        shown = np.sum([of[index if len(of) > 1 else 0] for of in sources], axis=0)
+def _span(images: Sequence[tuple[Output, Planes]], mixture: NDArray, index: int) -> float:
+    """Return the range on which the residual is shown: the mixture's, or that of the sum of sources that are densities."""
+    densities = [of for output, of in images if output.kind == "source" and output.units == "density"]
+    shown = np.sum([of[index if len(of) > 1 else 0] for of in densities], axis=0) if densities else mixture
     finite = shown[np.isfinite(shown)]
     return float(np.ptp(finite)) if finite.size else 1.0
 

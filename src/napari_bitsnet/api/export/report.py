@@ -5,19 +5,17 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.export.layout import mixture_planes
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.result import Result
+from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.methods.guided.checks import LEAST_ENERGY
 
 SIDE = 480
 """Longer side of the pictures, in pixels."""
@@ -28,17 +26,8 @@ figcaption { font-size: 13px; color: #555 } table { border-collapse: collapse; m
 td, th { border: 1px solid #ccc; padding: .15em .6em; text-align: left; font-size: 13px } .warn { background: #fff3d6;
 border-left: 4px solid #e0a030; padding: .4em .8em; margin: .4em 0 } h2 { margin: 1.4em 0 .5em; font-size: 1.15em }
 """
-EXPLAINED = {
-    "source": "What this source contributes to the mixture.",
-    "explained": "What the guide's colours explain of it.",
-    "support": "Canvas weave, wood grain: what runs through the whole image in some directions, taken out of the sources.",
-    "unexplained": "What no guide explains: look here for earlier designs, and for what went wrong.",
-    "uncertainty": "Half width of the 90 % interval of the sources, but for a constant.",
-    "phantoms": "Where edges of the sources cancel in the mixture: 0 none, 1 as much as it shows.",
-    "confidence": "The part of the local contrast that trained networks tell apart: 0 none, 1 all.",
-    "residual": "The mixture minus the sum of the sources.",
-}
-
+Figure = tuple[str, NDArray, str, bool]
+"""Caption, image, a sentence, and whether the image holds labels."""
 
 CAUTION = "Validated on simulations only; not for diagnosis."
 SCORED = (
@@ -48,8 +37,9 @@ SCORED = (
 
 def write_report(
     path: str | Path,
-    result: Result,
-    mixture: Any,
+    outputs: Mapping[str, Output],
+    record: Mapping[str, Any],
+    planes: Planes,
     *,
     title: str = "Separation",
     guides: Sequence[NDArray | None] = (),
@@ -63,10 +53,12 @@ def write_report(
     ----------
     path : str or Path
         Where to.
-    result : Result
+    outputs : mapping of str to Output
         What is reported; of a stack, its middle slice is shown.
-    mixture : array
-        What was run on, as it was given to `run`.
+    record : mapping
+        Provenance of the run, as in `Result.provenance`.
+    planes : Planes
+        The mixture.
     title : str
         Heading.
     guides : sequence of array or None
@@ -78,7 +70,6 @@ def write_report(
     calibration : Calibration, optional
         How large a pixel is.
     """
-    record, planes = result.provenance, mixture_planes(result, mixture)
     index = shown_slice(planes)
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -86,11 +77,11 @@ def write_report(
         f"<p>{_sentence(record, len(planes), index)}</p>",
         f"<p>{_pixel_size(calibration)}</p>",
         *(f"<p>{text}</p>" for text in [_explained(record, len(planes))] if text),
-        *(f'<p class="warn">{html.escape(text)}</p>' for text in result.warnings),
+        *(f'<p class="warn">{html.escape(text)}</p>' for text in record.get("warnings", ())),
         "<h2>What went in</h2>",
         *_pictures(_given(planes, guides, index)),
         "<h2>What came out</h2>",
-        *_pictures(_found(result, planes, index)),
+        *_pictures(_found(outputs.values(), index)),
     ]
     if scores is not None:
         density = " In optical density." if record["task_settings"].get("mixing") == "attenuation" else ""
@@ -138,50 +129,45 @@ def _explained(record: Mapping[str, Any], count: int) -> str:
         return ""
     whose = "the mixture's edges" if count == 1 else "the edges of the last slice"
     return (
-        f"The guides explain {max(0.0, part):.0%} of {whose}, in blocks that were not fitted to: the rest is what no guide shows, noise, or "
-        f"guides out of place. Below {LEAST_ENERGY:.0%}, do not trust the sources."
+        f"The guides explain {max(0.0, part):.0%} of {whose}, in blocks that were not fitted to. The rest is what no guide "
+        "shows, noise, or due to guides that are out of place."
     )
 
 
-def _given(
-    planes: Planes, guides: Sequence[NDArray | None], index: int
-) -> Iterator[tuple[str, NDArray, str]]:
+def _given(planes: Planes, guides: Sequence[NDArray | None], index: int) -> Iterator[Figure]:
     plane = planes[index]
     for m, image in enumerate(plane if "M" in planes.axes else [plane]):
-        yield (f"mixture {m + 1}" if "M" in planes.axes else "mixture"), image, f"{planes.array.dtype}"
+        yield (f"Mixture {m + 1}" if "M" in planes.axes else "Mixture"), image, f"{planes.array.dtype}", False
     for k, guide in enumerate(guides):
         if guide is not None:
             matched = planes.match(guide, f"guide {k + 1}")
             shown = planes.plane_of(matched, index)
             if shown is not None:
-                yield f"guide {k + 1}", shown, f"{shown.dtype}"
+                yield f"Guide {k + 1}", shown, f"{shown.dtype}", False
 
 
-def _found(result: Result, planes: Planes, index: int) -> Iterator[tuple[str, NDArray, str]]:
-    size = tuple(planes.array.shape[planes.axes.index(a)] for a in "YX")
-    for name, output in result.outputs.items():
-        axes = planes.axes.replace("M", "")
-        axes = axes if output.ndim == len(axes) else axes.replace("C", "")
-        if output.ndim != len(axes) or tuple(output.shape[axes.index(a)] for a in "YX") != size:
-            continue
-        of = Planes(output, axes)
-        image, words = of[index if len(of) > 1 else 0], EXPLAINED.get(name.split("_")[0], "")
-        yield name, image, labels_in_words(image) + "." if name == "labels" else words
+def _found(outputs: Iterable[Output], index: int) -> Iterator[Figure]:
+    for output in outputs:
+        if output.is_image and output.kind != "features" and "M" not in output.axes:
+            of = Planes(output.array, output.axes)
+            image = of[index if len(of) > 1 else 0]
+            words = f"{labels_in_words(image)}." if output.kind == "labels" else output.description
+            yield output.caption, image, words, output.kind == "labels"
 
 
-def _pictures(images: Iterator[tuple[str, NDArray, str]]) -> Iterator[str]:
+def _pictures(images: Iterator[Figure]) -> Iterator[str]:
     from PIL import Image
 
-    for name, given, words in images:
+    for name, given, words, labels in images:
         image = given.astype(np.uint8) if given.dtype == bool else given
         finite = image[np.isfinite(image)]
         span = f"{finite.min():.5g} to {finite.max():.5g}" if finite.size else "no valid pixel"
-        picture = Image.fromarray(labels_to_display(image) if name == "labels" else to_display(image))
+        picture = Image.fromarray(labels_to_display(image) if labels else to_display(image))
         picture.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()
         picture.save(buffer, format="PNG", optimize=True)
         data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        label = html.escape(name.replace("_", " "))
+        label = html.escape(name)
         yield (
             f'<figure><img alt="{label}" src="data:image/png;base64,{data}"><figcaption><b>{label}</b>, {span}. '
             f"{html.escape(words)}</figcaption></figure>"

@@ -17,7 +17,7 @@ from napari_bitsnet.api.export.overwriting import files_of
 from napari_bitsnet.api.export.pixel_size import writable_calibration
 from napari_bitsnet.api.export.space import check_space
 from napari_bitsnet.api.export.tiff import TiffKind
-from napari_bitsnet.api.result import Result
+from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.io.calibration import Calibration
 
 
@@ -31,8 +31,9 @@ def is_finished(folder: str | Path, stem: str) -> bool:
 
 
 def save_result(
-    result: Result,
-    mixture: NDArray,
+    outputs: Mapping[str, Output],
+    record: Mapping[str, Any],
+    mixture: Any,
     folder: str | Path,
     stem: str,
     *,
@@ -51,8 +52,10 @@ def save_result(
 
     Parameters
     ----------
-    result : Result
+    outputs : mapping of str to Output
         What to write. Outputs that are no images (mixing weights, say) go into the record, as ``values``.
+    record : mapping
+        Provenance of the run, as in `Result.provenance`.
     mixture : array
         What was run on, as it was given to `run`; for the preview and the layout.
     folder : str or Path
@@ -102,7 +105,7 @@ def save_result(
     ImageJ knows no float32 RGB. NaN stays NaN.
     """
     return save_results(
-        {stem: result},
+        {stem: (outputs, record)},
         mixture,
         Path(folder),
         calibration=calibration,
@@ -116,8 +119,8 @@ def save_result(
 
 
 def save_results(
-    results: Mapping[str, Result],
-    mixture: NDArray,
+    results: Mapping[str, tuple[Mapping[str, Output], Mapping[str, Any]]],
+    mixture: Any,
     folder: Path,
     *,
     calibration: Calibration | None,
@@ -128,13 +131,15 @@ def save_results(
     guides: Sequence[NDArray | None],
     truths: Sequence[NDArray] | None,
 ) -> list[Path]:
-    """Write several results of one mixture, by their stems; all are checked before the first is written.
+    """Write several results of one mixture; all are checked before the first is written.
 
-    Parameters, errors and warnings are those of `save_result`.
+    `results` has outputs and record by the stem of their files. Other parameters, errors and warnings are those of `save_result`.
     """
     calibration, notices = writable_calibration(calibration, kind)
     given = (calibration, tuple(notices), dict(inputs or {}), kind, depth, report, guides, truths)
-    bundles = [Bundle(result, mixture, folder, stem, *given) for stem, result in results.items()]
+    bundles = [
+        Bundle(outputs, record, mixture, folder, stem, *given) for stem, (outputs, record) in results.items()
+    ]
     for bundle in bundles:
         bundle.check()
     check_space(folder, sum(bundle.size() for bundle in bundles))

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.api.result import Result
-from napari_bitsnet.core.exposure import expose, intensity_to_density
+from napari_bitsnet.core.outputs import Output, source_names
+from napari_bitsnet.tasks import TASKS
 
 
 def score_slice(
-    result: Result, planes: Planes, truths: Sequence[ArrayLike], index: int = 0
+    outputs: Mapping[str, Output],
+    record: Mapping[str, Any],
+    planes: Planes,
+    truths: Sequence[ArrayLike],
+    index: int = 0,
 ) -> dict[str, Any]:
-    """Score one slice of a result; under attenuation in optical density, whichever its sources are.
+    """Score one slice of a result on the scale on which the task says that its sources add up.
 
     Parameters
     ----------
-    result : Result
+    outputs : mapping of str to Output
         Of a task with sources.
+    record : mapping
+        Provenance of the run, as in `Result.provenance`.
     planes : Planes
         What was run on.
     truths : sequence of K arrays
@@ -45,9 +50,16 @@ def score_slice(
     """
     from napari_bitsnet.core.metrics import score
 
-    _check_comparable(result, truths)
+    names = source_names(outputs)
+    if not names:
+        raise ValueError(
+            f"Expected a task with sources to score, got {record['task']!r}, which has none: leave out truths."
+        )
+    if len(truths) != len(names):
+        raise ValueError(f"Expected {len(names)} truths, one a source, got {len(truths)}.")
     found, known = [], []
-    for k, (source, truth) in enumerate(zip(result.sources, truths, strict=True)):
+    for k, (name, truth) in enumerate(zip(names, truths, strict=True)):
+        source = outputs[name].array
         found.append(_slice(source, planes, index, f"source {k + 1}"))
         known.append(_slice(np.asarray(truth), planes, index, f"truth {k + 1}", like=source.shape))
         if known[k].shape != found[k].shape:
@@ -55,36 +67,18 @@ def score_slice(
                 f"Expected truth {k + 1} of shape {source.shape}, as the source is, got {np.shape(truth)}: crop or register "
                 "it like the mixture."
             )
-    options, mixture = result.provenance["task_settings"], planes[index]
-    sources, truth_stack = np.stack(found).astype(np.float64), np.stack(known).astype(np.float64)
-    if options.get("mixing") == "attenuation":
-        mixture = _density(mixture, result)
-        if options.get("output") == "intensity":
-            blank = result.provenance["blank"]
-            sources, truth_stack = _density_of(sources, blank), _density_of(truth_stack, blank)
-    elif "C" in planes.axes:
+    kind = TASKS.get(record["task"])
+    task = kind(kind.Config().updated(record["settings"]["options"]))
+    mixture, sources, truth_stack = task.scorable(
+        planes[index],
+        np.stack(found).astype(np.float64),
+        np.stack(known).astype(np.float64),
+        record.get("blank"),
+    )
+    if "C" in planes.axes:
         mixture = mixture[..., : sources.shape[-1]]  # opacity is not part of the mixture
     several = "M" in planes.axes
     return score(sources, truth_stack, mixture.mean(axis=0) if several else mixture, shares=not several)
-
-
-def _check_comparable(result: Result, truths: Sequence[ArrayLike]) -> None:
-    names = [name for name in result.outputs if name.startswith("source_")]
-    task, options = result.provenance["task"], result.provenance["task_settings"]
-    if not names:
-        raise ValueError(
-            f"Expected a task with sources to score, got {task!r}, which has none: leave out truths."
-        )
-    if len(truths) != len(names):
-        raise ValueError(f"Expected {len(names)} truths, one a source, got {len(truths)}.")
-    if task != "multi_mixture" or options["weights"] == "sum-to-one":
-        return
-    rows = np.reshape(options["given"] or (), (-1, options["n_sources"])).sum(axis=1)
-    if options["weights"] == "free" or not np.allclose(rows, 1):
-        raise ValueError(
-            "Expected sources on the mixtures' scale, got some that are known up to a factor, or in units of their own: "
-            'decibels would only measure that. Score with weights="sum-to-one", or by hand with nb.metrics.score.'
-        )
 
 
 def _slice(
@@ -98,27 +92,3 @@ def _slice(
     found = planes.plane_of(of, index)
     assert found is not None  # only of no image at all
     return found
-
-
-def _density(plane: NDArray, result: Result) -> NDArray:
-    """Optical density of a slice, with the frames and I0 of the run."""
-    options = result.provenance["task_settings"]
-    if result.provenance["task"] == "multi_mixture":
-        return np.stack([intensity_to_density(each, blank=options["blank"]) for each in plane])
-    return expose(
-        plane,
-        flat=_frame(options["flat"]),
-        dark=_frame(options["dark"]),
-        blank=result.provenance["blank"],
-    ).density
-
-
-def _frame(path: str | None) -> NDArray | None:
-    from napari_bitsnet.io.read import read_image
-
-    return None if path is None else read_image(Path(path)).array
-
-
-def _density_of(intensity: NDArray, blank: float) -> NDArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(blank) - np.log(intensity)

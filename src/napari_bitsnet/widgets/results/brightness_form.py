@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import Container, FloatSlider, PushButton
 
+from napari_bitsnet.core.outputs import source_names
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.rows import Text, labelled
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
@@ -57,18 +58,18 @@ class BrightnessForm(Container):
         if separation is None or separation.result is None:
             return
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
-        sources = [layer for name, layer in named.items() if name.startswith("source_")]
-        every = [name for name in separation.result.outputs if name.startswith("source_")]
-        if "residual" not in named or len(sources) < max(2, len(every)) or not _add_up(sources[0]):
+        outputs = separation.result.outputs
+        names = source_names(outputs)
+        if "residual" not in named or len(names) < 2 or not set(names) <= set(named):
+            return
+        sources = [named[name] for name in names]
+        if not _add_up(sources[0]):
             return
         self._layers, edits = sources, separation.edits
         if not edits.bases:
             edits.bases = [np.asarray(layer.data) for layer in sources]
-        self._pairs = [
-            (named[a], named[swapped_name(a)])
-            for a in named
-            if a < swapped_name(a) and swapped_name(a) in named
-        ]
+        swapped = {name: swapped_name(outputs, name) for name in named if name in outputs}
+        self._pairs = [(named[a], named[b]) for a, b in swapped.items() if a < b and b in named]
         self.append(Text(WHY))
         for k in range(len(sources)):
             value = edits.shifts[k] if edits.shifts else 0

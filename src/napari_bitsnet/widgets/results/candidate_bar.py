@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
+from napari_bitsnet.core.outputs import source_names
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.rows import Text
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
@@ -64,11 +65,11 @@ class CandidateBar(Container):
         if separation is None or result is None or not result.candidates:
             return
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
-        names = [name for name in named if name.startswith("source_")]
+        names = [name for name in source_names(result.outputs) if name in named]
         self._layers = [named[name] for name in names]
         part = separation.request.mixtures[0]
         self._limits = [tuple(layer.contrast_limits) for layer in self._layers]
-        self._splits = [[part.to_layer_data(result.outputs[name]) for name in names]]
+        self._splits = [[part.to_layer_data(result.outputs[name].array) for name in names]]
         self._splits += [[part.to_layer_data(image) for image in sources] for sources in result.candidates]
         self._group = QButtonGroup(self._row)
         for k, sources in enumerate((result.sources, *result.candidates)):

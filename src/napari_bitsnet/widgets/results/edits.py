@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.brightness import split_brightness
+from napari_bitsnet.core.outputs import Output, source_names
 
 if TYPE_CHECKING:
     from napari_bitsnet.api import Result
@@ -61,14 +61,16 @@ def as_shown(result: Result, edits: Edits) -> Result:
         return result
     shown = result.choose(edits.candidate)
     outputs = dict(shown.outputs)
-    sources = [name for name in outputs if name.startswith("source_")]
     if any(edits.shifts):
-        shares = [outputs[name] for name in sources]
-        outputs |= dict(zip(sources, moved(shares, edits.shifts), strict=True))
+        names = source_names(outputs)
+        shares = moved([outputs[name].array for name in names], edits.shifts)
+        outputs |= {name: replace(outputs[name], array=s) for name, s in zip(names, shares, strict=True)}
     if edits.swapped:
-        outputs = {name: outputs[swapped_name(name)] for name in outputs}
-        if "weights" in outputs:  # (M, K)
-            outputs["weights"] = outputs["weights"][:, ::-1]
+        arrays = {name: output.array for name, output in outputs.items()}
+        outputs = {name: replace(o, array=arrays[swapped_name(outputs, name)]) for name, o in outputs.items()}
+        for name, output in outputs.items():
+            if "K" in output.axes:
+                outputs[name] = replace(output, array=np.flip(output.array, output.axes.index("K")))
     return replace(shown, outputs=outputs, provenance={**shown.provenance, **edits.record()}, state=None)
 
 
@@ -79,7 +81,11 @@ def moved(sources: Sequence[NDArray], shifts: Sequence[float]) -> list[NDArray]:
     return split_brightness(sources, [shift * span for shift in shifts])
 
 
-def swapped_name(output: str) -> str:
+def swapped_name(outputs: Mapping[str, Output], name: str) -> str:
     """Return the name that an output of one of two sources has once these are exchanged: ``source_2`` for ``source_1``."""
-    found = re.fullmatch(r"(source|explained|features)_([12])", output)
-    return output if found is None else f"{found[1]}_{3 - int(found[2])}"
+    kind, number = outputs[name].kind, outputs[name].of_source
+    if number is None:
+        return name
+    return next(
+        (n for n, other in outputs.items() if other.kind == kind and other.of_source == 3 - number), name
+    )

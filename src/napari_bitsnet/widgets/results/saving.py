@@ -59,8 +59,10 @@ def save_separation(
     request, options = separation.request, options or SaveOptions()
     arrays = [np.asarray(part.array) for part in request.mixtures]
     guides = [None if part is None else np.asarray(part.array) for part in request.guides]
+    result = as_shown(separation.result, separation.edits)
     return save_result(
-        as_shown(separation.result, separation.edits),
+        result.outputs,
+        result.provenance,
         np.stack(arrays) if len(arrays) > 1 else arrays[0],
         check_writable(folder),
         file_stem(request.mixtures[0].name),

@@ -14,19 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.tasks import TASKS
+from napari_bitsnet.api.export.names import unnumbered
+from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY, Part
 from napari_bitsnet.widgets.run.turns import in_turns
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
-
-SHOWN = ("source_", "clean", "clear", "foreground")
-"""Beginnings of the names of outputs that are shown at once; the others are added hidden at the end."""
-
-BENEATH = ("unexplained",)
-"""Of these, those that are visible all the same, beneath the sources: what stands in no source, or in all."""
 
 PERCENTILES = (0.1, 99.9)
 """Part of an output's values that its contrast limits span."""
@@ -44,14 +39,13 @@ class PreviewLayers:
     ----------
     viewer : napari.Viewer
         Where to add them.
-    part : Part
-        The mixture: it says where outputs lie and how they look.
-    names : mapping of str to str
-        Names of the layers of outputs that belong to another input; the others' begin with the part's.
+    mixtures : sequence of Part
+        The first says where outputs lie, how they look and how their names begin; those that belong to one of several
+        mixtures are named by theirs.
     """
 
-    def __init__(self, viewer: Any, part: Part, names: Mapping[str, str] | None = None) -> None:
-        self._viewer, self._part, self._names = viewer, part, names or {}
+    def __init__(self, viewer: Any, mixtures: Sequence[Part]) -> None:
+        self._viewer, self._mixtures, self._part = viewer, mixtures, mixtures[0]
         self._layers: dict[str, Image | Labels] = {}
         self._limits: dict[str, tuple[float, float]] = {}
         self._deleted: set[str] = set()
@@ -63,14 +57,14 @@ class PreviewLayers:
         """The run's layers that are in the viewer, in the order of its outputs."""
         return list(self._layers.values())
 
-    def updating(self, outputs: Mapping[str, NDArray], plane: int = 0) -> Iterator[str]:
+    def updating(self, outputs: Mapping[str, Output], plane: int = 0) -> Iterator[str]:
         """Show the outputs so far of one plane, one at a time; contrast stays as it was set first.
 
         Ends early when the layers are finished, abandoned or discarded meanwhile.
         """
         turn = self._turn = self._turn + 1
         for name, output in outputs.items():
-            if not name.startswith(SHOWN) or not self._is_plane(output):
+            if output.layer != "front":
                 continue
             if turn != self._turn or not is_open(self._viewer):
                 return
@@ -79,21 +73,21 @@ class PreviewLayers:
             layer = self._layers.get(name)
             new = layer is None
             if layer is None:
-                layer = self._add(name, self._whole(output))
+                layer = self._add(name, output, self._whole(output.array))
             if self._part.stack_shape:
                 place = np.unravel_index(plane, self._part.stack_shape)
-                layer.data[place] = self._part.to_layer_data(output)
+                layer.data[place] = self._part.to_layer_data(output.array)
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
             elif not new:
-                layer.data = self._part.to_layer_data(output)
+                layer.data = self._part.to_layer_data(output.array)
             yield name
 
-    def finishing(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> Iterator[str]:
+    def finishing(self, outputs: Mapping[str, Output], record: Mapping[str, Any]) -> Iterator[str]:
         """Show the final outputs, all that are images, one at a time, with the run's record in their metadata.
 
         Parameters
         ----------
-        outputs : mapping of str to ndarray
+        outputs : mapping of str to Output
             As in ``Result.outputs``.
         record : mapping
             JSON; each layer gets it with the name of its output.
@@ -102,14 +96,14 @@ class PreviewLayers:
         for name, output in outputs.items():
             if turn != self._turn or not is_open(self._viewer):
                 return
-            grey = self._part.rgb and output.shape == self._shape[:-1]  # a mask of a colour image
-            if not (grey or output.shape == self._shape) or name in self._deleted:
+            if not _is_layer(output) or name in self._deleted:
                 continue
-            data = self._grey_data(output) if grey else self._part.to_layer_data(output)
+            grey = self._part.rgb and "C" not in output.axes  # a mask of a colour image
+            data = self._grey_data(output.array) if grey else self._part.to_layer_data(output.array)
             layer = self._layers.get(name)
             if layer is None:
-                layer = self._add(name, data, visible=name.startswith(SHOWN + BENEATH), grey=grey)
-                if name.startswith(BENEATH):
+                layer = self._add(name, output, data, visible=output.layer != "hidden", grey=grey)
+                if output.layer == "beneath":
                     self._put_beneath(layer)
             else:
                 layer.data = data
@@ -117,7 +111,7 @@ class PreviewLayers:
             layer.metadata[METADATA_KEY] = {**record, "output": name}
             yield name
 
-    def finish(self, outputs: Mapping[str, NDArray], record: Mapping[str, Any]) -> list[Image | Labels]:
+    def finish(self, outputs: Mapping[str, Output], record: Mapping[str, Any]) -> list[Image | Labels]:
         """Do all of `finishing` at once, for scripts; return the run's layers."""
         for _ in self.finishing(outputs, record):
             pass
@@ -161,27 +155,26 @@ class PreviewLayers:
         """Data of an output without colours: it is on no scale of theirs."""
         return output.reshape((1,) * self._part.dropped + output.shape)
 
-    def _is_plane(self, output: NDArray) -> bool:
-        return output.shape == self._shape[len(self._part.stack_shape) :]
-
     def _whole(self, output: NDArray) -> NDArray:
         """Data of a new layer: the plane itself, or a stack that is NaN where nothing is known yet."""
         if not self._part.stack_shape:
             return self._part.to_layer_data(output)
         return np.full(self._shape, np.nan, np.float32)
 
-    def _add(self, name: str, data: NDArray, *, visible: bool = True, grey: bool = False) -> Image | Labels:
+    def _add(
+        self, name: str, output: Output, data: NDArray, *, visible: bool = True, grey: bool = False
+    ) -> Image | Labels:
         selection = self._viewer.layers.selection
         active = selection.active
         common = {
-            "name": self._names.get(name, f"{self._part.name} {name.replace('_', ' ')}"),
+            "name": self._name(name, output),
             "visible": visible,
             "metadata": {METADATA_KEY: {"output": name}},
             **self._part.geometry,
         }
         # adding a layer selects it, which builds its controls: the user's selection is not ours to change
         with nullcontext() if active is None else selection.events.blocker_all():
-            if np.issubdtype(data.dtype, np.integer):
+            if output.kind == "labels":
                 layer = self._viewer.add_labels(data, **common)
             else:
                 self._limits[name] = limits = contrast_limits(data)
@@ -194,6 +187,11 @@ class PreviewLayers:
         self._layers[name] = layer
         self._put_beneath_drawings(layer)
         return layer
+
+    def _name(self, name: str, output: Output) -> str:
+        if output.of_mixture is not None and output.of_mixture <= len(self._mixtures):
+            return f"{self._mixtures[output.of_mixture - 1].name} {unnumbered(name)}"
+        return f"{self._part.name} {name.replace('_', ' ')}"
 
     def _put_beneath_drawings(self, layer: Image | Labels) -> None:
         """Move a new layer under the hints, areas and points on top of all images: opaque, it would hide them."""
@@ -234,10 +232,9 @@ def is_drawing(layer: Any) -> bool:
     return isinstance(layer, Labels | Points | Shapes) and METADATA_KEY not in layer.metadata
 
 
-def own_names(task: str, parts: Sequence[Part]) -> dict[str, str]:
-    """Layers' names of the outputs that belong to one of several mixtures: its name with the output's."""
-    kinds = getattr(TASKS.get(task), "of_each_mixture", ())
-    return {f"{kind}_{k + 1}": f"{part.name} {kind}" for kind in kinds for k, part in enumerate(parts)}
+def _is_layer(output: Output) -> bool:
+    """Whether an output lies on the pixels of one mixture: not values, feature maps, or one image for each mixture."""
+    return output.is_image and output.kind != "features" and "M" not in output.axes
 
 
 def contrast_limits(data: NDArray) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.layers.parts import Part
 from napari_bitsnet.widgets.results.edits import Edits
 from napari_bitsnet.widgets.run.activity import ActivityBar
-from napari_bitsnet.widgets.run.preview import PreviewLayers, own_names
+from napari_bitsnet.widgets.run.preview import PreviewLayers
 from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.responsiveness import favour_viewer, treat_alike
 from napari_bitsnet.widgets.run.states import RunState, RunStates
@@ -92,9 +92,7 @@ class Separation:
         self.result: Result | None = None
         self.edits = Edits()  # what was done to the result since
         self._viewer = viewer
-        self._preview = PreviewLayers(
-            viewer, request.mixtures[0], own_names(request.settings.task, request.mixtures)
-        )
+        self._preview = PreviewLayers(viewer, request.mixtures)
         self._live, self._preview_every = live, preview_every
         self._controls = Controls()
         self._discard = self._released = False

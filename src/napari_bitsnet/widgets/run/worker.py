@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_bitsnet.api import Result
+    from napari_bitsnet.core.outputs import Output
     from napari_bitsnet.core.problem import Iteration
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Message:
         Loss terms.
     plane : int
         Index of the slice in a stack.
-    outputs : mapping of str to ndarray, optional
+    outputs : mapping of str to Output, optional
         The named outputs so far; None in most messages.
     """
 
@@ -87,7 +88,7 @@ class Message:
     left: float | None = None
     losses: Mapping[str, float] = field(default_factory=dict)
     plane: int = 0
-    outputs: Mapping[str, NDArray] | None = None
+    outputs: Mapping[str, Output] | None = None
 
 
 class Turn:

@@ -1,0 +1,54 @@
+"""The common part of tasks whose sources are shares of one observation."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.outputs import OutputSpec, Units
+from napari_bitsnet.tasks import BaseTask, Slices
+from napari_bitsnet.tasks._shared_blank import shared_blank
+from napari_bitsnet.tasks._shares import SharesConfig, expose_mixture
+
+SOURCES = OutputSpec(
+    "source_#", "source", "Source #", "What this source contributes to the mixture.", layer="front"
+)
+RESIDUAL = OutputSpec(
+    "residual", "difference", "Residual", "The mixture minus what the sources together make of it."
+)
+
+
+class SharesTask(BaseTask):
+    """A task whose sources are shares of one observation, as they are or in optical density."""
+
+    config: SharesConfig
+
+    @property
+    def units(self) -> Units:
+        """See `Task.units`: optical density under attenuation, unless transmitted intensities are wanted."""
+        config = self.config
+        return "density" if config.mixing == "attenuation" and config.output == "density" else "mixture"
+
+    def scorable(
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """See `Task.scorable`: under attenuation shares add up in optical density, with the frames and I0 of the run."""
+        if self.config.mixing == "linear" or blank is None:
+            return mixture, sources, truths
+        # not by `updated`: an estimate may lie outside the bounds that hold for what people set
+        density = expose_mixture(mixture, self.config.model_copy(update={"blank": blank})).density
+        if self.config.output == "density":
+            return density, sources, truths
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return density, np.log(blank) - np.log(sources), np.log(blank) - np.log(truths)
+
+    def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
+        """See `Task.for_stack`: under attenuation slices share one I0."""
+        blank, notices = shared_blank(planes, self.config)
+        if blank is None:
+            return self, notices
+        # not by `updated`: an estimate may lie outside the bounds that hold for what people set
+        return type(self)(self.config.model_copy(update={"blank": blank})), notices
