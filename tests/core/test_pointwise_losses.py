@@ -1,4 +1,4 @@
-"""Reconstruction, RED energy and hints."""
+"""Reconstruction and hints."""
 
 import itertools
 
@@ -7,7 +7,6 @@ import torch
 
 from napari_bitsnet.core.losses.hint import hint_loss
 from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss, masked_mean
-from napari_bitsnet.core.losses.red import red_energy
 
 
 def test_reconstruction_in_closed_form() -> None:
@@ -25,22 +24,6 @@ def test_masked_mean_counts_every_image_and_channel() -> None:
     assert float(masked_mean(values, valid)) == 0
     valid[..., 1, :3] = True
     assert float(masked_mean(values, valid)) == pytest.approx(1)
-
-
-def test_red_of_a_linear_denoiser_in_closed_form() -> None:
-    """f(x) = W x with W symmetric: the energy is x^T (1 - W) x / 2 and its gradient (1 - W) x, eq. 5."""
-    w = torch.tensor([[0.5, 0.25], [0.25, 0.5]], dtype=torch.float64)
-    x = torch.tensor([0.8, 0.2], dtype=torch.float64, requires_grad=True)
-    energy = red_energy(x, w @ x)
-    assert float(energy.detach()) == pytest.approx(0.5 * (0.8 * (0.8 - 0.45) + 0.2 * (0.2 - 0.3)) / 2)
-    (gradient,) = torch.autograd.grad(energy, x)
-    torch.testing.assert_close(gradient, ((torch.eye(2, dtype=torch.float64) - w) @ x / 2).detach())
-
-
-def test_red_gradient_and_identity() -> None:
-    x = torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda image: red_energy(image, image**2), (x,))
-    assert float(red_energy(x, x)) == 0
 
 
 def test_hint_silences_the_other_source() -> None:
