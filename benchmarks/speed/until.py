@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.quality.cases.builtin import builtin_cases
 from benchmarks.quality.measure import parse_contender, score_row
 from napari_bitsnet.api import Result
-from napari_bitsnet.api.run import iter_run
+from napari_bitsnet.api.running import iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.data.case import Case
 

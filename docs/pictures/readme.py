@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_bitsnet.api.demo import demo_cases, judge
-from napari_bitsnet.api.run import finish
+from napari_bitsnet.api.running import finish
 from napari_bitsnet.data.contact_sheet import to_display
 
 PATH = Path(__file__).parents[1] / "images" / "readme.png"

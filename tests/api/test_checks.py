@@ -1,14 +1,13 @@
 """Looking at inputs before a run; warnings of tasks and methods reach the result."""
 
-import warnings
-
 import numpy as np
 import pytest
 
 import napari_bitsnet as nb
 from napari_bitsnet import api
 from napari_bitsnet.api.checks import check
-from napari_bitsnet.api.notices import DOUBTFUL, bands, collected, doubtful, repeating
+from napari_bitsnet.api.notices import doubtful, recommended
+from napari_bitsnet.core.images import bands
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
@@ -69,30 +68,17 @@ def test_what_a_task_warns_of_and_where_the_unexplained_went_reach_the_result():
     resampled, divided = result.warnings
     assert resampled.startswith("Resampled guide 2")
     assert "divided between the sources" in divided
+    assert [notice.category for notice in result.notices] == ["resampled", "guides"]
     assert result.provenance["warnings"] == list(result.warnings)
     assert result.provenance["losses"]["explained_energy"] > 0.3
     apart = api.run("xray", PANEL.mixture, guides=PANEL.guides, preset="quick", unexplained="apart")
     assert apart.warnings == ()
 
 
-def warn_of_both(notices: list[str]) -> None:
-    with collected(notices):
-        warnings.warn("another one", UserWarning, stacklevel=1)
-        warnings.warn_explicit("ours", UserWarning, api.__file__, 1)
-
-
-def test_only_this_package_s_warnings_are_collected():
-    notices: list[str] = []
-    with pytest.warns(UserWarning, match="another one") as passed:
-        warn_of_both(notices)
-    assert notices == ["ours"]
-    assert len(passed) == 1
-
-
 def test_of_large_images_bands_are_looked_at(monkeypatch):
     image = np.arange(1000.0)[:, None] + np.zeros((1000, 32))
     assert bands(image) is image
-    monkeypatch.setattr("napari_bitsnet.api.notices.LOOKED_AT", 32 * 16 * 32)
+    monkeypatch.setattr("napari_bitsnet.core.images.LOOKED_AT", 32 * 16 * 32)
     seen = bands(image)
     assert seen.shape == (512, 32)
     assert (seen.min(), seen.max()) == (0, 999)
@@ -100,25 +86,25 @@ def test_of_large_images_bands_are_looked_at(monkeypatch):
 
 
 def test_low_confidence_is_said_with_the_ways_out():
-    assert doubtful({}) is None
-    assert doubtful({"confidence": np.full((4, 4), DOUBTFUL)}) is None
+    assert doubtful(np.full((4, 4), 0.25), 0.25) == []
     low = np.full((4, 4), 0.1)
     low[0, 0] = np.nan
-    text = doubtful({"confidence": low})
-    assert text.startswith("Hardly told apart: the confidence is 0.10 on average")
-    assert "a guide" in text
+    (notice,) = doubtful(low, 0.25)
+    assert str(notice).startswith("Hardly told apart: the confidence is 0.10 on average")
+    assert notice.category == "doubtful"
+    assert notice.numbers == {"mean": pytest.approx(0.1)}
+    assert "a guide" in notice.remedy
 
 
 def test_patterns_that_repeat_are_pointed_out_to_who_used_another_method():
     alone = Traits(n_sources=2)
     tiles = np.tile(np.random.default_rng(0).random((16, 16, 3)), (6, 6, 1))
     photograph = bundled_photograph("astronaut", 96)
-    text = repeating((tiles + photograph) / 2, alone, "feedforward")
-    assert text is not None
-    assert 'method="periodic"' in text
-    assert repeating((tiles + photograph) / 2, alone, "periodic") is None
-    assert repeating((tiles + photograph) / 2, Traits(n_sources=2, n_guides=1), "guided_regression") is None
-    assert repeating((bundled_photograph("coffee", 96) + photograph) / 2, alone, "feedforward") is None
-    assert repeating(tiles[:20, :20], alone, "feedforward") is None  # too small to say
+    (notice,) = recommended("feedforward", (tiles + photograph) / 2, alone)
+    assert 'method="periodic"' in str(notice)
+    assert recommended("periodic", (tiles + photograph) / 2, alone) == []
+    assert recommended("guided_regression", (tiles + photograph) / 2, Traits(n_sources=2, n_guides=1)) == []
+    assert recommended("feedforward", (bundled_photograph("coffee", 96) + photograph) / 2, alone) == []
+    assert recommended("feedforward", tiles[:20, :20], alone) == []  # too small to say
     result = nb.run("separate", tiles, method="double_dip", preset="quick", iterations=2)
     assert any("resembles itself" in text for text in result.warnings)

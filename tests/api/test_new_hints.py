@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import napari_bitsnet as nb
-from napari_bitsnet.api.run import finish, iter_resume, iter_run
+from napari_bitsnet.api.resuming import iter_resume
+from napari_bitsnet.api.running import finish, iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods.feedforward.feedforward import weights_available

@@ -9,9 +9,10 @@ import pytest
 
 from napari_bitsnet import api
 from napari_bitsnet.api.notices import NotSeparatedWarning
+from napari_bitsnet.api.running import finish
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.problem import State
-from napari_bitsnet.methods import METHODS
+from napari_bitsnet.methods import METHODS, BaseMethod
 
 
 class HalfConfig(Config):
@@ -20,24 +21,20 @@ class HalfConfig(Config):
     amplitude: float = setting(0.1, "Of the checkerboard.", ge=0, le=1, step=0.1)
 
 
-class Half:
+class Half(BaseMethod):
     """Moves a checkerboard from source 2 to source 1, a little more at each step."""
 
-    name: ClassVar[str] = "half"
-    title: ClassVar[str] = "Half"
-    summary: ClassVar[str] = "A toy."
-    Config: ClassVar = HalfConfig
+    name = "half"
+    title = "Half"
+    summary = "A toy."
+    Config = HalfConfig
     presets: ClassVar = {"quick": HalfConfig(iterations=2), "balanced": HalfConfig(), "best": HalfConfig()}
-    full_resolution: ClassVar[bool] = True
-
-    def __init__(self, config):
-        self.config = config
 
     @property
     def iterations(self):
         return self.config.iterations
 
-    def supports(self, traits):
+    def unsupported_reason(self, traits):
         return None if traits.n_sources == 2 else "it takes two sources."
 
     def start(self, problem, *, device, seed):
@@ -48,7 +45,7 @@ class Half:
             state.step += 1
             yield {"loss": np.float32(1 / state.step)}
 
-    def answer(self, state):
+    def solution(self, state):
         import torch
 
         mixture = state.problem.observations
@@ -96,9 +93,7 @@ def test_provenance_is_json_and_repeats_the_run(mixture):
     assert record["stop_reason"] == "iterations"
     assert record["losses"] == {"loss": pytest.approx(0.25)}
     assert record["method"] == "half"
-    again = api.run.__globals__["finish"](
-        api.iter_run(api.RunSettings.model_validate(record["settings"]), mixture)
-    )
+    again = finish(api.iter_run(api.RunSettings.model_validate(record["settings"]), mixture))
     np.testing.assert_array_equal(again.sources, result.sources)
 
 
@@ -319,7 +314,7 @@ def test_seconds_are_those_of_the_whole_run(mixture, monkeypatch):
 
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     monkeypatch.setattr(Half, "start", taking(100, Half.start))
-    monkeypatch.setattr(Half, "answer", taking(10, Half.answer))
+    monkeypatch.setattr(Half, "solution", taking(10, Half.solution))
     steps = api.iter_separate(mixture, method="half", iterations=2)
     assert next(steps).elapsed == 100
     result = api.separate(mixture, method="half", iterations=2)

@@ -8,43 +8,43 @@ import numpy as np
 import pytest
 
 import napari_bitsnet as nb
-from napari_bitsnet.api.stack_notices import StackNotices, in_ranges, with_ranges
+from napari_bitsnet.api.stack_notices import StackNotices
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.data.photographs import photograph
 
 
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [([3], "3"), ([0, 1], "0–1"), ([0, 1, 2, 5, 7, 8], "0–2, 5, 7–8"), ([2, 4], "2, 4")],
-)
-def test_numbers_in_ranges(numbers: list[int], text: str):
-    assert in_ranges(numbers) == text
+def failure(text: str, *, elsewhere: bool = False) -> ValueError:
+    """An error as it comes from one of two lines."""
+    try:
+        if elsewhere:
+            raise ValueError(text)
+        raise ValueError(text)
+    except ValueError as error:
+        return error
 
 
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["r 0.91, 3 left", "r 0.97, 3 left"], "r 0.91–0.97, 3 left"),
-        (["9.5 %", "10.25 %", "8 %"], "8–10.25 %"),
-        (["by -0.30, +1.00", "by +0.10, +1.50"], "by -0.30 to +0.10, +1.00 to +1.50"),
-        (["guide 1 of 3e+4", "guide 1 of 5e+4"], "guide 1 of 3e+4–5e+4"),
-        (["nothing to count"], "nothing to count"),
-        (["0.35% of it", "1.20% of it"], "0.35–1.20% of it"),
-    ],
-)
-def test_figures_become_ranges(texts: list[str], expected: str):
-    assert with_ranges(texts) == expected
-
-
-def test_numbers_that_are_names_are_not_put_together():
+def test_slices_are_left_out_for_one_reason_where_one_line_refuses_them():
     notices = StackNotices()
-    for index, text in enumerate(
-        ["guide 1 is off by 3.0 px", "guide 2 is off by 4.0 px", "guide 1 is off by 5.0 px"]
+    for index, error in enumerate(
+        [
+            failure("got 7"),
+            failure("got 7"),
+            failure("got 3", elsewhere=True),
+            failure("got 4", elsewhere=True),
+        ]
     ):
-        notices.add(index, text)
-    assert notices.texts() == [
-        "guide 1 is off by 3.0–5.0 px (slices 0, 2)",
-        "guide 2 is off by 4.0 px (slice 1)",
+        notices.leave_out(index, error)
+    assert [str(notice) for notice in notices.merged()] == [
+        "Slices 0–1 were left out: got 7",
+        "Slices 2–3 were left out: got 3 (slice 2; the others differ in figures alone)",
     ]
+    assert [notice.slices for notice in notices.merged()] == [(0, 1), (2, 3)]
+
+
+def test_an_image_that_is_no_stack_has_its_notices_as_they_are():
+    notices, far = StackNotices(), Notice("registration", "Off by {x:.1f} px.", numbers={"x": 3})
+    notices.add(0, [far])
+    assert notices.plain() == [far]
 
 
 def test_a_stack_says_a_thing_once():
@@ -57,6 +57,7 @@ def test_a_stack_says_a_thing_once():
     assert told == list(result.warnings)
     assert len(told) == 1
     assert told[0].startswith("Slices 3–4 were left out: Expected an image with contrast")
+    assert [(notice.category, notice.slices) for notice in result.notices] == [("left_out", (3, 4))]
     assert np.isnan(result.outputs["clean"][3:]).all()
 
 

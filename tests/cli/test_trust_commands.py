@@ -168,8 +168,9 @@ def test_what_a_photograph_does_not_cover_is_said_and_missing(call, tmp_path, sm
     known = np.arange(96) < 70
     np.testing.assert_array_equal(file.array[..., 3], np.where(known, 255, 0) + np.zeros((96, 1)))
     np.testing.assert_array_equal(file.array[:, :70, :3], smooth[:, :70])
-    with pytest.warns(UserWarning, match=r"27\.1% of the image are not covered by all guides"):
-        problem = Xray().build(Inputs(panel.mixture, (file.channels_last, None))).problem
+    built = Xray().build(Inputs(panel.mixture, (file.channels_last, None)))
+    assert [str(notice)[:50] for notice in built.notices] == ["27.1% of the image are not covered by all guides: "]
+    problem = built.problem
     np.testing.assert_array_equal(problem.valid[0, 0].numpy(), known + np.zeros((96, 1)) > 0)
     guide = problem.guides[0]
     seen = smooth[:, :70].astype(float)

@@ -17,7 +17,7 @@ def test_flat_and_dark_frames_give_the_density_itself():
     np.testing.assert_allclose(seen.density, DENSITY)
     assert seen.blank == pytest.approx(BEAM.mean())
     np.testing.assert_allclose(seen.intensity, seen.blank * np.exp(-DENSITY))
-    assert seen.report() is None
+    assert seen.notices() == []
 
 
 def test_colour_channels_share_the_frames():
@@ -39,7 +39,8 @@ def test_pixels_without_density_are_counted():
     seen = expose(image)
     assert np.isnan(seen.density).sum() == 5
     assert (seen.dark.sum(), seen.saturated.sum()) == (3, 2)
-    assert seen.report() == (
+    (notice,) = seen.notices()
+    assert str(notice) == (
         "1.04% of the pixels carry no optical density and are left out (NaN in the results): 3 without signal "
         "(zero, or not above the dark frame) and 2 saturated."
     )

@@ -1,4 +1,4 @@
-"""The Python face: `run` any task, `separate` one image, iterate, resume, list what there is."""
+"""Python functions: run any task, separate one image, iterate, resume, list tasks and methods."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_bitsnet.api.checks import check
+from napari_bitsnet.api.choose import full_traits
 from napari_bitsnet.api.lazy import run_lazily
 from napari_bitsnet.api.result import Result
-from napari_bitsnet.api.run import Run, Stop, finish, full_traits, iter_resume, iter_run
+from napari_bitsnet.api.resuming import iter_resume
+from napari_bitsnet.api.running import Run, Stop, finish, iter_run
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.api.signatures import spelled_out
 from napari_bitsnet.api.spike import SpikeIn, spike_in
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
@@ -63,11 +66,11 @@ def run(
     guides : sequence of array or None
         One image of each source in another modality, registered with the mixture, or None.
     hints : integer array of shape (Y, X), optional
-        k where edges or areas belong to source k, 0 where nothing is said.
+        k where edges or areas belong to source k, 0 where nothing is known.
     mask : array of shape (Y, X), optional
-        True where pixels are to be left out; they come back as NaN. For ``"inpaint"``, where they are missing.
+        True where pixels are to be left out; they come back as NaN. For ``"inpaint"`` it marks the missing pixels.
     axes : str, optional
-        One letter a dimension (Y, X, C for channels, any other for stacks); needed where there is doubt.
+        One letter for each dimension (Y, X, C for channels, any other for stacks); needed where the shape is ambiguous.
     method, preset : str
         See `list_methods`; ``"auto"`` lets the task choose.
     settings : mapping, optional
@@ -75,7 +78,7 @@ def run(
     seed : int
         Seed of all randomness; the same seed, device and number of threads give the same result.
     n_seeds : int
-        Of networks without training, how many seeds are averaged: `seed`, ``seed + 1`` …
+        Number of seeds of untrained networks whose answers are averaged: `seed`, ``seed + 1`` …
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     size_limit : int
@@ -85,7 +88,7 @@ def run(
     seconds : float, optional
         Time limit; the best so far is kept.
     stop : callable, optional
-        Asked after every iteration; True ends the run and keeps the best so far.
+        Called after every iteration; True ends the run and keeps the best result so far.
     **options
         The task's settings, checked against its ``Config``: ``n_sources=2``, ``mixing="attenuation"`` …
 
@@ -105,37 +108,19 @@ def run(
     NotSeparatedWarning
         If the sources are little more than copies of the mixture.
     """
-    return finish(
-        _start(
-            task,
-            mixture,
-            guides=guides,
-            hints=hints,
-            mask=mask,
-            axes=axes,
-            method=method,
-            preset=preset,
-            settings=settings,
-            seed=seed,
-            n_seeds=n_seeds,
-            device=device,
-            size_limit=size_limit,
-            iterations=iterations,
-            seconds=seconds,
-            stop=stop,
-            **options,
-        )
-    )
+    arguments = locals()
+    return finish(_start(**arguments))
 
 
-def separate(mixture: Any, **arguments: Any) -> Result:
-    """Take one superimposed image apart: ``run("separate", mixture, …)``, with the same arguments.
+@spelled_out
+def separate(
+    mixture: Any, *, hints: Any = None, mask: Any = None, stop: Stop | None = None, **arguments: Any
+) -> Result:
+    """Separate one superimposed image: ``run("separate", mixture, …)``.
 
     Parameters
     ----------
-    mixture : array
-        As in `run`.
-    **arguments
+    mixture, hints, mask, stop, …
         As in `run`.
 
     Returns
@@ -143,17 +128,18 @@ def separate(mixture: Any, **arguments: Any) -> Result:
     Result
     """
     # not by way of `run`: a warning names the line that called, two frames up
-    return finish(_start("separate", mixture, **arguments))
+    return finish(_start("separate", mixture, hints=hints, mask=mask, stop=stop, **arguments))
 
 
-def iter_separate(mixture: Any, **arguments: Any) -> Run:
+@spelled_out
+def iter_separate(
+    mixture: Any, *, hints: Any = None, mask: Any = None, stop: Stop | None = None, **arguments: Any
+) -> Run:
     """Do the same work as `separate`, iteration by iteration.
 
     Parameters
     ----------
-    mixture : array
-        As in `run`.
-    **arguments
+    mixture, hints, mask, stop, …
         As in `run`.
 
     Returns
@@ -164,9 +150,9 @@ def iter_separate(mixture: Any, **arguments: Any) -> Run:
     Yields
     ------
     Iteration
-        With ``losses`` and ``outputs``, fetched from the device only when looked at.
+        With ``losses`` and ``outputs``, fetched from the device only when they are looked at.
     """
-    return _start("separate", mixture, **arguments)
+    return _start("separate", mixture, hints=hints, mask=mask, stop=stop, **arguments)
 
 
 def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
@@ -213,19 +199,20 @@ def list_methods(task: str | None = None) -> dict[str, str]:
     return {
         name: text
         for name, text in summaries.items()
-        if METHODS.get(name)(METHODS.get(name).Config()).supports(traits) is None
+        if METHODS.get(name)(METHODS.get(name).Config()).unsupported_reason(traits) is None
     }
 
 
-IMAGES = ("guides", "hints", "mask", "stop")
-
-
-def _start(task: str, mixture: Any, **arguments: Any) -> Run:
-    """Split `run`'s arguments into images, settings of the run and options of the task."""
-    images = {name: arguments.pop(name) for name in IMAGES if name in arguments}
-    run_settings = {name: arguments.pop(name) for name in RunSettings.model_fields if name in arguments}
-    run_settings["settings"] = dict(run_settings.get("settings") or {})
-    # arrays among the options become nested lists, so that the record stays JSON
-    options = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in arguments.items()}
-    settings = RunSettings().updated({**run_settings, "task": task, "options": options})
-    return iter_run(settings, mixture, **images)
+def _start(
+    task: str,
+    mixture: Any,
+    *,
+    guides: Sequence[Any] = (),
+    hints: Any = None,
+    mask: Any = None,
+    stop: Stop | None = None,
+    **arguments: Any,
+) -> Run:
+    """Start a run whose settings are the arguments of `run`."""
+    settings = RunSettings.of(task, **arguments)
+    return iter_run(settings, mixture, guides=guides, hints=hints, mask=mask, stop=stop)

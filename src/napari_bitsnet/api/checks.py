@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from napari_bitsnet.api.notices import collected
-from napari_bitsnet.api.run import make_task
+from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.api.signatures import spelled_out
 from napari_bitsnet.core.problem import Problem
 
 CHECK_SIZE = 256
@@ -67,6 +67,7 @@ class Findings(list[str]):
         return "\n".join([*(self or ["Nothing to mend."]), *map(str, self.places)])
 
 
+@spelled_out
 def check(
     task: str,
     mixture: Any,
@@ -74,22 +75,19 @@ def check(
     guides: Sequence[Any] = (),
     hints: Any = None,
     mask: Any = None,
-    axes: str | None = None,
-    seed: int = 0,
-    **options: Any,
+    **arguments: Any,
 ) -> Findings:
-    """Look at the inputs of a run and say what to mend first.
+    """Validate the inputs of a run and say what to correct first.
 
     Parameters
     ----------
     task : str
         As in `run`.
-    mixture, guides, hints, mask, axes
+    mixture, guides, hints, mask
         As in `run`; of a stack the middle slice is looked at.
-    seed : int
-        As in `run`.
-    **options
-        The task's settings, ``mixing="attenuation"``, ``flat`` and ``dark`` among them: what is looked at is what is fitted to.
+    **arguments
+        As in `run`, with the task's settings: ``axes``, ``mixing="attenuation"``, ``flat`` and ``dark`` decide what is looked
+        at. Those of the method make no difference.
 
     Returns
     -------
@@ -104,14 +102,14 @@ def check(
     TypeError, ValueError
         If an input cannot be worked on at all; see `run`.
     """
-    made = make_task(RunSettings().updated({"task": task, "options": options}))
-    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=axes)
-    notices: list[str] = []
-    with collected(notices):
-        problem = made.build(images[len(images) // 2]).problem
+    settings = RunSettings.of(task, **arguments)
+    made = make_task(settings)
+    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes)
+    built = made.build(images[len(images) // 2])
+    problem, notices = built.problem, list(map(str, built.notices))
     if not (problem.traits.n_guides and problem.mixing.name == "linear"):
         return Findings(notices)
-    found = guide_findings(problem, seed)
+    found = guide_findings(problem, settings.seed)
     return Findings([*notices, *found], found.places)
 
 
@@ -133,7 +131,7 @@ def guide_findings(problem: Problem, seed: int) -> Findings:
         GuidePlace(source + 1, score, shift, round(spacing(problem)), LEAST_SCORE)
         for source, (score, shift) in scores.items()
     ]
-    texts = registration_notices(problem, scores=scores)
+    notices = registration_notices(problem, scores=scores)
     height, width = problem.observations.shape[-2:]
     factor = CHECK_SIZE / max(height, width)
     if factor < 1:
@@ -148,13 +146,13 @@ def guide_findings(problem: Problem, seed: int) -> Findings:
         # its own notices are in pixels of the reduced image
         zoom = 1 / min(1.0, factor)
         terms = [replace(term, displacement=term.displacement * zoom) for term in state.model.terms]
-        texts = [
+        notices = [
             *fit_notices(
                 replace(state.model, terms=terms),
                 state.trust,
-                search=round(method.config.search * zoom),
+                max_shift=round(method.config.max_shift * zoom),
                 registered=method.config.registration,
             ),
-            *texts,
+            *notices,
         ]
-    return Findings(texts, places)
+    return Findings(map(str, notices), places)

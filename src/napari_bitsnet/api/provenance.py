@@ -12,10 +12,11 @@ from napari_bitsnet._version import __version__
 from napari_bitsnet.api.export.strict_json import finite
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.notices import Notice
 
 
 def record_provenance(
-    settings: RunSettings, session: Session, seconds: float, notices: Sequence[str], device: str
+    settings: RunSettings, session: Session, seconds: float, notices: Sequence[Notice], device: str
 ) -> dict[str, Any]:
     """Return the record that every result carries; ``["settings"]`` and the images repeat the run."""
     import torch
@@ -42,5 +43,5 @@ def record_provenance(
         "seconds": round(seconds, 3),
         "hints_taken_at": list(session.hints_taken_at),
         "losses": finite({name: float(value) for name, value in (session.losses or {}).items()}),
-        "warnings": list(notices),
+        "warnings": [str(notice) for notice in notices],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.planes import Planes
@@ -34,6 +35,8 @@ class RunInputs:
         As in `run`.
     axes : str, optional
         One letter a dimension of the mixture.
+    stored : dtype, optional
+        Type of the mixture's file, where missing pixels made floats of its integers; default the type of `mixture`.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class RunInputs:
         hints: Any = None,
         mask: Any = None,
         axes: str | None = None,
+        stored: np.dtype | None = None,
     ) -> None:
         if hasattr(guides, "shape") or isinstance(guides, str):
             raise TypeError(
@@ -58,6 +62,7 @@ class RunInputs:
         guides = tuple(guides or ())
         _check_taken(task, guides=[g for g in guides if g is not None], hints=hints, mask=mask)
         self.planes = planes_of(task, mixture, axes)
+        self._stored = self.planes.stored if stored is None else stored
         self._guides = [self.planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
         self._mask = self.planes.match(mask, "the mask", labels=True)
         self.take_hints(hints)
@@ -72,6 +77,7 @@ class RunInputs:
             tuple(self.planes.plane_of(g, index) for g in self._guides),
             self.hints_of(index),
             self.planes.plane_of(self._mask, index),
+            self._stored,
         )
 
     def take_hints(self, hints: Any) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from napari_bitsnet.core.aliases import METHODS, TASKS
 from napari_bitsnet.core.config import Config, setting
 
 
@@ -14,6 +15,23 @@ class RunSettings(Config):
 
     ``options`` are the task's settings and ``settings`` the method's, over those of the preset.
     """
+
+    @classmethod
+    def of(cls, task: str, **arguments: Any) -> RunSettings:
+        """Return settings from the arguments of `napari_bitsnet.run`.
+
+        Parameters
+        ----------
+        task : str
+            As the field.
+        **arguments
+            Fields by name. What is no field is an option of the task; arrays become nested lists, so that the record is JSON.
+        """
+        fields = {name: arguments.pop(name) for name in cls.model_fields if name in arguments}
+        fields["settings"] = dict(fields.get("settings") or {})
+        options = {**fields.get("options", {}), **arguments}
+        fields["options"] = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in options.items()}
+        return cls().updated({**fields, "task": task})
 
     task: str = setting("separate", "What to do: a registered task.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the task.")
@@ -48,3 +66,13 @@ class RunSettings(Config):
     seconds: float | None = setting(
         None, "Time limit; the best so far is kept.", ge=0.1, le=1e6, step=10.0, unit="s"
     )
+
+    @field_validator("task")
+    @classmethod
+    def _present_task(cls, name: str) -> str:
+        return TASKS.get(name, name)
+
+    @field_validator("method")
+    @classmethod
+    def _present_method(cls, name: str) -> str:
+        return METHODS.get(name, name)

@@ -18,12 +18,13 @@ from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.export.saving import is_finished
 from napari_bitsnet.api.export.tiff import TiffKind
-from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.records import read_record
+from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
 from napari_bitsnet.cli.wording import in_flags
+from napari_bitsnet.tasks import TASKS
 
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written (other signals
@@ -133,7 +134,7 @@ class Batch:
         for notice in images.notices:
             warnings.warn(notice, stacklevel=1)
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
-        planes = Planes(images.mixture, settings.axes, several=job.several, single=job.single)
+        planes = planes_of(TASKS.get(settings.task), images.mixture, settings.axes)
         check_before_run(settings, planes, self.folder, kind=self.kind, depth=self.depth)
         run = iter_run(
             settings,
@@ -141,6 +142,7 @@ class Batch:
             guides=images.guides,
             hints=images.hints,
             mask=images.mask,
+            stored=images.stored,
             stop=interrupt,
         )
         result = follow(run, job.stem, n_planes=len(planes), quiet=self.quiet)

@@ -39,6 +39,8 @@ class Images:
         How large a pixel of the mixture is.
     notices : tuple of str
         What was left out on reading.
+    stored : dtype
+        Type of the mixture's file, or of files together; missing pixels make the array floating.
     """
 
     mixture: NDArray
@@ -49,6 +51,7 @@ class Images:
     truths: tuple[NDArray, ...] | None
     calibration: Calibration | None
     notices: tuple[str, ...]
+    stored: np.dtype
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ class Job:
             tuple(truth.channels_last for truth in truths) or None,
             mixtures[0].calibration,
             (*(n for file in files for n in file.notices), *_blurred(mask)),
+            np.result_type(*(file.stored for file in mixtures)),
         )
 
 

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.export.folders import check_name, folding
 from napari_bitsnet.api.export.names import PossibleNames, possible_names, stem_of
 from napari_bitsnet.api.export.overwriting import check_outputs
 from napari_bitsnet.api.export.tiff import TiffKind
-from napari_bitsnet.api.run import make_task
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.job import Job
 

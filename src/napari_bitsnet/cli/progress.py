@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_bitsnet.api import Result
-from napari_bitsnet.api.run import Run
+from napari_bitsnet.api.running import Run
 
 
 def follow(run: Run, name: str, *, n_planes: int = 1, quiet: bool = False) -> Result:

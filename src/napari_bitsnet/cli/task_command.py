@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_bitsnet.api.choose import make_method, make_task
 from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.api.misplaced import place_of_settings
 from napari_bitsnet.api.records import read_record, recorded_settings
-from napari_bitsnet.api.run import make_method, make_task
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job, fingerprint

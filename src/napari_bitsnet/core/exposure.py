@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_bitsnet.core.images import check_image
+from napari_bitsnet.core.notices import Notice
 
 DEPTHS = (10, 12, 14)
 """Bits of detectors whose images are stored in 16: their largest value counts as saturated where the image reaches it."""
@@ -40,23 +41,25 @@ class Exposure:
         density[self.dark | self.saturated] = np.nan
         return density
 
-    def report(self) -> str | None:
-        """In words which pixels carry no density, or None if all do."""
-        parts = [
-            f"{int(mask.sum())} {what}"
-            for mask, what in (
-                (self.dark, "without signal (zero, or not above the dark frame)"),
-                (self.saturated, "saturated"),
-            )
-            if mask.any()
-        ]
+    def notices(self) -> list[Notice]:
+        """Return a notice that says which pixels carry no density, if there are any."""
+        counts = {"dark": int(self.dark.sum()), "saturated": int(self.saturated.sum())}
+        words = {
+            "dark": "{dark} without signal (zero, or not above the dark frame)",
+            "saturated": "{saturated} saturated",
+        }
+        parts = [words[name] for name, count in counts.items() if count]
         if not parts:
-            return None
+            return []
         share = float((self.dark | self.saturated).mean())
-        return (
-            f"{share:.2%} of the pixels carry no optical density and are left out (NaN in the results): "
-            f"{' and '.join(parts)}."
-        )
+        return [
+            Notice(
+                "range",
+                "{share:.2%} of the pixels carry no optical density and are left out (NaN in the results): "
+                f"{' and '.join(parts)}.",
+                numbers={"share": share, **counts},
+            )
+        ]
 
 
 def expose(
@@ -66,6 +69,7 @@ def expose(
     dark: NDArray | None = None,
     blank: float | None = None,
     percentile: float = 99.5,
+    stored: np.dtype | None = None,
 ) -> Exposure:
     """Turn grey levels into intensities.
 
@@ -81,6 +85,8 @@ def expose(
         I0 in the image's grey levels (less the dark frame). Without it the mean of the flat frame, or a percentile.
     percentile : float
         Of the finite intensities, where neither flat nor blank is given.
+    stored : dtype, optional
+        Type in which the image is stored, where its integers became floats to hold missing pixels (NaN).
 
     Returns
     -------
@@ -105,7 +111,7 @@ def expose(
                 f"Expected a {what} frame of {image.shape[:2]} pixels in grey, as the image, got {frame.shape}: take it "
                 "with the same detector and settings, and crop it alike."
             )
-    end = _end(image)
+    end = _end(image, image.dtype if stored is None else stored)
     saturated = np.zeros(image.shape[:2], bool) if end is None else _any_channel(image >= end)
     intensity = image.astype(np.float64)
     offset = 0.0 if dark is None else _spread(dark, image)
@@ -177,13 +183,13 @@ def intensity_to_density(
     return expose(image, flat=frames[0], dark=frames[1], blank=blank, percentile=percentile).density
 
 
-def _end(image: NDArray) -> int | None:
+def _end(image: NDArray, stored: np.dtype) -> int | None:
     """Value at which the detector saturates, None where none is known."""
-    if not np.issubdtype(image.dtype, np.integer):
+    if not np.issubdtype(stored, np.integer):
         return None
-    largest = int(image.max())
-    shallow = [2**bits - 1 for bits in DEPTHS if np.iinfo(image.dtype).bits >= 16]
-    return largest if largest in shallow else int(np.iinfo(image.dtype).max)
+    largest = int(np.nanmax(image))
+    shallow = [2**bits - 1 for bits in DEPTHS if np.iinfo(stored).bits >= 16]
+    return largest if largest in shallow else int(np.iinfo(stored).max)
 
 
 def _any_channel(mask: NDArray) -> NDArray:

@@ -37,6 +37,8 @@ class ImageFile:
         Whether the compression changed values, as JPEG's does.
     black : int or None
         The stored value that other programs show black, in files that say that white is zero; `array` is as stored.
+    integers : dtype or None
+        Type of the file's integers where missing pixels made `array` floating: its range tells white and saturation.
     """
 
     array: NDArray
@@ -48,6 +50,12 @@ class ImageFile:
     indices: NDArray | None = None
     lossy: bool = False
     black: int | None = None
+    integers: np.dtype | None = None
+
+    @property
+    def stored(self) -> np.dtype:
+        """The type of the file's values."""
+        return self.array.dtype if self.integers is None else self.integers
 
     @property
     def channels_last(self) -> NDArray:

@@ -22,10 +22,10 @@ from napari_bitsnet.api.export.scores import score_slice
 from napari_bitsnet.api.export.space import SLACK, telling_what_is_missing
 from napari_bitsnet.api.export.strict_json import strict_json
 from napari_bitsnet.api.export.tiff import SUFFIXES, TiffKind, write_tiff
-from napari_bitsnet.core.writing import Together, together
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.core.outputs import Output
+from napari_bitsnet.core.writing import Together, together
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.tasks import TASKS
 

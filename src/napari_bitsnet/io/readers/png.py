@@ -47,10 +47,16 @@ class Png:
         ):  # the decoder spreads them over 8 bits: labels would be other ones
             array = array // (255 // (2**depth - 1))
             array = array.astype(bool) if depth == 1 else array
+        stored = array.dtype
         if array.ndim == 3 and array.shape[-1] == 2:
             array = grey_without_opacity(array, 2)
         file = ImageFile(
-            array, "YX" if array.ndim == 2 else "YXC", _pixel_size(chunks), path, indices=indices
+            array,
+            "YX" if array.ndim == 2 else "YXC",
+            _pixel_size(chunks),
+            path,
+            indices=indices,
+            integers=None if array.dtype == stored else stored,
         )
         if "acTL" in chunks:
             file = replace(file, notices=(f"{path.name} is animated; its first image is read.",))

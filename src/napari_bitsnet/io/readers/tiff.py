@@ -127,7 +127,7 @@ def _as_image(
     elif photometric == colours.YCBCR and samples is not None:
         array = np.moveaxis(array, samples, -1)
         array = np.moveaxis(colours.rgb_of_ycbcr(array, page, path), -1, samples)
-    full = colours.full_scale(page)
+    full, whole = colours.full_scale(page), array.dtype
     if alpha and samples is not None:
         if alpha == colours.ASSOCIATED:
             array = opacity.unmultiplied(array, samples, 1.0 if full is None else full)
@@ -154,6 +154,7 @@ def _as_image(
         indices=indices,
         lossy=is_lossy(page),
         black=full if photometric == colours.WHITE_IS_ZERO else None,
+        integers=whole if whole.kind in "iu" and array.dtype.kind == "f" else None,
     )
     orientation = valid_orientation(page.tags.valueof(ORIENTATION, 1))
     return file.upright(orientation, letters).with_stored_notice()

@@ -1,0 +1,174 @@
+"""The run of all planes: each one separated, the outputs put together, and the result with its notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_bitsnet.api.choose import make_task
+from napari_bitsnet.api.notices import plane_notices, warn
+from napari_bitsnet.api.provenance import record_provenance
+from napari_bitsnet.api.result import Result
+from napari_bitsnet.api.run_inputs import RunInputs
+from napari_bitsnet.api.runner import NewHints, Session
+from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.api.stack_notices import StackNotices
+from napari_bitsnet.api.start import start_session
+from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
+from napari_bitsnet.core.outputs import Output
+from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.tasks import Task
+
+Stop = Callable[[], bool]
+Run = Generator[Iteration, None, Result]
+
+
+def iter_run(
+    settings: RunSettings,
+    mixture: Any,
+    *,
+    guides: Sequence[Any] | None = (),
+    hints: Any = None,
+    mask: Any = None,
+    stored: np.dtype | None = None,
+    stop: Stop | None = None,
+    new_hints: NewHints | None = None,
+) -> Run:
+    """Run, yielding every iteration and returning the `Result`.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Everything that determines the run.
+    mixture : array
+        The observed image, a stack of them, or several mixtures (M, …); axes as ``settings.axes`` says.
+    guides : sequence of array or None
+        One a source, or None; one plane, or a stack like the mixture.
+    hints : integer array, optional
+        k where pixels belong to source k, 0 where nothing is said.
+    mask : array, optional
+        True where pixels are to be left out.
+    stored : dtype, optional
+        Type of the mixture's file, where missing pixels made floats of its integers; default the type of `mixture`.
+    stop : callable, optional
+        Asked after every iteration; True ends the run and keeps the best so far.
+    new_hints : callable, optional
+        Asked after every iteration for hints that have come meanwhile, as `hints`; None if there are none.
+
+    Returns
+    -------
+    Result
+
+    Yields
+    ------
+    Iteration
+        One step. In a stack its ``plane`` says which slice; slices that cannot be worked on are left out
+        with a warning in the result.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an image or a setting cannot be worked on; before any long work.
+    OutOfMemory
+        If the device's memory is full.
+    """
+    task = make_task(settings)
+    device = resolve_device(settings.device)
+    images = RunInputs(
+        task, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes, stored=stored
+    )
+    height, width = (int(images.planes.array.shape[images.planes.axes.index(a)]) for a in "YX")
+    run = _run_planes(settings, task, images, device, stop, new_hints)
+    result = yield from explain_full_memory(run, min(height * width, settings.size_limit**2), device)
+    result.mixture, result.guides = mixture, tuple(guides or ())
+    return result
+
+
+def _run_planes(
+    settings: RunSettings,
+    task: Task,
+    images: RunInputs,
+    device: str,
+    stop: Stop | None,
+    new_hints: NewHints | None,
+) -> Run:
+    """Run every plane of a stack and put the outputs together."""
+
+    def arrived(index: int) -> NDArray | None:
+        """Hints for this plane that have come since the run began; later planes get them, too."""
+        labels = None if new_hints is None else new_hints()
+        if labels is None:
+            return None
+        images.take_hints(labels)
+        return images.hints_of(index)
+
+    planes = images.planes
+    session: Session | None = None
+    seconds = 0.0
+    kept: list[dict[str, Output] | None] = []
+    task, shared = task.for_stack(planes) if len(planes) > 1 else (task, [])
+    told = StackNotices()
+    for index in range(len(planes)):
+        try:
+            started = start_session(settings, task, images[index], device, session)
+        except (TypeError, ValueError) as error:
+            if len(planes) == 1:
+                raise
+            told.leave_out(index, error)
+            kept.append(None)
+            continue
+        session = started  # of a stack only the last is kept: its networks would fill the memory
+        yield from session.advance(
+            iterations=session.planned(settings.iterations),
+            seconds=settings.seconds,
+            stop=stop,
+            hints=partial(arrived, index),
+            plane=index,
+        )
+        outputs = session.finished()
+        kept.append(outputs)
+        seconds += session.seconds
+        told.add(index, plane_notices(session, outputs))
+        left = len(planes) - index - 1
+        # a closed form ends before it would ask
+        if session.stop_reason == "stopped" or (left and stop is not None and stop()):
+            session.stop_reason = "stopped"
+            kept += [None] * left
+            break
+    if session is None:
+        raise ValueError(f"Expected at least one slice that can be worked on. {' '.join(told.reasons())}")
+    notices = (*shared, *told.merged()) if len(planes) > 1 else told.plain()
+    assembled = {
+        name: planes.assemble([None if k is None else k.get(name) for k in kept])
+        for name in next(k for k in kept if k is not None)
+    }
+    provenance = record_provenance(settings, session, seconds, notices, device)
+    return Result(assembled, provenance, tuple(notices), session if len(planes) == 1 else None)
+
+
+def explain_full_memory(run: Run, pixels: int, device: str) -> Run:
+    """Turn a device's out-of-memory error into one with advice."""
+    try:
+        return (yield from run)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # outside the except block, so that no frame of the failed run keeps its tensors alive
+    free_memory()
+    raise out_of_memory(pixels, device)
+
+
+def finish(run: Run) -> Result:
+    """Exhaust a run and return its result; its notices become Python warnings of the line that called the caller."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            result: Result = end.value
+            break
+    warn(result.notices, stacklevel=3)
+    return result
