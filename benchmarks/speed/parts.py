@@ -13,7 +13,7 @@ from napari_bitsnet.core.device import free_memory
 from napari_bitsnet.methods.dip.bitsnet import BitsNet
 
 if TYPE_CHECKING:
-    from napari_bitsnet.methods.dip.fit import UntrainedState
+    from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 STEPS, WARM_UP = 20, 10
 """Iterations that are profiled, and before: blocks of ten, in each of which six copies are denoised."""

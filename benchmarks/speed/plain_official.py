@@ -16,7 +16,7 @@ from napari_bitsnet.methods.dip.schedules import N_ORIENTATIONS, jitter_at, orie
 
 if TYPE_CHECKING:
     from napari_bitsnet.core.networks.skip import SkipNetwork
-    from napari_bitsnet.methods.dip.fit import UntrainedState
+    from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 SIGMA = 3 / 255
 EVERY = 10

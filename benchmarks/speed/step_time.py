@@ -12,7 +12,7 @@ from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 
 if TYPE_CHECKING:
-    from napari_bitsnet.methods.dip.fit import UntrainedState
+    from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 CYCLE = 16
 """Steps after which the orientations begin anew; only whole cycles are timed."""

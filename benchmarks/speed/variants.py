@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.methods.dip.adam import DipFit
-    from napari_bitsnet.methods.dip.fit import UntrainedState
+    from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 
 def plain(state: UntrainedState) -> None:

@@ -11,8 +11,8 @@ from napari_bitsnet.core.losses.exclusion import exclusion_loss
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods.dip.adam import DipFit
 from napari_bitsnet.methods.dip.bitsnet import BitsNet
-from napari_bitsnet.methods.dip.fit import UntrainedState
 from napari_bitsnet.methods.dip.schedules import unorient
+from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 METHOD = BitsNet(BitsNet.presets["official"])
 

@@ -18,7 +18,7 @@ from benchmarks.speed.until import _follow
 from benchmarks.speed.utilisation import Utilisation
 from benchmarks.speed.variants import grouped, half_precision
 from napari_bitsnet.methods.dip.bitsnet import BitsNet
-from napari_bitsnet.methods.dip.fit import UntrainedState
+from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 SMALL = BitsNet.presets["official"].updated({"channels": (4, 4), "skip_channels": (0, 2)})
 

@@ -149,6 +149,7 @@ class BaseMethod(Method[S]):
     reads_hints = False
     updates_hints = False
     cost: Cost | None = None
+    config: Any
 
     def __init__(self, config: Any = None) -> None:
         self.config = config or self.Config()

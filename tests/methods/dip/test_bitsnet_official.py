@@ -14,8 +14,8 @@ from napari_bitsnet.core.losses.exclusion import exclusion_loss
 from napari_bitsnet.core.losses.features import draw_channels, feature_exclusion_loss
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
-from napari_bitsnet.methods.dip.fit import UntrainedState
 from napari_bitsnet.methods.dip.schedules import jitter_at, orientation_at
+from napari_bitsnet.methods.dip.transparency import UntrainedState
 
 OFFICIAL = BitsNet.presets["official"]
 PAPER = BitsNet.presets["paper"]

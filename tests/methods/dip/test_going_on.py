@@ -9,7 +9,7 @@ import torch
 import napari_bitsnet as nb
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods.dip import starts as _starts
+from napari_bitsnet.methods.dip import generators as _generators
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 from napari_bitsnet.tasks import TASKS, Inputs
 
@@ -39,11 +39,11 @@ def test_networks_noise_and_admm_go_on_where_the_slice_before_ended():
     assert torch.equal(after.admm.z, before.admm.z)
     assert after.admm.z is not before.admm.z
     drift = after.fit.inputs[0] - before.fit.inputs[0]
-    largest = _starts.DRIFT * method.config.input_scale
+    largest = _generators.DRIFT * method.config.input_scale
     assert largest / 2 < float(drift.abs().max()) <= largest * (1 + 1e-4)
     third = method.warm_start(problem(2), after, device="cpu", seed=3)
     assert not torch.allclose(third.fit.inputs[0] - after.fit.inputs[0], drift, atol=largest / 10)
-    assert after.share == third.share == _starts.LATER
+    assert after.share == third.share == _generators.LATER
     assert after.step == 0
 
 
@@ -99,7 +99,7 @@ def test_every_untrained_method_goes_on(name, task, settings):
     before = method.start(problems[0], device="cpu", seed=0)
     next(method.advance(before))
     after = method.warm_start(problems[1], before, device="cpu", seed=0)
-    assert after.share == _starts.LATER
+    assert after.share == _generators.LATER
     assert all(torch.equal(a, b) for a, b in zip(after.fit.fitted, before.fit.fitted, strict=True))
     next(method.advance(after))
     assert torch.isfinite(method.solution(after)["sources"]).all()

@@ -12,7 +12,7 @@ from napari_bitsnet.methods.dip.adam import DipFit, uniform_noise
 from napari_bitsnet.methods.dip.averaging import BestRemix, RunningAverage
 from napari_bitsnet.methods.dip.projection import project_shares
 from napari_bitsnet.methods.dip.schedules import jitter_at, orient, orientation_at, unorient
-from napari_bitsnet.methods.stopping import RunningVariance
+from napari_bitsnet.methods.dip.stopping import RunningVariance
 
 
 def test_orientation_schedule_of_the_released_code() -> None:

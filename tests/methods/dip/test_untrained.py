@@ -13,8 +13,8 @@ from napari_bitsnet.methods import METHODS, BaseMethod
 from napari_bitsnet.methods.dip import starts as _starts
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 from napari_bitsnet.methods.dip.double_dip import DoubleDip, DoubleDipConfig
-from napari_bitsnet.methods.dip.fit import UntrainedMethod, UntrainedState
 from napari_bitsnet.methods.dip.starts import choose_start
+from napari_bitsnet.methods.dip.transparency import UntrainedMethod, UntrainedState
 from napari_bitsnet.methods.dip.weights import FittedWeights
 
 TINY: dict[str, Any] = {

@@ -13,13 +13,14 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.denoisers import DENOISERS
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import METHODS, Cost
-from napari_bitsnet.methods.dip.fit import UntrainedMethod, UntrainedState
 from napari_bitsnet.methods.dip.settings import UntrainedConfig
+from napari_bitsnet.methods.dip.transparency import UntrainedMethod, UntrainedState
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.methods.dip.admm import RedAdmm
+    from napari_bitsnet.methods.dip.fit import Descent
 
 
 class BitsNetConfig(UntrainedConfig):
@@ -176,8 +177,9 @@ class BitsNet(UntrainedMethod):
             terms["coupling"] = config.coupling * coupling
         return terms
 
-    def after_step(self, state: UntrainedState, sources: Tensor, orientation: int) -> None:
-        """Eqs. 10 and 11, with the images from before the generators' step."""
+    def after_step(self, state: UntrainedState, seen: Descent, orientation: int) -> None:
+        """Apply eqs. 10 and 11, with the images from before the generators' step."""
         if state.admm is not None:
             copy = orientation if self.config.copy_per_orientation else 0
-            state.admm.update(sources.clamp(0, 1), state.step, copy)
+            state.admm.update(seen.drawn.sources.clamp(0, 1), state.step, copy)
+        super().after_step(state, seen, orientation)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
-from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
-from napari_bitsnet.methods.dip.generators import build_generator, stopping_rule
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.methods import METHODS, Answer, Cost
+from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
+from napari_bitsnet.methods.dip.generators import Generators
 from napari_bitsnet.methods.dip.settings import (
     adam_rate,
     adam_steps,
@@ -26,13 +27,13 @@ from napari_bitsnet.methods.dip.settings import (
     variance_window,
     widths,
 )
+from napari_bitsnet.methods.dip.starts import run_start
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from napari_bitsnet.core.tiling import TiledAverage
-    from napari_bitsnet.methods import StoppingRule
-    from napari_bitsnet.methods.dip.adam import DipFit
     from napari_bitsnet.methods.dip.holdout import Trial
 
 
@@ -93,15 +94,13 @@ _ORIGINAL = DipConfig(
 
 
 @dataclass(kw_only=True)
-class DipState(State):
+class DipState(FitState):
     """A run: the start, the network's fit, and the running average of what it draws.
 
     Parameters
     ----------
     first : Tensor of shape (1, C, H, W)
         The closed form's image; of a run without one the observation.
-    fit : DipFit
-        Network and optimiser.
     kept : TiledAverage
         Running average of what it draws, tile by tile.
     fitted : Tensor of shape (1, 1, H, W), optional
@@ -115,7 +114,6 @@ class DipState(State):
     """
 
     first: Tensor
-    fit: DipFit
     kept: TiledAverage
     best: Tensor
     before: Tensor
@@ -124,7 +122,7 @@ class DipState(State):
 
 
 @METHODS.register("dip")
-class Dip(BaseMethod[DipState]):
+class Dip(FittedMethod[DipState]):
     """``min_Theta mean_known (I - x)²``, ``x = x_0 + c DIP(x_0; Theta)`` or ``x = DIP(z; Theta)``.
 
     A network without connections at fine scales draws structure before it draws noise. Under noise it is fed with a
@@ -159,13 +157,8 @@ class Dip(BaseMethod[DipState]):
         ),
     }
     cost = Cost(1.0, 1.3, 2000, start=75.0)
-    seeded = True
+    full_resolution = True
     config: DipConfig
-
-    @property
-    def iterations(self) -> int:
-        """Steps of Adam."""
-        return self.config.iterations
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
@@ -173,54 +166,30 @@ class Dip(BaseMethod[DipState]):
             return "It draws one image, from a noisy one or one with missing pixels, and separates nothing."
         return None
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> DipState:
-        """See `Method.start`: the closed form goes first, its balanced preset."""
-        return self._start(problem, None, device=device, seed=seed)
-
-    def warm_start(self, problem: Problem, previous: DipState, *, device: str, seed: int) -> DipState:
-        """See `Method.warm_start`: the network goes on with its weights."""
-        return self._start(problem, previous, device=device, seed=seed)
-
-    def _start(self, problem: Problem, previous: DipState | None, *, device: str, seed: int) -> DipState:
-        import torch
-
+    def prepare(
+        self, problem: Problem, previous: DipState | None, rng: torch.Generator, *, device: str, seed: int
+    ) -> DipState:
+        """See `FittedMethod.prepare`: one network, on the closed form's image where it corrects that, else on noise."""
         from napari_bitsnet.core.losses.reconstruction import l2_loss
         from napari_bitsnet.core.tiling import TiledAverage
-        from napari_bitsnet.methods.dip.adam import DipFit, uniform_noise
         from napari_bitsnet.methods.dip.holdout import hide_pixels
-        from napari_bitsnet.methods.dip.starts import go_on, run_start
 
-        config = self.config
-        refining = config.start != "none"
+        config, refining = self.config, self.config.start != "none"
         correcting = refining and problem.mixing.name == "noisy"
-        problem = problem.to(device)
-        rng = torch.Generator().manual_seed(seed)
         first, trial, fitted = problem.observations, None, problem.valid
-        size = (first.shape[-2], first.shape[-1])
         if refining:
             first = run_start(config.start, problem, device=device, seed=seed).answer["sources"].to(device)
         if refining and not correcting and problem.valid is not None:
             trial = hide_pixels(problem, config.start, device=device, seed=seed)
             fitted = problem.valid & ~trial.hidden
-        seen = first
-        if not correcting:
-            seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-        network = build_generator(
-            seen.shape[1],
-            first.shape[1],
-            rng,
+        generators = Generators(problem, config, rng, corrects=correcting, silent=correcting)
+        generators.add(
+            first if correcting else None,
             channels=config.channels,
             skip_channels=config.skip_channels,
-            kernel_size=config.kernel_size,
             upsampling=config.upsampling,
-            linear=correcting,
-            silent=correcting,
         )
-        noise = torch.Generator(device=device).manual_seed(seed)
-        fit, share = DipFit([network], [seen], learning_rate=config.learning_rate, rng=noise), 1.0
-        if previous is not None:
-            drawn = [] if correcting else [0]
-            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
+        fit, share = generators.fit(previous=None if previous is None else previous.fit, seed=seed)
         return DipState(
             problem=problem,
             has_start=refining,
@@ -234,39 +203,50 @@ class Dip(BaseMethod[DipState]):
             trial=trial,
         )
 
-    def advance(self, state: DipState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`."""
+    def look(self, state: DipState, orientation: int) -> None:
+        """See `FittedMethod.look`: the network sees one tile after the other."""
+        whole = state.fit.inputs[0]
+        state.fit.inputs[0] = whole[state.kept.tile(state.step)]
+        super().look(state, orientation)
+        state.fit.inputs[0] = whole
+
+    def explain(self, state: DipState, images: Tensor) -> Drawn:
+        """See `FittedMethod.explain`: the image itself, or the start and a correction."""
+        if _corrects(state):
+            images = state.first[state.kept.tile(state.step)] + self.config.correction * images
+        return Drawn(images, images)
+
+    def terms(
+        self, state: DipState, drawn: Drawn, features: list[list[Tensor]], orientation: int
+    ) -> dict[str, Tensor]:
+        """See `FittedMethod.terms`: the known pixels of the tile."""
+        from napari_bitsnet.core.losses.reconstruction import l2_loss
+
+        tile = state.kept.tile(state.step)
+        fitted = None if state.fitted is None else state.fitted[tile]
+        return {"reconstruction": l2_loss(drawn.remix, state.problem.observations[tile], fitted)}
+
+    def after_step(self, state: DipState, seen: Descent, orientation: int) -> None:
+        """See `FittedMethod.after_step`: the average, within its budget or weighed with the start."""
         import torch
 
         from napari_bitsnet.core.losses.reconstruction import l2_loss
 
-        config, problem, fit = self.config, state.problem, state.fit
-        correcting = state.has_start and problem.mixing.name == "noisy"
-        whole = fit.inputs[0]
-        while True:
-            tile = state.kept.tile(state.step)
-            fit.inputs[0] = whole[tile]
-            drawn, _ = fit.generate(jitter=config.jitter)
-            fit.inputs[0] = whole
-            image = state.first[tile] + config.correction * drawn if correcting else drawn
-            fitted = None if state.fitted is None else state.fitted[tile]
-            loss = l2_loss(image, problem.observations[tile], fitted)
-            fit.descend(loss)
-            state.kept.update(state.step, image)
-            average = state.kept.value
-            if correcting:
-                left = l2_loss(average, problem.observations, problem.valid)
-                average = torch.where(left > (1 - config.budget) * state.before, average, state.best)
-            elif state.trial is not None:
-                average = state.trial.combine(state.first, average, problem.observations)
-            state.best = average
-            state.step += 1
-            yield {"reconstruction": loss.detach()}
+        problem = state.problem
+        state.kept.update(state.step, seen.drawn.sources)
+        average = state.kept.value
+        if _corrects(state):
+            left = l2_loss(average, problem.observations, problem.valid)
+            average = torch.where(left > (1 - self.config.budget) * state.before, average, state.best)
+        elif state.trial is not None:
+            average = state.trial.combine(state.first, average, problem.observations)
+        state.best = average
 
     def solution(self, state: DipState) -> Answer:
         """See `Method.solution`: the average of what was drawn; the start where nothing was."""
         return {"sources": state.best.clamp(0, 1)}
 
-    def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`; an answer that has used up its budget stays the same, and ends the run as well."""
-        return stopping_rule(self.config)
+
+def _corrects(state: DipState) -> bool:
+    """Whether the network corrects the start, as it does under noise."""
+    return state.has_start and state.problem.mixing.name == "noisy"

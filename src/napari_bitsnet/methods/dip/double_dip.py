@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import METHODS, Cost
-from napari_bitsnet.methods.dip.fit import UntrainedMethod
 from napari_bitsnet.methods.dip.settings import UntrainedConfig
+from napari_bitsnet.methods.dip.transparency import UntrainedMethod
 
 
 class DoubleDipConfig(UntrainedConfig):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
-from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
-from napari_bitsnet.methods.dip.generators import build_generator, stopping_rule
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.methods import METHODS, Answer, Cost
+from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
+from napari_bitsnet.methods.dip.generators import Generators
 from napari_bitsnet.methods.dip.settings import (
     adam_rate,
     adam_steps,
@@ -27,12 +28,12 @@ from napari_bitsnet.methods.dip.settings import (
     variance_window,
     widths,
 )
+from napari_bitsnet.methods.dip.starts import run_start
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-    from napari_bitsnet.methods import StoppingRule
-    from napari_bitsnet.methods.dip.adam import DipFit
     from napari_bitsnet.methods.dip.averaging import RunningAverage
 
 AIRLIGHT_STEPS = 1000
@@ -69,7 +70,7 @@ class DoubleDipHazeConfig(BaseConfig):
 
 
 @dataclass(kw_only=True)
-class DoubleDipHazeState(State):
+class DoubleDipHazeState(FitState):
     """A run.
 
     Parameters
@@ -78,8 +79,6 @@ class DoubleDipHazeState(State):
         The start's.
     first_airlight, airlight : Tensor of shape (C,)
         Its estimate or what was given, and what it is now.
-    fit : DipFit
-        Both networks: the scene's, and one whose channels' mean is the transmission.
     kept : RunningAverage
         Of transmissions.
     """
@@ -88,12 +87,11 @@ class DoubleDipHazeState(State):
     transmission: Tensor
     first_airlight: Tensor
     airlight: Tensor
-    fit: DipFit
     kept: RunningAverage
 
 
 @METHODS.register("double_dip_haze")
-class DoubleDipHaze(BaseMethod[DoubleDipHazeState]):
+class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
     """``min mean (I - t J - (1 - t) A)² + a smooth(t)``, ``J = DIP_1``, ``t = DIP_2``; then J by inversion.
 
     From a closed form, networks see the image itself and correct scene and transmission. The preset ``"official"``
@@ -120,79 +118,41 @@ class DoubleDipHaze(BaseMethod[DoubleDipHazeState]):
         ),
     }
     cost = Cost(1.2, 1.1, 1500)
-    full_resolution = False
-    seeded = True
     config: DoubleDipHazeConfig
-
-    @property
-    def iterations(self) -> int:
-        """Steps of Adam."""
-        return self.config.iterations
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         return None if traits.mixing == "haze" else "It removes haze; for sums of images there is double_dip."
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> DoubleDipHazeState:
-        """See `Method.start`."""
-        return self._start(problem, None, device=device, seed=seed)
-
-    def warm_start(
-        self, problem: Problem, previous: DoubleDipHazeState, *, device: str, seed: int
-    ) -> DoubleDipHazeState:
-        """See `Method.warm_start`: the networks go on with their weights."""
-        return self._start(problem, previous, device=device, seed=seed)
-
     def _start(
         self, problem: Problem, previous: DoubleDipHazeState | None, *, device: str, seed: int
     ) -> DoubleDipHazeState:
-        import torch
-
-        from napari_bitsnet.methods.dip.adam import DipFit, uniform_noise
-        from napari_bitsnet.methods.dip.averaging import RunningAverage
-        from napari_bitsnet.methods.dip.starts import go_on, run_start
-
-        config = self.config
-        refining = config.start != "none"
         device = "cpu" if device == "mps" else device  # float64 is missing there
-        problem = problem.to(device)
+        return super()._start(problem, previous, device=device, seed=seed)
+
+    def prepare(
+        self,
+        problem: Problem,
+        previous: DoubleDipHazeState | None,
+        rng: torch.Generator,
+        *,
+        device: str,
+        seed: int,
+    ) -> DoubleDipHazeState:
+        """See `FittedMethod.prepare`: a network for the scene, and one whose channels' mean is the transmission."""
+        from napari_bitsnet.methods.dip.averaging import RunningAverage
+
+        config, refining = self.config, self.config.start != "none"
         assert isinstance(problem.mixing, Haze)  # see `unsupported_reason`
-        rng = torch.Generator().manual_seed(seed)
-        image = problem.observations
         first = run_start("dark_channel", problem, device=device, seed=seed).answer
-        networks, inputs = [], []
+        generators = Generators(problem, config, rng, corrects=refining, silent=refining)
         for _ in range(2):
-            seen = image
-            if not refining:
-                size = (image.shape[-2], image.shape[-1])
-                seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-            networks.append(
-                build_generator(
-                    seen.shape[1],
-                    image.shape[1],
-                    rng,
-                    channels=config.channels,
-                    skip_channels=config.skip_channels,
-                    kernel_size=config.kernel_size,
-                    linear=refining,
-                    silent=refining,
-                )
-            )
-            inputs.append(seen)
+            seen = problem.observations if refining else None
+            generators.add(seen, channels=config.channels, skip_channels=config.skip_channels)
         airlight = first["airlight"].clone()
         learnt = config.learn_airlight and problem.mixing.airlight is None
-        noise = torch.Generator(device=device).manual_seed(seed)
-        fit = DipFit(
-            networks,
-            inputs,
-            learning_rate=config.learning_rate,
-            rng=noise,
-            unknowns=[airlight] if learnt else [],
-        )
-        share = 1.0
-        if previous is not None:
-            drawn = [] if refining else [0, 1]
-            share = go_on(fit, previous.fit, drifting=drawn, scale=config.input_scale, seed=seed)
+        earlier = None if previous is None else previous.fit
+        fit, share = generators.fit([airlight] if learnt else [], earlier, seed=seed)
         return DoubleDipHazeState(
             problem=problem,
             has_start=refining,
@@ -205,36 +165,38 @@ class DoubleDipHaze(BaseMethod[DoubleDipHazeState]):
             kept=RunningAverage(config.decay),
         )
 
-    def advance(self, state: DoubleDipHazeState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`."""
-        while True:
-            yield self._step(state)
-
-    def _step(self, state: DoubleDipHazeState) -> dict[str, Tensor]:
+    def explain(self, state: DoubleDipHazeState, images: Tensor) -> Drawn:
+        """See `FittedMethod.explain`: ``t J + (1 - t) A``."""
         import torch
 
-        from napari_bitsnet.core.guided_filter import box_mean
         from napari_bitsnet.core.haze import LEAST
-        from napari_bitsnet.core.losses.reconstruction import l2_loss
 
-        config, problem = self.config, state.problem
-        images, _ = state.fit.generate(jitter=config.jitter)
         scene, t = images[:1], images[1:].mean(dim=1, keepdim=True)
         if state.has_start:
-            scene = state.scene + config.correction * scene
-            t = torch.sigmoid(state.transmission.clamp(max=0.999).logit() + config.correction * t)
+            scene = state.scene + self.config.correction * scene
+            t = torch.sigmoid(state.transmission.clamp(max=0.999).logit() + self.config.correction * t)
         t = t.clamp(min=LEAST / 2)
-        airlight = state.airlight[:, None, None]
-        remix = t * scene + (1 - t) * airlight
-        terms = {"reconstruction": l2_loss(remix, problem.observations, problem.valid)}
-        terms["smoothness"] = config.smoothness * l2_loss(t, box_mean(t, 2), problem.valid)
+        return Drawn(scene, t * scene + (1 - t) * state.airlight[:, None, None], t)
+
+    def terms(
+        self, state: DoubleDipHazeState, drawn: Drawn, features: list[list[Tensor]], orientation: int
+    ) -> dict[str, Tensor]:
+        """See `FittedMethod.terms`: the remix, a smooth transmission, and at first an airlight near its estimate."""
+        from napari_bitsnet.core.guided_filter import box_mean
+        from napari_bitsnet.core.losses.reconstruction import l2_loss
+
+        problem, t = state.problem, drawn.mask
+        assert t is not None
+        terms = {"reconstruction": l2_loss(drawn.remix, problem.observations, problem.valid)}
+        terms["smoothness"] = self.config.smoothness * l2_loss(t, box_mean(t, 2), problem.valid)
         if state.airlight.requires_grad and state.step < AIRLIGHT_STEPS:
             terms["airlight"] = (state.airlight - state.first_airlight).square().mean()
-        total = torch.stack(list(terms.values())).sum()
-        state.fit.descend(total)
-        state.kept.update(t)
-        state.step += 1
-        return {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
+        return terms
+
+    def after_step(self, state: DoubleDipHazeState, seen: Descent, orientation: int) -> None:
+        """See `FittedMethod.after_step`."""
+        assert seen.drawn.mask is not None
+        state.kept.update(seen.drawn.mask)
 
     def solution(self, state: DoubleDipHazeState) -> Answer:
         """See `Method.solution`: ``"sources"`` by inversion, ``"transmission"`` guided by the image, ``"airlight"``."""
@@ -245,7 +207,3 @@ class DoubleDipHaze(BaseMethod[DoubleDipHazeState]):
         airlight = state.airlight.detach()
         scene = clear_scene(image, t, tuple(airlight.tolist())).clamp(0, 1)
         return {"sources": scene, "transmission": t, "airlight": airlight.clone()}
-
-    def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`."""
-        return stopping_rule(self.config)

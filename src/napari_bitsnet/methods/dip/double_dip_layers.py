@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -11,9 +11,10 @@ from pydantic import model_validator
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Cutout, Overlay
-from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
-from napari_bitsnet.methods.dip.generators import build_generator, check_sizes, stopping_rule
+from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.methods import METHODS, Answer, Cost
+from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
+from napari_bitsnet.methods.dip.generators import Generators, check_sizes
 from napari_bitsnet.methods.dip.settings import (
     adam_rate,
     adam_steps,
@@ -25,12 +26,12 @@ from napari_bitsnet.methods.dip.settings import (
     variance_patience,
     variance_window,
 )
+from napari_bitsnet.methods.dip.starts import run_start
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-    from napari_bitsnet.methods import StoppingRule
-    from napari_bitsnet.methods.dip.adam import DipFit
     from napari_bitsnet.methods.dip.averaging import RunningAverage
 
 CLOSED_FORMS = {"overlay": "watermark_matting", "cutout": "random_walker"}
@@ -84,7 +85,7 @@ class DoubleDipLayersConfig(BaseConfig):
 
 
 @dataclass(kw_only=True)
-class DoubleDipLayersState(State):
+class DoubleDipLayersState(FitState):
     """A run.
 
     Parameters
@@ -93,8 +94,6 @@ class DoubleDipLayersState(State):
         The start's; K = M + 1 with a mark, whose colour is the last layer, 2 in a segmentation.
     colour : Tensor of shape (1, C, 1, 1), optional
         Of a mark; learnt unless given.
-    fit : DipFit
-        A network for every image that is drawn, and one whose channels' mean is the mask.
     kept, kept_mask : RunningAverage
         Of layers and masks.
     """
@@ -102,13 +101,12 @@ class DoubleDipLayersState(State):
     layers: Tensor
     mask: Tensor
     colour: Tensor | None
-    fit: DipFit
     kept: RunningAverage
     kept_mask: RunningAverage
 
 
 @METHODS.register("double_dip_layers")
-class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
+class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
     """Each layer and the mask from a network of its own: ``min mean |I − remix| + terms``.
 
     - Generators: ``C_m = DIP_m`` and ``a = DIP_0`` with a learnt colour W (marks), or ``F, B = DIP_1, DIP_2`` and ``m = DIP_0``.
@@ -144,14 +142,7 @@ class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
         ),
     }
     cost = Cost(1.0, 0.9, 1000, start=4.0)
-    full_resolution = False
-    seeded = True
     config: DoubleDipLayersConfig
-
-    @property
-    def iterations(self) -> int:
-        """Steps of Adam."""
-        return self.config.iterations
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
@@ -159,68 +150,42 @@ class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
             return "It draws layers with a mask: watermarks and segmentations."
         return None
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> DoubleDipLayersState:
-        """See `Method.start`."""
-        return self._start(problem, None, device=device, seed=seed)
-
-    def warm_start(
-        self, problem: Problem, previous: DoubleDipLayersState, *, device: str, seed: int
+    def prepare(
+        self,
+        problem: Problem,
+        previous: DoubleDipLayersState | None,
+        rng: torch.Generator,
+        *,
+        device: str,
+        seed: int,
     ) -> DoubleDipLayersState:
-        """See `Method.warm_start`: the networks go on with their weights."""
-        return self._start(problem, previous, device=device, seed=seed)
-
-    def _start(
-        self, problem: Problem, previous: DoubleDipLayersState | None, *, device: str, seed: int
-    ) -> DoubleDipLayersState:
-        import torch
-
-        from napari_bitsnet.methods.dip.adam import DipFit, uniform_noise
+        """See `FittedMethod.prepare`: a network for every image that is drawn, and one whose channels' mean is the mask."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
-        from napari_bitsnet.methods.dip.starts import go_on, run_start
 
         config, kind = self.config, problem.mixing.name
-        problem = problem.to(device)
         images, refining = problem.observations, config.start != "none"
         layers, mask = _no_start(problem)
         if refining:
             first = run_start(CLOSED_FORMS[kind], problem, device=device, seed=seed).answer
             layers, mask = first["sources"], first["opacity"]
-        rng = torch.Generator().manual_seed(seed)
-        size = (images.shape[-2], images.shape[-1])
-        shared = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
+        generators = Generators(problem, config, rng, corrects=refining, silent=refining)
+        shared = generators.noise()  # the released code shows a segmentation's layers the same noise
         drawn = len(images) if kind == "overlay" else 2
-        networks, inputs = [], []
         for k in range(drawn + 1):
             widths = config.channels or OFFICIAL_CHANNELS[kind] if k < drawn else MASK_CHANNELS
-            seen = shared  # the released code shows a segmentation's layers the same noise
+            seen: Tensor | None = shared
             if refining:
                 seen = images[min(k, len(images) - 1)][None]
             elif kind == "overlay" or k == drawn:
-                seen = uniform_noise(config.input_channels, size, config.input_scale, rng, device)
-            networks.append(
-                build_generator(
-                    seen.shape[1],
-                    images.shape[1],
-                    rng,
-                    channels=widths,
-                    skip_channels=[4 if s > 2 else 0 for s in range(len(widths))],
-                    kernel_size=config.kernel_size,
-                    linear=refining,
-                    silent=refining,
-                )
-            )
-            inputs.append(seen)
+                seen = None
+            skips = [4 if s > 2 else 0 for s in range(len(widths))]
+            generators.add(seen, channels=widths, skip_channels=skips, drifts=not refining)
         colour, unknowns = None, []
         if isinstance(problem.mixing, Overlay):
             colour = layers[-1:].mean(dim=(-2, -1), keepdim=True).clone()
             if problem.mixing.colour is None:
                 unknowns.append(colour.requires_grad_())
-        noise = torch.Generator(device=device).manual_seed(seed)
-        fit = DipFit(networks, inputs, learning_rate=config.learning_rate, rng=noise, unknowns=unknowns)
-        share = 1.0
-        if previous is not None:
-            noise_inputs: Sequence[int] = [] if refining else range(len(inputs))
-            share = go_on(fit, previous.fit, drifting=noise_inputs, scale=config.input_scale, seed=seed)
+        fit, share = generators.fit(unknowns, None if previous is None else previous.fit, seed=seed)
         return DoubleDipLayersState(
             problem=problem,
             has_start=refining,
@@ -233,29 +198,25 @@ class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
             kept_mask=RunningAverage(config.decay),
         )
 
-    def advance(self, state: DoubleDipLayersState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`."""
-        while True:
-            yield self._step(state)
-
-    def _step(self, state: DoubleDipLayersState) -> dict[str, Tensor]:
-        """One step of Adam."""
-        import torch
-
-        from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
-        from napari_bitsnet.methods.dip.schedules import jitter_at
-
-        config, problem = self.config, state.problem
-        last = state.step == config.iterations - 1
-        images, _ = state.fit.generate(jitter=jitter_at(state.step, last=last) if config.jitter else 0.0)
+    def explain(self, state: DoubleDipLayersState, images: Tensor) -> Drawn:
+        """See `FittedMethod.explain`: ``(1 − a) C_m + a W``, or ``m F + (1 − m) B``."""
         layers, mask = self._drawn(state, images)
         mixing = Overlay(cover=mask) if state.colour is not None else Cutout(mask)
-        remix = mixing(layers)
-        terms = {"reconstruction": l1_loss(remix, problem.observations, problem.valid)}
+        return Drawn(layers, mixing(layers), mask)
+
+    def terms(
+        self, state: DoubleDipLayersState, drawn: Drawn, features: list[list[Tensor]], orientation: int
+    ) -> dict[str, Tensor]:
+        """See `FittedMethod.terms`: the remix, of a segmentation the marks and a binary mask, nearness to the start."""
+        from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
+
+        config, problem, image = self.config, state.problem, state.problem.observations
+        layers, mask = drawn.sources, drawn.mask
+        assert mask is not None
+        terms = {"reconstruction": l1_loss(drawn.remix, image, problem.valid)}
         if state.colour is None:
             assert problem.hints is not None
             foreground, background = problem.hints[:1], problem.hints[1:]
-            image = problem.observations
             held = [
                 ((layer - image).abs() * marks).mean() / marks.mean().clamp_min(1e-6)
                 for layer, marks in ((layers[:1], foreground), (layers[1:], background))
@@ -267,12 +228,13 @@ class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
         if state.has_start and config.anchor:
             near = l2_loss(layers, state.layers, problem.valid) + l2_loss(mask, state.mask, problem.valid)
             terms["anchor"] = config.anchor * near
-        total = torch.stack(list(terms.values())).sum()
-        state.fit.descend(total)
-        state.kept.update(layers)
-        state.kept_mask.update(mask)
-        state.step += 1
-        return {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
+        return terms
+
+    def after_step(self, state: DoubleDipLayersState, seen: Descent, orientation: int) -> None:
+        """See `FittedMethod.after_step`."""
+        assert seen.drawn.mask is not None
+        state.kept.update(seen.drawn.sources)
+        state.kept_mask.update(seen.drawn.mask)
 
     def _drawn(self, state: DoubleDipLayersState, images: Tensor) -> tuple[Tensor, Tensor]:
         """Layers (K, C, H, W) and mask (1, 1, H, W) that the networks' images mean."""
@@ -300,10 +262,6 @@ class DoubleDipLayers(BaseMethod[DoubleDipLayersState]):
             clean = torch.where(mask > 0, layers[:-1], state.problem.observations)
             layers = torch.cat([clean, layers[-1:]])
         return {"sources": layers.detach().clone(), "opacity": mask.detach().clone()}
-
-    def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`."""
-        return stopping_rule(self.config)
 
 
 def _no_start(problem: Problem) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What all methods share that fit untrained generators: their sizes checked, the networks built, when to stop."""
+"""Generators of a fit: their sizes checked, the networks built on their inputs, and when to stop."""
 
 from __future__ import annotations
 
@@ -7,9 +7,31 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from napari_bitsnet.core.networks.skip import SkipNetwork
-    from napari_bitsnet.methods.stopping import RunningVariance
+    from napari_bitsnet.core.problem import Problem
+    from napari_bitsnet.methods.dip.adam import DipFit
+    from napari_bitsnet.methods.dip.stopping import RunningVariance
+
+
+LATER = 1 / 3
+"""Part of the planned steps that networks take which go on from the slice before."""
+DRIFT = 0.2
+"""Noise that is added to noise inputs from slice to slice, in parts of the first's half width."""
+
+
+class NetworkSettings(Protocol):
+    """Settings of a fit: side of the kernels in pixels, noise inputs, and Adam's step size."""
+
+    @property
+    def kernel_size(self) -> int: ...
+    @property
+    def input_channels(self) -> int: ...
+    @property
+    def input_scale(self) -> float: ...
+    @property
+    def learning_rate(self) -> float: ...
 
 
 class StopsEarly(Protocol):
@@ -50,56 +72,130 @@ def check_sizes(kernel_size: int, channels: Sequence[float], skip_channels: Sequ
         raise ValueError("expected whole numbers of channels, at least 1 a scale and 0 a skip connection")
 
 
-def build_generator(
-    channels_in: int,
-    channels_out: int,
-    rng: torch.Generator,
-    *,
-    channels: Sequence[float],
-    skip_channels: Sequence[float],
-    kernel_size: int,
-    upsampling: Literal["bilinear", "nearest"] = "bilinear",
-    linear: bool,
-    silent: bool,
-) -> SkipNetwork:
-    """Build one generator with weights drawn from `rng`.
+class Generators:
+    """Networks and their inputs, added one by one; weights and noise are drawn in this order.
 
     Parameters
     ----------
-    channels_in, channels_out : int
-        Of its input and its image.
-    rng : Generator
+    problem : Problem
+        On the device of the run.
+    config : NetworkSettings
+        Sizes of the networks, of their noise, and the step size.
+    rng : torch.Generator
         On the CPU.
-    channels, skip_channels, kernel_size, upsampling
-        See `SkipNetwork`.
-    linear : bool
-        Whether it draws corrections, of any sign, instead of an image in [0, 1].
+    corrects : bool
+        Whether they draw corrections, of any sign, instead of images in [0, 1].
     silent : bool
-        Whether its first correction is none.
+        Whether their first correction is none.
     """
-    import torch
 
-    from napari_bitsnet.core.networks.skip import SkipNetwork, initialise
+    def __init__(
+        self,
+        problem: Problem,
+        config: NetworkSettings,
+        rng: torch.Generator,
+        *,
+        corrects: bool,
+        silent: bool,
+    ) -> None:
+        self.problem, self.config, self.rng = problem, config, rng
+        self.corrects, self.silent = corrects, silent
+        self.networks: list[SkipNetwork] = []
+        self.inputs: list[Tensor] = []
+        self.drifting: list[int] = []
 
-    network = SkipNetwork(
-        channels_in,
-        channels_out,
-        channels=[int(c) for c in channels],
-        skip_channels=[int(c) for c in skip_channels],
-        kernel_size=kernel_size,
-        upsampling=upsampling,
-        output="linear" if linear else "sigmoid",
-    )
-    initialise(network, rng)
-    if silent:
-        for parameter in network.head.parameters():
-            torch.nn.init.zeros_(parameter)
-    return network
+    def noise(self) -> Tensor:
+        """Return a new noise input, (1, `input_channels`, H, W)."""
+        from napari_bitsnet.methods.dip.adam import uniform_noise
+
+        observed, config = self.problem.observations, self.config
+        size = (observed.shape[-2], observed.shape[-1])
+        return uniform_noise(config.input_channels, size, config.input_scale, self.rng, str(observed.device))
+
+    def add(
+        self,
+        seen: Tensor | None,
+        *,
+        channels: Sequence[float],
+        skip_channels: Sequence[float],
+        upsampling: Literal["bilinear", "nearest"] = "bilinear",
+        drifts: bool = False,
+    ) -> None:
+        """Add a network.
+
+        Parameters
+        ----------
+        seen : Tensor of shape (1, C, H, W), optional
+            Its input; None is noise of its own.
+        channels, skip_channels, upsampling
+            See `SkipNetwork`.
+        drifts : bool
+            Whether the input is noise that changes from slice to slice, as its own always does.
+        """
+        import torch
+
+        from napari_bitsnet.core.networks.skip import SkipNetwork, initialise
+
+        if seen is None or drifts:
+            self.drifting.append(len(self.networks))
+        seen = self.noise() if seen is None else seen
+        network = SkipNetwork(
+            seen.shape[1],
+            self.problem.observations.shape[1],
+            channels=[int(c) for c in channels],
+            skip_channels=[int(c) for c in skip_channels],
+            kernel_size=self.config.kernel_size,
+            upsampling=upsampling,
+            output="linear" if self.corrects else "sigmoid",
+        )
+        initialise(network, self.rng)
+        if self.silent:
+            for parameter in network.head.parameters():
+                torch.nn.init.zeros_(parameter)
+        self.networks.append(network)
+        self.inputs.append(seen)
+
+    def fit(
+        self,
+        unknowns: Sequence[Tensor] = (),
+        previous: DipFit | None = None,
+        *,
+        seed: int,
+        anew: bool = False,
+    ) -> tuple[DipFit, float]:
+        """Return the fit of all networks, and `State.share`: the part of the planned steps that is left to do.
+
+        Parameters
+        ----------
+        unknowns : sequence of Tensor
+            Further parameters to fit.
+        previous : DipFit, optional
+            Of the slice before, from which networks of the same sizes go on (`DipFit.follow`).
+        seed : int
+            Of the noise that is added while the fit goes on.
+        anew : bool
+            Whether networks that correct a start from noise begin anew: what they learnt belongs to the places of the slice before,
+            and the start has its own memory. They, too, need fewer steps then.
+        """
+        import torch
+
+        from napari_bitsnet.methods.dip.adam import DipFit
+
+        rng = torch.Generator(device=self.problem.observations.device).manual_seed(seed)
+        rate = self.config.learning_rate
+        fit = DipFit(self.networks, self.inputs, learning_rate=rate, rng=rng, unknowns=unknowns)
+        if previous is None:
+            return fit, 1.0
+        if not anew:
+            if not fit.alike(previous):
+                return fit, 1.0
+            fit.follow(previous, self.drifting, drift=DRIFT * self.config.input_scale, seed=seed)
+        return fit, LATER
 
 
 def stopping_rule(config: StopsEarly) -> RunningVariance | None:
     """The running-variance rule, if it is wanted."""
-    from napari_bitsnet.methods.stopping import RunningVariance
+    from napari_bitsnet.methods.dip.stopping import RunningVariance
 
     if not config.early_stopping:
         return None

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS, Answer
 
-if TYPE_CHECKING:
-    from napari_bitsnet.methods.dip.adam import DipFit
-
-LATER = 1 / 3
-"""Part of the planned steps that networks take which go on from the slice before."""
-DRIFT = 0.2
-"""Noise that is added to noise inputs from slice to slice, in parts of the first's half width."""
 StartName = Literal["auto", "none", "guided_regression", "ica", "sparse_gradients", "feedforward"]
 
 
@@ -76,41 +68,3 @@ def run_start(
     for _ in method.advance(state):
         pass
     return Started(method.solution(state), state, method.doubtful_below(state))
-
-
-def go_on(
-    fit: DipFit,
-    earlier: DipFit,
-    *,
-    drifting: Sequence[int] = (),
-    scale: float = 0.0,
-    seed: int = 0,
-    anew: bool = False,
-) -> float:
-    """Let networks go on from the slice before; see `DipFit.follow`.
-
-    Parameters
-    ----------
-    fit, earlier : DipFit
-        Of this slice and of the one before.
-    drifting : sequence of int
-        Which inputs are noise.
-    scale : float
-        Half width of that noise.
-    seed : int
-        Of the noise that is added to it.
-    anew : bool
-        Whether networks that correct a start from noise begin anew: what they learnt belongs to the places of the slice before,
-        and the start has its own memory. They, too, need fewer steps then.
-
-    Returns
-    -------
-    float
-        `State.share`: the part of the planned steps that is left to do.
-    """
-    if anew:
-        return LATER
-    if not fit.alike(earlier):
-        return 1.0
-    fit.follow(earlier, drifting, drift=DRIFT * scale, seed=seed)
-    return LATER

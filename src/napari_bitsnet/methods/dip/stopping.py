@@ -1,19 +1,10 @@
-"""When to stop: rules that look at the answer alone, without a truth."""
+"""When to stop: a rule that looks at the answer alone, without a truth."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-
-class StoppingRule(Protocol):
-    """Decides, answer by answer, whether to go on; keeps its own memory of the run."""
-
-    def update(self, sources: Tensor) -> bool:
-        """Look at the sources (K, C, H, W) after a step; True says stop."""
 
 
 class RunningVariance:
