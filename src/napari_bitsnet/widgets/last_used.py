@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,11 @@ from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.remembered import entry, recall, remember
 
 if TYPE_CHECKING:
-    from napari_bitsnet.widgets.forms.problem_form import ProblemForm
+    from napari_bitsnet.api.settings import RunSettings
+    from napari_bitsnet.widgets.forms.device_box import DeviceBox
+    from napari_bitsnet.widgets.forms.form import ConfigForm
+    from napari_bitsnet.widgets.forms.method_form import MethodForm
+    from napari_bitsnet.widgets.forms.task_form import TaskForm
 
 FILE = "last_used"
 
@@ -38,49 +43,48 @@ class LastUsed:
         """Name of the task that was run last; empty if none was."""
         return entry(self._known, "task", "")
 
-    def fill(self, form: ProblemForm) -> None:
+    def fill(self, device: DeviceBox, run_options: ConfigForm, names: Iterable[str]) -> None:
         """Fill device and run options; what no longer fits is left out."""
-        device = entry(self._known, "device", "")
-        if device and "device" not in self._changed:
-            form.device.choose(device)
+        used = entry(self._known, "device", "")
+        if used and "device" not in self._changed:
+            device.choose(used)
         options: dict[str, Any] = entry(self._known, "run_options", {})
-        for name in form.run_option_names:
+        for name in names:
             if name not in options or name in self._changed:
                 continue
             try:
-                form.run_options.config = form.run_options.config.updated({name: options[name]})
+                run_options.config = run_options.config.updated({name: options[name]})
             except ValueError:
                 continue
 
-    def fill_task(self, form: ProblemForm) -> None:
+    def fill_task(self, task: TaskForm, method: MethodForm) -> None:
         """Fill options, method and settings of the task that is shown; what no longer fits is left out."""
         tasks: dict[str, Any] = entry(self._known, "tasks", {})
-        used: dict[str, Any] = entry(tasks, form.task.task_name, {})
+        used: dict[str, Any] = entry(tasks, task.task_name, {})
         if not used:
             return
         try:
-            form.task.apply(form.task.task_name, entry(used, "options", {}))
+            task.apply(task.task_name, entry(used, "options", {}))
             same = "preset" not in self._changed
-            preset = entry(used, "preset", "") if same else str(form.method.preset.value)
-            form.method.apply(entry(used, "method", ""), preset, entry(used, "settings", {}) if same else {})
+            preset = entry(used, "preset", "") if same else str(method.preset.value)
+            method.apply(entry(used, "method", ""), preset, entry(used, "settings", {}) if same else {})
         except (KeyError, ValueError):  # of another version, or a method that does not fit these inputs
             return
 
-    def keep(self, form: ProblemForm) -> None:
-        """Remember what the form shows."""
-        settings = form.settings
+    def keep(self, settings: RunSettings, method: str, names: Iterable[str]) -> None:
+        """Remember the settings of a run, the name of the method as it was chosen, and the options `names` of the run."""
         used = {
             "options": settings.options,
-            "method": form.method.method.value,
+            "method": method,
             "preset": settings.preset,
             "settings": settings.settings,
         }
-        run = form.run_options.config.model_dump(mode="json")
+        run = settings.model_dump(mode="json")
         known: dict[str, Any] = {
             "preferences": self._preferences,
             "task": settings.task,
             "device": settings.device,
-            "run_options": {name: run[name] for name in form.run_option_names},
+            "run_options": {name: run[name] for name in names},
             "tasks": {**entry(self._known, "tasks", {}), settings.task: used},
         }
         if known != self._known:

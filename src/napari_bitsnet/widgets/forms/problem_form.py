@@ -83,17 +83,12 @@ class ProblemForm(Container):
         for signal in (self.part.changed, self.device.menu.changed, self.device.looked, self.edited):
             signal.connect(self.show_estimate)
         self._last = LastUsed(preferences)
-        self._last.fill(self)
+        self._last.fill(self.device, self.run_options, RUN_OPTIONS)
         if self._last.task in self.task.names():
             with self.task.task_changed.blocked():
                 self.task.menu.choose(self._last.task)
         self._show_task()
         self._adopt_sample()
-
-    @property
-    def run_option_names(self) -> tuple[str, ...]:
-        """Names of the options of the run that the form shows."""
-        return RUN_OPTIONS
 
     def in_words(self, text: str) -> str:
         """Return a message with settings as the form shows them."""
@@ -105,7 +100,7 @@ class ProblemForm(Container):
 
     def remember(self) -> None:
         """Remember what is shown for the next time."""
-        self._last.keep(self)
+        self._last.keep(self.settings, self.method.method.value, RUN_OPTIONS)
 
     @property
     def settings(self) -> RunSettings:
@@ -248,7 +243,7 @@ class ProblemForm(Container):
         self.inputs.show_inputs(inputs, n_sources=self.task.n_sources)
         self._register_section.visible = any(each.many for each in inputs)
         self._on_problem()
-        self._last.fill_task(self)
+        self._last.fill_task(self.task, self.method)
 
     def _on_problem(self) -> None:
         """Offer what fits the inputs and options as they are now."""
