@@ -14,13 +14,13 @@ def as_array(values: Any, what: str = "the image", *, labels: bool = False) -> N
     Parameters
     ----------
     values : array-like
-        NumPy arrays, nested lists, lazily computed arrays (which are computed), torch tensors of any device and type,
-        with or without gradients.
+        NumPy arrays, nested lists, lazily computed arrays (which are computed), torch tensors of any device
+        and type, with or without gradients.
     what : str
         What it is, for error messages.
     labels : bool
-        Whether it holds labels or a mask: masked places of a `numpy.ma` array become 0, "nothing is said". Those of an
-        image become NaN, and its integers floats that hold them exactly.
+        Whether it holds labels or a mask: masked places of a `numpy.ma` array become 0, "nothing is said".
+        Those of an image become NaN, and its integers floats that hold them exactly.
 
     Returns
     -------

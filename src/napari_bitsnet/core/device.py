@@ -88,8 +88,8 @@ def free_memory(*, thorough: bool = True) -> None:
     Parameters
     ----------
     thorough : bool
-        Whether to look for unreachable objects first, as after a failure, and on the CPU as well; that halts all
-        threads for a while.
+        Whether to look for unreachable objects first, as after a failure, and on the CPU as well; that halts
+        all threads for a while.
     """
     import gc
 
@@ -106,8 +106,8 @@ def free_memory(*, thorough: bool = True) -> None:
 def keep_freed_memory() -> None:
     """Let the C library keep what is freed, for the next step, instead of fetching it anew page by page.
 
-    A fifth of an iteration's time on a CPU at 1024 x 1024, half at 2048 x 2048. It holds for the whole process, so
-    only programs of our own call it. On glibc; elsewhere nothing happens.
+    A fifth of an iteration's time on a CPU at 1024 x 1024, half at 2048 x 2048. It holds for the whole
+    process, so only programs of our own call it. On glibc; elsewhere nothing happens.
     """
     mmap_max, trim_threshold = -4, -1  # names of glibc's mallopt
     if (mallopt := _c_library("mallopt")) is not None:
@@ -118,8 +118,9 @@ def keep_freed_memory() -> None:
 def wait_politely() -> None:
     """Let PyTorch's threads sleep while they wait for one another, unless the environment says otherwise.
 
-    Where other programs want the same cores, threads that wait actively take them from those they wait for: a separation took 2.5 to
-    10 times the processor's time. To be called before torch is loaded; it holds for the whole process.
+    Where other programs want the same cores, threads that wait actively take them from those they wait for: a
+    separation took 2.5 to 10 times the processor's time. To be called before torch is loaded; it holds for
+    the whole process.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -61,8 +61,8 @@ def estimate_airlight(image: Tensor, radius: int, *, part: float = 0.02) -> tupl
 
     References
     ----------
-    He et al. (see `dark_channel`) look at a thousandth and take the brightest pixel. Where even the densest haze lets something
-    through, that one is often a dark thing's; more candidates find a bright one.
+    He et al. (see `dark_channel`) look at a thousandth and take the brightest pixel. Where even the densest
+    haze lets something through, that one is often a dark thing's; more candidates find a bright one.
     """
     dark = dark_channel(image, radius).flatten()
     candidates = dark.topk(max(1, int(part * len(dark)))).indices
@@ -118,15 +118,15 @@ def smooth_transmission(
 
     Notes
     -----
-    No scene is darker than black: ``t >= b = 1 - min_c I_c / A_c``, with equality at black pixels. Bright things
-    make b too small, dark ones around them do not. So with l = log t
+    No scene is darker than black: ``t >= b = 1 - min_c I_c / A_c``, with equality at black pixels. Bright
+    things make b too small, dark ones around them do not. So with l = log t
 
     ``min_l sum_p w_p (l_p - log b_p)**2 + lambda sum_pq e_pq (l_p - l_q)**2``,
 
-    w = 1 above the fit and .03 below it (asymmetric least squares, reweighted), e smaller across edges of the image.
-    Solved at 128 pixels along the longer side, brought to full size by the guided filter. Where nothing is dark for a long way
-    the fit, which follows the largest b within its reach only, ends below what the darkest pixel of a window allows; as t is not below
-    either, the larger of both is taken.
+    w = 1 above the fit and .03 below it (asymmetric least squares, reweighted), e smaller across edges of the
+    image. Solved at 128 pixels along the longer side, brought to full size by the guided filter. Where
+    nothing is dark for a long way the fit, which follows the largest b within its reach only, ends below what
+    the darkest pixel of a window allows; as t is not below either, the larger of both is taken.
 
     References
     ----------

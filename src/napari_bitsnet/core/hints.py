@@ -1,6 +1,7 @@
 """What a person marks: scribbles, boxes and masks, as labels, and as one weight map a source.
 
-Labels are integers of shape (Y, X): k where edges or areas belong to source k (from 1), 0 where nothing is said.
+Labels are integers of shape (Y, X): k where edges or areas belong to source k (from 1), 0 where nothing is
+said.
 """
 
 from __future__ import annotations
@@ -157,9 +158,9 @@ def draw_scribbles(
 
     Notes
     -----
-    Contour strength e_k = ‖∇(G_σ ∗ t_k)‖ over channels, σ = 2 px. A scribble begins at a pixel drawn with chance
-    ∝ max(e_k − 2 Σ_{j≠k} e_j, 0)², at least 1.5 lengths from earlier beginnings, and follows the contour both
-    ways while e_k > 2 Σ_{j≠k} e_j.
+    Contour strength e_k = ‖∇(G_σ ∗ t_k)‖ over channels, σ = 2 px. A scribble begins at a pixel drawn with
+    chance ∝ max(e_k − 2 Σ_{j≠k} e_j, 0)², at least 1.5 lengths from earlier beginnings, and follows the
+    contour both ways while e_k > 2 Σ_{j≠k} e_j.
     """
     from scipy.ndimage import gaussian_filter1d
 

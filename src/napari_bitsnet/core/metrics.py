@@ -1,8 +1,8 @@
 """Scores: one definition for code, documentation and benchmarks.
 
 Estimates and truths are compared on the mixture's [0, 1] scale, as whole images (a share times K), clipped,
-with data range 1, after the joint assignment of sources that gives the highest mean PSNR. **gain** is PSNR minus
-the PSNR of the mixture itself taken as every source: what an answer is worth over no answer at all.
+with data range 1, after the joint assignment of sources that gives the highest mean PSNR. **gain** is PSNR
+minus the PSNR of the mixture itself taken as every source: what an answer is worth over no answer at all.
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ def copy_fraction(sources: NDArray, mixture: NDArray) -> float:
     -------
     float
         The smallest, over sources, squared correlation of the source's gradients with the mixture's, in
-        [0, 1]; a source with hardly any gradients (a hundredth of the mixture's) counts as a copy of nothing (1),
-        its partner then being all.
+        [0, 1]; a source with hardly any gradients (a hundredth of the mixture's) counts as a copy of nothing
+        (1), its partner then being all.
     """
 
     def gradients(image: NDArray) -> NDArray:

@@ -17,8 +17,9 @@ class Notice:
     Parameters
     ----------
     category : str
-        What it is about, for programs: ``"not_separated"``, ``"doubtful"``, ``"method"`` (another one may do better),
-        ``"guides"``, ``"registration"``, ``"resampled"``, ``"range"``, ``"coverage"``, ``"hints"``, `LEFT_OUT` …
+        What it is about, for programs: ``"not_separated"``, ``"doubtful"``, ``"method"`` (another one may do
+        better), ``"guides"``, ``"registration"``, ``"resampled"``, ``"range"``, ``"coverage"``, ``"hints"``,
+        `LEFT_OUT` …
     text : str
         Whole sentences. Where there are `numbers`, ``{name:.2f}`` stands for one of them.
     remedy : str

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 Kind = Literal["source", "part", "image", "difference", "map", "labels", "values", "features"]
 """A source; the part of one that a guide explains; a whole image that is no source (cleaned, foreground); a difference of
-images (residual, unexplained); a map on a scale of its own; labels; numbers that are no image; feature maps of a network."""
+images (residual, unexplained); a map on a scale of its own; labels; numbers that are no image; feature maps
+of a network."""
 
 Units = Literal["mixture", "density", "own"]
 """The mixture's own units, optical density, or a scale of the output's own, such as 0 to 1."""
@@ -32,8 +33,8 @@ class OutputSpec:
     Parameters
     ----------
     name : str
-        Key among the outputs. ``#`` stands for a number from 1: that of the source for sources, parts and features, else that
-        of the mixture to which the output belongs, as in ``clean_#``.
+        Key among the outputs. ``#`` stands for a number from 1: that of the source for sources, parts and
+        features, else that of the mixture to which the output belongs, as in ``clean_#``.
     kind : str
         See `Kind`.
     caption : str
@@ -41,8 +42,8 @@ class OutputSpec:
     description : str
         One or two sentences: what the output shows and on which scale.
     axes : str
-        One letter a dimension, for one plane: Y, X, C (channels), M (mixtures), K (sources). ``[C]`` is there for colour
-        images only.
+        One letter a dimension, for one plane: Y, X, C (channels), M (mixtures), K (sources). ``[C]`` is there
+        for colour images only.
     layer : str
         See `Layer`.
     """

@@ -132,7 +132,8 @@ class State:
     notices : list of Notice
         What the user should know before trusting the answer: they become warnings of the result.
     share : float
-        Part of the planned iterations that it takes: less than 1 where a slice of a stack goes on from the one before.
+        Part of the planned iterations that it takes: less than 1 where a slice of a stack goes on from the
+        one before.
     """
 
     problem: Problem
@@ -159,7 +160,8 @@ class Iteration:
     plane : int
         Index of the slice in a stack, 0 for single images.
     stage : Stage or None
-        What a long iteration turns to next, where the method tells its stages; None once an iteration is done.
+        What a long iteration turns to next, where the method tells its stages; None once an iteration is
+        done.
     """
 
     def __init__(

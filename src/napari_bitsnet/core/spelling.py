@@ -24,7 +24,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``"Unknown task 'xrays'. Did you mean 'xray'? Known: separate, xray."``; without the question where none is alike.
+        ``"Unknown task 'xrays'. Did you mean 'xray'? Known: separate, xray."``; without the question where
+        none is alike.
     """
     names = list(known)
     return f"Unknown {kind} {name!r}.{suggestion(name, names)} Known: {', '.join(names)}."

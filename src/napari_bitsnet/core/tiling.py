@@ -63,8 +63,8 @@ class TiledAverage:
 
     Notes
     -----
-    Pixel by pixel ``sum_i d**(t-i) w_i y_i / sum_i d**(t-i) w_i`` over the steps i whose tile holds the pixel; w falls
-    linearly towards the borders of a tile that has neighbours there.
+    Pixel by pixel ``sum_i d**(t-i) w_i y_i / sum_i d**(t-i) w_i`` over the steps i whose tile holds the
+    pixel; w falls linearly towards the borders of a tile that has neighbours there.
     """
 
     def __init__(self, first: Tensor, *, side: int, decay: float) -> None:

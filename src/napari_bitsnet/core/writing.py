@@ -22,8 +22,8 @@ LONGEST = 24 * 3600.0
 class Together:
     """Files of one folder that take their places together.
 
-    Each is written under a temporary name first. Where one cannot be written, none of them takes its place, so that a full
-    disk leaves all that was there before.
+    Each is written under a temporary name first. Where one cannot be written, none of them takes its place,
+    so that a full disk leaves all that was there before.
 
     Parameters
     ----------

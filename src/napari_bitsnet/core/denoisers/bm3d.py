@@ -34,8 +34,8 @@ def bm3d(image: Tensor, sigma: float) -> Tensor:
 
     References
     ----------
-    Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16(8), 2007,
-    doi:10.1109/TIP.2007.901238.
+    Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", IEEE TIP 16(8),
+    2007, doi:10.1109/TIP.2007.901238.
     """
     if sigma < 0:
         raise ValueError(f"Expected sigma >= 0, got {sigma:g}.")

@@ -59,13 +59,16 @@ def nlm(
     ``y(p) = sum_T w(p, t) x(p + t) / sum_T w(p, t)``,
     ``w(p, t) = exp(-max(0, sum_P (x(p + q) - x(p + t + q))**2 - 2 sigma**2) / (h * patch_size)**2)``,
 
-    where the variance is subtracted from each squared difference and w counts as 0 where the exponent is below
+    where the variance is subtracted from each squared difference and w counts as 0 where the exponent is
+    below
     -5. For each shift the patch sums are one box filter over the whole image, and since
-    ``w(p, t) = w(p + t, -t)`` half of the shifts suffice. Cost: ``(2 patch_distance + 1)**2 / 2`` box filters.
+    ``w(p, t) = w(p + t, -t)`` half of the shifts suffice. Cost: ``(2 patch_distance + 1)**2 / 2`` box
+    filters.
 
-    The answer is that of scikit-image's ``denoise_nl_means(fast_mode=True)``, borders included, to 0.1 h at any
-    pixel and 0.01 h on average: its integral image leaves out the patch's first row and column (a patch of
-    5 sums 4 x 4 differences, divided by 25), which is kept here; its quick exponential, good to 4 %, is not.
+    The answer is that of scikit-image's ``denoise_nl_means(fast_mode=True)``, borders included, to 0.1 h at
+    any pixel and 0.01 h on average: its integral image leaves out the patch's first row and column (a patch
+    of 5 sums 4 x 4 differences, divided by 25), which is kept here; its quick exponential, good to 4 %, is
+    not.
 
     References
     ----------

@@ -37,17 +37,17 @@ def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: 
 
     Notes
     -----
-    ``min_u 1/2 ||u - x||**2 + w sum_p |grad u(p)|``, gradients as forward differences, zero across the border.
-    Chambolle's dual: ``u = x + w div p`` where p, a field of vectors no longer than one, maximises
+    ``min_u 1/2 ||u - x||**2 + w sum_p |grad u(p)|``, gradients as forward differences, zero across the
+    border. Chambolle's dual: ``u = x + w div p`` where p, a field of vectors no longer than one, maximises
     ``-1/2 ||x + w div p||**2``; solved by projected gradient ascent (step 1 / (8 w), ``||div||**2 <= 8``) with
     the momentum of Beck & Teboulle, whose error falls with the square of the iterations.
 
     References
     ----------
-    Chambolle, "An algorithm for total variation minimization and applications", J. Math. Imaging Vis. 20, 2004,
-    doi:10.1023/B:JMIV.0000011325.36760.1e.
-    Beck & Teboulle, "Fast gradient-based algorithms for constrained total variation image denoising and deblurring
-    problems", IEEE TIP 18(11), 2009, doi:10.1109/TIP.2009.2028250.
+    Chambolle, "An algorithm for total variation minimization and applications", J. Math. Imaging Vis. 20,
+    2004, doi:10.1023/B:JMIV.0000011325.36760.1e.
+    Beck & Teboulle, "Fast gradient-based algorithms for constrained total variation image denoising and
+    deblurring problems", IEEE TIP 18(11), 2009, doi:10.1109/TIP.2009.2028250.
     """
     weight = 0.7 * sigma if weight is None else weight
     if sigma < 0 or iterations < 1:

@@ -49,10 +49,10 @@ def exclusion_loss(
     Notes
     -----
     Mean over scales, directions and channel pairs of
-    ``m ** (1 / 4)``, ``m = mean(tanh(da / 2)**2 * tanh(db / 2)**2)``, d = forward difference. The means of all
-    channel pairs are one matrix product of the squared, squashed differences: C_a x pixels times pixels x C_b.
-    Departure from the paper: ``(m + epsilon) ** (1 / 4) - epsilon ** (1 / 4)``, since the plain root has no finite
-    slope at 0. The BITS-Net paper names this loss without writing it.
+    ``m ** (1 / 4)``, ``m = mean(tanh(da / 2)**2 * tanh(db / 2)**2)``, d = forward difference. The means of
+    all channel pairs are one matrix product of the squared, squashed differences: C_a x pixels times pixels x
+    C_b. Departure from the paper: ``(m + epsilon) ** (1 / 4) - epsilon ** (1 / 4)``, since the plain root has
+    no finite slope at 0. The BITS-Net paper names this loss without writing it.
 
     References
     ----------

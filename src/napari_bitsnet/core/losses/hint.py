@@ -24,8 +24,9 @@ def hint_loss(sources: Tensor, hints: Tensor) -> Tensor:
 
     Notes
     -----
-    ``sum_k mean_{p in others_k} |d y_k(p)|``, d = forward differences, with others_k the pixels that hints name
-    for other sources but not for k. This is the term of Levin & Weiss with exponent 1, on every other source.
+    ``sum_k mean_{p in others_k} |d y_k(p)|``, d = forward differences, with others_k the pixels that hints
+    name for other sources but not for k. This is the term of Levin & Weiss with exponent 1, on every other
+    source.
 
     References
     ----------

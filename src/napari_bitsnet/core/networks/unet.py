@@ -45,10 +45,12 @@ class UNet(nn.Module):
     blocks : int
         Residual blocks a level, on the way down and on the way up.
     stem, head : int
-        Pixel-unshuffle and pixel-shuffle factors: the finest level works at 1/stem of the input's height and width,
-        and the output is head times as large as that level; head None makes output and input equally large.
+        Pixel-unshuffle and pixel-shuffle factors: the finest level works at 1/stem of the input's height and
+        width, and the output is head times as large as that level; head None makes output and input equally
+        large.
     side : sequence of int, optional
-        Channels of features from elsewhere that join at each level on the way down, finest first; none by default.
+        Channels of features from elsewhere that join at each level on the way down, finest first; none by
+        default.
     silent : bool
         Whether the last layer starts at zero, so that nothing comes out before training.
 

@@ -24,8 +24,9 @@ def blur(image: Tensor, width: float) -> Tensor:
 
     Notes
     -----
-    ``y = g * x``, ``g(d) ~ exp(-d**2 / (2 width**2))`` along columns, then rows, cut off at 4 widths (scipy's default);
-    the image is mirrored at the outer edge of its border pixels (scipy's mode "reflect"), so that its mean stays.
+    ``y = g * x``, ``g(d) ~ exp(-d**2 / (2 width**2))`` along columns, then rows, cut off at 4 widths (scipy's
+    default); the image is mirrored at the outer edge of its border pixels (scipy's mode "reflect"), so that
+    its mean stays.
     """
     radius = int(4 * width + 0.5)
     if radius == 0:

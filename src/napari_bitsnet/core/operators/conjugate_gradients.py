@@ -40,8 +40,8 @@ def conjugate_gradients(
 
     References
     ----------
-    Hestenes & Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. Natl. Bur. Stand. 49(6),
-    1952, doi:10.6028/jres.049.044.
+    Hestenes & Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. Natl. Bur. Stand.
+    49(6), 1952, doi:10.6028/jres.049.044.
     """
     x = start
     direction = prepared = precondition(residual)

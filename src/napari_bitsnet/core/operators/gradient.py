@@ -16,8 +16,8 @@ def gradient(image: Tensor) -> Tensor:
 def divergence(field: Tensor) -> Tensor:
     """Return minus the adjoint of `gradient`; (2, ..., H, W) -> (..., H, W).
 
-    ``<gradient(x), f> = -<x, divergence(f)>`` for all images x and fields f. Values of f on the far borders, where
-    `gradient` is zero, do not count.
+    ``<gradient(x), f> = -<x, divergence(f)>`` for all images x and fields f. Values of f on the far borders,
+    where `gradient` is zero, do not count.
     """
     down, right = field[0, ..., :-1, :], field[1, ..., :-1]
     image = field.new_zeros(field.shape[1:])

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 def nearest_valid(missing: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
     """Return row and column of the valid pixel that is nearest to each pixel.
 
-    ``image[nearest_valid(missing)]`` is an image (Y, X[, C]) whose missing pixels have the values of their nearest valid
-    neighbours.
+    ``image[nearest_valid(missing)]`` is an image (Y, X[, C]) whose missing pixels have the values of their
+    nearest valid neighbours.
 
     Parameters
     ----------

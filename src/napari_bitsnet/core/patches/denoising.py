@@ -74,15 +74,15 @@ def denoise_patches(
 
     ``x = m + C (C + sigma**2 I)^-1 (y - m)``.
 
-    In the first round C is S with sigma**2 taken off its eigenvalues, colour component by colour component; those
-    below ``(1.25 sigma)**2`` count as noise. Later C is the covariance of the same group in `basic`, all
-    colours together. Cost: about 1 s a round at 256 x 256 on one core.
+    In the first round C is S with sigma**2 taken off its eigenvalues, colour component by colour component;
+    those below ``(1.25 sigma)**2`` count as noise. Later C is the covariance of the same group in `basic`,
+    all colours together. Cost: about 1 s a round at 256 x 256 on one core.
 
     References
     ----------
-    Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3), 2013,
-    doi:10.1137/120874989. Departures: a margin on the eigenvalues of the first round in place of its special case for
-    flat groups, any number of rounds, groups of fixed size.
+    Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3),
+    2013, doi:10.1137/120874989. Departures: a margin on the eigenvalues of the first round in place of its
+    special case for flat groups, any number of rounds, groups of fixed size.
     """
     _, channels, height, width = noisy.shape
     side = min(side, height, width)
@@ -122,16 +122,18 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
 
     Notes
     -----
-    The tenth of all patches with the weakest gradients are chosen by a blurred copy's gradients, which hardly see
-    their noise. The estimate is the root of the median eigenvalue of their covariance, which structure in a few
-    directions does not move. Patches near a clipped end, and those of a frame of one value, hide noise: they are left out if
-    there are enough others. What is left may be edges of a drawing without noise: such structure shows in a spectrum that is
-    not white, and the smallest eigenvalue is taken. An image most of whose pixels equal their neighbours has no noise.
+    The tenth of all patches with the weakest gradients are chosen by a blurred copy's gradients, which hardly
+    see their noise. The estimate is the root of the median eigenvalue of their covariance, which structure in
+    a few directions does not move. Patches near a clipped end, and those of a frame of one value, hide noise:
+    they are left out if there are enough others. What is left may be edges of a drawing without noise: such
+    structure shows in a spectrum that is not white, and the smallest eigenvalue is taken. An image most of
+    whose pixels equal their neighbours has no noise.
 
     References
     ----------
-    Pyatykh, Hesser & Zheng, "Image Noise Level Estimation by Principal Component Analysis", IEEE TIP 22(2), 2013,
-    doi:10.1109/TIP.2012.2221728. Departures: patches chosen by blurred gradients, the median eigenvalue.
+    Pyatykh, Hesser & Zheng, "Image Noise Level Estimation by Principal Component Analysis", IEEE TIP 22(2),
+    2013, doi:10.1109/TIP.2012.2221728. Departures: patches chosen by blurred gradients, the median
+    eigenvalue.
     """
     from napari_bitsnet.core.guided_filter import box_mean
 

@@ -99,19 +99,19 @@ def inpaint_patches(
 
     Notes
     -----
-    With m and C the mean and covariance of a group in the estimate, and N the diagonal variances of the pixels of its
-    reference patch y (tiny where known, huge where missing), the patch becomes
+    With m and C the mean and covariance of a group in the estimate, and N the diagonal variances of the
+    pixels of its reference patch y (tiny where known, huge where missing), the patch becomes
 
     ``x = m + C (C + N)^-1 (y - m)``,
 
-    the conditional mean of a Gaussian; overlapping patches are averaged. A few rounds from an interpolated start are
-    alternating estimation of models and image. Patches without a missing pixel are left out.
+    the conditional mean of a Gaussian; overlapping patches are averaged. A few rounds from an interpolated
+    start are alternating estimation of models and image. Patches without a missing pixel are left out.
 
     References
     ----------
     Yu, Sapiro & Mallat, "Solving Inverse Problems with Piecewise Linear Estimators", IEEE TIP 21(5), 2012,
-    doi:10.1109/TIP.2011.2176743. Departure: one Gaussian for each group of similar patches (as in NL-Bayes) in place
-    of a few for the whole image.
+    doi:10.1109/TIP.2011.2176743. Departure: one Gaussian for each group of similar patches (as in NL-Bayes)
+    in place of a few for the whole image.
     """
     height, width = observed.shape[-2:]
     side = min(side, height, width)

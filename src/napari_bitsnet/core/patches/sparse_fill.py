@@ -36,9 +36,10 @@ def sparse_fill(image: Tensor, missing: Tensor, *, steps: int = 20) -> Tensor:
 
     Notes
     -----
-    Begins with `smooth_fill` and repeats ``x = known ? image : S_t(x)``, where S_t leaves out the waves weaker than t of
-    every 8 x 8 window's cosine transform (but its mean) and averages the windows that cover a pixel, those with fewer
-    waves counting more; t falls from .3 to .04. Colours are taken along opponent axes. Only the windows around the holes are worked on.
+    Begins with `smooth_fill` and repeats ``x = known ? image : S_t(x)``, where S_t leaves out the waves
+    weaker than t of every 8 x 8 window's cosine transform (but its mean) and averages the windows that cover
+    a pixel, those with fewer waves counting more; t falls from .3 to .04. Colours are taken along opponent
+    axes. Only the windows around the holes are worked on.
 
     References
     ----------

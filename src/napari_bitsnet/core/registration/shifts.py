@@ -33,14 +33,14 @@ def find_shift(image: NDArray, reference: NDArray) -> tuple[float, float]:
 
     Notes
     -----
-    The peak of the cross-correlation of complex gradients ``∂x + i ∂y`` under a window, first in whole pixels, then by
-    a matrix Fourier transform around it. Images that share some of their structure only, such as two fluorescence channels
-    with crosstalk, have a peak beside zero by chance: see `shift_probability`.
+    The peak of the cross-correlation of complex gradients ``∂x + i ∂y`` under a window, first in whole
+    pixels, then by a matrix Fourier transform around it. Images that share some of their structure only, such
+    as two fluorescence channels with crosstalk, have a peak beside zero by chance: see `shift_probability`.
 
     References
     ----------
-    Guizar-Sicairos, Thurman & Fienup, "Efficient subpixel image registration algorithms", Optics Letters 33(2), 2008,
-    doi:10.1364/OL.33.000156.
+    Guizar-Sicairos, Thurman & Fienup, "Efficient subpixel image registration algorithms", Optics Letters
+    33(2), 2008, doi:10.1364/OL.33.000156.
     """
     fields = [_unit(_gradients(each)) for each in (reference, image)]
     if min(np.abs(field).max() for field in fields) == 0:
@@ -70,10 +70,11 @@ def shift_probability(reference: NDArray, field: NDArray) -> float:
 
     Notes
     -----
-    For each of `FOLDS` parts of the blocks, the shift is found on all others; in each of its blocks the gain is the
-    correlation with that shift less the correlation without. If nothing had moved, a shift that was found elsewhere
-    would gain nothing on average, whatever structure the images have beside each other. One-sided t-test of the mean
-    gain. Shifts by phases keep the energy of noise, so that interpolation does not gain by smoothing.
+    For each of `FOLDS` parts of the blocks, the shift is found on all others; in each of its blocks the gain
+    is the correlation with that shift less the correlation without. If nothing had moved, a shift that was
+    found elsewhere would gain nothing on average, whatever structure the images have beside each other.
+    One-sided t-test of the mean gain. Shifts by phases keep the energy of noise, so that interpolation does
+    not gain by smoothing.
     """
     from scipy.stats import t as student
 
