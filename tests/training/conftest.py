@@ -1,35 +1,55 @@
-"""Small networks and a few images, so that training takes seconds."""
+"""Trainers made small: a few images, little networks and two or three examples, so that training takes seconds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.methods.feedforward.network import SplitNetwork
+from napari_bitsnet.training.protocol import TRAINERS
+
+SMALL: dict[str, dict[str, Any]] = {
+    "feedforward": {"batch": 4, "drawn": 40, "validation_pairs": 8},
+    "cracks": {"batch": 2, "pictures": 3, "nets": 3, "kept": 1, "size": 64, "validation_examples": 2},
+    "guided_correction": {"batch": 2, "panels": 2, "kept": 1, "size": 64, "side": 48},
+}
+"""Settings that make a trainer quick; one that is not named here is trained as it is."""
 
 
-@pytest.fixture
-def small_network():
-    """Build a cascade from a seed."""
-
-    def build(seed: int) -> SplitNetwork:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return SplitNetwork(widths=(8, 16))
-
-    return build
-
-
-@pytest.fixture
-def image_folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory) -> Path:
     """Four pictures of 80 x 80 pixels."""
-    (tmp_path / "images").mkdir()
+    folder = tmp_path_factory.mktemp("data") / "images"
+    folder.mkdir()
     pictures = procedural_images(4, 80, seed=5)
     for k in range(4):
-        Image.fromarray(np.asarray(pictures[k])).save(tmp_path / "images" / f"{k}.png")
-    return tmp_path / "images"
+        Image.fromarray(np.asarray(pictures[k])).save(folder / f"{k}.png")
+    return folder
+
+
+@pytest.fixture
+def small_feedforward(monkeypatch):
+    """A network of the method feedforward that trains in no time."""
+    from napari_bitsnet.methods.feedforward.network import SplitNetwork
+
+    monkeypatch.setattr(
+        TRAINERS.get("feedforward"), "network", lambda self: SplitNetwork(widths=(8, 16)), raising=True
+    )
+
+
+@pytest.fixture
+def make_trainer(image_folder: Path, small_feedforward) -> Callable[..., Any]:
+    """Make a small trainer of a name, with all its inputs filled with images."""
+
+    def make(name: str, folder: Path, **settings: Any) -> Any:
+        trainer = TRAINERS.get(name)
+        config = trainer.Config(**{**SMALL.get(name, {}), "steps": 4, "validate_every": 2, **settings})
+        data = {each.name: [image_folder] * max(each.least, 1) for each in trainer.inputs}
+        return trainer(config, data, folder=folder, device="cpu")
+
+    return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import tempfile
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
@@ -14,7 +15,9 @@ from PIL import Image
 
 from napari_bitsnet.core.writing import atomically
 from napari_bitsnet.data.datasets import PackedImages, pack, reserved_photos
+from napari_bitsnet.io.exif import ORIENTATION, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
+from napari_bitsnet.io.orientation import upright, valid_orientation
 from napari_bitsnet.io.read import read_image
 from napari_bitsnet.training.protocol import Progress
 
@@ -78,7 +81,13 @@ def read_images(
     for name, path in _files(source, names):
         try:
             small.append(shrink(colours(path), short_side))
-        except (OSError, ValueError, SyntaxError) as error:  # the last is Pillow's for damaged files
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            SyntaxError,
+            struct.error,
+        ) as error:  # decoders raise any of these
             raise ValueError(
                 f"Expected an image, got {name} in {source}, which cannot be read: take it away or copy it again. ({error})"
             ) from None
@@ -123,12 +132,13 @@ def colours(path: Path) -> NDArray[np.uint8]:
     ValueError
         If it cannot be read, or is a stack.
     """
-    if path.suffix.lower() in (".bmp", ".webp"):
-        return _by_pillow(path)
+    read = {".bmp": _bmp, ".webp": _webp}.get(path.suffix.lower())  # which `read_image` does not read
+    if read is not None:
+        return read(path)
     file: ImageFile = read_image(path).as_shown()
     array = file.channels_last
-    has_channels = (
-        (file.axes is not None and "C" in file.axes) or (array.ndim == 3 and array.shape[-1] in (3, 4))
+    has_channels = (file.axes is not None and "C" in file.axes) or (
+        array.ndim == 3 and array.shape[-1] in (3, 4)
     )
     if array.ndim != 2 + has_channels:
         raise ValueError(f"expected one image, got a stack of shape {array.shape}")
@@ -148,22 +158,34 @@ def shrink(image: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
-def _by_pillow(path: Path) -> NDArray[np.uint8]:
-    """Read the formats that `read_image` does not; Image.open would refuse large ones."""
-    from PIL import ImageOps
+def _bmp(path: Path) -> NDArray[np.uint8]:
+    """Read a BMP file, which has no orientation; Image.open would refuse a large one."""
     from PIL.BmpImagePlugin import BmpImageFile
-    from PIL.WebPImagePlugin import WebPImageFile
 
-    kind = BmpImageFile if path.suffix.lower() == ".bmp" else WebPImageFile
-    with kind(path) as opened:
-        return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
+    with BmpImageFile(path) as opened:
+        return np.array(opened.convert("RGB"))
+
+
+def _webp(path: Path) -> NDArray[np.uint8]:
+    """Read a WebP file, upright; Pillow would refuse a large one."""
+    import imagecodecs
+
+    contents = path.read_bytes()
+    image = imagecodecs.webp_decode(contents)[..., :3]
+    at, tags = 12, {}
+    while at + 8 <= len(contents) and not tags:  # chunks of RIFF: name, length, contents of even length
+        (length,) = struct.unpack_from("<I", contents, at + 4)
+        if contents[at : at + 4] == b"EXIF":
+            tags = dict(exif_tags(contents[at + 8 : at + 8 + length]))
+        at += 8 + length + length % 2
+    return np.ascontiguousarray(upright(image, "YXC", valid_orientation(tags.get(ORIENTATION))))
 
 
 def _eight_bits(array: NDArray) -> NDArray[np.uint8]:
     """Scale integers by the range of their type, and real numbers by their own minimum and maximum; NaN becomes 0."""
     if array.dtype == np.uint8:
         return array
-    values = np.nan_to_num(array.astype(np.float64), posinf=np.nan, neginf=np.nan)
+    values = array.astype(np.float64)
     if array.dtype == bool:
         low, high = 0.0, 1.0
     elif np.issubdtype(array.dtype, np.integer):
@@ -171,7 +193,7 @@ def _eight_bits(array: NDArray) -> NDArray[np.uint8]:
     else:
         finite = array[np.isfinite(array)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    scaled = np.nan_to_num((values - low) / ((high - low) or 1.0))
+    scaled = np.nan_to_num((values - low) / ((high - low) or 1.0), posinf=1.0, neginf=0.0)
     return (255 * scaled.clip(0, 1)).round().astype(np.uint8)
 
 

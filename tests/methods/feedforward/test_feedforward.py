@@ -25,7 +25,6 @@ from napari_bitsnet.methods.feedforward.feedforward import (
 )
 from napari_bitsnet.methods.feedforward.network import SplitNetwork
 from napari_bitsnet.methods.feedforward.split import _confidence, agreeing_signs, hint_sign, split_mixture
-from napari_bitsnet.training.feedforward import export_weights
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def network() -> SplitNetwork:
 @pytest.fixture(scope="module")
 def weights(network: SplitNetwork, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    export_weights(network, path, {})
+    save_tensors(path, compress(network.state_dict()), {"method": "feedforward", "network": network.sizes})
     return path
 
 

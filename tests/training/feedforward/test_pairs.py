@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from napari_bitsnet.data.procedural import procedural_images
-from napari_bitsnet.training.bank import ImageBank
-from napari_bitsnet.training.pairs import change_looks, mix_pairs, scribble
+from napari_bitsnet.training.feedforward.bank import ImageBank
+from napari_bitsnet.training.feedforward.pairs import change_looks, mix_pairs, scribble
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from napari_bitsnet.data.datasets import pack
-from napari_bitsnet.training.bank import ImageBank
+from napari_bitsnet.training.feedforward.bank import ImageBank
 
 
 def _ramps(sizes: list[tuple[int, int]]) -> ImageBank:

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_bitsnet.data.datasets import image_names, load_images, pack, read_images, reserved_photos
+from napari_bitsnet.data.datasets import PackedImages, pack, reserved_photos
+from napari_bitsnet.training import images as training_images
+from napari_bitsnet.training.images import colours, image_names, read_images
+
+
+def load_images(source: Path, *, short_side: int, cache: Path | None = None) -> PackedImages:
+    """Read to the end."""
+    reading = read_images(source, short_side=short_side, cache=cache)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value
 
 
 @pytest.fixture
@@ -50,7 +62,7 @@ def test_a_zip_gives_the_same_as_its_folder(folder: Path, tmp_path: Path):
 
 def test_the_cache_is_used(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     first = load_images(folder, short_side=10, cache=tmp_path / "cache")
-    monkeypatch.setattr("napari_bitsnet.data.datasets._shrink", None)  # decoding again would fail
+    monkeypatch.setattr(training_images, "colours", None)  # decoding again would fail
     again = load_images(folder, short_side=10, cache=tmp_path / "cache")
     np.testing.assert_array_equal(first.pixels, again.pixels)
 
@@ -84,3 +96,48 @@ def test_a_damaged_image_is_named(folder: Path, contents: bytes):
     (folder / "b.png").write_bytes(contents)
     with pytest.raises(ValueError, match=r"Expected an image, got b\.png in .*, which cannot be read"):
         load_images(folder, short_side=10)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_images_are_turned_as_they_are_shown(tmp_path: Path, suffix: str):
+    """A camera held upright stores the picture sideways, and says so."""
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, :8, 0] = 255  # red on the left as stored
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the first row is the right side
+    Image.fromarray(pixels).save(tmp_path / f"a.{suffix}", exif=exif)
+    read = colours(tmp_path / f"a.{suffix}")
+    assert read.shape == (32, 16, 3)
+    assert read[2, 8, 0] > 200 > 60 > read[20, 8, 0]
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "webp", "tif", "jpg"])
+def test_large_images_are_read(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch):
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / f"a.{suffix}")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # what Pillow would refuse
+    assert abs(colours(tmp_path / f"a.{suffix}").astype(int) - 90).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([[0, 65535], [32768, 257]], np.uint16), [[0, 255], [128, 1]]),
+        (np.array([[-1.0, 3.0], [1.0, np.nan]], np.float32), [[0, 255], [128, 0]]),
+        (np.array([[0, 255], [7, 8]], np.uint8), [[0, 255], [7, 8]]),
+    ],
+    ids=["16 bits", "real numbers", "8 bits"],
+)
+def test_values_of_any_type_become_8_bits(tmp_path: Path, array, expected):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", array)
+    read = colours(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read, np.repeat(np.array(expected)[..., None], 3, axis=-1))
+
+
+def test_stacks_are_no_images(tmp_path: Path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 8, 9), np.uint16))
+    with pytest.raises(ValueError, match=r"Expected an image, got a\.tif in .*a stack of shape \(5, 8, 9\)"):
+        load_images(tmp_path, short_side=10)
