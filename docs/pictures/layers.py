@@ -72,7 +72,7 @@ def segment() -> None:
 def dual_energy() -> None:
     """A simulated chest at two energies: inverted only, denoised, and true thicknesses."""
     made = simulate_dual_energy(1, 256)
-    options = {"weights": made.attenuation, "mixing": "attenuation", "blank": made.blank, "device": "cpu"}
+    options = {"weights": made.attenuation, "mixing": "attenuation", "i0": made.i0, "device": "cpu"}
     plain = nb.run("multi_mixture", made.radiographs, settings={"rounds": 0}, **options)
     clean = nb.run("multi_mixture", made.radiographs, settings={"noise": 0.01}, **options)
     rows, captions = [[*made.radiographs]], [["low energy", "high energy"]]

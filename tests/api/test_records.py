@@ -95,7 +95,7 @@ def test_encodings_of_editors(tmp_path, encoding):
 
 
 def test_what_is_not_needed_is_kept(tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps(record(inputs=None, software={"torch": "2"}, blank=None)))
+    (tmp_path / "run.json").write_text(json.dumps(record(inputs=None, software={"torch": "2"}, i0=None)))
     found = read_record(tmp_path / "run.json")
     assert (found["software"], found["inputs"]["mixture"]) == ({"torch": "2"}, [])
 

@@ -38,8 +38,8 @@ def detector(tmp_path):
     panel = simulate_panel(3, 64, attenuation=True, bits=0)
     beam = 20000 * (1 + 0.3 * np.linspace(-1, 1, 64)) + np.zeros((64, 1))
     dark = 10000 + 500 * np.random.default_rng(0).random((64, 64))
-    assert panel.blank is not None
-    image = np.round(beam * panel.mixture / panel.blank + dark).astype(np.uint16)
+    assert panel.i0 is not None
+    image = np.round(beam * panel.mixture / panel.i0 + dark).astype(np.uint16)
     image[30:34, 30], image[30:34, 31] = 65535, 5000  # saturated, and without signal: within the shape
     frames = {"flat": tmp_path / "flat.tif", "dark": tmp_path / "dark.tif"}
     tifffile.imwrite(frames["flat"], np.round(beam + dark).astype(np.uint16))
@@ -51,8 +51,8 @@ def test_under_attenuation_only_the_signal_is_weakened(detector):
     _, image, frames = detector
     flat, dark = (tifffile.imread(frames[name]).astype(float) for name in ("flat", "dark"))
     shape = ring_and_bar((64, 64), (0.5, 0.5), 0.2)
-    intensity, blank = freed(image, frames["flat"], frames["dark"], None, None)
-    there = expose(denser(intensity, 0.3 * shape, True), blank=blank)
+    intensity, i0 = freed(image, frames["flat"], frames["dark"], None, None)
+    there = expose(denser(intensity, 0.3 * shape, True), i0=i0)
     before = expose(image, flat=flat, dark=dark)
     lost = np.isnan(before.density)
     assert lost.sum() == 8

@@ -73,7 +73,7 @@ def test_figures_of_a_stack_have_ranges():
             guides=[first, None],
             axes="ZYX",
             mixing="attenuation",
-            blank=1000.0,
+            i0=1000.0,
             preset="quick",
             device="cpu",
         )

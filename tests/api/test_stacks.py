@@ -95,7 +95,7 @@ def test_lazily_slices_share_the_middle_ones_intensity_without_an_object():
     stack = np.stack([0.5 * bright, bright])
     options = {"mixing": "attenuation"}
     outputs = nb.run_lazily("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick", **options)
-    assert outputs.provenance["blank"] == np.percentile(bright, 99.5)
+    assert outputs.provenance["i0"] == np.percentile(bright, 99.5)
     parts = [outputs[name] for name in ("source_1", "source_2", "residual")]
     first, second = (np.sum(dask.compute(*[part[z] for part in parts]), axis=0).mean() for z in range(2))
     assert first - second == pytest.approx(np.log(2), abs=1e-5)

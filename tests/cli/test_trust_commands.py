@@ -78,9 +78,7 @@ def detector(tmp_path_factory):
     panel, folder = simulate_panel(5, 96, attenuation=True, bits=0), tmp_path_factory.mktemp("detector")
     y, x = np.mgrid[:96, :96]
     beam = 20000 * (1 + 0.9 * np.sin(1.7 * x) * np.sin(2.1 * y))
-    tifffile.imwrite(
-        folder / "xray.tif", np.round(beam * panel.mixture / panel.blank + 9000).astype(np.uint16)
-    )
+    tifffile.imwrite(folder / "xray.tif", np.round(beam * panel.mixture / panel.i0 + 9000).astype(np.uint16))
     tifffile.imwrite(folder / "flat.tif", np.round(beam + 9000).astype(np.uint16))
     tifffile.imwrite(folder / "dark.tif", np.full((96, 96), 9000, np.uint16))
     for name, guide in zip(("front", "back"), panel.guides, strict=True):
@@ -169,7 +167,9 @@ def test_what_a_photograph_does_not_cover_is_said_and_missing(call, tmp_path, sm
     np.testing.assert_array_equal(file.array[..., 3], np.where(known, 255, 0) + np.zeros((96, 1)))
     np.testing.assert_array_equal(file.array[:, :70, :3], smooth[:, :70])
     built = Xray().build(Inputs(panel.mixture, (file.channels_last, None)))
-    assert [str(notice)[:50] for notice in built.notices] == ["27.1% of the image are not covered by all guides: "]
+    assert [str(notice)[:50] for notice in built.notices] == [
+        "27.1% of the image are not covered by all guides: "
+    ]
     problem = built.problem
     np.testing.assert_array_equal(problem.valid[0, 0].numpy(), known + np.zeros((96, 1)) > 0)
     guide = problem.guides[0]

@@ -15,8 +15,8 @@ DARK = 500 + 20 * RNG.random((20, 24))
 def test_flat_and_dark_frames_give_the_density_itself():
     seen = expose(BEAM * np.exp(-DENSITY) + DARK, flat=BEAM + DARK, dark=DARK)
     np.testing.assert_allclose(seen.density, DENSITY)
-    assert seen.blank == pytest.approx(BEAM.mean())
-    np.testing.assert_allclose(seen.intensity, seen.blank * np.exp(-DENSITY))
+    assert seen.i0 == pytest.approx(BEAM.mean())
+    np.testing.assert_allclose(seen.intensity, seen.i0 * np.exp(-DENSITY))
     assert seen.notices() == []
 
 
@@ -28,9 +28,9 @@ def test_colour_channels_share_the_frames():
 
 def test_i0_is_given_or_a_percentile():
     image = 1000 * np.exp(-DENSITY)
-    np.testing.assert_allclose(expose(image, blank=1000).density, DENSITY)
-    assert expose(image).blank == pytest.approx(np.percentile(image, 99.5))
-    assert expose(image, percentile=90).blank == pytest.approx(np.percentile(image, 90))
+    np.testing.assert_allclose(expose(image, i0=1000).density, DENSITY)
+    assert expose(image).i0 == pytest.approx(np.percentile(image, 99.5))
+    assert expose(image, percentile=90).i0 == pytest.approx(np.percentile(image, 90))
 
 
 def test_pixels_without_density_are_counted():
@@ -60,7 +60,7 @@ def test_the_end_of_shallower_detectors_is_known(largest: int, count: int):
     [
         ({"flat": BEAM[:5]}, r"a flat frame of \(20, 24\) pixels in grey, as the image, got \(5, 24\)"),
         ({"flat": DARK, "dark": BEAM}, "a flat frame brighter than the dark frame, got none"),
-        ({"blank": -1.0}, "a positive intensity without an object"),
+        ({"i0": -1.0}, "a positive intensity without an object"),
     ],
 )
 def test_errors(arguments: dict, message: str):
@@ -71,8 +71,8 @@ def test_errors(arguments: dict, message: str):
 def test_the_public_function_gives_the_density_with_frames_or_a_blank():
     grey = nb.intensity_to_density(BEAM * np.exp(-DENSITY) + DARK, flat=BEAM + DARK, dark=DARK)
     np.testing.assert_allclose(grey, DENSITY)
-    apart = [nb.intensity_to_density(1000 * np.exp(-share * DENSITY), blank=1000) for share in (0.4, 0.6)]
-    np.testing.assert_allclose(sum(apart), nb.intensity_to_density(1000 * np.exp(-DENSITY), blank=1000))
+    apart = [nb.intensity_to_density(1000 * np.exp(-share * DENSITY), i0=1000) for share in (0.4, 0.6)]
+    np.testing.assert_allclose(sum(apart), nb.intensity_to_density(1000 * np.exp(-DENSITY), i0=1000))
     image = (1000 * np.exp(-DENSITY)).tolist()
     np.testing.assert_array_equal(nb.intensity_to_density(image), expose(np.array(image)).density)
 
@@ -80,7 +80,7 @@ def test_the_public_function_gives_the_density_with_frames_or_a_blank():
 def test_opacity_is_no_intensity_and_clear_pixels_carry_no_density():
     image = np.stack([*[1000 * np.exp(-DENSITY)] * 3, np.ones_like(DENSITY)], axis=-1)
     image[3, 4, 3] = 0
-    found = nb.intensity_to_density(image, blank=1000)
+    found = nb.intensity_to_density(image, i0=1000)
     assert found.shape == (20, 24, 3)
     assert np.argwhere(np.isnan(found).any(axis=-1)).tolist() == [[3, 4]]
 

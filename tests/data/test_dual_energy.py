@@ -9,7 +9,7 @@ from napari_bitsnet.data.dual_energy import simulate_dual_energy
 
 def test_without_noise_thicknesses_explain_the_densities():
     made = simulate_dual_energy(0, 64, noise=0)
-    density = -np.log(made.radiographs / made.blank)
+    density = -np.log(made.radiographs / made.i0)
     told = np.tensordot(made.attenuation, made.thickness, axes=1)
     bright = made.radiographs > 1000  # grey levels are whole numbers
     assert np.abs(density - told)[bright].max() < 2e-3
@@ -31,7 +31,7 @@ def test_given_coefficients_bring_back_centimetres(rounds):
         made.radiographs,
         weights=made.attenuation,
         mixing="attenuation",
-        blank=made.blank,
+        i0=made.i0,
         settings={"rounds": rounds, "noise": 0.01},
         device="cpu",
     )

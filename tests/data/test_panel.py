@@ -34,7 +34,7 @@ def test_truths_add_up_to_the_mixture(bits, kind, tolerance):
 
 def test_densities_add_under_attenuation():
     panel = simulate_panel(1, 64, attenuation=True, bits=0)
-    density = -np.log(panel.mixture / panel.blank)
+    density = -np.log(panel.mixture / panel.i0)
     np.testing.assert_allclose(panel.truths.sum(0), density, atol=1e-5)
 
 

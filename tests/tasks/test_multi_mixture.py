@@ -120,7 +120,7 @@ def test_free_sources_are_true_up_to_scale(truths):
 
 def test_attenuating_sources_come_as_densities(truths):
     densities = np.tensordot([[1.0, 0.6], [0.4, 0.9]], truths, axes=1)
-    outputs = solve(60_000 * np.exp(-densities), mixing="attenuation", blank=60_000, weights="free")
+    outputs = solve(60_000 * np.exp(-densities), mixing="attenuation", i0=60_000, weights="free")
     assert np.abs(outputs["residual"]).max() < 1e-5
     assert np.corrcoef(outputs["source_1"].ravel(), truths[0].ravel())[0, 1] > 0.99
 

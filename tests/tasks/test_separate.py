@@ -102,7 +102,7 @@ dead_pixels = pytest.mark.filterwarnings("ignore:.* of the pixels carry no optic
 
 @dead_pixels
 def test_densities_add_up_to_the_mixtures(xray):
-    outputs = solve(Inputs(xray), mixing="attenuation", blank=60_000)
+    outputs = solve(Inputs(xray), mixing="attenuation", i0=60_000)
     alive = np.isfinite(outputs["source_1"])
     assert np.argwhere(~alive).tolist() == [[2, 3], [5, 6]]
     expected = np.log(60_000) - np.log(xray[alive].astype(float))
@@ -112,7 +112,7 @@ def test_densities_add_up_to_the_mixtures(xray):
 
 @dead_pixels
 def test_intensities_multiply_to_the_mixture(xray):
-    outputs = solve(Inputs(xray), mixing="attenuation", blank=60_000, output="intensity")
+    outputs = solve(Inputs(xray), mixing="attenuation", i0=60_000, output="intensity")
     product = 60_000 * (outputs["source_1"] / 60_000.0) * (outputs["source_2"] / 60_000.0)
     alive = np.isfinite(product)
     assert alive.sum() == xray.size - 2
@@ -122,7 +122,7 @@ def test_intensities_multiply_to_the_mixture(xray):
 
 @dead_pixels
 def test_density_is_zero_where_nothing_is_in_the_beam(xray):
-    problem = Separate(SeparateConfig(mixing="attenuation", blank=60_000)).build(Inputs(xray)).problem
+    problem = Separate(SeparateConfig(mixing="attenuation", i0=60_000)).build(Inputs(xray)).problem
     assert problem.scaling.lo == 0
     assert problem.density_of == 60_000
     given = Separate(SeparateConfig(mixing="attenuation", low=-0.5, high=4.0)).build(Inputs(xray)).problem
@@ -139,7 +139,7 @@ def test_the_blank_is_the_brightest_percentile_unless_given(xray):
 def test_colour_is_dead_where_one_channel_is(xray):
     image = np.stack([xray, np.full_like(xray, 30_000), np.full_like(xray, 20_000)], axis=-1)
     image[9, 9, 2] = 0
-    outputs = solve(Inputs(image), mixing="attenuation", blank=60_000)
+    outputs = solve(Inputs(image), mixing="attenuation", i0=60_000)
     missing = np.isnan(outputs["residual"]).all(axis=-1)
     assert np.argwhere(missing).tolist() == [[2, 3], [5, 6], [9, 9]]
 
@@ -148,7 +148,7 @@ def test_colour_is_dead_where_one_channel_is(xray):
 def test_opacity_is_no_intensity(xray):
     image = np.stack([xray, xray, xray, np.full_like(xray, 65_535)], axis=-1)
     image[8, 1, 3] = 0
-    outputs = solve(Inputs(image), mixing="attenuation", blank=60_000)
+    outputs = solve(Inputs(image), mixing="attenuation", i0=60_000)
     missing = np.isnan(outputs["residual"]).all(axis=-1)
     assert np.argwhere(missing).tolist() == [[2, 3], [5, 6], [8, 1]]
 
@@ -161,7 +161,7 @@ def test_a_mask_of_another_shape_is_refused(xray):
 
 
 def test_images_without_light_have_no_density():
-    with pytest.raises(ValueError, match=r"Expected a positive intensity without an object \(blank\), got 0"):
+    with pytest.raises(ValueError, match=r"Expected a positive intensity without an object \(i0\), got 0"):
         solve(Inputs(-np.eye(12, 15)), mixing="attenuation")
 
 

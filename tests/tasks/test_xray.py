@@ -128,14 +128,14 @@ def test_masked_pixels_come_back_missing():
 def test_attenuation_adds_densities_and_multiplies_intensities():
     panel = simulate_panel(0, 48, attenuation=True)
     inputs = Inputs(panel.mixture, guides=panel.guides)
-    config = XrayConfig(mixing="attenuation", blank=panel.blank)
+    config = XrayConfig(mixing="attenuation", i0=panel.i0)
     density = outputs(inputs, config)
-    observed = np.log(panel.blank) - np.log(panel.mixture.astype(float))
+    observed = np.log(panel.i0) - np.log(panel.mixture.astype(float))
     total = density["explained_1"] + density["explained_2"] + density["unexplained"]
     np.testing.assert_allclose(total, observed, atol=1e-4)
     intensity = outputs(inputs, config.updated({"output": "intensity"}))
     np.testing.assert_allclose(
-        intensity["explained_1"], panel.blank * np.exp(-density["explained_1"]), rtol=1e-4
+        intensity["explained_1"], panel.i0 * np.exp(-density["explained_1"]), rtol=1e-4
     )
     np.testing.assert_allclose(intensity["unexplained"], density["unexplained"])
 
@@ -192,8 +192,8 @@ def test_flat_and_dark_frames_from_files(tmp_path):
     panel = simulate_panel(0, 48, attenuation=True)
     beam = np.linspace(0.6, 1.4, 48) + np.zeros((48, 1))
     dark = np.full((48, 48), 90.0, np.float32)
-    transmitted = panel.blank * np.exp(-panel.truths.sum(axis=0).astype(np.float64))
-    flat = (panel.blank * beam + dark).astype(np.float32)
+    transmitted = panel.i0 * np.exp(-panel.truths.sum(axis=0).astype(np.float64))
+    flat = (panel.i0 * beam + dark).astype(np.float32)
     raw = (transmitted * beam + dark).astype(np.float32)
     raw[0, :4] = 10.0  # below the dark frame
     for name, frame in (("flat", flat), ("dark", dark)):
@@ -204,13 +204,13 @@ def test_flat_and_dark_frames_from_files(tmp_path):
     assert np.isnan(result.sources[:, 0, :4]).all()
     total = result.sources.sum(axis=0)[1:]
     np.testing.assert_allclose(total, panel.truths.sum(axis=0)[1:], atol=1e-3)
-    assert result.provenance["blank"] == pytest.approx(panel.blank * beam.mean(), rel=1e-3)
+    assert result.provenance["i0"] == pytest.approx(panel.i0 * beam.mean(), rel=1e-3)
     intensity = nb.run(
         "xray", raw, guides=panel.guides, preset="quick", mixing="attenuation", output="intensity", **frames
     )
-    product = np.prod(intensity.sources[:, 1:], axis=0, dtype=np.float64) / result.provenance["blank"]
+    product = np.prod(intensity.sources[:, 1:], axis=0, dtype=np.float64) / result.provenance["i0"]
     np.testing.assert_allclose(product, transmitted[1:] * beam.mean(), rtol=1e-3)
-    assert np.abs(intensity.residual[1:]).max() < 1e-3 * panel.blank
+    assert np.abs(intensity.residual[1:]).max() < 1e-3 * panel.i0
 
 
 def test_what_a_resampled_guide_does_not_cover_lends_no_colour():

@@ -243,6 +243,6 @@ def _chest_pair(paths: Sequence[Path], size: int) -> Case:
         "separate",
         np.exp(-density),
         truths.astype(np.float32),
-        options={"mixing": "attenuation", "blank": 1.0},
+        options={"mixing": "attenuation", "i0": 1.0},
         scored_mixture=density,
     )

@@ -87,7 +87,7 @@ def run_lazily(
 
     Notes
     -----
-    The middle slice is separated at once, and under attenuation its I0 is that of all, if there is neither ``blank`` nor flat
+    The middle slice is separated at once, and under attenuation its I0 is that of all, if there is neither ``i0`` nor flat
     frame. Methods that can (`Method.warm_start`) start every other slice from it, with one model of
     colours for all; so a slice does not depend on the order in which slices are looked at.
     """

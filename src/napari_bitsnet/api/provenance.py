@@ -34,7 +34,7 @@ def record_provenance(
         "settings": settings.model_dump(mode="json"),
         "task_settings": session.task.config.model_dump(mode="json"),
         "method_settings": session.method.config.model_dump(mode="json"),
-        "blank": session.problem.density_of,
+        "i0": session.problem.density_of,
         "seed": settings.seed,
         "device": device,
         "threads": torch.get_num_threads(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run_inputs import planes_of
+from napari_bitsnet.api.running import finish, iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.outputs import source_names
@@ -70,7 +71,7 @@ def spike_in(
     mixing: str = "linear",
     flat: str | Path | None = None,
     dark: str | Path | None = None,
-    blank: float | None = None,
+    i0: float | None = None,
     **arguments: Any,
 ) -> SpikeIn:
     """Add a faint shape to one's own images, separate with and without, and report where it went.
@@ -96,7 +97,7 @@ def spike_in(
         As in `run`; under attenuation the shape is added to the optical density.
     flat, dark : str or Path, optional
         Under attenuation: image files of the beam without an object, and of the detector without a beam.
-    blank : float, optional
+    i0 : float, optional
         Under attenuation: intensity without an object (I0); None takes the flat frame's mean, or a percentile.
     **arguments
         As in `run`: ``method``, ``preset``, ``settings``, ``mask``, the task's options.
@@ -118,8 +119,6 @@ def spike_in(
     separated is ``(I - dark) exp(-a s)``; pixels that carry no density stay missing. The rest of the run (registration, colour clusters, weights) is done anew with the shape, so that
     what it disturbs counts.
     """
-    from napari_bitsnet.api import run
-
     planes = planes_of(TASKS.get("xray"), mixture, arguments.pop("axes", None))
     image = planes[0]
     if len(planes) > 1 or image.ndim != 2:
@@ -132,11 +131,11 @@ def spike_in(
     attenuating = mixing == "attenuation"
     arguments |= {"mixing": mixing, "maps": False}
     if attenuating:
-        image, blank = freed(image, flat, dark, blank, arguments.pop("percentile", None))
-        arguments |= {"blank": blank, "output": "density"}
+        image, i0 = freed(image, flat, dark, i0, arguments.pop("percentile", None))
+        arguments |= {"i0": i0, "output": "density"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they are about the run, which is not what is asked for
-        before = run("xray", image, guides=guides, **arguments)
+        before = _separated(image, guides, arguments)
         spread = float(np.nanstd(np.sum(before.sources, axis=0, dtype=np.float64)))
         height, spiked_guides = strength * spread, list(guides)
         if number is not None:
@@ -144,8 +143,15 @@ def spike_in(
             spiked_guides[number] = lightened(guides[number], lightness * shape)
             height = lightness * _density_of_lightness(before, guides[number], number)
         spiked = image if where.startswith("guide") else denser(image, height * shape, attenuating)
-        after = run("xray", spiked, guides=spiked_guides, **arguments)
+        after = _separated(spiked, spiked_guides, arguments)
     return _report(where, number, height, shape, before, after)
+
+
+def _separated(mixture: NDArray, guides: Sequence[Any], arguments: Mapping[str, Any]) -> Result:
+    """Run the task on one image with the arguments of `run`, images among them."""
+    images = {name: arguments[name] for name in ("hints", "mask", "stop") if name in arguments}
+    settings = {name: value for name, value in arguments.items() if name not in images}
+    return finish(iter_run(RunSettings.of("xray", **settings), mixture, guides=guides, **images))
 
 
 def ring_and_bar(size: tuple[int, ...], centre: tuple[float, float], extent: float) -> NDArray:
@@ -208,7 +214,7 @@ def freed(
     image: NDArray,
     flat: str | Path | None,
     dark: str | Path | None,
-    blank: float | None,
+    i0: float | None,
     percentile: float | None,
 ) -> tuple[NDArray, float]:
     """Return intensities freed of dark current and the beam's shape, NaN where a pixel carries no density, and I0.
@@ -218,13 +224,13 @@ def freed(
     """
     from napari_bitsnet.tasks._shares import expose_mixture
 
-    given = {"flat": flat, "dark": dark, "blank": blank, "percentile": percentile}
+    given = {"flat": flat, "dark": dark, "i0": i0, "percentile": percentile}
     options = {name: value for name, value in given.items() if value is not None}
     task = make_task(RunSettings().updated({"task": "xray", "options": options}))
     exposure = expose_mixture(image, task.config)  # type: ignore[arg-type]
     intensity = exposure.intensity
     intensity[exposure.dark | exposure.saturated] = np.nan
-    return intensity, exposure.blank
+    return intensity, exposure.i0
 
 
 def denser(image: NDArray, density: NDArray, attenuating: bool) -> NDArray:

@@ -17,7 +17,7 @@ from napari_bitsnet.tasks import TASKS
 
 GUIDE = "A photograph of each source, once for each; none for a source without."
 AXES = "One letter a dimension, such as ZYX; without it, the file's."
-EXPOSURE = ("mixing", "flat", "dark", "blank", "percentile")
+EXPOSURE = ("mixing", "flat", "dark", "i0", "percentile")
 """Settings of the task that say how grey levels become what adds up."""
 
 

@@ -15,6 +15,7 @@ METHODS = {
 }
 SETTINGS = {
     "bending": "n_modes",
+    "blank": "i0",
     "centres": "n_clusters",
     "drift_spread": "drift_std",
     "rounds": "n_reweightings",

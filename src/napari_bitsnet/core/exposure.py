@@ -22,14 +22,14 @@ class Exposure:
     ----------
     intensity : ndarray of shape (Y, X) or (Y, X, C)
         float64, in the image's units, freed of dark current and the beam's shape.
-    blank : float
+    i0 : float
         I0, the intensity without an object, in the same units.
     dark, saturated : ndarray of shape (Y, X)
         bool: pixels without signal, and pixels at the detector's end.
     """
 
     intensity: NDArray
-    blank: float
+    i0: float
     dark: NDArray
     saturated: NDArray
 
@@ -37,7 +37,7 @@ class Exposure:
     def density(self) -> NDArray:
         """``-log(I / I0)``, natural logarithm; NaN where there is none."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            density = np.log(self.blank) - np.log(self.intensity)
+            density = np.log(self.i0) - np.log(self.intensity)
         density[self.dark | self.saturated] = np.nan
         return density
 
@@ -67,7 +67,7 @@ def expose(
     *,
     flat: NDArray | None = None,
     dark: NDArray | None = None,
-    blank: float | None = None,
+    i0: float | None = None,
     percentile: float = 99.5,
     stored: np.dtype | None = None,
 ) -> Exposure:
@@ -76,15 +76,17 @@ def expose(
     Parameters
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C)
-        As the detector gave it. Of four channels the last is opacity: it is dropped, and pixels where it is zero are dark.
+        As the detector gave it. Of four channels the last is opacity: it is dropped, and pixels where it is
+        zero are dark.
     flat : ndarray of shape (Y, X), optional
         The beam without an object: ``(I - dark) / (flat - dark)`` frees the image of the beam's shape.
     dark : ndarray of shape (Y, X), optional
         The detector without a beam.
-    blank : float, optional
-        I0 in the image's grey levels (less the dark frame). Without it the mean of the flat frame, or a percentile.
+    i0 : float, optional
+        I0 in the image's grey levels (less the dark frame). Without it the mean of the flat frame, or a
+        percentile.
     percentile : float
-        Of the finite intensities, where neither flat nor blank is given.
+        Of the finite intensities, where neither flat nor i0 is given.
     stored : dtype, optional
         Type in which the image is stored, where its integers became floats to hold missing pixels (NaN).
 
@@ -99,8 +101,8 @@ def expose(
 
     Notes
     -----
-    Integers at the end of their range are saturated; so is the largest value of `DEPTHS` in a 16-bit image that reaches it
-    exactly.
+    Integers at the end of their range are saturated; so is the largest value of `DEPTHS` in a 16-bit image
+    that reaches it exactly.
     """
     clear = np.zeros(image.shape[:2], bool)
     if image.ndim == 3 and image.shape[-1] == 4:
@@ -124,12 +126,12 @@ def expose(
             )
         with np.errstate(divide="ignore", invalid="ignore"):
             intensity *= np.where(beam > 0, beam[beam > 0].mean() / beam, np.nan)
-        i0 = float(beam[beam > 0].mean()) if blank is None else float(blank)
+        i0 = float(beam[beam > 0].mean()) if i0 is None else float(i0)
     else:
         finite = intensity[np.isfinite(intensity)]
-        i0 = float(np.percentile(finite, percentile)) if blank is None else float(blank)
+        i0 = float(np.percentile(finite, percentile)) if i0 is None else float(i0)
     if i0 <= 0:
-        raise ValueError(f"Expected a positive intensity without an object (blank), got {i0:g}.")
+        raise ValueError(f"Expected a positive intensity without an object (i0), got {i0:g}.")
     return Exposure(intensity, i0, (_any_channel(~(intensity > 0)) & ~saturated) | clear, saturated)
 
 
@@ -138,7 +140,7 @@ def intensity_to_density(
     *,
     flat: ArrayLike | None = None,
     dark: ArrayLike | None = None,
-    blank: float | None = None,
+    i0: float | None = None,
     percentile: float = 99.5,
 ) -> NDArray:
     """Return the optical density ``-log(I / I0)``, in which attenuating layers add.
@@ -151,12 +153,12 @@ def intensity_to_density(
         The beam without an object, by which the image is divided.
     dark : array of shape (Y, X), optional
         The detector without a beam, which is taken off both.
-    blank : float, optional
-        I0, the intensity without an object, in the image's grey levels less the dark frame. Without it the flat frame's
-        mean, or the percentile.
+    i0 : float, optional
+        I0, the intensity without an object, in the image's grey levels less the dark frame. Without it the
+        flat frame's mean, or the percentile.
     percentile : float
-        Of the intensities, which is I0 where neither flat nor blank is given. Images that are to be compared need one
-        flat frame or one blank.
+        Of the intensities, which is I0 where neither flat nor i0 is given. Images that are to be compared
+        need one flat frame or one I0.
 
     Returns
     -------
@@ -170,17 +172,17 @@ def intensity_to_density(
 
     Examples
     --------
-    >>> intensity_to_density([[100.0, 36.8], [13.5, 5.0]], blank=100).round(1).tolist()
+    >>> intensity_to_density([[100.0, 36.8], [13.5, 5.0]], i0=100).round(1).tolist()
     [[0.0, 1.0], [2.0, 3.0]]
     """
     image = check_image(image)
     if image.ndim != 2 and not (image.ndim == 3 and image.shape[-1] in (1, 3, 4)):
         raise ValueError(
             f"Expected an image (Y, X) or (Y, X, 3 or 4), got shape {image.shape}: take a stack slice by slice, with one "
-            "blank for all."
+            "i0 for all."
         )
     frames = [None if frame is None else np.asarray(frame) for frame in (flat, dark)]
-    return expose(image, flat=frames[0], dark=frames[1], blank=blank, percentile=percentile).density
+    return expose(image, flat=frames[0], dark=frames[1], i0=i0, percentile=percentile).density
 
 
 def _end(image: NDArray, stored: np.dtype) -> int | None:

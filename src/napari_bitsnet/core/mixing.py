@@ -158,29 +158,29 @@ class Cutout:
         return self.mask * sources[:1] + (1 - self.mask) * sources[1:]
 
 
-def optical_density(intensity: Tensor, blank: float | Tensor) -> Tensor:
+def optical_density(intensity: Tensor, i0: float | Tensor) -> Tensor:
     """Beer–Lambert: ``D = -log(I / I0)``, where attenuation adds.
 
     Parameters
     ----------
     intensity : Tensor
         Transmitted intensity I, > 0 (zeros and negative values give infinities: mask them first).
-    blank : float or Tensor
+    i0 : float or Tensor
         I0, the intensity without an object, in the same units.
 
     Returns
     -------
     Tensor
-        Dimensionless, natural logarithm; negative where brighter than `blank`.
+        Dimensionless, natural logarithm; negative where brighter than `i0`.
     """
     import torch
 
-    blank = torch.as_tensor(blank, dtype=intensity.dtype, device=intensity.device)
-    return torch.log(blank) - torch.log(intensity)
+    i0 = torch.as_tensor(i0, dtype=intensity.dtype, device=intensity.device)
+    return torch.log(i0) - torch.log(intensity)
 
 
-def transmitted(density: Tensor, blank: float | Tensor) -> Tensor:
+def transmitted(density: Tensor, i0: float | Tensor) -> Tensor:
     """Inverse of `optical_density`: ``I = I0 exp(-D)``."""
     import torch
 
-    return torch.as_tensor(blank, dtype=density.dtype, device=density.device) * torch.exp(-density)
+    return torch.as_tensor(i0, dtype=density.dtype, device=density.device) * torch.exp(-density)

@@ -26,15 +26,15 @@ class DualEnergy:
     thickness : ndarray of shape (2, Y, X)
         Soft tissue and bone in cm, float32: the true sources.
     attenuation : ndarray of shape (2, 2)
-        Per cm; ``-log(radiographs[e] / blank) = sum_k attenuation[e, k] thickness[k]``, but for noise.
-    blank : float
+        Per cm; ``-log(radiographs[e] / i0) = sum_k attenuation[e, k] thickness[k]``, but for noise.
+    i0 : float
         Intensity without an object.
     """
 
     radiographs: NDArray
     thickness: NDArray
     attenuation: NDArray
-    blank: float
+    i0: float
 
 
 def simulate_dual_energy(seed: int, size: int | tuple[int, int] = 256, *, noise: float = 0.01) -> DualEnergy:

@@ -62,12 +62,12 @@ class Panel:
         Photographs of the two sides, uint8, out of register with the X-radiograph.
     truths : ndarray of shape (2, Y, X)
         What each side contributes, float32; but for noise and rounding they add up to `mixture`, or to
-        ``-log(mixture / blank)`` under attenuation.
+        ``-log(mixture / i0)`` under attenuation.
     explained : ndarray of shape (2, Y, X)
         The part of each truth that is a function of the painting's true colours and of place.
     displacements : ndarray of shape (2, 2, Y, X)
         For each guide (dy, dx) in pixels: ``guide(y, x) = painting(y + dy, x + dx)``.
-    blank : float or None
+    i0 : float or None
         Under attenuation the intensity without an object, in the mixture's grey levels.
     parts : dict of ndarrays of shape (2, Y, X)
         What else is in each truth, but for a constant: ``"relief"``, ``"design"``, ``"cracks"``, ``"support"``.
@@ -78,7 +78,7 @@ class Panel:
     truths: NDArray
     explained: NDArray
     displacements: NDArray
-    blank: float | None = None
+    i0: float | None = None
     parts: dict[str, NDArray] = field(default_factory=dict)
 
     def ceiling(self, n_guides: int = 2) -> NDArray:
@@ -231,15 +231,13 @@ def _expose(
     scale = top / truths.sum(axis=0).max()
     truths, explained = scale * truths, scale * explained
     parts = {name: (scale * part).astype(np.float32) for name, part in parts.items()}
-    blank = 0.9 * full if attenuation else None
+    i0 = 0.9 * full if attenuation else None
     density = truths.sum(axis=0)
-    mixture = density if blank is None else blank * np.exp(-density)
+    mixture = density if i0 is None else i0 * np.exp(-density)
     if noise > 0:
         mixture = mixture + noise * np.ptp(mixture) * rng.standard_normal(mixture.shape)
     if bits:
         mixture = np.clip(np.round(mixture), 0, full).astype(np.uint8 if bits == 8 else np.uint16)
     else:
         mixture = mixture.astype(np.float32)
-    return Panel(
-        mixture, guides, truths.astype(np.float32), explained.astype(np.float32), moves, blank, parts
-    )
+    return Panel(mixture, guides, truths.astype(np.float32), explained.astype(np.float32), moves, i0, parts)

@@ -145,7 +145,7 @@ class Task(Protocol):
         """Return what the user should know of the outputs of one plane."""
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Return one plane's mixture, sources and true sources (K, Y, X[, C]) on the scale on which sources add up.
 
@@ -155,7 +155,7 @@ class Task(Protocol):
             As it was given.
         sources, truths : ndarray of shape (K, Y, X[, C])
             In the units of the outputs, float64.
-        blank : float or None
+        i0 : float or None
             I0 of the run under attenuation.
 
         Raises
@@ -195,7 +195,7 @@ class BaseTask:
         return []
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
         """See `Task.scorable`: sources add up as they are."""
         return mixture, sources, truths

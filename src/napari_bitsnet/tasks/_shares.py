@@ -36,7 +36,7 @@ class SharesConfig(Config):
         "linear",
         "How sources superimpose: they add (linear), or each weakens the beam (attenuation).",
     )
-    blank: float | None = setting(
+    i0: float | None = setting(
         None,
         "Attenuation only: intensity without an object (I0); none takes the flat frame's mean, or the percentile.",
         ge=1e-6,
@@ -45,7 +45,7 @@ class SharesConfig(Config):
     )
     percentile: float = setting(
         99.5,
-        "Attenuation only: percentile of the intensities that is I0 without a flat frame and blank.",
+        "Attenuation only: percentile of the intensities that is I0 without a flat frame and i0.",
         ge=50,
         le=100,
         step=0.1,
@@ -78,13 +78,13 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     TypeError, ValueError
         If an input cannot be worked on; see `normalise`.
     """
-    image, blank, observed = inputs.mixture, None, without_opacity(inputs.mixture)
+    image, i0, observed = inputs.mixture, None, without_opacity(inputs.mixture)
     low, high = config.low, config.high
     notices: list[Notice] = []
     if config.mixing == "attenuation":
         exposure = expose_mixture(image, config, inputs.dtype)
         notices += exposure.notices()
-        image, blank, observed = exposure.density, exposure.blank, exposure.intensity
+        image, i0, observed = exposure.density, exposure.i0, exposure.intensity
         low, high = config.density_range(image)
     guides = [None if g is None else normalise(g, what=f"guide {k + 1}") for k, g in enumerate(inputs.guides)]
     mask = _left_out(inputs.mask, [g for g in guides if g is not None], np.shape(image)[:2], notices)
@@ -98,7 +98,7 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
         hints=hints,
         valid=mixture.valid,
         scaling=mixture.scaling,
-        density_of=blank,
+        density_of=i0,
     )
     return Built(problem, observed, notices)
 
@@ -136,7 +136,7 @@ def expose_mixture(image: NDArray, config: SharesConfig, stored: np.dtype | None
         check_image(image, "the mixture"),
         flat=_frame(config.flat),
         dark=_frame(config.dark),
-        blank=config.blank,
+        i0=config.i0,
         percentile=config.percentile,
         stored=stored,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.outputs import OutputSpec, Units
 from napari_bitsnet.tasks import BaseTask, Slices
-from napari_bitsnet.tasks._shared_blank import shared_blank
+from napari_bitsnet.tasks._shared_i0 import shared_i0
 from napari_bitsnet.tasks._shares import SharesConfig, expose_mixture
 
 SOURCES = OutputSpec(
@@ -33,22 +33,22 @@ class SharesTask(BaseTask):
         return "density" if config.mixing == "attenuation" and config.output == "density" else "mixture"
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
         """See `Task.scorable`: under attenuation shares add up in optical density, with the frames and I0 of the run."""
-        if self.config.mixing == "linear" or blank is None:
+        if self.config.mixing == "linear" or i0 is None:
             return mixture, sources, truths
         # not by `updated`: an estimate may lie outside the bounds that hold for what people set
-        density = expose_mixture(mixture, self.config.model_copy(update={"blank": blank})).density
+        density = expose_mixture(mixture, self.config.model_copy(update={"i0": i0})).density
         if self.config.output == "density":
             return density, sources, truths
         with np.errstate(divide="ignore", invalid="ignore"):
-            return density, np.log(blank) - np.log(sources), np.log(blank) - np.log(truths)
+            return density, np.log(i0) - np.log(sources), np.log(i0) - np.log(truths)
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
         """See `Task.for_stack`: under attenuation slices share one I0."""
-        blank, notices = shared_blank(planes, self.config)
-        if blank is None:
+        i0, notices = shared_i0(planes, self.config)
+        if i0 is None:
             return self, notices
         # not by `updated`: an estimate may lie outside the bounds that hold for what people set
-        return type(self)(self.config.model_copy(update={"blank": blank})), notices
+        return type(self)(self.config.model_copy(update={"i0": i0})), notices

@@ -19,7 +19,7 @@ from napari_bitsnet.core.outputs import Output, OutputSpec, Units, describe, num
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.registration.shifts import find_shift, undo_shift, unseen_border
 from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs, Slices
-from napari_bitsnet.tasks._shared_blank import blanks_of_mixtures
+from napari_bitsnet.tasks._shared_i0 import i0_of_mixtures
 from napari_bitsnet.tasks._shares_task import SOURCES
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class MultiMixtureConfig(Config):
         "Registration of the mixtures on the first one: as they are (none), or moved by fractions of pixels where that is "
         "clear (shift).",
     )
-    blank: float | None = setting(
+    i0: float | None = setting(
         None,
         "Attenuation only: intensity without an object (I0); none takes each mixture's 99.5th percentile.",
         ge=1e-6,
@@ -186,8 +186,8 @@ class MultiMixture(BaseTask):
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
         """See `Task.for_stack`: under attenuation each mixture has its own exposure, so slices share nothing."""
-        known = self.config.mixing != "attenuation" or self.config.blank is not None
-        return self, [] if known else blanks_of_mixtures(planes)
+        known = self.config.mixing != "attenuation" or self.config.i0 is not None
+        return self, [] if known else i0_of_mixtures(planes)
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K).
@@ -218,7 +218,7 @@ class MultiMixture(BaseTask):
         return "density" if self.config.mixing == "attenuation" else "mixture"
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, blank: float | None
+        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
         """See `Task.scorable`: sources are on the mixtures' scale if the weights of each mixture add to one."""
         matrix, rule = self.config.matrix, self.config.weights
@@ -229,7 +229,7 @@ class MultiMixture(BaseTask):
                 'decibels would only measure that. Score with weights="sum-to-one", or by hand with nb.metrics.score.'
             )
         if self.config.mixing == "attenuation":
-            mixture = np.stack([expose(each, blank=self.config.blank).density for each in mixture])
+            mixture = np.stack([expose(each, i0=self.config.i0).density for each in mixture])
         return mixture, sources, truths
 
     def _registered(
@@ -297,7 +297,7 @@ class MultiMixture(BaseTask):
             missing |= np.any([image[..., 3] == 0 for image in images], axis=0)
             images = [image[..., :3] for image in images]
         if config.mixing == "attenuation":
-            images = [expose(image, blank=config.blank, stored=inputs.dtype).density for image in images]
+            images = [expose(image, i0=config.i0, stored=inputs.dtype).density for image in images]
         stacked = np.stack(images).astype(np.float64)
         lacking = ~np.isfinite(stacked).all(axis=0)
         missing |= lacking.any(axis=-1) if lacking.ndim == 3 else lacking

@@ -187,7 +187,7 @@ def test_a_report_under_attenuation_scores_densities(tmp_path):
     density = PANEL.mixture / 20_000
     truths = PANEL.truths / 20_000
     intensity = 60_000 * np.exp(-density)
-    found = nb.run("xray", intensity, guides=PANEL.guides, preset="quick", mixing="attenuation", blank=60_000)
+    found = nb.run("xray", intensity, guides=PANEL.guides, preset="quick", mixing="attenuation", i0=60_000)
     found.save(tmp_path, "scan", truths=truths, report=True)
     text = read(tmp_path / "scan_report.html").text
     scores = nb.metrics.score(found.sources, truths, density)

@@ -21,10 +21,10 @@ ANSWER = 0.7 * PAIR + 0.3 * PAIR[::-1] + 0.02 * RNG.standard_normal(PAIR.shape)
 COMPARED = ("psnr", "ssim", "gain", "gain_offset_free")
 
 
-def made(task: str, sources: np.ndarray, i0: float | None = None, *, axes=None, **options) -> nb.Result:
+def made(task: str, sources: np.ndarray, recorded: float | None = None, *, axes=None, **options) -> nb.Result:
     settings = RunSettings(task=task, options=options).model_dump(mode="json")
     outputs = described(task, numbered(sources), axes, **options)
-    return nb.Result(outputs, {"task": task, "settings": settings, "blank": i0})
+    return nb.Result(outputs, {"task": task, "settings": settings, "i0": recorded})
 
 
 def scores(result: nb.Result, *arguments) -> dict:
@@ -38,7 +38,7 @@ def assert_same(found: dict, expected: dict) -> None:
 
 def test_under_attenuation_the_density_is_the_mixture():
     mixture = BLANK * np.exp(-DENSITY)
-    result = made("separate", ANSWER, BLANK, mixing="attenuation", blank=BLANK)
+    result = made("separate", ANSWER, BLANK, mixing="attenuation", i0=BLANK)
     expected = nb.metrics.score(ANSWER, PAIR, DENSITY)
     assert_same(scores(result, Planes(mixture), PAIR), expected)
     assert 1 < expected["mean_gain"] < 20
@@ -71,7 +71,7 @@ def test_flat_and_dark_frames_of_the_run_are_used_again(tmp_path):
 def test_several_mixtures_are_compared_with_their_mean():
     weights = np.array([[0.7, 0.3], [0.4, 0.6]])
     densities = np.tensordot(weights, PAIR, axes=1)
-    options = {"weights": "sum-to-one", "mixing": "attenuation", "blank": BLANK}
+    options = {"weights": "sum-to-one", "mixing": "attenuation", "i0": BLANK}
     result = made("multi_mixture", ANSWER, **options)
     found = scores(result, Planes(BLANK * np.exp(-densities), several=True), PAIR)
     assert_same(found, nb.metrics.score(ANSWER, PAIR, densities.mean(axis=0), shares=False))

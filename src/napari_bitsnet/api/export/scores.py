@@ -73,7 +73,7 @@ def score_slice(
         planes[index],
         np.stack(found).astype(np.float64),
         np.stack(known).astype(np.float64),
-        record.get("blank"),
+        record.get("i0", record.get("blank")),
     )
     if "C" in planes.axes:
         mixture = mixture[..., : sources.shape[-1]]  # opacity is not part of the mixture

@@ -15,7 +15,7 @@ UNEQUAL = 0.05
 """Relative difference between the estimates of slices above which a notice says so."""
 
 
-def shared_blank(planes: Slices, config: SharesConfig) -> tuple[float | None, list[Notice]]:
+def shared_i0(planes: Slices, config: SharesConfig) -> tuple[float | None, list[Notice]]:
     """Estimate one I0 for all slices, where attenuation has to estimate it.
 
     Parameters
@@ -29,16 +29,16 @@ def shared_blank(planes: Slices, config: SharesConfig) -> tuple[float | None, li
     -------
     float or None
         The largest of the slices' estimates: no slice can be brighter than the beam, and the one that shows most of it
-        knows it best. None where the task does not attenuate, knows I0 by a blank or a flat frame, or no slice can be worked on.
+        knows it best. None where the task does not attenuate, knows I0 by `i0` or a flat frame, or no slice can be worked on.
     list of Notice
         A notice where the estimates differ.
     """
-    if config.mixing != "attenuation" or config.blank is not None or config.flat is not None:
+    if config.mixing != "attenuation" or config.i0 is not None or config.flat is not None:
         return None, []
     blanks: dict[int, float] = {}
     for index in range(len(planes)):
         try:
-            blanks[index] = expose_mixture(planes[index], config).blank
+            blanks[index] = expose_mixture(planes[index], config).i0
         except (TypeError, ValueError):  # the run leaves such a slice out, and says why
             continue
     if not blanks:
@@ -50,17 +50,17 @@ def shared_blank(planes: Slices, config: SharesConfig) -> tuple[float | None, li
         "range",
         f"All slices share one intensity without an object, {blanks[best]:.6g}, estimated from slice {best}, the brightest; "
         f"the darkest alone would give {min(blanks.values()):.6g}.",
-        "If no slice shows the bare beam, set blank; slices of different exposures need a run each.",
+        "If no slice shows the bare beam, set i0; slices of different exposures need a run each.",
     )
     return blanks[best], [notice]
 
 
-def blanks_of_mixtures(planes: Slices) -> list[Notice]:
+def i0_of_mixtures(planes: Slices) -> list[Notice]:
     """Return a notice where several mixtures' own estimates of I0 differ from slice to slice."""
     rows = []
     for index in range(len(planes)):
         try:
-            rows.append([expose(mixture).blank for mixture in planes[index]])
+            rows.append([expose(mixture).i0 for mixture in planes[index]])
         except ValueError:
             continue
     if not any(_differ(column) for column in np.transpose(rows).tolist()):
@@ -70,7 +70,7 @@ def blanks_of_mixtures(planes: Slices) -> list[Notice]:
             "range",
             "Each slice has its own intensity without an object, and they differ: densities of different slices cannot be "
             "compared.",
-            "Set blank to the intensity of the bare beam.",
+            "Set i0 to the intensity of the bare beam.",
         )
     ]
 

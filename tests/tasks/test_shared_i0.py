@@ -28,8 +28,8 @@ def test_half_the_intensity_is_a_density_of_log_2_more():
     result = nb.separate(STACK, hints=hints, **options)
     total = (result.sources.sum(axis=0) + result.residual).mean(axis=(1, 2))
     assert total[0] - total[1] == pytest.approx(np.log(2), abs=1e-5)
-    assert result.provenance["blank"] == np.percentile(BRIGHT, 99.5)
-    again = nb.separate(STACK[0], hints=hints, blank=result.provenance["blank"], **{**options, "axes": "YX"})
+    assert result.provenance["i0"] == np.percentile(BRIGHT, 99.5)
+    again = nb.separate(STACK[0], hints=hints, i0=result.provenance["i0"], **{**options, "axes": "YX"})
     np.testing.assert_array_equal(again.sources, result.sources[:, 0])  # the record is of every slice
     (notice,) = [text for text in result.warnings if "share one intensity" in text]
     assert "estimated from slice 1, the brightest" in notice
@@ -39,10 +39,10 @@ def test_unequal_slices_are_said_and_equal_ones_are_not():
     assert len(shared(STACK)[2]) == 1
     _, task, notices = shared(np.stack([BRIGHT, 0.97 * BRIGHT]))
     assert notices == []
-    assert task.config.blank == np.percentile(BRIGHT, 99.5)
+    assert task.config.i0 == np.percentile(BRIGHT, 99.5)
 
 
-@pytest.mark.parametrize("options", [{"blank": 60_000.0}, {"mixing": "linear"}, {"flat": "flat.tif"}])
+@pytest.mark.parametrize("options", [{"i0": 60_000.0}, {"mixing": "linear"}, {"flat": "flat.tif"}])
 def test_what_is_known_or_not_needed_is_left_alone(options):
     made, task, notices = shared(STACK, **options)
     assert task is made
@@ -51,15 +51,15 @@ def test_what_is_known_or_not_needed_is_left_alone(options):
 
 def test_a_slice_without_light_and_tiny_intensities_do_no_harm():
     dark = np.zeros_like(BRIGHT)
-    assert shared(np.stack([dark, BRIGHT]))[1].config.blank == np.percentile(BRIGHT, 99.5)
-    assert shared(np.stack([dark, dark]))[1].config.blank is None  # the run says what is wrong
+    assert shared(np.stack([dark, BRIGHT]))[1].config.i0 == np.percentile(BRIGHT, 99.5)
+    assert shared(np.stack([dark, dark]))[1].config.i0 is None  # the run says what is wrong
     tiny = 1e-13 * BRIGHT  # below the bounds of what people may set
-    assert shared(np.stack([tiny, tiny]))[1].config.blank == np.percentile(tiny, 99.5)
+    assert shared(np.stack([tiny, tiny]))[1].config.i0 == np.percentile(tiny, 99.5)
 
 
 def test_the_dark_frame_is_taken_off_first(tmp_path):
     tifffile.imwrite(tmp_path / "dark.tif", np.full(BRIGHT.shape, 500.0))
-    found = shared(STACK + 500, dark=str(tmp_path / "dark.tif"))[1].config.blank
+    found = shared(STACK + 500, dark=str(tmp_path / "dark.tif"))[1].config.i0
     assert found == pytest.approx(np.percentile(BRIGHT, 99.5), rel=1e-12)
 
 
