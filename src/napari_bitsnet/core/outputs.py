@@ -117,7 +117,13 @@ class Output(NDArrayOperatorsMixin):
         return f"Output({self.caption!r}, {self.kind}, {self.axes}, {self.dtype} {self.shape})"
 
 
-FEATURES = OutputSpec("features_#", "features", "Features of source #", axes="CYX")
+FEATURES = OutputSpec(
+    "features_#",
+    "features",
+    "Features of source #",
+    "Feature maps of the network that generates this source.",
+    "CYX",
+)
 """What any method with networks may add to the outputs of a task."""
 
 
