@@ -1,3 +1,3 @@
-"""Haze removal with the dark channel prior."""
+"""Remove haze with the dark channel prior."""
 
 __all__ = ["dark_channel"]

@@ -1,4 +1,4 @@
-"""Haze from the dark channel: a smooth transmission above what black pixels allow. A closed form."""
+"""Remove haze in closed form: fit a smooth transmission as an upper envelope of the dark channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 AIRLIGHT_WINDOW = 0.03
-"""Radius of the windows in which the airlight is looked for, as part of the longer side."""
+"""Radius of the dark channel's windows for the airlight, as a fraction of the longer side."""
 
 
 class DarkChannelConfig(BaseConfig):
@@ -24,18 +24,20 @@ class DarkChannelConfig(BaseConfig):
 
     fit: Literal["envelope", "windows"] = setting(
         "envelope",
-        "Transmission as a smooth envelope of the dark channel, or the dark channel itself (He et al.), both guided.",
+        "Transmission: a smooth envelope of the dark channel, or the dark channel itself (He et al.).",
     )
     radius: float = setting(
-        0.05, "Radius of the dark channel's windows, as part of the longer side.", ge=0.005, le=0.2, step=0.01
+        0.05,
+        "Radius of the dark channel's windows, as a fraction of the longer side.",
+        ge=0.005,
+        le=0.2,
+        step=0.01,
     )
-    smoothness: float = setting(
-        20.0, "Envelope: how much neighbours' transmissions agree.", ge=0.1, le=10_000, step=10.0
-    )
-    part: float = setting(1.0, "Part of the haze that is taken away.", ge=0.1, le=1, step=0.05)
+    smoothness: float = setting(20.0, "Smoothness of the envelope.", ge=0.1, le=10_000, step=10.0)
+    part: float = setting(1.0, "Fraction of the haze that is removed.", ge=0.1, le=1, step=0.05)
     airlight_part: float = setting(
         0.02,
-        "Part of the pixels, those with the densest haze, among which an airlight is looked for that is not given.",
+        "Fraction of the pixels, those with the densest haze, from which an unknown airlight is estimated.",
         ge=1e-5,
         le=0.5,
         step=0.005,
@@ -44,7 +46,7 @@ class DarkChannelConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class DarkChannelState(State):
-    """The airlight, and the transmission (1, 1, H, W) once it is there."""
+    """Airlight, and transmission (1, 1, H, W); None before the first iteration."""
 
     airlight: tuple[float, ...]
     transmission: Tensor | None = None
@@ -52,14 +54,14 @@ class DarkChannelState(State):
 
 @METHODS.register("dark_channel")
 class DarkChannel(BaseMethod[DarkChannelState]):
-    """``J = (I - (1 - t) A) / t``: t from the darkest channel around, A as given or where haze is densest.
+    """Solve ``J = (I - (1 - t) A) / t``: t comes from the dark channel, A is given or estimated.
 
     See `core.haze` for the equations and papers.
     """
 
     name = "dark_channel"
     title = "Dark channel"
-    summary = "Removes haze within a second: some pixel nearby is nearly black without it."
+    summary = "Removes haze by the dark channel prior, within a second."
     Config = DarkChannelConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": DarkChannelConfig(),
@@ -72,13 +74,13 @@ class DarkChannel(BaseMethod[DarkChannelState]):
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
-        return None if traits.mixing == "haze" else "It removes haze, and separates nothing else."
+        return None if traits.mixing == "haze" else "It removes haze; it does not separate sources."
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DarkChannelState:
         """See `Method.start`; nothing is random."""
         from napari_bitsnet.core.haze import estimate_airlight
 
-        problem = problem.to("cpu" if device == "mps" else device)  # float64 is missing there
+        problem = problem.to("cpu" if device == "mps" else device)  # MPS has no float64
         assert isinstance(problem.mixing, Haze)  # see `unsupported_reason`
         airlight = problem.mixing.airlight
         if airlight is None:

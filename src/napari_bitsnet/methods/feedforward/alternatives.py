@@ -1,4 +1,4 @@
-"""What else a mixture may consist of: splits on which the trained network is of two minds."""
+"""Find other plausible splits of a mixture, where the trained network is ambiguous."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from napari_bitsnet.methods.feedforward.split import (
 
 
 def other_splits(network: SplitNetwork, evidence: Evidence, mixture: Tensor) -> list[Tensor]:
-    """Return up to three other estimates of ``d = y1 - y2`` (1, C, H, W), those that closer looks support most first.
+    """Return up to three other estimates of ``d = y1 - y2`` (1, C, H, W), the best supported first.
 
     Parameters
     ----------
     network : SplitNetwork
         Trained.
     evidence : Evidence
-        Of `split_mixture`; without closer looks there is nothing to return.
+        Evidence from `split_mixture`; without closer looks the result is empty.
     mixture : Tensor of shape (1, C, H, W)
-        As it was split.
+        The mixture that was split.
 
     Notes
     -----
-    Three starts: what tells the answers to six views apart most (mirrored, transposed, as a negative), and the answer
-    with its sign turned in the right or in the lower half, since a wrong sign of part of the picture is what goes wrong most.
-    Each then follows the same windows as the answer itself, whose signs are free. Support is how well they agree.
+    There are three starts: the leading principal component of the estimates from six views (mirrored,
+    transposed, negative), and the estimate with its sign inverted in the right or in the lower half, because
+    a wrong sign in part of the picture is the most frequent error. Each start is then refined by the same
+    windows as the estimate itself. Its support is the agreement with these windows, whose signs are free.
     """
     if not evidence.said:
         return []
@@ -58,7 +59,7 @@ def other_splits(network: SplitNetwork, evidence: Evidence, mixture: Tensor) -> 
 
 
 def disagreement(network: SplitNetwork, mixture: Tensor) -> Tensor:
-    """Return what six views' answers differ in most, (1, 3, 64, 64): their leading principal component."""
+    """Return the leading principal component (1, 3, 64, 64) of the estimates from six views."""
     seen = reduce_image(mixture, SEEN_SIZE)
     views = torch.cat([*(seen.flip(m) for m in MIRRORS), seen.transpose(2, 3), 1 - seen])
     said = network(views, views.new_zeros(len(views), 2, *views.shape[2:]))

@@ -1,4 +1,4 @@
-"""Trained networks give an answer at once: the start from which others go on, or all that is needed."""
+"""Separate a mixture by trained networks in one pass, as a result or as the start of other methods."""
 
 from __future__ import annotations
 
@@ -24,51 +24,59 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.feedforward.split import Evidence, Looked
 SHIPPED = "feedforward.safetensors"
 DOUBTFUL = 0.25
-"""Mean confidence below which an answer is called doubtful; see the model card."""
+"""Mean confidence below which a result gets a notice; see the model card."""
 MOST_FRAMES = 8
-"""Frames that what is carried along a film counts for at most, against the one that is looked at."""
+"""Largest weight of the motion-compensated past, in frames, relative to the current frame."""
 
 
 class FeedforwardConfig(BaseConfig):
     """Settings of the method."""
 
     views: int = setting(
-        2, "Mirror images whose answers are averaged; what they disagree on is doubtful.", ge=1, le=4, step=1
+        2,
+        "Number of mirror images whose estimates are averaged; disagreement lowers the confidence.",
+        ge=1,
+        le=4,
+        step=1,
     )
-    looks: int = setting(3, "Closer looks of the network through ever smaller windows.", ge=0, le=3, step=1)
-    weights: Path | None = setting(None, "File of weights from training; none takes those of the package.")
+    looks: int = setting(
+        3, "Number of closer looks of the network, through smaller and smaller windows.", ge=0, le=3, step=1
+    )
+    weights: Path | None = setting(
+        None, "File with trained weights; left empty, the weights of the package are used."
+    )
 
 
 def shipped_weights() -> Path:
-    """Where the package keeps its weights, whether they are there or not."""
+    """Return the path of the package's weights, whether the file exists or not."""
     return Path(str(files("napari_bitsnet").joinpath("weights", SHIPPED)))
 
 
 def weights_available() -> bool:
-    """Whether the package carries weights, so that the method runs without a path; loads no torch."""
+    """Return True if the package carries weights, so that the method runs without a path; loads no torch."""
     return shipped_weights().is_file()
 
 
 @dataclass(kw_only=True)
 class FeedforwardState(State):
-    """A run.
+    """State of a run.
 
     Parameters
     ----------
     network : SplitNetwork
         Trained.
     before : Tensor of shape (K, C, H, W), optional
-        The shares of the slice before, on this one's scale.
+        Shares of the previous slice, on this slice's scale.
     carried : Carried, optional
-        What they say about this one.
+        Motion-compensated shares of the previous slice.
     frames : int
-        Slices before this one that they rest on.
+        Number of earlier slices that they average.
     sources, confidence : Tensor of shape (K, C, H, W) and (1, 1, H, W), optional
-        The answer, once the networks have run.
+        Result of the networks; None before they have run.
     evidence : Evidence, optional
-        Of the last split.
+        Evidence of the last split.
     rough : callable, optional
-        Returns the shares as the looks that were taken so far tell them, before all are.
+        Returns preliminary shares from the looks that are done.
     """
 
     network: SplitNetwork
@@ -87,7 +95,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
 
     name = "feedforward"
     title = "Trained networks"
-    summary = "One image, no guides: an answer within a second, from networks trained on photographs."
+    summary = "Separates one image without guides within a second, by networks trained on photographs."
     Config = FeedforwardConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": FeedforwardConfig(views=1, looks=0),
@@ -101,13 +109,13 @@ class Feedforward(BaseMethod[FeedforwardState]):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
-            return "The networks know one image whose sources add up; several mixtures are solved by ica."
+            return "The networks separate one image whose sources add up; for several mixtures use ica."
         if traits.n_guides:
-            return "The networks do not look at guides: use guided_regression."
+            return "The networks cannot use guides: use guided_regression."
         if traits.has_hints and traits.n_sources > 2:
-            return "The networks understand hints for two sources only: use sparse_gradients."
+            return "The networks can use hints for two sources only: use sparse_gradients."
         if self.config.weights is None and not weights_available():
-            return "There are no trained weights in this installation: give weights=FILE or choose another method."
+            return "There are no trained weights in this installation: set weights=FILE or choose another method."
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> FeedforwardState:
@@ -116,7 +124,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         Raises
         ------
         FileNotFoundError, ValueError
-            If there are no weights, or the file does not hold this method's.
+            If there are no weights, or the file holds weights of another method.
         """
         problem = problem.to(device)
         network = load_network(self.config.weights).to(device)
@@ -125,8 +133,8 @@ class Feedforward(BaseMethod[FeedforwardState]):
     def warm_start(
         self, problem: Problem, previous: FeedforwardState, *, device: str, seed: int
     ) -> FeedforwardState:
-        """See `Method.warm_start`: two sources are carried along (see `carry`) and averaged with what a glance of the
-        networks says about this slice; more sources keep the order that they have in the slice before.
+        """See `Method.warm_start`: two sources are motion-compensated (see `carry`) and averaged with a
+        quick estimate of the networks for this slice; more sources keep their order of the previous slice.
         """
         state = FeedforwardState(problem=problem.to(device), network=previous.network.to(device))
         observed, earlier = state.problem.observations, previous.sources
@@ -146,18 +154,19 @@ class Feedforward(BaseMethod[FeedforwardState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: FeedforwardState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: each look of the networks; from the second on there is a rough answer."""
+        """See `Method.stages`: one stage for each look of the networks; from the second on, a rough estimate
+        exists."""
         import torch
 
         if state.step:
             return
-        # around the generator, not inside: what looks at the stages may need gradients
+        # around the generator, not inside: consumers of the stages may need gradients
         confidence = yield from torch.no_grad()(self._solving)(state)
         state.step = 1
         yield {"doubt": 1 - confidence.mean()}
 
     def _solving(self, state: FeedforwardState) -> Stages[Tensor]:
-        """Solve everything, and return the confidence."""
+        """Run all stages, and return the confidence."""
         known = state.carried is not None and state.carried.enough
         shares, confidence, state.evidence = yield from self._separating(state, glance=known)
         if state.before is not None:
@@ -170,8 +179,9 @@ class Feedforward(BaseMethod[FeedforwardState]):
     def _separating(
         self, state: FeedforwardState, *, glance: bool
     ) -> Stages[tuple[Tensor, Tensor, Evidence | None]]:
-        """Split the mixture, then again and again the share with the most edges, until there are K; `glance`: without mirror
-        images and closer looks.
+        """Split the mixture, then repeatedly the share with the most edges, until there are K shares.
+
+        With `glance`, mirror images and closer looks are omitted.
         """
         import torch
 
@@ -183,7 +193,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         evidence = None
         while len(shares) < problem.n_sources:
             mixed = shares.pop(max(range(len(shares)), key=lambda k: _edges(shares[k])))
-            # a share is taken apart as if it were an image of its own
+            # a share is split like an image of its own
             low, high = (float(mixed.min()), float(mixed.max())) if shares else (0.0, 1.0)
             span = max(high - low, 1e-6)
             looks = splitting(
@@ -223,7 +233,8 @@ class Feedforward(BaseMethod[FeedforwardState]):
         return DOUBTFUL
 
     def alternatives(self, state: FeedforwardState) -> list[Tensor]:
-        """See `Method`: up to three other splits of one image into two, where closer looks were taken and no hint decides."""
+        """See `Method`: up to three other splits of an image into two; none without closer looks or with
+        hints."""
         problem = state.problem
         if (
             state.evidence is None
@@ -244,12 +255,12 @@ class Feedforward(BaseMethod[FeedforwardState]):
 
 
 def load_network(path: Path | None = None) -> SplitNetwork:
-    """Build the networks with weights from a file, or with those of the package.
+    """Build the networks with weights from a file, or from the package.
 
     Raises
     ------
     FileNotFoundError
-        If the file is absent, or the package carries none.
+        If the file does not exist, or the package carries no weights.
     ValueError
         If the file holds something else.
     """
@@ -267,7 +278,7 @@ def load_network(path: Path | None = None) -> SplitNetwork:
         raise ValueError(
             f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
         )
-    # weights of version 0.1.0 have other names, and a second network that was never used
+    # weights of version 0.1.0 have other names, and a second, unused network
     sizes = facts["network"]
     network = SplitNetwork(widths=sizes.get("widths") or sizes["coarse_widths"], trunk=sizes["trunk"])
     network.eval().requires_grad_(False)
@@ -279,7 +290,7 @@ def load_network(path: Path | None = None) -> SplitNetwork:
 
 
 def _in_order(shares: Tensor, before: Tensor) -> Tensor:
-    """Return the shares in the order that is nearest to that of the slice before, by their contrast."""
+    """Return the shares in the order that matches the previous slice best, by their contrast."""
     from itertools import permutations
 
     def contrast(images: Tensor) -> Tensor:
@@ -291,9 +302,10 @@ def _in_order(shares: Tensor, before: Tensor) -> Tensor:
 
 
 def _averaged(shares: Tensor, mixture: Tensor, carried: Carried, frames: int) -> Tensor:
-    """Average two shares' difference with the carried ones', which rests on `frames` earlier ones where it is trusted.
+    """Average the difference of two shares with the motion-compensated one, by trust and number of `frames`.
 
-    How brightness is split stays as it was: the networks cannot know it, and would let it flicker.
+    The split of the brightness stays that of the previous slice: the networks cannot know it, and would make
+    it flicker.
     """
     import torch
 
@@ -307,14 +319,15 @@ def _averaged(shares: Tensor, mixture: Tensor, carried: Carried, frames: int) ->
 
 
 def rescaled(shares: Tensor, old: Scaling, new: Scaling) -> Tensor:
-    """Bring shares (K, C, H, W) of a mixture in [0, 1] to the scale of another one in the same units."""
+    """Convert shares (K, C, H, W) of a mixture in [0, 1] to the scale of another mixture in the same
+    units."""
     return (shares * old.span + (old.lo - new.lo) / len(shares)) / new.span
 
 
 def _roughly(
     looked: Looked, mixed: Tensor, low: float, span: float, others: list[Tensor], n_sources: int
 ) -> Tensor:
-    """Shares (K, C, H, W) from a split that is under way; what has not been split yet is divided evenly."""
+    """Return shares (K, C, H, W) from an unfinished split; a part that is not split yet is divided evenly."""
     import torch
 
     with torch.no_grad():
@@ -326,5 +339,5 @@ def _roughly(
 
 
 def _edges(share: Tensor) -> float:
-    """Mean absolute difference of neighbours: the share that holds more is the more mixed one."""
+    """Return the mean absolute difference of neighbours: the share with the larger one is split next."""
     return float(share.diff(dim=-1).abs().mean() + share.diff(dim=-2).abs().mean())

@@ -1,4 +1,4 @@
-"""Two sources carried from one frame of a film to the next: how each has moved, and how far the past can be trusted."""
+"""Carry two sources from one frame of a film to the next: estimate each motion, and a trust in the past."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 FURTHEST = 12
-"""Largest motion along an axis that is looked for, in pixels from frame to frame."""
+"""Largest motion along an axis, in pixels per frame."""
 SMALL = 1e-4
-"""Part of the mixture's energy of edges that a motion by the largest distance has to explain more than none does."""
+"""Gain in explained edge energy, as a fraction, that the largest motion needs over no motion."""
 WHOLE = 0.1
-"""Motions that are nearer to whole pixels than this are taken for whole ones, which need no interpolation."""
+"""Motions within this distance, in pixels, of an integer are rounded to it, which avoids interpolation."""
 NOISE = 0.05
-"""Root mean square, on the mixture's [0, 1] scale, that carried sources may leave unexplained before trust fades."""
+"""Root mean square residual of the carried sources, on the [0, 1] scale, at which the trust fades."""
 WINDOW = 5
-"""Side of the windows in pixels over which that is taken."""
+"""Side, in pixels, of the windows over which the residual is averaged."""
 ENOUGH = 0.5
-"""Mean trust above which what is carried counts as the same scene."""
+"""Mean trust above which a frame counts as the same scene."""
 Motion = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Carried:
-    """What the frame before says about this one.
+    """Prediction of a frame from the previous one.
 
     Parameters
     ----------
     sources : ndarray of shape (2, C, H, W)
-        The sources of the frame before, moved, with half of what they leave unexplained added to each.
+        The sources of the previous frame, moved, plus half of the residual each.
     trust : ndarray of shape (H, W)
-        In [0, 1]: how well they explained the mixture before that; 0 where something came in from outside.
+        In [0, 1]: agreement with the mixture before the residual is added; 0 where content enters the image.
     motions : tuple of two (y, x)
-        In pixels.
+        Motion of each source, in pixels.
     """
 
     sources: NDArray
@@ -42,7 +42,7 @@ class Carried:
 
     @property
     def enough(self) -> bool:
-        """Whether the past explains this frame on the whole: no cut lies between."""
+        """Return True if the past explains this frame on average, so that no cut lies between them."""
         return float(self.trust.mean()) > ENOUGH
 
 
@@ -52,20 +52,21 @@ def carry(before: NDArray, mixture: NDArray) -> Carried:
     Parameters
     ----------
     before : ndarray of shape (2, C, H, W)
-        Shares of the frame before.
+        Shares of the previous frame.
     mixture : ndarray of shape (C, H, W)
-        This frame's, on the same scale.
+        Mixture of this frame, on the same scale.
 
     Notes
     -----
-    ``y_k = S_k y_k' + (I - S_1 y_1' - S_2 y_2') / 2`` with ``S_k`` a shift. Shares that add up exactly have opposite errors, e
-    and -e; here they become ``(S_1 e + S_2 e) / 2``: where the sources move against each other, errors finer than their
-    relative motion are averaged away from frame to frame. Each step is a projection on what one frame knows (Kaczmarz).
+    ``y_k = S_k y_k' + (I - S_1 y_1' - S_2 y_2') / 2`` with a shift ``S_k``. Shares that add up exactly have
+    opposite errors e and -e. These become ``± (S_1 e + S_2 e) / 2``: if the sources move relative to each
+    other, errors finer than their relative motion average out from frame to frame. Each step is a projection
+    onto the constraint of one frame (Kaczmarz).
 
     References
     ----------
-    Szeliski, Avidan & Anandan, "Layer Extraction from Multiple Images Containing Reflections and Transparency", CVPR
-    2000, doi:10.1109/CVPR.2000.855830: frames of layers in motion as linear equations.
+    Szeliski, Avidan & Anandan, "Layer Extraction from Multiple Images Containing Reflections and
+    Transparency", CVPR 2000, doi:10.1109/CVPR.2000.855830: frames of layers in motion as linear equations.
     """
     from scipy.ndimage import uniform_filter
 
@@ -84,14 +85,15 @@ def find_motions(before: NDArray, mixture: NDArray) -> tuple[Motion, Motion]:
     Parameters
     ----------
     before, mixture
-        As in `carry`.
+        See `carry`.
 
     Notes
     -----
-    ``min |g - S_1 f_1 - S_2 f_2|²`` with g and f_k complex gradients under a window. Every pair of whole shifts is looked at: up
-    to a constant the sum of squares is ``2 <S_1 f_1, S_2 f_2> - 2 <g, S_1 f_1> - 2 <g, S_2 f_2>``, three cross-correlations.
-    Of two that explain it alike, the smaller motion counts. Three steps of Gauss-Newton on the gradients then find fractions
-    of pixels. Images below 16 pixels a side, or without edges, do not move.
+    Minimises ``|g - S_1 f_1 - S_2 f_2|²`` with complex gradients g and f_k under a window. All pairs of
+    integer shifts are compared: up to a constant the sum of squares is
+    ``2 <S_1 f_1, S_2 f_2> - 2 <g, S_1 f_1> - 2 <g, S_2 f_2>``, three cross-correlations. Of two equally good
+    pairs, the one with the smaller motion is chosen. Three Gauss-Newton steps on the gradients then find
+    fractions of pixels. Images below 16 pixels a side, or without edges, get a motion of zero.
     """
     size = mixture.shape[-2:]
     reach = min(FURTHEST, min(size) // 4)
@@ -102,7 +104,7 @@ def find_motions(before: NDArray, mixture: NDArray) -> tuple[Motion, Motion]:
     shifts = np.arange(-reach, reach + 1)
 
     def products(a: NDArray, b: NDArray) -> NDArray:
-        """``<a, S b>`` for every shift, the negative ones at the end."""
+        """Return ``<a, S b>`` for every shift S, the negative shifts at the end."""
         return np.fft.ifft2(a * b.conj()).real
 
     grid = np.stack(np.meshgrid(shifts, shifts, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -133,7 +135,7 @@ def find_motions(before: NDArray, mixture: NDArray) -> tuple[Motion, Motion]:
 
 
 def _windowed_gradients(image: NDArray) -> NDArray:
-    """Complex gradients (H, W) of the channels' mean, fading out towards the borders."""
+    """Return complex gradients (H, W) of the channels' mean, tapered towards the borders."""
     dy, dx = np.gradient(image.mean(axis=0))
     window = np.hanning(len(dy) + 2)[1:-1, None] * np.hanning(dy.shape[1] + 2)[1:-1]
     return (dx + 1j * dy) * window
@@ -147,7 +149,7 @@ def _move(image: NDArray, motion: tuple[float, ...]) -> NDArray:
 
 
 def _entered(size: tuple[int, ...], motion: Motion) -> NDArray[np.bool_]:
-    """Where a shifted image (H, W) shows what was not in it before."""
+    """Return True where a shifted image (H, W) shows content that was outside before."""
     rows, columns = (
         (places < by) | (places > length - 1 + by)
         for places, length, by in zip(np.ogrid[: size[0], : size[1]], size, motion, strict=True)

@@ -1,4 +1,4 @@
-"""Shows the network windows of a mixture, after it has seen the whole."""
+"""Refine an estimate by running the network on overlapping windows of the mixture."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from napari_bitsnet.methods.feedforward.network import ANSWER_SIZE, SEEN_SIZE, S
 def window_answers(network: SplitNetwork, mixture: Tensor, hints: Tensor) -> Tensor:
     """Return the network's answer for each window, (L, 3, 64, 64).
 
-    It was trained on parts of pictures as well as on whole ones.
+    The network was trained on parts of pictures as well as on whole ones.
 
     Parameters
     ----------
     network : SplitNetwork
         Trained.
     mixture : Tensor of shape (1, 3, 2 S, 2 S)
-        2 S one of 128 + 64 n, so that windows of 128 pixels that overlap by half cover it.
+        Mixture; 2 S = 128 + 64 n, so that windows of 128 pixels that overlap by half cover it.
     hints : Tensor of shape (1, 2, 2 S, 2 S)
         Scribbles.
     """
@@ -29,32 +29,33 @@ def window_answers(network: SplitNetwork, mixture: Tensor, hints: Tensor) -> Ten
 def follow_windows(
     said: Tensor, difference: Tensor, side: int, *, weight: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """Bring an answer to a higher resolution by what was said of overlapping windows.
+    """Bring an estimate to a higher resolution by the network's estimates for overlapping windows.
 
-    A window's sign is free, so it is settled by the answer so far; where a window contradicts that, or is unrelated to
-    it, it counts for little.
+    The sign of a window is free, so the estimate so far settles it. A window that is hardly correlated with
+    the estimate so far has a small weight.
 
     Parameters
     ----------
     said : Tensor of shape (L, 3, 64, 64)
-        Of `window_answers`.
+        Result of `window_answers`.
     difference : Tensor of shape (1, 3, s, s)
-        The answer so far, d; s at most S.
+        The estimate so far, d; s at most S.
     side : int
-        S, half of the mixture's side there.
+        S, half of the mixture's side at this resolution.
     weight : float
         Share of the windows in the result, in [0, 1].
 
     Returns
     -------
     tuple of Tensor
-        d (1, 3, S, S), and its support: the windows' correlations without their signs, weighted by the energy of d in
-        each; 0 to 1.
+        d (1, 3, S, S), and its support in [0, 1]: the absolute correlations of the windows with d, weighted
+        by the energy of d in each.
 
     Notes
     -----
-    ``(1 - weight) d + weight * mean of r e`` over the windows that cover a pixel, tapered towards their borders: e is
-    the network's answer, ``r = <e, d> / (|e| |d|)`` its correlation with d in the window, sign included.
+    The result is ``(1 - weight) d + weight * mean of r e`` over the windows that cover a pixel, tapered
+    towards their borders. e is the network's estimate, ``r = <e, d> / (|e| |d|)`` its signed correlation with
+    d in the window.
     """
     size = (side, side)
     so_far = F.interpolate(difference, size, mode="bilinear", align_corners=False)
@@ -72,11 +73,11 @@ def follow_windows(
 
 
 def _windows(image: Tensor, side: int) -> Tensor:
-    """Windows of an image (1, C, T, T) that overlap by half, as a batch (L, C, side, side)."""
+    """Return the windows of an image (1, C, T, T) that overlap by half, as a batch (L, C, side, side)."""
     columns = F.unfold(image, side, stride=side // 2)
     return columns[0].T.reshape(-1, image.shape[1], side, side)
 
 
 def _together(windows: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Sum windows (L, C, 64, 64) where they came from; (1, C, S, S)."""
+    """Sum windows (L, C, 64, 64) at their places into an image (1, C, S, S)."""
     return F.fold(windows.flatten(1).T[None], size, ANSWER_SIZE, stride=ANSWER_SIZE // 2)

@@ -1,4 +1,4 @@
-"""The network that tells two superimposed images apart."""
+"""Network that separates two superimposed images."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from napari_bitsnet.core.networks.efficientnet import EfficientNetLite
 from napari_bitsnet.core.networks.unet import UNet
 
 SEEN_SIZE = 128
-"""Side of the mixture that the network looks at, in pixels."""
+"""Side of the network's input, in pixels."""
 
 ANSWER_SIZE = 64
-"""Side of its answer, in pixels."""
+"""Side of the network's output, in pixels."""
 
 
 class SplitNetwork(nn.Module):
-    """Look at a whole mixture at 128 x 128 pixels and answer ``d = y1 - y2`` at 64 x 64.
+    """Estimate ``d = y1 - y2`` at 64 x 64 pixels from a whole mixture at 128 x 128 pixels.
 
-    A U-Net is joined, on its way down, by the features of a network for photographs, because the content of the
-    photographs tells which edges belong together.
+    The encoder of a U-Net receives the features of a network for photographs, because the content of the
+    photographs shows which edges belong together.
 
     Parameters
     ----------
     widths : sequence of int
         Channels of the U-Net's levels, at 32, 16, 8 and 4 pixels.
     trunk : dict, optional
-        Arguments of `EfficientNetLite`; None leaves it out.
+        Arguments of `EfficientNetLite`; None omits it.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class SplitNetwork(nn.Module):
 
     Notes
     -----
-    With its first, random weights the network does not answer d = 0, where the sign-free loss has no gradient.
+    The initial random weights give d ≠ 0, because the sign-free loss has no gradient at d = 0.
     """
 
     def __init__(

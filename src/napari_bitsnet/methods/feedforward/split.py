@@ -1,4 +1,4 @@
-"""Takes a mixture of two apart with trained networks: any size, mirror images averaged, doubts noted."""
+"""Split a mixture of two sources of any size by trained networks, with mirror images and a confidence."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from napari_bitsnet.methods.feedforward.network import (
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
 LOOKS = [192, 256, 384]
-"""Sides of the mixture, in pixels, at which windows of 128 are looked at, one after another."""
+"""Sides of the reduced mixture, in pixels, for the closer looks through windows of 128 pixels, in this
+order."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the networks said on the way, from which other splits can be made; see `other_splits`.
+    """Intermediate estimates of the networks, from which `other_splits` finds alternatives.
 
     Parameters
     ----------
     seen : Tensor of shape (1, 3, T, T)
         The mixture.
     whole : Tensor of shape (1, 3, 64, 64)
-        d, from a look at the whole.
+        d from the whole mixture.
     said : tuple of Tensor of shape (L, 3, 64, 64)
-        Of the windows of each closer look.
+        Estimates for the windows of each closer look.
     """
 
     seen: Tensor
@@ -47,14 +48,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Looked:
-    """How far a split has come: what is done next, and d (1, 3, S, S) of the mixture at reduced size, once there is one."""
+    """Progress of a split: the next step, and the current d (1, 3, S, S) at reduced size, if there is one."""
 
     next: str
     difference: Tensor | None = None
     seen: Tensor | None = None
 
     def enlarged(self, mixture: Tensor) -> Tensor | None:
-        """Return d (1, C, H, W) as it would be if nothing came after, or None."""
+        """Return the current d (1, C, H, W) at full size, or None."""
         if self.difference is None or self.seen is None:
             return None
         guide, difference = reduce_image(self.seen, self.difference.shape[-1]), self.difference
@@ -65,7 +66,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Split:
-    """``d = y1 - y2`` (1, C, H, W), ``confidence`` (1, 1, H, W) in [0, 1] and what they rest on."""
+    """``d = y1 - y2`` (1, C, H, W), ``confidence`` (1, 1, H, W) in [0, 1] and the evidence for them."""
 
     difference: Tensor
     confidence: Tensor
@@ -80,7 +81,7 @@ def split_mixture(
     views: int = 4,
     looks: int = 3,
 ) -> Split:
-    """Estimate what distinguishes the two shares of a mixture.
+    """Estimate the difference of the two shares of a mixture.
 
     Parameters
     ----------
@@ -91,16 +92,17 @@ def split_mixture(
     hints : Tensor of shape (2, 1, H, W), optional
         1 where edges belong to the first or the second share.
     views : int
-        Mirror images whose answers are averaged, 1 to 4, each with the sign that agrees best with the others.
+        Number of mirror images whose estimates are averaged, 1 to 4, each with the sign that agrees best.
     looks : int
-        How many of the closer `LOOKS` the network takes. The mixture then guides the answer to its full size.
+        Number of `LOOKS` that are taken. The estimate is then upsampled with the mixture as guide.
 
     Notes
     -----
-    Confidence is the local energy of the contrast of d over that of I: the part of the mixture's contrast that is
-    told apart. Networks trained on squared errors say little where they know little, and mirror images that
-    disagree cancel, so both lower it. It is 1 where one share holds all contrast, and scaled by the correlation of what the
-    network says of the whole with what it says after closer looks.
+    The confidence is the ratio of the local contrast energies of d and I, that is, the fraction of the
+    mixture's contrast that is separated. Networks trained on squared errors give small values where they are
+    uncertain, and mirror images that disagree cancel; both lower the confidence. It is 1 where one share
+    holds all contrast. It is scaled by the correlation between the estimates before and after the closer
+    looks.
     """
     return exhaust(splitting(network, mixture, hints, views=views, looks=looks))
 
@@ -113,7 +115,8 @@ def splitting(
     views: int = 4,
     looks: int = 3,
 ) -> Generator[Looked, None, Split]:
-    """Do what `split_mixture` does, and tell before each look of the networks what is known from those before."""
+    """Run `split_mixture` as a generator that yields the current estimate before each look of the
+    networks."""
     sizes = [SEEN_SIZE, *LOOKS[:looks]]
     seen_size = sizes[-1]
     seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)
@@ -147,10 +150,10 @@ def splitting(
 
 
 def agreeing_signs(members: Tensor) -> Tensor:
-    """Return 1 or -1 for each of the answers (V, …): signs with which they agree best; the first keeps its own.
+    """Return 1 or -1 for each estimate (V, …): the signs with which they agree best; the first keeps its sign.
 
-    They are the signs of the leading eigenvector of the answers' inner products, which does not depend on the
-    answers' order.
+    They are the signs of the leading eigenvector of the estimates' inner products, which does not depend on
+    their order.
     """
     flat = members.flatten(1).double()
     leading = torch.linalg.eigh(flat @ flat.T).eigenvectors[:, -1]
@@ -158,18 +161,18 @@ def agreeing_signs(members: Tensor) -> Tensor:
 
 
 def hint_sign(mixture: Tensor, difference: Tensor, marks: Tensor) -> Tensor:
-    """Return 1 or -1: the sign of d with which marked edges belong to the share that they are said to.
+    """Return 1 or -1: the sign of d with which edges belong to the share that they are marked as.
 
     Parameters
     ----------
     mixture, difference : Tensor of shape (1, C, H, W)
         ``I = y1 + y2`` and ``d = y1 - y2``.
     marks : Tensor of shape (1, 2, H, W)
-        1 where edges belong to y1 (first channel) or y2; all zero: the sign stays.
+        1 where edges belong to y1 (first channel) or y2; without marks the sign stays.
 
     Notes
     -----
-    ``|∇y1|^2 - |∇y2|^2 = ∇I · ∇d`` is to be positive where y1 is marked and negative where y2 is.
+    ``|∇y1|^2 - |∇y2|^2 = ∇I · ∇d`` should be positive where y1 is marked and negative where y2 is marked.
     """
     product = (gradient(mixture) * gradient(difference)).sum(dim=(0, 2))
     agreement = (product * (marks[:, 0] - marks[:, 1])).sum()
@@ -177,7 +180,7 @@ def hint_sign(mixture: Tensor, difference: Tensor, marks: Tensor) -> Tensor:
 
 
 def guided_upsample(image: Tensor, guide: Tensor, full_guide: Tensor) -> Tensor:
-    """Bring an image (1, Q, h, w) to its guide's full size: a locally linear function of the guide, enlarged.
+    """Upsample an image (1, Q, h, w) to its guide's full size, as a locally linear function of the guide.
 
     References
     ----------
@@ -195,7 +198,7 @@ def guided_upsample(image: Tensor, guide: Tensor, full_guide: Tensor) -> Tensor:
 
 
 def _agreement(whole: Tensor, closer: Tensor) -> Tensor:
-    """Correlation, without its sign, of d (1, 3, S, S) before and after closer looks."""
+    """Return the absolute correlation of d (1, 3, S, S) before and after closer looks."""
     before, after = (
         x - x.mean(dim=(2, 3), keepdim=True) for x in (whole, reduce_image(closer, whole.shape[-1]))
     )
@@ -204,7 +207,7 @@ def _agreement(whole: Tensor, closer: Tensor) -> Tensor:
 
 
 def _confidence(image: Tensor, difference: Tensor) -> Tensor:
-    """Contrast of d over contrast of I, as energies in neighbourhoods of a quarter of the side."""
+    """Return the contrast energy of d over that of I, in neighbourhoods of a quarter of the side."""
     radius = image.shape[-1] // 8
 
     def energy(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Noise and missing pixels from groups of similar patches: closed forms, round after round."""
+"""Remove noise and fill missing pixels by groups of similar patches, in rounds of closed forms."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILE, MARGIN = 512, 32
-"""Larger images are worked on in tiles of this side, which see so many pixels around them."""
+"""Side of the tiles into which larger images are divided, and the margin around each tile, in pixels."""
 LEAST_SIGMA = 1e-4
-"""Standard deviation of noise, on the [0, 1] scale, below which there is nothing to remove."""
+"""Standard deviation, on the [0, 1] scale, below which noise is not removed."""
 ENOUGH = 3
-"""Rounds after which a denoised image hardly changes, or loses texture."""
+"""Largest number of denoising rounds: later ones change little, or remove texture."""
 
 
 class NLBayesConfig(BaseConfig):
@@ -28,22 +28,24 @@ class NLBayesConfig(BaseConfig):
 
     rounds: int = setting(
         6,
-        "Rounds; each takes groups from the last one's answer. Noise alone takes three at most.",
+        "Number of rounds; each groups patches of the previous estimate. Noise alone takes three at most.",
         ge=1,
         le=100,
         step=1,
     )
     side: int = setting(5, "Side of the patches.", ge=3, le=12, step=1, unit="px")
-    reach: int = setting(10, "Furthest that similar patches are looked for.", ge=2, le=40, step=1, unit="px")
-    count: int = setting(60, "Patches a group.", ge=8, le=400, step=10)
+    reach: int = setting(
+        10, "Largest distance at which similar patches are searched for.", ge=2, le=40, step=1, unit="px"
+    )
+    count: int = setting(60, "Number of patches per group.", ge=8, le=400, step=10)
     stride: int = setting(
-        2, "Pixels between the patches around which groups are made.", ge=1, le=8, step=1, unit="px"
+        2, "Distance between the reference patches of the groups.", ge=1, le=8, step=1, unit="px"
     )
 
 
 @dataclass(kw_only=True)
 class NLBayesState(State):
-    """The image so far (1, C, H, W), and the noise's standard deviation, given or estimated (0 where none is assumed)."""
+    """Current image (1, C, H, W), and the noise's standard deviation, given or estimated (0 for none)."""
 
     image: Tensor
     sigma: float = 0.0
@@ -51,16 +53,16 @@ class NLBayesState(State):
 
 @METHODS.register("nl_bayes")
 class NLBayes(BaseMethod[NLBayesState]):
-    """``x = m + C (C + N)^-1 (y - m)``: m and C of each group of similar patches, N the variances of noise.
+    """Estimate ``x = m + C (C + N)^-1 (y - m)`` with mean m, covariance C of each group of similar patches.
 
-    One Gaussian a group of patches that look alike. Under noise N = sigma² I (NL-Bayes); where pixels are missing
-    their variance is huge, and the same formula fills them from what is known in the patch.
-    See `core.patches.denoising` and `core.patches.inpainting` for the papers.
+    Each group is modelled by one Gaussian; N holds the noise variances. Under white noise N = sigma² I
+    (NL-Bayes). Missing pixels have a very large variance, so the same formula fills them from the known
+    pixels of the patch. See `core.patches.denoising` and `core.patches.inpainting` for the papers.
     """
 
     name = "nl_bayes"
     title = "Groups of similar patches"
-    summary = "Removes noise or fills missing pixels within seconds from what repeats in the image."
+    summary = "Removes noise or fills missing pixels by groups of similar patches, within seconds."
     Config = NLBayesConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": NLBayesConfig(rounds=3, stride=3),
@@ -78,7 +80,7 @@ class NLBayes(BaseMethod[NLBayesState]):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing not in ("noisy", "masked"):
-            return "It removes noise or fills missing pixels, and separates nothing."
+            return "It removes noise or fills missing pixels; it does not separate sources."
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> NLBayesState:
@@ -86,7 +88,7 @@ class NLBayes(BaseMethod[NLBayesState]):
         from napari_bitsnet.core.patches.denoising import estimate_sigma
         from napari_bitsnet.core.patches.inpainting import interpolate_missing
 
-        problem = problem.to("cpu" if device == "mps" else device)  # float64 is missing there
+        problem = problem.to("cpu" if device == "mps" else device)  # MPS has no float64
         image = problem.observations
         if isinstance(problem.mixing, Noisy):
             sigma = problem.mixing.sigma
@@ -134,5 +136,5 @@ class NLBayes(BaseMethod[NLBayesState]):
         return solve_in_tiles(inpaint, images, side=TILE, margin=MARGIN)
 
     def solution(self, state: NLBayesState) -> Answer:
-        """See `Method.solution`: one source, the clean image."""
+        """See `Method.solution`: ``"sources"`` is the clean image."""
         return {"sources": state.image.clamp(0, 1)}

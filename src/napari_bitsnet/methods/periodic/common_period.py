@@ -1,4 +1,4 @@
-"""Proposes the two patterns of which one with a larger period may consist: tiles in simple ratios have a period in common."""
+"""Propose pairs of finer lattices for a pattern whose period may be the common period of two patterns."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from napari_bitsnet.methods.periodic.lattices import SHORTEST, Lattice, reduced
 from napari_bitsnet.methods.periodic.repeating import Repeating
 
 INDEX = 36
-"""Most cells of one of the two patterns in a cell of both: 36 is a ratio of periods of up to 6 along each side."""
+"""Largest number of a pattern's cells in one common cell: 36 allows ratios of periods up to 6 along each
+side."""
 FINEST = 4.0
-"""Shortest wave, in pixels, by which pairs are ranked."""
+"""Shortest wavelength, in pixels, that counts when pairs are ranked."""
 LEAST = 0.02
-"""Part of the energy that counts as noise at least: what interpolation leaves is no reason for larger cells."""
+"""Smallest noise, as a fraction of the energy: interpolation errors must not favour larger cells."""
 SHARE = 0.08
-"""Part of the energy that each pattern has to have beyond what falls on its waves by chance."""
+"""Smallest energy of a pattern, as a fraction of the total, above the energy expected on its waves by
+chance."""
 
 
 class Proposal(NamedTuple):
-    """Two lattices, and the error by cross-validation that they lead to expect."""
+    """Two lattices and their expected cross-validation error."""
 
     error: float
     lattices: list[Lattice]
@@ -32,25 +34,26 @@ class Proposal(NamedTuple):
 def proposed_pairs(
     field: Tensor, common: Lattice, valid: Tensor | None = None, *, count: int = 4
 ) -> list[Proposal]:
-    """Return pairs of finer lattices, both of which contain a given one, that predict a field best; the best first.
+    """Return the pairs of lattices containing a given one that predict a field best, the best first.
 
     Parameters
     ----------
     field : Tensor of shape (C, H, W)
         Band-passed image.
     common : Lattice
-        On which the whole field repeats.
+        Lattice on which the whole field repeats.
     valid : Tensor of shape (H, W), optional
         1 where pixels are known, 0 where they are missing.
     count : int
-        Pairs, at most.
+        Largest number of pairs.
 
     Notes
     -----
-    A lattice that contains L has some of L's waves: k with ``k = M' j`` for whole j, M one of the Hermite normal forms of
-    determinant n, of which there are sigma(n). With E the energies of the waves of L's cell, a pair leaves
-    ``rest + E(L) - E(A) - E(B) + E(A and B)``, for all pairs one product of matrices. Divided by ``(1 - 1 / N_A - 1 / N_B)²``,
-    N cells in view, this is the error by generalised cross-validation: two patterns have far fewer free numbers than L's cell.
+    A lattice that contains L has a subset of L's waves: ``k = M' j`` for integer j. M is one of the sigma(n)
+    Hermite normal forms of determinant n. Let E be the energies of the waves of L's cell. A pair leaves the
+    residual ``rest + E(L) - E(A) - E(B) + E(A and B)``; one matrix product gives it for all pairs. Divided by
+    ``(1 - 1 / N_A - 1 / N_B)²``, with N cells in view, it is the error of generalised cross-validation: two
+    patterns have far fewer free parameters than L's cell.
     """
     size = (field.shape[-2], field.shape[-1])
     pattern = Repeating(common, size, len(field), field, valid)
@@ -75,7 +78,7 @@ def proposed_pairs(
     left = np.maximum(rest + total - alone[:, None] - alone[None] + both, 0) + LEAST * total
     freedom = (density[:, None] + density[None]) * common.area / known
     error = left / np.maximum(1 - freedom, 0.05) ** 2
-    adds = np.minimum(alone[:, None], alone[None]) - both  # what the weaker one has for itself
+    adds = np.minimum(alone[:, None], alone[None]) - both  # energy that only the weaker pattern has
     error = np.where((adds > SHARE * total) & (density[:, None] + density[None] < 1), error, np.inf)
     pairs: list[Proposal] = []
     for flat in np.argsort(error, axis=None, kind="stable"):
@@ -89,7 +92,7 @@ def proposed_pairs(
 
 
 def _waves(cell: Tensor, lattice: Lattice) -> tuple[NDArray, NDArray]:
-    """Waves of a cell that are not too fine, (P, 2) whole numbers, and their mean squares (P,)."""
+    """Return the waves of a cell that are not too fine, (P, 2) integers, and their mean squares (P,)."""
     power = (torch.fft.fft2(cell, norm="forward").abs() ** 2).mean(dim=0).cpu().double().numpy()
     along, across = (np.round(np.fft.fftfreq(n) * n) for n in power.shape)
     waves = np.stack(np.meshgrid(along, across, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -99,7 +102,8 @@ def _waves(cell: Tensor, lattice: Lattice) -> tuple[NDArray, NDArray]:
 
 
 def _finer(lattice: Lattice, index: int) -> list[tuple[NDArray, Lattice]]:
-    """All lattices that contain one, of so many times smaller cells, with the matrix whose rows span their waves."""
+    """Return all lattices that contain one and have n times smaller cells, each with the basis of its
+    waves."""
     found = []
     for first in (n for n in range(1, index + 1) if index % n == 0):
         for shift in range(index // first):
@@ -112,6 +116,6 @@ def _finer(lattice: Lattice, index: int) -> list[tuple[NDArray, Lattice]]:
 
 
 def _has(matrix: NDArray, waves: NDArray) -> NDArray:
-    """Whether waves (P, 2) are whole combinations of a matrix' rows, 1 or 0."""
+    """Return 1 where waves (P, 2) are integer combinations of a matrix' rows, else 0."""
     (first, shift), (_, second) = matrix
     return ((waves[:, 0] % first == 0) & ((waves[:, 1] - shift * (waves[:, 0] // first)) % second == 0)) * 1.0

@@ -1,4 +1,4 @@
-"""Decides on which lattices a superimposed image repeats: on two, on one, or on none."""
+"""Decide whether an image repeats on two lattices, on one, or on none."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from napari_bitsnet.methods.periodic.lattices import Lattice, band_pass, likely_
 from napari_bitsnet.methods.periodic.repeating import Repeating
 
 FIRST, SECOND = 3, 2
-"""Periodic of each kind that are tried, for one pattern and for the other beside it."""
+"""Number of candidate lattices of each kind that are tried, for the first pattern and for the second."""
 ROUNDS = 6
 """Rounds of fitting the cells of two patterns in turn."""
 ONE, BOTH = 0.15, 0.08
-"""Part of the band-passed image's energy that one lattice has to predict, and that a second has to add."""
+"""Fractions of the band-passed image's energy that a first lattice has to predict, and a second has to
+add."""
 ALIKE = 0.01
-"""Part of the energy that the cell of a single pattern has to predict beyond one of half its size, or beyond two patterns."""
+"""Fraction of the energy that a single cell has to predict beyond a cell of half its size, or beyond two
+patterns."""
 WHOLE = 0.3
-"""Part of the energy up to which one lattice may leave the image, to be looked at as the common period of two."""
+"""Largest residual of one lattice, as a fraction of the energy, with which it is tried as a common period."""
 
 
 def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
-    """Return the two lattices on which an image's patterns repeat, the stronger first; one or none if that is all.
+    """Return the lattices (at most two) on which an image's patterns repeat, the stronger first.
 
     Parameters
     ----------
@@ -35,9 +37,10 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
 
     Notes
     -----
-    The likely lattices of the image are tried in turn; beside each, those of what it leaves. Pairs are compared
-    by generalised cross-validation, ``mean(rest²) / (1 - sum_k 1 / N_k)²`` with N_k cells in view. Where one lattice explains
-    the image and two finer ones that contain it do so as well, their smaller cells are what repeats.
+    Each likely lattice of the image is combined with the likely lattices of its residual. Pairs are compared
+    by generalised cross-validation, ``mean(rest²) / (1 - sum_k 1 / N_k)²`` with N_k cells in view. If two
+    finer lattices that contain the best single lattice explain the image equally well, they are chosen,
+    because their cells are smaller.
     """
     seen = None if valid is None else valid.cpu().numpy() > 0.5
     fine = band_pass(image.cpu().double().numpy(), seen)
@@ -62,7 +65,7 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
                 continue
             error, _ = _predict(field, [first, second], mask)
             pair = min(pair, (error, [first, second]), key=lambda entry: entry[0])
-    pair = _subdivided(field, pair, mask, 0)  # halves of one hide in what the other leaves
+    pair = _subdivided(field, pair, mask, 0)  # half a cell may only show in the other's residual
     if split is not None and split[0] < pair[0] + slack:
         return split[1]
     both = pair[1]
@@ -79,7 +82,7 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
 def _split(
     field: Tensor, common: Lattice | None, mask: Tensor | None, most: float
 ) -> tuple[float, list[Lattice]] | None:
-    """The first pair with this common period, of those proposed, that predicts with no more than some error."""
+    """Return the first proposed pair with this common period whose error is below a limit."""
     for entry in [] if common is None else proposed_pairs(field, common, mask):
         error, _ = _predict(field, entry.lattices, mask)
         if error < most:
@@ -90,7 +93,7 @@ def _split(
 def _subdivided(
     field: Tensor, pair: tuple[float, list[Lattice]], mask: Tensor | None, slack: float
 ) -> tuple[float, list[Lattice]]:
-    """Halve the cells of one or two lattices as long as that predicts better, or hardly worse."""
+    """Halve the cells of one or two lattices while the prediction improves, or hardly gets worse."""
     for k in range(len(pair[1])):
         for _ in range(3):
             before = pair
@@ -106,13 +109,13 @@ def _subdivided(
 
 
 def _mean_square(field: Tensor, mask: Tensor | None) -> float:
-    """Over pixels that are known; missing ones are 0."""
+    """Return the mean square over known pixels; missing pixels are 0."""
     known = field[0].numel() if mask is None else float(mask.sum())
     return float((field**2).sum() / (known * len(field)))
 
 
 def _predict(field: Tensor, lattices: Sequence[Lattice], mask: Tensor | None) -> tuple[float, Tensor]:
-    """Fit cells to a field in turn; return the error by cross-validation, and the rest."""
+    """Fit cells to a field in turn; return the cross-validation error and the residual."""
     size = (field.shape[-2], field.shape[-1])
     patterns = [Repeating(lattice, size, len(field), field, mask) for lattice in lattices]
     masses = [p.gather(torch.ones_like(field[:1])) + 1e-3 for p in patterns]

@@ -1,4 +1,4 @@
-"""Finds the lattices on which an image repeats: two period vectors each, to a fraction of a pixel."""
+"""Find the lattices on which an image repeats: two period vectors each, to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 FINEST, COARSEST = 1.0, 16.0
-"""Standard deviations, in pixels of a side of 256, between which structure is compared."""
+"""Standard deviations of the band-pass filter, in pixels, for an image of 256 pixels a side."""
 PEAKS = 30
-"""Peaks of the autocorrelation of which each pair may be a lattice."""
+"""Number of autocorrelation peaks; each pair of them may span a lattice."""
 SHORTEST = 6.0
 """Shortest period, in pixels."""
 OVERLAP = 0.12
-"""Part of the image that a shifted copy has to cover to be counted."""
+"""Smallest overlap of a shifted copy with the image, as a fraction of the image."""
 REACH = np.array([(i, j) for i in range(-12, 13) for j in range(-12, 13) if (i, j) > (0, 0)])
-"""Multiples of the period vectors that are looked at; the opposite ones are the same."""
+"""Multiples of the period vectors at which the autocorrelation is read; it is symmetric, so half suffice."""
 FRONT = 0.1
-"""Part of the energy that has to repeat on a finer lattice to be looked at, and twice what a coarser one must add."""
+"""Fraction of the energy that a finer lattice must repeat; a coarser one must add half of this."""
 NEAR, FAR = 0.08, 0.8
-"""Distances at which an image is compared with itself for `repetition`, in its sides."""
+"""Distances at which `repetition` compares an image with itself, as fractions of its sides."""
 SAME = 0.06
 """Deviation from whole numbers, in periods, below which one lattice contains another."""
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Where a pattern repeats: at all ``i a + j b``.
+    """Lattice of the points ``i a + j b``, at which a pattern repeats.
 
     Parameters
     ----------
     a, b : tuple (dy, dx)
         Period vectors, in pixels, the shortest ones of the lattice.
     periodic : float
-        Part of the image's energy that repeats, as estimated without bias: 1 for a pattern that repeats exactly.
+        Unbiased estimate of the fraction of the image's energy that repeats: 1 for an exact pattern.
     """
 
     a: tuple[float, float]
@@ -49,29 +49,29 @@ class Lattice:
 
     @property
     def area(self) -> float:
-        """Pixels of a cell."""
+        """Area of a cell, in pixels."""
         return float(abs(np.linalg.det(self.matrix)))
 
     def scaled(self, factor: float) -> Lattice:
-        """The same lattice on an image so many times as large."""
+        """Return the same lattice on an image that is enlarged by a factor."""
         return Lattice(
             (self.a[0] * factor, self.a[1] * factor), (self.b[0] * factor, self.b[1] * factor), self.periodic
         )
 
     def halves(self) -> list[Lattice]:
-        """The three lattices of half the area that contain it."""
+        """Return the three lattices of half the cell area that contain it."""
         a, b = np.array(self.a), np.array(self.b)
         pairs = [reduced(*pair) for pair in ((a / 2, b), (a, b / 2), ((a + b) / 2, (a - b) / 2))]
         return [Lattice(_pair(p), _pair(q), self.periodic) for p, q in pairs]
 
     def contains(self, other: Lattice) -> bool:
-        """Whether the other's period vectors are periods of this one, too."""
+        """Return True if the other lattice's period vectors are also periods of this one."""
         multiples = np.linalg.solve(self.matrix, other.matrix)
         return bool(np.abs(multiples - np.round(multiples)).max() < SAME)
 
 
 def band_pass(image: NDArray, valid: NDArray | None = None) -> NDArray:
-    """Take slow changes and the finest detail from an image (C, H, W); missing pixels become 0."""
+    """Remove slow changes and the finest detail from an image (C, H, W); missing pixels become 0."""
     from scipy.ndimage import gaussian_filter
 
     scale = min(image.shape[-2:]) / 256
@@ -86,9 +86,9 @@ def band_pass(image: NDArray, valid: NDArray | None = None) -> NDArray:
 
 
 def autocorrelation(image: NDArray, valid: NDArray | None = None) -> NDArray:
-    """Return the correlation of an image (C, H, W) with itself, shifted by (y - H, x - W): (2H, 2W), 1 without a shift.
+    """Return the autocorrelation (2H, 2W) of an image (C, H, W) at the shifts (y - H, x - W).
 
-    Sums over the overlap are divided by the number of pixel pairs in it.
+    It is 1 without a shift. Sums over the overlap are divided by the number of pixel pairs in it.
     """
     height, width = image.shape[-2:]
     size = (2 * height, 2 * width)
@@ -104,10 +104,10 @@ def autocorrelation(image: NDArray, valid: NDArray | None = None) -> NDArray:
 
 
 def repetition(image: NDArray) -> float:
-    """How much an image (C, H, W) resembles itself at some distance: its largest autocorrelation, but for slow changes, at most 1.
+    """Return the largest autocorrelation of an image (C, H, W) at a distance; slow changes are removed.
 
-    Distances count from `NEAR` of the sides on, up to `FAR` of them. Tiles and wallpaper reach .6 and more, also under another
-    image; most photographs stay below .5.
+    It is at most 1. Distances between `NEAR` and `FAR` count, as fractions of the sides. Tiles and wallpaper
+    reach 0.6 and more, also under another image; most photographs stay below 0.5.
     """
     correlation = autocorrelation(band_pass(image))
     height, width = image.shape[-2:]
@@ -117,7 +117,8 @@ def repetition(image: NDArray) -> float:
 
 
 def reduced(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the shortest two vectors that span the same lattice (Lagrange and Gauss), at no more than 90 degrees."""
+    """Return the shortest two vectors that span the same lattice (Lagrange and Gauss), at no more than 90
+    degrees."""
     for _ in range(64):
         if a @ a > b @ b:
             a, b = b, a
@@ -131,9 +132,9 @@ def reduced(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
 def repeating_energy(
     correlation: NDArray, vectors: NDArray, size: tuple[int, int], *, order: int = 1
 ) -> NDArray:
-    """Mean of the autocorrelation over a lattice's points but the origin, weighted by overlap; -1 for fewer than two.
+    """Average the autocorrelation over a lattice's points without the origin, weighted by overlap.
 
-    Of a pattern that repeats on the lattice, plus what does not, it estimates the repeating part of the energy.
+    This estimates the fraction of an image's energy that repeats on the lattice.
 
     Parameters
     ----------
@@ -144,11 +145,12 @@ def repeating_energy(
     size : (H, W)
         Of the image.
     order : int
-        Of the interpolation: 1 or 3.
+        Order of the interpolation: 1 or 3.
 
     Returns
     -------
     ndarray of shape (P,)
+        At most 1; -1 for lattices with fewer than two points in view.
     """
     from scipy.ndimage import map_coordinates
 
@@ -165,7 +167,7 @@ def repeating_energy(
 
 
 def likely_lattices(image: NDArray, valid: NDArray | None = None, *, count: int = 4) -> list[Lattice]:
-    """Return the lattices on which a band-passed image repeats most probably, the likeliest first.
+    """Return the likeliest lattices of a band-passed image, the likeliest first.
 
     Parameters
     ----------
@@ -174,14 +176,14 @@ def likely_lattices(image: NDArray, valid: NDArray | None = None, *, count: int 
     valid : ndarray of shape (H, W), optional
         False where pixels are missing.
     count : int
-        Periodic of each kind, at most: the likeliest, and those of the smallest cells that repeat.
+        Largest number of lattices of each kind: the likeliest, and those with the smallest cells that repeat.
 
     Notes
     -----
-    Every pair of the autocorrelation's highest peaks is tried. With N cells in view and the repeating part p of the
-    energy, a cell is predicted from the mean of the others with the error ``(1 - p) N / (N - 1)``, which is
-    what is minimised: the whole lattice rather than a coarser one inside it. Periods are refined by Nelder and Mead's
-    simplex on the spline-interpolated autocorrelation.
+    Every pair of the autocorrelation's highest peaks is tried. With N cells in view and the repeating
+    fraction p of the energy, the mean of the other cells predicts a cell with the error
+    ``(1 - p) N / (N - 1)``. Minimising this error prefers the whole lattice to a coarser sublattice. Periods
+    are refined by the Nelder-Mead simplex on the spline-interpolated autocorrelation.
     """
     from scipy.ndimage import spline_filter
 
@@ -208,9 +210,11 @@ def likely_lattices(image: NDArray, valid: NDArray | None = None, *, count: int 
 
 
 def _promising(lattices: list[Lattice], size: tuple[int, int], count: int) -> list[Lattice]:
-    """The `count` best by error of prediction, and as many that repeat better than all with smaller cells.
+    """Return the best lattices by prediction error, and the best among those of small cells.
 
-    The latter are there because where two patterns share a coarse lattice, each alone has a finer one.
+    There are at most `count` of each kind. The second kind repeats better than all lattices with smaller
+    cells. It is needed because each of two patterns that share a coarse lattice has a finer lattice of
+    its own.
     """
     chosen: list[Lattice] = []
 
@@ -230,13 +234,13 @@ def _promising(lattices: list[Lattice], size: tuple[int, int], count: int) -> li
 
 
 def _error(lattice: Lattice, size: tuple[int, int]) -> float:
-    """Error of predicting a cell from the others, relative to the image's energy."""
+    """Return the error of predicting a cell from the others, relative to the image's energy."""
     cells = size[0] * size[1] / max(lattice.area, 1e-9)
     return (1 - lattice.periodic) * cells / max(cells - 1, 1e-3)
 
 
 def _peaks(correlation: NDArray, size: tuple[int, int]) -> Sequence[NDArray]:
-    """Shifts (dy, dx) of the highest local maxima, in one half of the plane."""
+    """Return the shifts (dy, dx) of the highest local maxima in one half of the plane."""
     from scipy.ndimage import maximum_filter
 
     rows, columns = np.nonzero(maximum_filter(correlation, 5) == correlation)
@@ -270,5 +274,5 @@ def _refined(spline: NDArray, lattice: Lattice, size: tuple[int, int]) -> Lattic
 
 
 def _pair(vector: NDArray) -> tuple[float, float]:
-    """A vector as plain numbers."""
+    """Convert a vector to a tuple of floats."""
     return float(vector[0]), float(vector[1])

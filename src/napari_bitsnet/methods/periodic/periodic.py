@@ -1,4 +1,4 @@
-"""Two patterns that repeat, tiles or weave: each is what comes back at its own period."""
+"""Separate two periodic patterns, such as tiles or weave, by their periods."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.methods.periodic.repeating import Repeating
 FIRST_NOISE = 0.02
-"""Variance a pixel of what does not repeat, before anything is known."""
+"""Initial variance per pixel of the part that does not repeat."""
 NONE = Notice(
     "not_separated",
-    "No repeating pattern was found, so the image was only divided evenly.",
+    "No repeating pattern was found, so each source is half of the image.",
     "For other images use method 'feedforward'.",
 )
 ONE = Notice(
@@ -29,38 +29,38 @@ ONE = Notice(
 )
 WHOLE = Notice(
     "not_separated",
-    "The image was not separated: one pattern explains more than 90 % of it, and source 2 is next to nothing. If source 1 shows "
-    "two patterns, they have a common period, and their own periods were not found.",
+    "The image was not separated: one pattern explains more than 90 % of it, and source 2 is almost empty. "
+    "If source 1 shows two patterns, they have a common period, and their own periods were not found.",
 )
 REPEATS = 0.6
-"""`repetition` from which patterns are spoken of: at 256 × 256 pixels, 14 of 17 mixtures with drawn or photographed patterns
-reach it, and one of 70 without."""
+"""Value of `repetition` above which this method is recommended: at 256 × 256 pixels, 14 of 17 mixtures with
+drawn or photographed patterns reach it, and 1 of 70 mixtures without patterns."""
 REPEATS_AT, REPEATS_FROM = 256, 64
-"""Longer side, in pixels, at which it is measured, and shorter side from which on: smaller images resemble themselves by chance."""
+"""Longer side at which `repetition` is measured, and smallest shorter side, in pixels: smaller images repeat
+by chance."""
 LITTLE = 0.1
-"""Part of the energy below which what one pattern leaves is next to nothing."""
+"""Fraction of the energy below which the residual of a single pattern counts as empty."""
 SMALLEST = 24
-"""Shorter side, in pixels, below which no lattice is looked for."""
+"""Shorter side, in pixels, below which no lattice is searched for."""
 
 
 class PeriodicConfig(BaseConfig):
     """Settings of the method."""
 
-    rigid: int = setting(
-        4, "Rounds in which the patterns' cells are fitted undisplaced.", ge=1, le=50, step=1
-    )
-    coarse: int = setting(6, "Rounds in which large parts are displaced.", ge=0, le=50, step=1)
-    fine: int = setting(6, "Rounds in which smaller parts are displaced.", ge=0, le=50, step=1)
+    rigid: int = setting(4, "Rounds that fit the patterns' cells without displacement.", ge=1, le=50, step=1)
+    coarse: int = setting(6, "Rounds that displace large parts of the patterns.", ge=0, le=50, step=1)
+    fine: int = setting(6, "Rounds that displace smaller parts of the patterns.", ge=0, le=50, step=1)
     width: float = setting(
         0.12,
-        "Width of the parts that are displaced together in the coarse rounds, in shorter sides of the image; two thirds in the fine ones.",
+        "Width of the parts displaced together in the coarse rounds, as a fraction of the shorter side; "
+        "fine rounds use two thirds of it.",
         ge=0.02,
         le=1,
         step=0.01,
     )
     caution: float = setting(
         2.0,
-        "Factor on the estimated variance of what does not repeat: the larger, the smoother the cells.",
+        "Factor on the estimated noise variance: larger values give smoother cells.",
         ge=0.1,
         le=20,
         step=0.1,
@@ -69,7 +69,7 @@ class PeriodicConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class PeriodicState(State):
-    """The patterns found (at most two), the image without its mean (C, H, W), and what is known of the noise."""
+    """Patterns found (at most two), the image without its mean (C, H, W), and the estimated noise."""
 
     patterns: list[Repeating] | None = None
     centred: Tensor | None = None
@@ -79,16 +79,17 @@ class PeriodicState(State):
 
 @METHODS.register("periodic")
 class Periodic(BaseMethod[PeriodicState]):
-    """Fit two cells that repeat, with their displacements, and divide what does not repeat by where they have energy.
+    """Fit two periodic cells with their displacements, and divide the residual by their local energy.
 
-    ``I = T_1(L_1⁻¹ (x + d_1(x))) + T_2(L_2⁻¹ (x + d_2(x))) + rest``: the period vectors L from the autocorrelation, the cells T by least
-    squares for both together under Gaussian spectra that are learnt from them, the displacements d by steps of Lucas and
-    Kanade. Nothing tells whose the mean colour is: it is divided evenly.
+    ``I = T_1(L_1⁻¹ (x + d_1(x))) + T_2(L_2⁻¹ (x + d_2(x))) + rest``. The period vectors L come from the
+    autocorrelation. Least squares fits both cells T together, under Gaussian spectra that are learnt from
+    them. Lucas-Kanade steps fit the displacements d. The mean colour cannot be attributed, so each pattern
+    gets half of it.
     """
 
     name = "periodic"
     title = "Repeating patterns"
-    summary = "Tiles, wallpaper, weave, screens: two patterns that repeat at different periods, or one over a picture."
+    summary = "Separates two repeating patterns (tiles, weave, screens), or one pattern and a picture."
     Config = PeriodicConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": PeriodicConfig(rigid=3, coarse=3, fine=0),
@@ -101,17 +102,17 @@ class Periodic(BaseMethod[PeriodicState]):
 
     @property
     def iterations(self) -> int:
-        """The rounds of all three kinds."""
+        """Return the number of rounds of all three kinds."""
         return self.config.rigid + self.config.coarse + self.config.fine
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
-            return "It takes one image whose sources add up; several mixtures are solved by ica."
+            return "It separates one image whose sources add up; for several mixtures use ica."
         if traits.n_sources != 2:
-            return "It takes two patterns apart, no more."
+            return "It separates exactly two patterns."
         if traits.n_guides:
-            return "It does not look at guides: use guided_regression."
+            return "It cannot use guides: use guided_regression."
         return None
 
     @classmethod
@@ -136,8 +137,8 @@ class Periodic(BaseMethod[PeriodicState]):
         return Notice(
             "method",
             "This image resembles itself at a distance (correlation {correlation:.2f}).",
-            "If it holds patterns that repeat, such as tiles, weave or a screen, they come apart much better with "
-            'method="periodic".',
+            "If it contains repeating patterns, such as tiles, weave or a screen, they are separated much "
+            'better with method="periodic".',
             {"correlation": found},
         )
 
@@ -146,7 +147,7 @@ class Periodic(BaseMethod[PeriodicState]):
         return PeriodicState(problem=problem.to(device))
 
     def advance(self, state: PeriodicState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after the rounds, each of which yields the part of the energy that does not repeat."""
+        """See `Method.advance`; each round yields the fraction of the energy that does not repeat."""
         import torch
 
         with torch.no_grad():
@@ -158,7 +159,7 @@ class Periodic(BaseMethod[PeriodicState]):
                 yield losses
 
     def _find(self, state: PeriodicState) -> None:
-        """Look for lattices and say so where there are not two."""
+        """Search for lattices, and add a notice if there are not two."""
         from napari_bitsnet.methods.periodic.lattice_pair import find_lattices
         from napari_bitsnet.methods.periodic.repeating import Repeating
 
@@ -174,7 +175,8 @@ class Periodic(BaseMethod[PeriodicState]):
         state.patterns = [Repeating(lattice, size, len(image), image, state.seen) for lattice in lattices]
 
     def _round(self, state: PeriodicState) -> dict[str, Tensor]:
-        """Displace the patterns if it is time to, fit their cells, learn their spectra and the noise."""
+        """Displace the patterns if the round asks for it, fit their cells, learn their spectra and the
+        noise."""
         from napari_bitsnet.methods.periodic.split import displace, fit_cells
 
         assert state.patterns is not None
@@ -198,7 +200,7 @@ class Periodic(BaseMethod[PeriodicState]):
 
     @staticmethod
     def _rest(state: PeriodicState) -> Tensor:
-        """What no pattern explains, (C, H, W); 0 where pixels are missing."""
+        """Return the residual of all patterns, (C, H, W); 0 where pixels are missing."""
         assert state.patterns is not None
         assert state.centred is not None
         rest = state.centred
@@ -207,7 +209,8 @@ class Periodic(BaseMethod[PeriodicState]):
         return rest if state.seen is None else rest * state.seen
 
     def solution(self, state: PeriodicState) -> Answer:
-        """See `Method.solution`: each pattern and its part of the rest, with half of the mean colour."""
+        """See `Method.solution`: each source is a pattern, its part of the residual and half of the mean
+        colour."""
         import torch
 
         from napari_bitsnet.methods.periodic.split import divide_rest

@@ -1,4 +1,5 @@
-"""A pattern that repeats on a lattice, slightly displaced: one cell, its spectrum, and where each pixel lies in it."""
+"""Model a slightly displaced periodic pattern by one cell, its spectrum and each pixel's place in the
+cell."""
 
 from __future__ import annotations
 
@@ -8,28 +9,29 @@ from torch import Tensor
 from napari_bitsnet.methods.periodic.lattices import Lattice
 
 FINER = 1.25
-"""Samples of the cell a pixel, along each side."""
+"""Samples of the cell per pixel, along each side."""
 LOWEST, RATIO, BANDS = 0.02, 1.5, 9
-"""Bands of spatial frequency that have a covariance of colours each: upper edge of the first, in periods a pixel."""
+"""Frequency bands with one colour covariance each: upper edge of the first (cycles per pixel), ratio of
+edges, number."""
 FLATTEST = 0.004
-"""Frequency below which the first spectrum, 1/f in amplitude, stays level."""
+"""Frequency, in cycles per pixel, below which the initial 1/f amplitude spectrum is constant."""
 ROUND = 0.01
-"""Part of a band's mean variance that is added to all directions of colour."""
+"""Fraction of a band's mean variance that is added to all directions of colour."""
 
 
 class Repeating:
-    """One cell, sampled at ``u(x) = L⁻¹ (x + d(x))``, L the period vectors and d a displacement.
+    """Periodic pattern: one cell, sampled at ``u(x) = L⁻¹ (x + d(x))`` with period vectors L, displacement d.
 
     Parameters
     ----------
     lattice : Lattice
         Period vectors in pixels.
     size : (H, W)
-        Of the image.
+        Size of the image, in pixels.
     channels : int
-        C.
+        Number of channels C.
     like : Tensor
-        Of the device to work on.
+        Tensor that sets the device and the type.
     valid : Tensor of shape (H, W), optional
         1 where pixels are known, 0 where they are missing.
 
@@ -40,7 +42,7 @@ class Repeating:
     displacement : Tensor of shape (2, H, W)
         (dy, dx) in pixels.
     root : Tensor of shape (bands, C, C)
-        Square roots of the colours' covariances a band of frequencies: what is expected of the cell.
+        Square roots of the colour covariances of each frequency band: the prior of the cell.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Repeating:
         return (flat[:, self.places] * self.shares).sum(dim=1).reshape(-1, *self.size)
 
     def gather(self, image: Tensor) -> Tensor:
-        """The adjoint of `sample` over valid pixels: (C, H, W) to (C, A, B)."""
+        """Apply the adjoint of `sample` over valid pixels: (C, H, W) to (C, A, B)."""
         values = image.reshape(len(image), 1, -1)
         values = values if self.valid is None else values * self.valid
         spread = (values * self.shares).reshape(len(image), -1)
@@ -82,20 +84,20 @@ class Repeating:
 
     @property
     def image(self) -> Tensor:
-        """The pattern as it lies in the image, (C, H, W)."""
+        """Return the pattern at the image's pixels, (C, H, W)."""
         return self.sample(self.cell)
 
     def filter(self, matrices: Tensor, cell: Tensor) -> Tensor:
-        """Multiply a cell's colours (C, A, B) with a matrix (bands, C, C) a band of frequencies."""
+        """Multiply a cell's colours (C, A, B) by one matrix (bands, C, C) per frequency band."""
         waves = torch.fft.rfft2(cell, norm="ortho")
         mixed = torch.einsum("yxij,jyx->iyx", matrices[self.band].to(waves.dtype), waves)
         return torch.fft.irfft2(mixed, s=self.shape, norm="ortho")
 
     def learn(self, noise: float) -> None:
-        """Take the spectrum from the cell: a step of expectation-maximisation for noise of this variance a pixel.
+        """Estimate the spectrum by one expectation-maximisation step; `noise` is a variance per pixel.
 
-        A band's covariance is the mean over its waves of the cell's, plus what noise leaves uncertain,
-        ``S - S (S + noise / N)⁻¹ S`` with N pixels a sample of the cell.
+        A band's covariance is the mean over its waves, plus the posterior covariance
+        ``S - S (S + noise / N)⁻¹ S`` with N pixels per sample of the cell.
         """
         waves = torch.fft.rfft2(self.cell, norm="ortho")
         eye = torch.eye(self.channels, device=self.cell.device)
@@ -107,7 +109,7 @@ class Repeating:
             before = self.root[band] @ self.root[band].T
             left = before - before @ torch.linalg.inv(before + noise / self.pixels * eye) @ before
             covariance = (x @ x.conj().T).real / x.shape[1]
-            if band == self.constant:  # a single wave: its colour says nothing
+            if band == self.constant:  # a single wave: its colour is no estimate of a covariance
                 covariance = eye * covariance.trace()
             covariance = covariance + left
             covariance = covariance + (ROUND * covariance.trace() / self.channels + 1e-8) * eye
@@ -115,11 +117,11 @@ class Repeating:
             self.root[band] = vectors @ torch.diag(values.clamp_min(1e-10).sqrt()) @ vectors.T
 
     def _locate(self) -> None:
-        """Find the four samples of the cell that each pixel lies between, and their shares: (4, H W) each."""
+        """Find the four cell samples around each pixel, and their bilinear weights: (4, H W) each."""
         height, width = self.size
         grid = torch.stack(
             torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        ).double()  # whole numbers of periods are subtracted, which takes digits
+        ).double()  # subtracting whole periods loses digits, hence float64
         place = torch.einsum("ij,jyx->iyx", self.inverse, grid + self.displacement.cpu().double())
         u, v = (place[axis].remainder(1) * self.shape[axis] for axis in (0, 1))
         top, left = u.floor(), v.floor()
@@ -135,7 +137,7 @@ class Repeating:
         self.pixels = seen / (self.shape[0] * self.shape[1])
 
     def _first_spectrum(self) -> Tensor:
-        """1/f in amplitude, uncoloured, with the energy of a picture of medium contrast."""
+        """Return a grey 1/f amplitude spectrum with the energy of a picture of medium contrast."""
         upper = self.like.new_tensor([LOWEST * RATIO**k for k in range(BANDS)])
         middle = torch.cat([upper.new_tensor([FLATTEST]), upper / RATIO**0.5, upper[-1:] * RATIO**0.5])
         amplitude = 1 / middle.clamp_min(FLATTEST)
@@ -146,7 +148,7 @@ class Repeating:
 
 
 def _bands(inverse: Tensor, shape: tuple[int, ...], like: Tensor) -> tuple[Tensor, int]:
-    """Band of each wave of the cell, (A, B // 2 + 1), and the constant's, 0."""
+    """Return the band of each wave of the cell, (A, B // 2 + 1), and the band of the constant, 0."""
     along = torch.fft.fftfreq(shape[0], dtype=inverse.dtype) * shape[0]
     across = torch.fft.rfftfreq(shape[1], dtype=inverse.dtype) * shape[1]
     waves = torch.stack(torch.meshgrid(along, across, indexing="ij"))

@@ -1,4 +1,4 @@
-"""Splits an image into patterns that repeat on different lattices, each slightly displaced, and what does not repeat."""
+"""Split an image into slightly displaced periodic patterns on different lattices, and a residual."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from napari_bitsnet.core.operators.gradient import central_gradient
 from napari_bitsnet.methods.periodic.repeating import Repeating
 
 PLAIN, STEPS = 4, 4
-"""Steps of conjugate gradients for the first cells, and of preconditioned ones for all."""
+"""Steps of plain conjugate gradients for the first cells, and of preconditioned ones for all."""
 RIDGE = 0.02
 """Stiffness of displacements, relative to the mean of the pattern's squared gradients."""
 FURTHEST = 1.5
-"""Largest change of a displacement at a step, in pixels."""
+"""Largest change of a displacement in a step, in pixels."""
 BLUR = 0.7
 """Standard deviation of the blur before gradients are taken, in pixels."""
 POOL = 4
-"""Displacements are found for squares of so many pixels a side."""
+"""Side, in pixels, of the squares that have one displacement each."""
 SCALES = (1.0, 2.0, 4.0, 8.0)
-"""Widths of the blurs between which the rest is divided, in pixels."""
+"""Standard deviations, in pixels, of the blurs that split the residual into bands."""
 NEAR = 4.0
-"""Width of the surroundings whose energy decides, in units of a scale."""
+"""Width of the neighbourhood in which energies are compared, in units of a scale."""
 
 
 def fit_cells(patterns: Sequence[Repeating], image: Tensor, noise: float) -> None:
@@ -35,18 +35,18 @@ def fit_cells(patterns: Sequence[Repeating], image: Tensor, noise: float) -> Non
     Parameters
     ----------
     patterns : sequence of K Repeating
-        Their cells are where it begins, and what it ends with.
+        The fit starts from their cells and replaces them.
     image : Tensor of shape (C, H, W)
-        Without its mean.
+        Image without its mean.
     noise : float
-        Variance a pixel of what does not repeat.
+        Variance per pixel of the part that does not repeat.
 
     Notes
     -----
-    Minimises ``‖I - sum_k A_k P_k z_k‖² + noise sum_k ‖z_k‖²``, A_k the sampling of pattern k, P_k the root of its spectrum
-    and ``P_k z_k`` its cell: the most probable cells under Gaussian spectra. Waves that both lattices have are divided
-    by what their spectra lead to expect. A few steps of conjugate gradients from zero settle these, preconditioned ones,
-    ``(N_k P_k' P_k + noise)⁻¹``, the others.
+    Minimises ``‖I - sum_k A_k P_k z_k‖² + noise sum_k ‖z_k‖²``: A_k samples pattern k, P_k is the root of its
+    spectrum and ``P_k z_k`` its cell. The result is the maximum a posteriori estimate under Gaussian spectra,
+    which also divide the waves that both lattices share. A few plain steps of conjugate gradients from zero
+    settle the shared waves; steps preconditioned by ``(N_k P_k' P_k + noise)⁻¹`` settle the others.
     """
     eye = torch.eye(patterns[0].channels, device=image.device)
     roots = [p.root for p in patterns]
@@ -87,28 +87,28 @@ def fit_cells(patterns: Sequence[Repeating], image: Tensor, noise: float) -> Non
 
 
 def displace(patterns: Sequence[Repeating], rest: Tensor, width: float, valid: Tensor | None = None) -> None:
-    """Move all patterns a step towards what they leave unexplained, in place.
+    """Update the displacements of all patterns by one step that reduces the residual, in place.
 
     Parameters
     ----------
     patterns : sequence of K Repeating
-        With cells.
+        Patterns with fitted cells.
     rest : Tensor of shape (C, H, W)
         The image without its mean and without the patterns.
     width : float
-        Standard deviation, in pixels, of the surroundings that move together.
+        Standard deviation, in pixels, of the neighbourhood that moves together.
     valid : Tensor of shape (H, W), optional
         1 where pixels are known.
 
     Notes
     -----
-    At each place it solves ``sum w (rest - sum_k ∇f_k . d_k)²`` for the K displacements, w a Gaussian window over pixels
-    and channels.
+    At each place it minimises ``sum w (rest - sum_k ∇f_k . d_k)²`` over the K displacements; w is a Gaussian
+    window and the sum runs over pixels and channels.
 
     References
     ----------
-    Lucas & Kanade, "An iterative image registration technique with an application to stereo vision", IJCAI 1981.
-    Departure: several images, superimposed, at once.
+    Lucas & Kanade, "An iterative image registration technique with an application to stereo vision", IJCAI
+    1981. Departure: several images, superimposed, at once.
     """
     seen = torch.ones_like(rest[0]) if valid is None else valid
     columns = [g for p in patterns for g in central_gradient(blur(p.image, BLUR))]
@@ -129,10 +129,11 @@ def displace(patterns: Sequence[Repeating], rest: Tensor, width: float, valid: T
 
 
 def divide_rest(first: Tensor, second: Tensor, rest: Tensor) -> Tensor:
-    """Return the first pattern's part (C, H, W) of what does not repeat.
+    """Return the first pattern's part (C, H, W) of the residual.
 
-    It is divided, between scales and place by place, in proportion to the patterns' energy there: what is
-    displaced or worn leaves a rest where there is something. The coarsest is divided evenly.
+    Each scale of the residual is divided at each place in proportion to the patterns' local energy, because
+    displaced or worn detail leaves a residual where the pattern has detail. The coarsest scale is divided
+    evenly.
     """
     part = torch.zeros_like(rest)
     for scale in SCALES:

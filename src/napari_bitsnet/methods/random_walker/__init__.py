@@ -1,3 +1,3 @@
-"""Foreground and background from scribbles, by a random walk."""
+"""Segment foreground and background from scribbles by a random walk."""
 
 __all__ = ["random_walker"]

@@ -1,4 +1,4 @@
-"""Foreground and background from scribbles: colours, a random walk, and what lies behind filled in. A closed form."""
+"""Segment an image from scribbles by colours and a random walk, and fill the hidden parts of both layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARPNESS = 4.0
-"""How much steeper the mask is than the walk's chance."""
+"""Slope of the mask as a function of the walk's probability."""
 
 
 class RandomWalkerConfig(BaseConfig):
@@ -23,25 +23,29 @@ class RandomWalkerConfig(BaseConfig):
 
     size: int = setting(
         256,
-        "Longer side at which the walk is computed; the outline is then brought to full size.",
+        "Longer side at which the walk is computed; the outline is then refined at full size.",
         ge=32,
         le=1024,
         step=16,
         unit="px",
     )
-    contrast: float = setting(300.0, "How much differences of colour hinder the walk.", ge=1, le=1e5, step=50)
-    pull: float = setting(0.003, "Weight of what looks like the marks.", ge=0, le=10, step=0.001)
+    contrast: float = setting(
+        300.0, "Strength with which colour differences hinder the walk.", ge=1, le=1e5, step=50
+    )
+    pull: float = setting(0.003, "Weight of the similarity to the scribbles.", ge=0, le=10, step=0.001)
     rounds: int = setting(
         1,
-        "Rounds; from the second on the last round's answer counts as marked where it is sure.",
+        "Number of rounds; from the second on, certain pixels of the previous mask count as marked.",
         ge=1,
         le=10,
         step=1,
     )
-    attached: bool = setting(True, "Foreground is only what hangs together with one of its marks.")
+    attached: bool = setting(
+        True, "Keep only parts of the foreground that are connected to one of its scribbles."
+    )
     radius: int = setting(
         2,
-        "Radius of the guided filter that brings the outline to full size, at the walk's size.",
+        "Radius of the guided filter that refines the outline, at the size of the walk.",
         ge=1,
         le=50,
         step=1,
@@ -51,7 +55,7 @@ class RandomWalkerConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class RandomWalkerState(State):
-    """The mask (1, 1, H, W) and both layers (2, C, H, W), once they are there."""
+    """Mask (1, 1, H, W) and both layers (2, C, H, W); None before the first iteration."""
 
     mask: Tensor | None = None
     layers: Tensor | None = None
@@ -59,14 +63,14 @@ class RandomWalkerState(State):
 
 @METHODS.register("random_walker")
 class RandomWalker(BaseMethod[RandomWalkerState]):
-    """``I = m F + (1 − m) B``: m from a random walk that colours like the marks' pull at, F and B filled in behind it.
+    """Solve ``I = m F + (1 − m) B``: a random walk with a colour prior gives m, and F and B are completed.
 
     See `colour_evidence`, `random_walker` and `membrane_fill`.
     """
 
     name = "random_walker"
     title = "Colours and random walk"
-    summary = "Segmentation from a scribble in the foreground and one in the background, in seconds."
+    summary = "Segments an image from one scribble each in the foreground and the background, within seconds."
     Config = RandomWalkerConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": RandomWalkerConfig(size=160),
@@ -78,13 +82,13 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
 
     @property
     def iterations(self) -> int:
-        """Rounds of the walk."""
+        """Return the number of rounds of the walk."""
         return self.config.rounds
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "cutout":
-            return "It cuts a foreground out of a background; these are sources that mix."
+            return "It needs an image of a foreground before a background, got a mixture of sources."
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> RandomWalkerState:
@@ -92,7 +96,7 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
         return RandomWalkerState(problem=problem.to(device))
 
     def advance(self, state: RandomWalkerState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the share of the foreground, and ends after the rounds."""
+        """See `Method.advance`; yields the area fraction of the foreground."""
         import torch
 
         while state.step < self.iterations:
@@ -103,14 +107,14 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
             yield {"foreground": state.mask.mean()}
 
     def _mask(self, state: RandomWalkerState) -> Tensor:
-        """The soft mask (1, 1, H, W), at full size."""
+        """Return the soft mask (1, 1, H, W) at full size."""
         from torch.nn import functional as F
 
         from napari_bitsnet.core.guided_filter import apply_coefficients, linear_coefficients
         from napari_bitsnet.methods.random_walker.walk import attached, colour_evidence, enlarged, random_walk
 
         config, image = self.config, state.problem.observations
-        assert state.problem.hints is not None  # the task sees to it
+        assert state.problem.hints is not None  # the task requires hints
         size = (image.shape[-2], image.shape[-1])
         factor = min(1.0, config.size / max(size))
         small = (max(4, round(size[0] * factor)), max(4, round(size[1] * factor)))
@@ -129,7 +133,8 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
         return mask.masked_fill(marked[:1], 1.0).masked_fill(marked[1:], 0.0)
 
     def solution(self, state: RandomWalkerState) -> Answer:
-        """See `Method.solution`: ``"sources"``, foreground and background, and ``"opacity"``, the mask (1, 1, H, W)."""
+        """See `Method.solution`: ``"sources"``, foreground and background, and ``"opacity"``, the mask (1, 1,
+        H, W)."""
         import torch
 
         image = state.problem.observations
@@ -139,7 +144,7 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
 
 
 def _surer(hints: Tensor, mask: Tensor | None, size: tuple[int, int]) -> Tensor:
-    """The marks, and what an earlier mask (1, 1, H, W) is sure of, (2, 1, h, w)."""
+    """Return the marks (2, 1, h, w), joined with the certain pixels of an earlier mask (1, 1, H, W)."""
     import torch
     from torch.nn import functional as F
 
@@ -150,7 +155,7 @@ def _surer(hints: Tensor, mask: Tensor | None, size: tuple[int, int]) -> Tensor:
 
 
 def _completed(problem: Problem, mask: Tensor) -> Tensor:
-    """Foreground and background (2, C, H, W), each filled in where the other one is."""
+    """Return foreground and background (2, C, H, W), each filled where the other one is visible."""
     import torch
 
     from napari_bitsnet.core.patches.sparse_fill import membrane_fill

@@ -1,4 +1,4 @@
-"""Foreground or background of every pixel, from scribbles: a random walk that colours near the scribbles pull at."""
+"""Classify pixels as foreground or background from scribbles by a random walk with a colour prior."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradient
 from napari_bitsnet.core.patches.groups import opponent
 
 COLOUR, TEXTURE, PLACE = 0.06, 0.05, 0.15
-"""Widths within which colours, textures, and places (parts of the longer side) are alike."""
+"""Kernel widths for colour, texture, and place (as a fraction of the longer side)."""
 ANYWHERE = 0.02
-"""How much colours count that are alike, but far away."""
+"""Weight of similar colours at any distance."""
 NOTHING = 1e-3
-"""Evidence from which on a pixel is said to look like a scribble."""
+"""Density below which a pixel counts as similar to no scribble."""
 MARKS = 1500
-"""Most pixels of a scribble that are compared with."""
+"""Largest number of pixels of a scribble that are compared with the image."""
 ROWS = 16384
-"""Pixels compared with them at a time: bounds the memory."""
+"""Number of pixels that are compared at a time; it bounds the memory."""
 NECK = 3
-"""Parts of the foreground hang together where they are joined by so many pixels."""
+"""Smallest width, in pixels, of a connection between parts of the foreground."""
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def colour_evidence(image: Tensor, hints: Tensor) -> Tensor:
-    """Return the chance that a pixel looks like foreground, by its colour, its texture and where it is.
+    """Return the probability of foreground of each pixel, from its colour, texture and place.
 
     Parameters
     ----------
     image : Tensor of shape (1, C, H, W)
         On the [0, 1] scale; one or three channels.
     hints : Tensor of shape (2, 1, H, W)
-        Above zero where the foreground, the background, is marked.
+        Positive where the foreground (first) and the background (second) are marked.
 
     Returns
     -------
     Tensor of shape (H, W)
-        In [0, 1]; one half where nothing marked looks alike.
+        Probability in [0, 1]; 0.5 where no marked pixel is similar.
 
     Notes
     -----
-    ``p_1 / (p_1 + p_2)``, p_k the density of the marked pixels' features, ``(1 − g) k_colour k_place + g k_colour`` with
-    Gaussian kernels: what is alike and near says most.
+    ``p_1 / (p_1 + p_2)`` with p_k the kernel density of the marked pixels' features. The kernel is
+    ``(1 − g) k_colour k_place + g k_colour`` with Gaussian factors, so similar pixels nearby have most
+    weight.
     """
     height, width = image.shape[-2:]
     colours = opponent(image) * (3**-0.5 if image.shape[1] == 3 else 1.0)
@@ -77,7 +78,7 @@ def random_walk(
     pull: float = 0.003,
     steps: int = 600,
 ) -> Tensor:
-    """Return the chance that a random walk from a pixel ends at the foreground's marks.
+    """Return the probability that a random walk from a pixel ends at the foreground's marks.
 
     Parameters
     ----------
@@ -86,27 +87,28 @@ def random_walk(
     hints : Tensor of shape (2, 1, H, W)
         As in `colour_evidence`.
     evidence : Tensor of shape (H, W)
-        Chance of the foreground by looks.
+        Prior probability of the foreground.
     contrast : float
-        How much squared differences of colour hinder a step.
+        Factor on squared colour differences in the exponent of a step's weight.
     pull : float
-        Weight of the evidence beside a step between equal pixels.
+        Weight of the evidence relative to a step between equal pixels.
     steps : int
-        Most steps of conjugate gradients.
+        Largest number of conjugate gradient steps.
 
     Returns
     -------
     Tensor of shape (H, W)
-        In [0, 1].
+        Probability in [0, 1].
 
     Notes
     -----
-    ``min_u sum_pq w_pq (u_p − u_q)² + pull sum_p (u_p − e_p)²`` over eight neighbours, ``w = exp(−contrast ‖I_p − I_q‖²) / |p − q|``,
-    with u held at the marks; solved by conjugate gradients.
+    Solves ``min_u sum_pq w_pq (u_p − u_q)² + pull sum_p (u_p − e_p)²`` over eight neighbours, with
+    ``w = exp(−contrast ‖I_p − I_q‖²) / |p − q|`` and u fixed at the marks, by conjugate gradients.
 
     References
     ----------
-    Grady, "Multilabel random walker image segmentation using prior models", CVPR 2005, doi:10.1109/CVPR.2005.239.
+    Grady, "Multilabel random walker image segmentation using prior models", CVPR 2005,
+    doi:10.1109/CVPR.2005.239.
     """
     colours = blur(image, 0.5)[0]
     links = []
@@ -145,44 +147,46 @@ def random_walk(
 
 
 def _pair(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
-    """Views of (..., H, W): every pixel that has a neighbour `down` and `right` of it, and these neighbours."""
+    """Return views of (..., H, W): all pixels with a neighbour at (`down`, `right`), and these neighbours."""
     height, width = image.shape[-2:]
     here = image[..., : height - down, max(0, -right) : width - max(0, right)]
     return here, image[..., down:, max(0, right) : width + min(0, right)]
 
 
 def attached(chance: Tensor, hints: Tensor) -> Tensor:
-    """Keep of the foreground (H, W) the parts that hang together with one of its marks, by more than a pixel or two."""
+    """Keep the parts of the foreground (H, W) that are connected to one of its marks, over at least `NECK`
+    pixels."""
     import numpy as np
     from scipy.ndimage import binary_dilation, binary_opening, label
 
     found = (chance > 0.5).cpu().numpy()
     marks = (hints[0, 0] > 0).cpu().numpy()
     square = np.ones((NECK, NECK), bool)
-    parts, _ = label(binary_opening(found, square) | (marks & found))  # by their sides, not their corners
+    parts, _ = label(binary_opening(found, square) | (marks & found))  # connected by sides, not by corners
     kept = np.isin(parts, np.unique(parts[marks & (parts > 0)]))
     kept = binary_dilation(kept, square) & found
     return torch.where(torch.from_numpy(kept).to(chance.device), chance, torch.minimum(chance, 1 - chance))
 
 
 def automatic_hints(image: Tensor, *, certain: float = 0.06) -> Tensor:
-    """Guess marks: what stands out from the border's colours is foreground, the border itself background.
+    """Guess marks: pixels unlike the border's colours are foreground, the border itself is background.
 
     Parameters
     ----------
     image : Tensor of shape (1, C, H, W)
         On the [0, 1] scale.
     certain : float
-        Part of the pixels that is marked as foreground.
+        Fraction of the pixels that is marked as foreground.
 
     Returns
     -------
     Tensor of shape (2, 1, H, W)
+        1 where foreground (first) and background (second) are marked, else 0.
 
     Notes
     -----
-    How much a pixel stands out is the distance of its blurred colour to the nearest of the border's, lessened
-    towards the border by a Gaussian of a third of the size.
+    Pixels are ranked by the distance of their blurred colour to the nearest colour of the border, times a
+    central Gaussian with a standard deviation of a third of the size.
     """
     height, width = image.shape[-2:]
     colours = blur(image, max(1.0, max(height, width) / 64))[0]
@@ -203,9 +207,9 @@ def automatic_hints(image: Tensor, *, certain: float = 0.06) -> Tensor:
 
 
 def saliency_hints(salient: Tensor, *, above: float = 0.94, below: float = 0.06) -> Tensor:
-    """Marks (2, 1, H, W) from how salient pixels (1, C, H, W) are: those from a quantile on, and those up to another one.
+    """Mark the most and the least salient pixels (1, C, H, W) by two quantiles; return marks (2, 1, H, W).
 
-    Equal values are marked alike: a binary image, where both quantiles may be the same value, marks all its pixels.
+    Equal values get the same mark: a binary image, whose two quantiles may be equal, marks all its pixels.
     """
     grey = salient.mean(dim=1)[0]
     ranked = grey.flatten().sort().values

@@ -1,4 +1,4 @@
-"""Whose is this edge? What marks on a few edges say about all others, by likeness of the edges."""
+"""Propagate labels from a few marked edges to all edges of an image, by the similarity of edges."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.core.operators.gradient import central_gradient
 
 FAMILIAR_SIZE = 96
-"""Longer side, in pixels, of the images that the likeness was fitted on."""
-LIKENESS = {  # feature: (in colour and kind, in place and surroundings)
+"""Longer side, in pixels, of the images that the kernel was fitted on."""
+LIKENESS = {  # feature: (kernel of colour and kind, kernel of place and surroundings)
     "colour": (3.7, 2.5),
     "place": (0.02, 20.0),
     "direction": (0.04, 0.5),
@@ -26,17 +26,17 @@ LIKENESS = {  # feature: (in colour and kind, in place and surroundings)
 SHARES = (0.39, 0.49)
 """Variances of the two kernels."""
 DOUBT = 0.47
-"""Variance of what a mark says: marked pixels carry some of the other sources' gradients too."""
+"""Noise variance of a label: marked pixels also carry some of the other sources' gradients."""
 ROWS = 16384
-"""Pixels compared with the marked ones at a time: bounds the memory."""
+"""Number of pixels compared with the marked ones at a time; it bounds the memory."""
 OPPONENT = torch.tensor(
     [[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, -(2**-0.5), 0.0], [6**-0.5, 6**-0.5, -2 * 6**-0.5]]
 )
-"""Grey, red against green, yellow against blue: orthonormal axes of colour."""
+"""Orthonormal colour axes: grey, red against green, yellow against blue."""
 
 
 def edge_features(image: Tensor) -> dict[str, Tensor]:
-    """Describe the edge, if any, at each pixel.
+    """Compute the features of the edge at each pixel.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def edge_features(image: Tensor) -> dict[str, Tensor]:
     dict of Tensor of shape (H * W, n)
         ``colour`` (products of the gradient's opponent colours, normalised: an axis without sign), ``place``
         (fractions of the longer side), ``direction`` (doubled angle, by straightness), ``near`` and ``wide``
-        (mean colours over windows of about 1 and 5 % of the longer side), ``strength``, ``sharpness``, ``texture``
-        (logarithms) and ``straightness`` (0 to 1).
+        (mean colours over windows of about 1 and 5 % of the longer side), ``strength``, ``sharpness``,
+        ``texture`` (logarithms) and ``straightness`` (0 to 1).
     """
     _, channels, height, width = image.shape
     colour = torch.einsum(
@@ -68,7 +68,7 @@ def edge_features(image: Tensor) -> dict[str, Tensor]:
     coarse = (coarse_dy**2 + coarse_dx**2).sum(dim=0).sqrt()
     around = blur(dy**2 + dx**2, 3 * unit).sum(dim=0).sqrt()
     row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    products = (across[:, None] * across).flatten(0, 1)  # nine, the off-diagonal ones twice
+    products = (across[:, None] * across).flatten(0, 1)  # nine products, the off-diagonal ones twice
     features = {
         "colour": products,
         "place": torch.stack([row, column]).to(image) / max(height, width),
@@ -84,30 +84,30 @@ def edge_features(image: Tensor) -> dict[str, Tensor]:
 
 
 def propagate(image: Tensor, hints: Tensor, *, size: int = FAMILIAR_SIZE, marks: int = 1600) -> Tensor:
-    """Estimate what part of each gradient belongs to each source.
+    """Estimate the fraction of each gradient that belongs to each source.
 
     Parameters
     ----------
     image : Tensor of shape (1, C, H, W)
         The mixture, on the [0, 1] scale.
     hints : Tensor of shape (K, 1, H, W)
-        Weights in [0, 1], above zero where edges are named source k's.
+        Weights in [0, 1], positive where edges are marked as source k's.
     size : int
         Longer side, in pixels, at which edges are compared; larger images are reduced to it.
     marks : int
-        Largest number of marked pixels, at that size, that are learnt from: those with the strongest edges.
+        Largest number of marked pixels, at that size, used for the fit: those with the strongest edges.
 
     Returns
     -------
     Tensor of shape (K, 1, H, W)
-        In [0, 1], adding to one; 1 / K where nothing is known.
+        Fractions in [0, 1] that add to one; 1 / K without any mark.
 
     Notes
     -----
-    Gaussian process regression (kriging) of ``1[k named] − 1 / K`` with the kernel
-    ``sum_j v_j exp(−sum_f λ_fj ‖f(x) − f(x')‖²)`` on edge features f: one kernel for edges alike in colour and kind
-    wherever they are, one for edges near one another in like surroundings. Its numbers were fitted
-    once, on random pairs of photographs.
+    Gaussian process regression (kriging) of ``1[k marked] − 1 / K`` with the kernel
+    ``sum_j v_j exp(−sum_f λ_fj ‖f(x) − f(x')‖²)`` on edge features f. The first kernel compares colour and
+    kind of edges anywhere in the image, the second compares place and surroundings. Their parameters were
+    fitted once, on random pairs of photographs.
 
     References
     ----------
@@ -138,7 +138,7 @@ def propagate(image: Tensor, hints: Tensor, *, size: int = FAMILIAR_SIZE, marks:
 
 
 def _likeness(features: dict[str, Tensor], others: dict[str, Tensor]) -> Tensor:
-    """The kernel between pixels (N) and marked pixels (n), (N, n)."""
+    """Return the kernel (N, n) between N pixels and n marked pixels."""
     kernels = []
     for j, variance in enumerate(SHARES):
         a, b = (

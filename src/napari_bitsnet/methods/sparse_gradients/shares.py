@@ -1,4 +1,4 @@
-"""Shares whose gradients are sparse, where it is roughly known whose each gradient is."""
+"""Find shares with sparse gradients, given a rough attribution of the gradients to the sources."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_bitsnet.core.operators.poisson import Poisson
 def sparse_energy(
     shares: Tensor, prices: Tensor, *, power: float, softness: float, curvature: float
 ) -> Tensor:
-    """``sum_k mean_x c_k(x) (ρ(‖∇y_k‖) + curvature ρ(‖∇∇y_k‖))``, ρ(s) = (s² + softness²)^(power/2).
+    """Return ``sum_k mean_x c_k(x) (ρ(‖∇y_k‖) + curvature ρ(‖∇∇y_k‖))``, ρ(s) = (s² + softness²)^(power/2).
 
     Parameters
     ----------
     shares : Tensor of shape (K, C, H, W)
-        y_k; norms join all channels, so that they decide together.
+        y_k; each norm runs over all channels.
     prices : Tensor of shape (K, 1, H, W)
-        c_k, >= 0: what it costs that source k has an edge at x.
+        c_k, >= 0: cost of an edge of source k at x.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def sparse_energy(
     """
     total = shares.new_zeros(())
     for weight, derivative in _derivatives(shares, curvature):
-        squares = derivative.square().sum(dim=2, keepdim=True)  # over channels
+        squares = derivative.square().sum(dim=2, keepdim=True)  # sum over channels
         total = total + weight * (prices * (squares + softness**2) ** (power / 2)).mean() * len(shares)
     return total
 
@@ -46,40 +46,40 @@ def reweighted_step(
     hold: float = 0.01,
     steps: int = 15,
 ) -> Tensor:
-    """One round of iteratively reweighted least squares, for shares that keep their sum.
+    """Run one round of iteratively reweighted least squares for shares with a fixed sum.
 
     Parameters
     ----------
     shares : Tensor of shape (K, C, H, W)
-        y, where the round starts; their sum is the mixture.
+        y at the start of the round; their sum is the mixture.
     anchor : Tensor of shape (K, C, H, W)
-        y0, from which y should not go far.
+        y0, to which y is held.
     prices : Tensor of shape (K, 1, H, W)
         As in `sparse_energy`.
     poisson : Poisson
-        Of the images' size: the preconditioner.
+        Poisson solver for the images' size, used as preconditioner.
     power, softness, curvature : float
         p in (0, 2], ε > 0 on the [0, 1] scale, weight of second derivatives.
     hold : float
         Weight of the anchor.
     steps : int
-        Of conjugate gradients.
+        Number of conjugate gradient steps.
 
     Returns
     -------
     Tensor of shape (K, C, H, W)
-        With the sum that `shares` have.
+        Updated shares, with the same sum as `shares`.
 
     Notes
     -----
-    Minimises ``sum_k sum_x w_k ‖∇y_k‖² + hold ‖y − y0‖²``, ``w_k = c_k (‖∇y_k‖² + ε²)^(p/2 − 1)`` of the round before,
-    over changes that add up to zero over k.
+    Minimises ``sum_k sum_x w_k ‖∇y_k‖² + hold ‖y − y0‖²`` over changes that add up to zero over k. The
+    weights ``w_k = c_k (‖∇y_k‖² + ε²)^(p/2 − 1)`` come from the start of the round.
 
     References
     ----------
     Levin & Weiss, "User Assisted Separation of Reflections from a Single Image Using a Sparsity Prior", IEEE
-    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departures: the price of each gradient is graded instead of
-    one or a hundred; the sum is exact; any number of sources; channels joined; an anchor.
+    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departures: the cost of each gradient is graded instead of
+    1 or 100; the sum is exact; there may be more than two sources; channels are joined; the anchor is added.
     """
     weights = [
         weight * prices * (d.square().sum(dim=2, keepdim=True) + softness**2) ** (power / 2 - 1)
@@ -94,25 +94,25 @@ def reweighted_step(
             total = total + _curvature_adjoint(weights[1] * fields[1])
         return _balanced(total)
 
-    scale = weights[0].mean(dim=(0, 1), keepdim=True)[0].sqrt()  # the same for all k: it keeps balance
+    scale = weights[0].mean(dim=(0, 1), keepdim=True)[0].sqrt()  # one scale for all k keeps the sum
     change = conjugate_gradients(
         pull,
         _balanced(hold * anchor) - pull(shares),
         torch.zeros_like(shares),
         steps=steps,
-        tolerance=10 * torch.finfo(shares.dtype).eps,  # below, what is left is rounding
+        tolerance=10 * torch.finfo(shares.dtype).eps,  # below this, the residual is rounding error
         precondition=lambda residual: _balanced(poisson.solve(residual / scale, shift=1e-3) / scale),
     )
     return shares + _balanced(change)
 
 
 def _balanced(images: Tensor) -> Tensor:
-    """Take off the mean over sources, so that changes add up to zero."""
+    """Subtract the mean over sources, so that changes add up to zero."""
     return images - images.mean(dim=0, keepdim=True)
 
 
 def _derivatives(images: Tensor, curvature: float) -> list[tuple[float, Tensor]]:
-    """First and, if they count, second derivatives (directions, K, C, H, W) with their weights."""
+    """Return first and, if weighted, second derivatives (directions, K, C, H, W) with their weights."""
     found = [(1.0, gradient(images))]
     if curvature:
         found.append((curvature, _curvature(images)))
@@ -120,25 +120,25 @@ def _derivatives(images: Tensor, curvature: float) -> list[tuple[float, Tensor]]
 
 
 def _curvature(images: Tensor) -> Tensor:
-    """Second differences along Y, along X and along both; (K, C, H, W) -> (3, K, C, H, W)."""
+    """Return second differences along Y, along X and along both; (K, C, H, W) -> (3, K, C, H, W)."""
     dy, dx = gradient(images)
     return torch.stack([_twice(dy, 0), _twice(dx, 1), gradient(dy)[1]])
 
 
 def _curvature_adjoint(field: Tensor) -> Tensor:
-    """Transpose of `_curvature`."""
+    """Apply the transpose of `_curvature`."""
     nothing = torch.zeros_like(field[0])
     dy = _twice_adjoint(field[0], 0) - divergence(torch.stack([nothing, field[2]]))
     return -divergence(torch.stack([dy, _twice_adjoint(field[1], 1)]))
 
 
 def _twice(first: Tensor, axis: int) -> Tensor:
-    """Difference of differences along one direction: the negative transpose of the forward difference."""
+    """Return the second difference along one axis: the divergence of the forward difference."""
     field = torch.zeros_like(torch.stack([first, first]))
     field[axis] = first
     return divergence(field)
 
 
 def _twice_adjoint(second: Tensor, axis: int) -> Tensor:
-    """Transpose of `_twice`."""
+    """Apply the transpose of `_twice`."""
     return -gradient(second)[axis]

@@ -1,4 +1,4 @@
-"""Hints: a few marked edges say whose all the others are. A closed form and a few rounds of least squares."""
+"""Separate an image by hints on a few edges: a closed form and a few rounds of reweighted least squares."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.operators.poisson import Poisson
 BOLDNESS = 1.1
-"""Factor on the first answer: the parts of gradients are estimated cautiously."""
+"""Factor on the first estimate, which the regression shrinks towards equal shares."""
 DAMPED = 1.2
-"""Half waves along the longer side up to which the first answer is damped: errors of gradients add up there."""
+"""Half waves along the longer side below which the first estimate is damped, because gradient errors add up
+there."""
 
 
 class SparseGradientsConfig(BaseConfig):
@@ -28,35 +29,35 @@ class SparseGradientsConfig(BaseConfig):
         96, "Longer side at which edges are compared with the marked ones.", ge=32, le=256, step=16, unit="px"
     )
     n_reweightings: int = setting(
-        2, "Rounds that move edges into one source or another.", ge=0, le=50, step=1
+        2, "Rounds of reweighted least squares that assign each edge to one source.", ge=0, le=50, step=1
     )
     power: float = setting(
         1.0,
-        "Exponent of gradients; below 1 an edge is cheaper in one source than shared.",
+        "Exponent of the gradient norm; below 1, an edge in one source costs less than a shared edge.",
         ge=0.3,
         le=2,
         step=0.1,
     )
     trust: float = setting(
-        0.5, "How much the estimate whose an edge is counts in these rounds.", ge=0, le=4, step=0.1
+        0.5, "Weight of the estimated attribution of edges in these rounds.", ge=0, le=4, step=0.1
     )
     obedience: float = setting(
         0.95,
-        "Part of a marked gradient that goes to the named source in these rounds.",
+        "Fraction of a marked gradient that goes to the marked source in these rounds.",
         ge=0.5,
         le=1,
         step=0.01,
     )
     softness: float = setting(
-        0.02, "Gradients below this, on the [0, 1] scale, count as flat.", ge=1e-3, le=0.5, step=1e-3
+        0.02, "Gradients below this value, on the [0, 1] scale, count as flat.", ge=1e-3, le=0.5, step=1e-3
     )
     curvature: float = setting(0.0, "Weight of second derivatives.", ge=0, le=10, step=0.05)
-    hold: float = setting(0.1, "How close the rounds stay to the first answer.", ge=1e-4, le=10, step=0.01)
+    hold: float = setting(0.1, "Weight of the distance to the first estimate.", ge=1e-4, le=10, step=0.01)
 
 
 @dataclass(kw_only=True)
 class SparseGradientsState(State):
-    """The first answer, the present one (K, C, H, W), and what an edge costs each source (K, 1, H, W)."""
+    """First and current estimate (K, C, H, W), and the cost of an edge for each source (K, 1, H, W)."""
 
     first: Tensor | None = None
     sources: Tensor | None = None
@@ -66,22 +67,23 @@ class SparseGradientsState(State):
 
 @METHODS.register("sparse_gradients")
 class SparseGradients(BaseMethod[SparseGradientsState]):
-    """Estimate whose each gradient is from marked ones, integrate, then make the shares' gradients sparse.
+    """Attribute gradients to sources by marked edges, integrate them, then make the shares' gradients sparse.
 
-    ``min sum_k sum_x c_k ‖∇y_k‖^p`` with ``sum_k y_k = I`` and ``c_k = (1 − P(k))^trust``, P(k) the part of the gradient at x
-    that is source k's by its likeness to marked edges (`propagate`). It begins from ``∇y_k ≈ P(k) ∇I`` rather
-    than from even shares, which are a stationary point. With few marks p = 1 scored higher than the paper's
-    p = .7, which decides about edges too soon; second derivatives changed nothing.
+    Solves ``min sum_k sum_x c_k ‖∇y_k‖^p`` with ``sum_k y_k = I`` and ``c_k = (1 − P(k))^trust``. P(k) is the
+    fraction of the gradient at x that belongs to source k by its similarity to marked edges (`propagate`).
+    The iteration starts from ``∇y_k ≈ P(k) ∇I``, because equal shares are a stationary point. With few marks,
+    p = 1 scores higher than the paper's p = 0.7, which decides about edges too early; second derivatives have
+    no effect on the score.
 
     References
     ----------
     Levin & Weiss, "User Assisted Separation of Reflections from a Single Image Using a Sparsity Prior", IEEE
-    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departure: unmarked gradients are labelled too, in doubt.
+    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departure: unmarked gradients get soft labels.
     """
 
     name = "sparse_gradients"
     title = "Sparse gradients"
-    summary = "Hints: scribbles on some edges of each source decide about the others, in a second."
+    summary = "Separates an image by scribbles on some edges of each source, within a second."
     Config = SparseGradientsConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": SparseGradientsConfig(n_reweightings=0),
@@ -95,15 +97,15 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
 
     @property
     def iterations(self) -> int:
-        """One for the first answer, and the rounds."""
+        """Return 1 for the first estimate plus the number of rounds."""
         return 1 + self.config.n_reweightings
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
-            return "It takes one image whose sources add up; several mixtures are solved by ica."
+            return "It separates one image whose sources add up; for several mixtures use ica."
         if traits.n_guides:
-            return "It does not look at guides: use guided_regression."
+            return "It cannot use guides: use guided_regression."
         if not traits.has_hints:
             return "It needs hints: scribble on some edges of each source."
         return None
@@ -152,14 +154,14 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
             }
 
     def update_hints(self, state: SparseGradientsState, hints: Tensor | None) -> None:
-        """See `Method`: everything is solved again; nothing changes where all hints were rubbed out."""
+        """See `Method`: the problem is solved again; without any hints left, the answer stays."""
         if hints is not None:
             state.problem = replace(state.problem, hints=hints)
             state.first = state.prices = state.poisson = None
             state.step = 0
 
     def _first_answer(self, problem: Problem) -> tuple[Tensor, Tensor, Poisson]:
-        """Integrate each source's part of the gradients; also the prices, and the transform of this size."""
+        """Integrate each source's part of the gradients; prepare the edge costs and the Poisson solver."""
         from napari_bitsnet.core.operators.gradient import gradient
         from napari_bitsnet.core.operators.poisson import Poisson
         from napari_bitsnet.methods.sparse_gradients.propagation import propagate

@@ -1,4 +1,5 @@
-"""Several mixtures of the same sources: estimate the weights, then invert them. A closed form."""
+"""Separate several mixtures of the same sources in closed form: estimate the mixing weights, then invert
+them."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-NOISY = 0.08  # noise of a source, relative to its contrast, from which on the sources are denoised
-LEAST_SIZE = 16  # pixels a side from which on there are patches to compare
-LEAST_SCALE = 1e-3  # relative size of a scale below which a source would be all noise
+NOISY = 0.08  # noise of a source relative to its contrast; above it the sources are denoised
+LEAST_SIZE = 16  # pixels a side; smaller images have too few patches to compare
+LEAST_SCALE = 1e-3  # relative scale below which a source would only be noise
 
 
 class IcaConfig(BaseConfig):
@@ -26,7 +27,7 @@ class IcaConfig(BaseConfig):
 
     window: int = setting(
         5,
-        "Side of the windows in which sources may differ in strength; larger ones suit coarse, noisy images.",
+        "Side of the windows in which gradients are compared; larger windows suit coarse, noisy images.",
         ge=3,
         le=63,
         step=2,
@@ -34,14 +35,14 @@ class IcaConfig(BaseConfig):
     )
     rounds: int = setting(
         2,
-        "Rounds of denoising all sources together, where mixtures are noisy; 0 for none.",
+        "Rounds of joint denoising of all sources, used if the mixtures are noisy; 0 turns it off.",
         ge=0,
         le=5,
         step=1,
     )
     noise: float | None = setting(
         None,
-        "Standard deviation of each mixture's noise, on the [0, 1] scale; none estimates it.",
+        "Standard deviation of each mixture's noise, on the [0, 1] scale; left empty, it is estimated.",
         ge=0,
         le=1,
         step=0.005,
@@ -50,7 +51,7 @@ class IcaConfig(BaseConfig):
 
 @dataclass
 class IcaState(State):
-    """The answer, once it is there: sources (K, C, H, W) and weights (M, K)."""
+    """Estimated sources (K, C, H, W) and weights (M, K); None before the first iteration."""
 
     sources: Tensor | None = None
     weights: Tensor | None = None
@@ -60,21 +61,22 @@ class IcaState(State):
 class Ica(BaseMethod[IcaState]):
     """Independent components: ``I_m = sum_k W_mk t_k`` with W estimated from the mixtures' gradients.
 
-    What the mixing's rule says fixes the sources' scales, which gradients leave open:
+    The gradients do not determine the sources' scales. The rule of the mixing does:
 
-    - ``"sum-to-one"``: the weights of each mixture add to one, ``W = A diag(d)`` with ``A d = 1`` in the least-squares
+    - ``"sum-to-one"``: the weights of each mixture add to one, ``W = A diag(d)`` with ``A d = 1`` in the
+    least-squares
       sense; sources are whole images on the mixtures' scale;
     - ``"free"``: each source is scaled so that its largest absolute value is one;
     - ``"given"``: W is known and only inverted.
 
-    Sources are ``t = W^+ I`` (pseudo-inverse; with more mixtures than sources, least squares). That multiplies noise,
-    with nearly equal weights by ten and more; where there is any to speak of, the sources are denoised together, with its
-    covariance ``sigma**2 (W^T W)^-1`` (see `denoise_jointly`).
+    Sources are ``t = W^+ I`` (pseudo-inverse; least squares if there are more mixtures than sources). Nearly
+    equal weights amplify noise by a factor of ten and more. If the noise is visible, the sources are denoised
+    together with its covariance ``sigma**2 (W^T W)^-1`` (see `denoise_jointly`).
     """
 
     name = "ica"
     title = "Independent components"
-    summary = "Several mixtures of the same sources: nearly exact, within a second."
+    summary = "Separates several mixtures of the same sources, nearly exactly, within a second."
     Config = IcaConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": IcaConfig(rounds=1),
@@ -86,16 +88,16 @@ class Ica(BaseMethod[IcaState]):
 
     @property
     def iterations(self) -> int:
-        """One, and the rounds of denoising."""
+        """Return 1 for the unmixing plus the number of denoising rounds."""
         return 1 + self.config.rounds
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "weighted":
-            return "It needs several mixtures of the same sources, there is one image whose sources add up."
+            return "It needs several mixtures of the same sources, got one image whose sources add up."
         if traits.n_observations < traits.n_sources:
             return (
-                f"It needs at least as many mixtures as sources, there are {traits.n_observations} "
+                f"It needs at least as many mixtures as sources, got {traits.n_observations} "
                 f"mixtures of {traits.n_sources} sources."
             )
         return None
@@ -105,12 +107,12 @@ class Ica(BaseMethod[IcaState]):
         return IcaState(problem.to(device))
 
     def advance(self, state: IcaState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the mean absolute misfit, and ends after the unmixing or the denoising.
+        """See `Method.advance`; yields the mean absolute misfit and ends after the last round.
 
         Raises
         ------
         ValueError
-            If the mixtures contradict the rule.
+            If the mixtures contradict the rule of the mixing.
         """
 
         while state.step < self.iterations:
@@ -146,7 +148,7 @@ class Ica(BaseMethod[IcaState]):
         state.sources, state.weights = sources, weights.to(sources)
 
     def _denoised(self, state: IcaState) -> Tensor | None:
-        """The sources after one more round, or None where noise is too weak to speak of."""
+        """Return the sources after one more round of denoising, or None if the noise is negligible."""
         from napari_bitsnet.methods.unmixing.joint_denoising import denoise_jointly
         from napari_bitsnet.methods.unmixing.weights import noise_variance
 
@@ -161,7 +163,8 @@ class Ica(BaseMethod[IcaState]):
         return denoise_jointly(problem.observations, state.weights, sigma, earlier)
 
     def _is_quiet(self, state: IcaState, sigma: float) -> bool:
-        """Whether no source's noise is strong beside its contrast, or the images are too small for patches."""
+        """Return True if every source's noise is weak relative to its contrast, or the images are too
+        small."""
         import torch
 
         assert state.sources is not None
@@ -173,7 +176,7 @@ class Ica(BaseMethod[IcaState]):
         return bool((noise < NOISY * contrast).all())
 
     def _estimate(self, problem: Problem, rule: str) -> NDArray:
-        """Return W (M, K), float64, with the scales that the rule gives."""
+        """Return W (M, K), float64, with the scales that the rule sets."""
         from napari_bitsnet.methods.unmixing.weights import estimate_weights
 
         weights = estimate_weights(
@@ -182,7 +185,8 @@ class Ica(BaseMethod[IcaState]):
         return scaled_to_one(weights) if rule == "sum-to-one" else weights
 
     def solution(self, state: IcaState) -> Answer:
-        """See `Method.solution`: ``"sources"`` and ``"weights"``; the mixtures before the first iteration."""
+        """See `Method.solution`: ``"sources"`` and ``"weights"``; the first K mixtures before the first
+        iteration."""
         import torch
 
         if state.sources is None or state.weights is None:
@@ -197,26 +201,26 @@ class Ica(BaseMethod[IcaState]):
 
 
 def scaled_to_one(weights: NDArray) -> NDArray:
-    """Scale columns (M, K) so that each row adds to one, as well as it can be done.
+    """Scale columns (M, K) so that each row adds to one, in the least-squares sense.
 
     Raises
     ------
     ValueError
-        If a source would get no weight: the rows of the true weights do not add to one.
+        If a source would get no weight, because the rows of the true weights do not add to one.
     """
     import numpy as np
 
     scales = np.linalg.lstsq(weights, np.ones(len(weights)), rcond=None)[0]
     if np.abs(scales).min() < LEAST_SCALE * np.abs(scales).max():
         raise ValueError(
-            "Expected mixtures whose weights add to one, got ones in which that leaves a source without any: "
-            'say weights="free", or give the weights.'
+            "Expected mixtures whose weights add to one, got mixtures in which a source has no weight then: "
+            'set weights="free", or give the weights.'
         )
     return weights * scales
 
 
 def _to_unit_range(sources: Tensor, weights: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Scale each source (K, C, H, W) to a largest absolute value of one, and its weights (M, K) against it."""
+    """Scale each source (K, C, H, W) to a largest absolute value of 1, and its weights (M, K) inversely."""
     seen = sources if valid is None else sources * valid
     peaks = seen.abs().amax(dim=(1, 2, 3)).clamp_(min=1e-12)
     return sources / peaks[:, None, None, None], weights * peaks.to(weights)

@@ -1,4 +1,4 @@
-"""Denoising of sources whose noise is correlated, because they were unmixed from the same noisy mixtures."""
+"""Denoise sources whose noise is correlated, because they were unmixed from the same noisy mixtures."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ from napari_bitsnet.core.patches.groups import opponent
 STRIDE = 4
 """Pixels between reference patches."""
 LARGEST = 1.0
-"""Noise levels above this, on the [0, 1] scale, are taken as this."""
+"""Largest noise level, on the [0, 1] scale; higher ones are clipped to it."""
 
 
 def denoise_jointly(
     observations: Tensor, weights: Tensor, sigma: float, earlier: Tensor | None = None
 ) -> Tensor:
-    """Unmix and denoise, all sources and colours together: one round.
+    """Unmix the mixtures and denoise all sources and colours together, for one round.
 
     Parameters
     ----------
     observations : Tensor of shape (M, C, H, W)
-        Mixtures, each with white noise of its own.
+        Mixtures with independent white noise.
     weights : Tensor of shape (M, K)
         W, of rank K.
     sigma : float
-        Standard deviation of that noise on the mixtures' scale, > 0.
+        Standard deviation of the noise on the mixtures' scale, > 0.
     earlier : Tensor of shape (K, C, H, W), optional
-        The sources after an earlier round, from which the statistics of patches are taken; None takes the noisy ones'.
+        Sources after an earlier round, whose patches give the statistics; None uses the noisy patches.
 
     Returns
     -------
     Tensor of shape (K, C, H, W)
+        Denoised sources, on the mixtures' scale.
 
     Notes
     -----
-    Unmixed sources ``W^+ I`` carry noise of covariance ``σ² (WᵀW)⁻¹``: with nearly equal weights it is strong, and nearly
-    opposite in the sources, while their sum is hardly noisy. In the coordinates ``UᵀI``, ``W = U S Vᵀ``, that noise
-    is white again, and NL-Bayes over patches of all K components and colours together,
-    ``x = m + C (C + σ²)⁻¹ (y − m)``, is the same estimate as with the full covariance in the sources': a linear change
-    of coordinates changes neither posterior mean nor groups. What is known of the strong component, where edges
-    are and what they look like, so tells about the weak one.
+    Unmixed sources ``W^+ I`` carry noise of covariance ``σ² (WᵀW)⁻¹``. With nearly equal weights this noise
+    is strong and nearly opposite in the sources, while their sum is hardly noisy. In the coordinates ``UᵀI``,
+    ``W = U S Vᵀ``, the noise is white again. NL-Bayes over patches of all K components and colours together,
+    ``x = m + C (C + σ²)⁻¹ (y − m)``, gives the same estimate there as with the full covariance of the
+    sources, because a linear change of coordinates changes neither the posterior mean nor the groups. The
+    edges of the strong component thus help to estimate the weak one.
 
     References
     ----------
-    Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3), 2013,
-    doi:10.1137/120874989.
+    Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3),
+    2013, doi:10.1137/120874989.
     """
     axes = torch.linalg.svd(weights.double(), full_matrices=False).U
     axes = axes * torch.where(axes.sum(dim=0) < 0, -1.0, 1.0)
@@ -60,5 +61,5 @@ def denoise_jointly(
 
 
 def _channels(components: Tensor) -> Tensor:
-    """Opponent colours of all components (K, C, H, W) as channels of one image (1, K C, H, W)."""
+    """Return the opponent colours of all components (K, C, H, W) as channels of one image (1, K C, H, W)."""
     return torch.cat([opponent(component[None]) for component in components], dim=1)

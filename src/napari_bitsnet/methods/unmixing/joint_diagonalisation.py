@@ -1,4 +1,4 @@
-"""One change of basis that makes many covariance matrices as diagonal as they can be."""
+"""Joint diagonalisation: one change of basis that makes many covariance matrices as diagonal as possible."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 MAX_STEPS = 200
 TOLERANCE = 1e-7  # largest entry of the relative gradient at which the search ends
-LEAST_CURVATURE = 1e-2  # two sources whose variances change in step are told apart by small moves only
+LEAST_CURVATURE = 1e-2  # bounds the step between two sources whose variances are nearly proportional
 
 
 def joint_diagonaliser(covariances: NDArray) -> NDArray:
@@ -16,7 +16,7 @@ def joint_diagonaliser(covariances: NDArray) -> NDArray:
     Parameters
     ----------
     covariances : ndarray of shape (n, K, K)
-        C_n, symmetric and positive definite; they count the same whatever their scale.
+        C_n, symmetric and positive definite; the scale of each has no influence.
 
     Returns
     -------
@@ -25,18 +25,20 @@ def joint_diagonaliser(covariances: NDArray) -> NDArray:
 
     Notes
     -----
-    Minimises ``mean_n [log det diag(B C_n B^T) - log det(B C_n B^T)]`` >= 0, zero where all are diagonal: minus the
-    likelihood of independent Gaussian sources whose variances change from place to place. With C_n standing for
-    ``B C_n B^T``, a relative step ``B <- (1 + E) B`` changes it by ``2 sum_ij G_ij E_ij + sum_ij W_ij E_ij**2 +
-    E_ij E_ji`` to second order, ``G_ij = mean_n C_ij / C_ii`` and ``W_ij = mean_n C_jj / C_ii``, so that Newton's
-    step solves one pair of equations a pair of sources; it is halved until the criterion falls. Cost: ``K**2 n`` a
-    step, five to ten steps.
+    Minimises ``mean_n [log det diag(B C_n B^T) - log det(B C_n B^T)]`` >= 0, which is zero if all matrices
+    are diagonal. It is the negative log-likelihood of independent Gaussian sources whose variances change
+    from place to place. With C_n standing for ``B C_n B^T``, a relative step ``B <- (1 + E) B`` changes it by
+    ``2 sum_ij G_ij E_ij + sum_ij W_ij E_ij**2 + E_ij E_ji`` to second order, with
+    ``G_ij = mean_n C_ij / C_ii`` and ``W_ij = mean_n C_jj / C_ii``. Newton's step therefore solves one pair
+    of equations for each pair of sources; it is halved until the criterion falls. Cost: ``K**2 n`` per step,
+    five to ten steps.
 
     References
     ----------
     Pham & Cardoso, "Blind separation of instantaneous mixtures of nonstationary sources", IEEE Trans. Signal
     Process. 49(9), 2001, doi:10.1109/78.942614.
-    Ablin, Cardoso & Gramfort, "Beyond Pham's algorithm for joint diagonalization", ESANN 2019, arXiv:1811.11433.
+    Ablin, Cardoso & Gramfort, "Beyond Pham's algorithm for joint diagonalization", ESANN 2019,
+    arXiv:1811.11433.
     """
     count = covariances.shape[-1]
     basis, turned = np.eye(count), covariances
@@ -57,12 +59,12 @@ def joint_diagonaliser(covariances: NDArray) -> NDArray:
             if following < value:
                 break
         else:
-            break  # no step improves: as good as the arithmetic allows
+            break  # no step improves: converged to machine precision
         basis, turned, value = change @ basis, candidate, following
     return basis
 
 
 def diagonality(covariances: NDArray) -> float:
-    """``mean_n [log det diag C_n - log det C_n]``: 0 for diagonal matrices, else above."""
+    """Return ``mean_n [log det diag C_n - log det C_n]``: 0 for diagonal matrices, else positive."""
     variances = np.diagonal(covariances, axis1=1, axis2=2)
     return float(np.log(variances).sum(axis=1).mean() - np.linalg.slogdet(covariances)[1].mean())

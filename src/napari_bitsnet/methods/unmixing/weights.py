@@ -1,4 +1,4 @@
-"""How much of each source is in each of several mixtures: the mixing weights, from the mixtures alone."""
+"""Estimate the mixing weights of several mixtures from the mixtures alone."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from napari_bitsnet.methods.unmixing.joint_diagonalisation import joint_diagonal
 
 SMOOTHINGS = (0.0, 0.7, 1.0, 1.5, 2.0, 3.0)  # pixels, tried in turn
 SOME_SIGNAL, ENOUGH_SIGNAL = 0.1, 2.0  # variance of the gradients' faintest component over that of the noise
-ABOVE_NOISE = 10.0  # a window counts if its gradients' variance is so many times the noise's ...
-SHARES = (0.05, 0.4)  # ... within these shares of all windows
+ABOVE_NOISE = 10.0  # smallest ratio of a window's gradient variance to the noise variance ...
+SHARES = (0.05, 0.4)  # ... for fractions of all windows between these two
 NOISE_WINDOW = 13  # pixels
-QUIET = 0.02  # quantile of windows that is quiet
+QUIET = 0.02  # fraction of windows, the quietest, that estimate the noise
 MOST_WINDOWS = 50_000
-SINGULAR = 1e-4  # added to a window's relative variances: a window with one edge says enough, not everything
+SINGULAR = 1e-4  # added to a window's relative variances, so that a window with a single edge cannot dominate
 
 
 @torch.no_grad()
 def estimate_weights(
     observations: Tensor, n_sources: int, *, valid: Tensor | None = None, window: int = 5
 ) -> NDArray:
-    """Estimate the mixing weights of several mixtures, each source's up to a scale.
+    """Estimate the mixing weights of several mixtures, up to a scale for each source.
 
     Parameters
     ----------
@@ -41,19 +41,19 @@ def estimate_weights(
     Returns
     -------
     ndarray of shape (M, K), float64
-        Columns of length one whose sum is not negative; the first is the source that is strongest in the first
-        mixture, compared with all.
+        Columns of unit length with non-negative sums. The first column belongs to the source whose relative
+        weight in the first mixture is largest.
 
     Notes
     -----
-    Gradients mix as images do, ``grad I_m = sum_k W_mk grad t_k``, without the brightness that makes images
-    dependent. Independent sources have edges and texture in different places: in every small window the gradients'
-    covariance is ``W diag(v) W^T`` with its own variances v, plus noise of a known covariance, which is
-    taken off. One W for all windows is found by joint diagonalisation (see `joint_diagonaliser`; no source needs
-    to be sparse or uncorrelated with the others over the whole image). Where the gradients' faintest component
-    does not stand out of the noise, windows of smoothed mixtures are added, smoothed as little as it takes. Departure
-    from independent component analysis by contrasts (FastICA on the gradients): that makes sources uncorrelated over
-    the image, which photographs are not quite, and was 0.5 to 3 dB worse on photographs of 8 bits.
+    Gradients mix as images do, ``grad I_m = sum_k W_mk grad t_k``, without the mean brightness that makes
+    images dependent. Independent sources have edges and texture in different places. In every small window
+    the gradients' covariance is ``W diag(v) W^T`` with its own variances v, plus noise of a known covariance,
+    which is subtracted. Joint diagonalisation finds one W for all windows (see `joint_diagonaliser`); no
+    source needs to be sparse or uncorrelated with the others over the whole image. If the gradients' faintest
+    component does not exceed the noise, windows of smoothed mixtures are added, with the smallest sufficient
+    smoothing. Departure from FastICA on the gradients: FastICA makes sources uncorrelated over the whole
+    image, which photographs are not exactly; its weights were 0.5 to 3 dB worse on 8-bit photographs.
 
     References
     ----------
@@ -74,7 +74,7 @@ def estimate_weights(
         pooled.append(axes @ _telling_windows(moments, level * whiten @ whiten.T) @ axes.T)
         if faintest >= ENOUGH_SIGNAL * level:
             break
-    # the coordinates only keep the arithmetic well conditioned: the criterion is the same in all
+    # these coordinates only improve the conditioning; the criterion does not depend on them
     weights = axes @ np.linalg.inv(joint_diagonaliser(whiten @ np.concatenate(pooled) @ whiten.T))
     weights = weights / np.linalg.norm(weights, axis=0)
     weights = weights * np.where(weights.sum(axis=0) < 0, -1, 1)
@@ -82,14 +82,14 @@ def estimate_weights(
 
 
 def gradients(observations: Tensor, *, smoothing: float = 0.0) -> Tensor:
-    """Forward differences along rows and columns: (M, C, H, W) -> (M, 2 C, H - 1, W - 1).
+    """Return forward differences along rows and columns: (M, C, H, W) -> (M, 2 C, H - 1, W - 1).
 
     Parameters
     ----------
     observations : Tensor of shape (M, C, H, W)
         The mixtures.
     smoothing : float
-        Standard deviation in pixels of a Gaussian applied first.
+        Standard deviation, in pixels, of a Gaussian filter that is applied first.
     """
     if smoothing > 0:
         observations = blur(observations, smoothing)
@@ -112,12 +112,12 @@ def window_moments(fields: Tensor, window: int, valid: Tensor | None = None) -> 
     Returns
     -------
     ndarray of shape (n, P, P), float64
-        Means over a window's pixels and the components.
+        Means over the components and the pixels of a window, one matrix for each of n windows.
     """
     window = min(window, *fields.shape[-2:])
     stride = max(1, window // 2)
     count, means = len(fields), {}
-    for i, a in enumerate(fields):  # one pair at a time: all products at once would not fit the memory
+    for i, a in enumerate(fields):  # one pair at a time: all products together would not fit into memory
         for j, b in enumerate(fields[: i + 1]):
             means[i, j] = means[j, i] = avg_pool2d((a * b).mean(dim=0)[None], window, stride).flatten()
     moments = torch.stack([means[divmod(pair, count)] for pair in range(count**2)]).unflatten(0, (count, -1))
@@ -128,7 +128,7 @@ def window_moments(fields: Tensor, window: int, valid: Tensor | None = None) -> 
 
 
 def noise_variance(observations: Tensor, *, valid: Tensor | None = None) -> float:
-    """Estimate the variance of white noise that is equally strong in all mixtures, rounding included.
+    """Estimate the variance of white noise that is equally strong in all mixtures, including rounding.
 
     Parameters
     ----------
@@ -140,14 +140,14 @@ def noise_variance(observations: Tensor, *, valid: Tensor | None = None) -> floa
     Returns
     -------
     float
-        On the observations' scale, squared.
+        Variance, in squared units of the observations.
 
     Notes
     -----
-    Second differences along both axes (Immerkaer's mask) hardly see smooth shading, and what texture is left is shared
-    by mixtures and channels, while noise is not: in each window the smallest eigenvalue of the covariance of all
-    M C planes holds the noise and little else, at least in the quietest windows. What it is there, divided
-    by what it is for noise of variance one, is the variance; at least that of rounding, ``step**2 / 12``.
+    Second differences along both axes (Immerkaer's mask) suppress smooth shading. The remaining texture is
+    shared by mixtures and channels; noise is not. In the quietest windows the smallest eigenvalue of the
+    covariance of all M C planes therefore measures the noise. It is divided by its value for noise of
+    variance one. The result is at least the variance of rounding, ``step**2 / 12``.
 
     References
     ----------
@@ -160,7 +160,7 @@ def noise_variance(observations: Tensor, *, valid: Tensor | None = None) -> floa
 
 
 def _quietest_energy(planes: Tensor, valid: Tensor | None) -> float:
-    """Least shared energy of second differences in the quietest windows: (P, H, W) -> a number."""
+    """Return the smallest eigenvalue of second differences (P, H, W) in the quietest windows."""
     line = torch.tensor([1.0, -2.0, 1.0]).to(planes)
     curls = conv2d(planes[:, None], (line[:, None] * line)[None, None])  # (P, 1, H - 2, W - 2)
     inside = None if valid is None else valid[..., 1:-1, 1:-1]
@@ -169,7 +169,7 @@ def _quietest_energy(planes: Tensor, valid: Tensor | None) -> float:
 
 
 def rounding_step(observations: Tensor) -> float:
-    """Return the step of a scale on which all values lie (8 bits: the range / 255), or 0 if they are continuous."""
+    """Return the quantisation step of all values (8 bits: the range / 255), or 0 if they are continuous."""
     values = observations.flatten()
     values = torch.unique(values[:: max(1, len(values) // 100_000)]).double().cpu().numpy()
     if len(values) < 32:
@@ -179,7 +179,8 @@ def rounding_step(observations: Tensor) -> float:
 
 
 def gradient_noise_gain(smoothing: float) -> float:
-    """Variance of a forward difference of smoothed white noise of variance one; 2 without smoothing."""
+    """Return the variance of a forward difference of smoothed white noise of variance 1; 2 without
+    smoothing."""
     if smoothing == 0:
         return 2.0
     radius = int(5 * smoothing) + 2
@@ -189,16 +190,17 @@ def gradient_noise_gain(smoothing: float) -> float:
 
 
 def _principal_axes(steps: Tensor, noise: float, count: int) -> tuple[NDArray, float]:
-    """Axes (M, K) along which gradients (M, F, H, W) vary most, as long as their deviation, and the least variance."""
+    """Return the principal axes (M, K) of gradients (M, F, H, W), scaled by their deviation, and the least
+    variance."""
     moments = torch.einsum("mfhw,nfhw->mn", steps, steps) / steps[0].numel()
     variances, axes = np.linalg.eigh(moments.double().cpu().numpy() - noise * np.eye(len(steps)))
     variances, axes = variances[-count:], axes[:, -count:]
-    floor = SINGULAR * max(variances[-1], noise, 1e-12)  # where noise drowns a component
+    floor = SINGULAR * max(variances[-1], noise, 1e-12)  # where the noise hides a component
     return axes * np.sqrt(np.maximum(variances, floor)), float(variances[0])
 
 
 def _telling_windows(covariances: NDArray, noise: NDArray) -> NDArray:
-    """Take the noise off and keep the windows in which gradients stand out: (n, K, K) -> (n', K, K)."""
+    """Subtract the noise and keep the windows with strong gradients: (n, K, K) -> (n', K, K)."""
     count = covariances.shape[-1]
     covariances = covariances - noise
     energy = np.trace(covariances, axis1=1, axis2=2)

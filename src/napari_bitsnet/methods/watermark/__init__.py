@@ -1,3 +1,3 @@
-"""Watermarks: one mark over one image or several, found and removed."""
+"""Find and remove a watermark over one image or several images."""
 
 __all__ = ["watermark_matting"]

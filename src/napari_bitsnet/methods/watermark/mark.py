@@ -1,7 +1,8 @@
-"""A mark of one colour over one image or several: where it is, how opaque, and what is below.
+"""Find a mark of one colour over one image or several: its outline, its opacity and the image below.
 
-With the mark's colour W known, ``W − I = (1 − a)(W − C)``: in logarithms the mark adds ``log(1 − a)``, the same to every
-image and channel, whatever is below. What follows looks for that common term among the gradients.
+With the mark's colour W known, ``W − I = (1 − a)(W − C)``. In logarithms the mark adds ``log(1 − a)``, the
+same term to every image and channel, for any content C. The functions below search for this common term in
+the gradients.
 """
 
 from __future__ import annotations
@@ -19,43 +20,43 @@ from napari_bitsnet.core.operators.nearest import nearest_valid
 from napari_bitsnet.core.patches.sparse_fill import smooth_fill
 
 STEP = 1 / 255
-"""Differences to the mark's colour are known to about this, and not smaller."""
+"""Resolution of differences to the mark's colour, on the [0, 1] scale; smaller ones are clipped to it."""
 TRIED = (0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)
 """Opacities that the search for the mark tries."""
 OPAQUE = 0.95
-"""Nothing of what is below is left from here on."""
+"""Opacity above which the underlying pixel cannot be recovered."""
 DOUBTFUL, FAINT = 0.6, 0.25
-"""Along outlines, where the opacity is not well known, little can be said of what is below from here on: of marks that
-let something through inside, and of opaque ones."""
+"""Opacities above which a pixel on the outline, where the opacity is uncertain, counts as hidden: for
+translucent and for opaque marks."""
 AREA = 0.05
-"""Price of a pixel of the mark, for each image."""
+"""Cost of a pixel of the mark, per image."""
 UNSEEN = 0.05
-"""Opacities of an opaque mark's outline that count as none."""
+"""Opacity on the outline of an opaque mark below which it counts as 0."""
 TOO_FAINT = 0.02
-"""Opacities below this count as none: nothing is changed there."""
+"""Opacities below this count as 0: these pixels are not changed."""
 FIRST_WIDTH, LAST_WIDTH = 0.4, 0.008
-"""Of the search for the opacity, in log(1 - a)."""
+"""Tolerance of the search for the opacity, in log(1 - a)."""
 SOFT_LENGTH = 0.3
-"""Price of a soft outline's length, relative to a sharp one's."""
+"""Cost of a soft outline's length, relative to a sharp outline."""
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Logarithmic gradients of all images, and how much each is trusted.
+    """Logarithmic gradients of all images, and the weight of each.
 
     Parameters
     ----------
     steps : Tensor of shape (2, M, C, H, W)
         ``∇ log |W − I|``.
     trust : Tensor of the same shape
-        Inverse of how large gradients are around, noise included.
+        Weight: inverse of the mean gradient magnitude in the neighbourhood, including noise.
     """
 
     steps: Tensor
     trust: Tensor
 
     def cropped(self, rows: slice, columns: slice) -> Edges:
-        """The same in a window."""
+        """Return the edges within a window."""
         return Edges(self.steps[..., rows, columns], self.trust[..., rows, columns])
 
 
@@ -69,7 +70,7 @@ def log_edges(images: Tensor, colour: Tensor, *, radius: int = 9) -> Edges:
     colour : Tensor of shape (C,)
         W.
     radius : int
-        Of the windows over which gradients are averaged for their trust, in pixels.
+        Radius, in pixels, of the windows over which gradient magnitudes are averaged for the weights.
     """
     contrast = (colour[:, None, None] - images).abs().clamp_min(2 * STEP)
     steps = gradient(contrast.log())
@@ -86,36 +87,37 @@ def find_mark(
     Parameters
     ----------
     edges : Edges
-        Of the images.
+        Edges of the images.
     region : Tensor of shape (H, W)
         bool, where the mark may be.
     opacity : float
         a, in (0, 1).
     length : float
-        Price of an outline's length, for each image.
+        Cost of an outline's length, per image.
     steps : int
-        Of the solver.
+        Number of solver steps.
 
     Returns
     -------
     mark : Tensor of shape (H, W)
-        In [0, 1], nearly everywhere one of both.
+        Mask in [0, 1], almost everywhere 0 or 1.
     energy : float
-        Below zero if the mark explains more than it costs.
+        Negative if the mark explains more than it costs.
 
     Notes
     -----
-    ``min_u sum_e sum_mc trust |g − l (∇u)_e| + length |(∇u)_e| + area sum u`` over u in {0, 1}, g the logarithmic
-    gradients and ``l = log(1 − a)``, the area's price small enough to decide only where images say nothing: the images are to have as few edges as possible without the mark. Each term of two neighbours is
-    submodular (``2|g| <= |g − l| + |g + l|``), so that relaxing u to [0, 1] loses nothing: a minimum cut, found with
-    the primal-dual method. Departure from the median of gradients over images: that needs many images, and
-    leaves of three what two of them share; one image is enough here.
+    Solves ``min_u sum_e sum_mc trust |g − l (∇u)_e| + length |(∇u)_e| + area sum u`` over u in {0, 1}, with
+    the logarithmic gradients g and ``l = log(1 − a)``: without the mark, the images should have as few edges
+    as possible. The area cost is so small that it only decides where the images have no edges. Each pairwise
+    term is submodular (``2|g| <= |g − l| + |g + l|``), so relaxing u to [0, 1] is exact: this is a minimum
+    cut, solved by the primal-dual method. Departure from the median of gradients over images: the median
+    needs many images, while this works with one.
 
     References
     ----------
-    Dekel, Rubinstein, Liu & Freeman, "On the effectiveness of visible watermarks", CVPR 2017, doi:10.1109/CVPR.2017.726.
-    Chambolle & Pock, "A first-order primal-dual algorithm for convex problems", J. Math. Imaging Vis. 40, 2011,
-    doi:10.1007/s10851-010-0251-1.
+    Dekel, Rubinstein, Liu & Freeman, "On the effectiveness of visible watermarks", CVPR 2017,
+    doi:10.1109/CVPR.2017.726. Chambolle & Pock, "A first-order primal-dual algorithm for convex problems", J.
+    Math. Imaging Vis. 40, 2011, doi:10.1007/s10851-010-0251-1.
     """
     step = math.log(1 - opacity)
     g, least = edges.steps, length * edges.steps.shape[1]
@@ -135,7 +137,7 @@ def find_mark(
 
 
 def best_mark(edges: Edges, region: Tensor, **options: float) -> tuple[Tensor, float, float]:
-    """Return the mark (H, W), its energy and its opacity, of the opacities in `TRIED` that explain most."""
+    """Return the mark (H, W), its energy and its opacity: the best of the opacities in `TRIED`."""
     found = [(*find_mark(edges, region, a, **options), a) for a in TRIED]  # type: ignore[arg-type]
     return min(found, key=lambda one: one[1])
 
@@ -150,20 +152,20 @@ def soften_mark(
     length: float = 1.0,
     steps: int = 150,
 ) -> Tensor:
-    """Fit how opaque the mark is inside, and along its soft outline.
+    """Fit the mark's opacity, inside and along its soft outline.
 
     Parameters
     ----------
     edges : Edges
-        Of the images.
+        Edges of the images.
     mark : Tensor of shape (H, W)
-        bool, where the mark is.
+        bool, True on the mark.
     region : Tensor of shape (H, W)
-        bool, where it may be.
+        bool, True where the mark may be.
     opacity : float, optional
-        Inside; None looks for the one that explains most.
+        Opacity inside; None searches for the one with the lowest energy.
     guess : float
-        Where to begin looking.
+        Start of the search.
     length, steps
         As in `find_mark`.
 
@@ -174,8 +176,8 @@ def soften_mark(
 
     Notes
     -----
-    The same energy over ``L = log(1 − a)``, which now takes any value on a rim of one pixel to both sides of the
-    outline, log(1 − opacity) inside of it and 0 outside.
+    Minimises the energy of `find_mark` over ``L = log(1 − a)``. L is free within one pixel of the outline,
+    log(1 − opacity) inside and 0 outside.
     """
     inside = ~_grown(~mark)
     free = _grown(mark, corners=True) & region
@@ -190,7 +192,7 @@ def soften_mark(
 
     level = math.log(max(1 - (guess if opacity is None else opacity), STEP))
     width = 0.0 if opacity is not None else FIRST_WIDTH
-    while width > LAST_WIDTH:  # the energy has one minimum near the guess: walk there, then close in on it
+    while width > LAST_WIDTH:  # one minimum lies near the guess: bracket it, then narrow the bracket
         tried = [min(max(level + width * k, math.log(STEP)), -0.03) for k in (-1, -0.5, 0, 0.5, 1)]
         best = min(range(5), key=lambda k: fitted(tried[k], steps)[1])
         width /= 2 if best in (1, 2, 3) or tried[best] in (level, math.log(STEP), -0.03) else 1
@@ -202,7 +204,7 @@ def soften_mark(
 
 
 def _least_edges(edges: Edges, low: Tensor, high: Tensor, length: float, steps: int) -> tuple[Tensor, float]:
-    """``min_L sum trust |g − ∇L| + length |∇L|`` with low <= L <= high, (H, W), and its energy; primal-dual."""
+    """Minimise ``sum trust |g − ∇L| + length |∇L|`` over low <= L <= high; return L (H, W) and its energy."""
     g, bound = edges.steps, edges.trust
     down = 0.02
     up = 1 / (8 * (g.shape[1] * g.shape[2] + 1) * down)
@@ -221,27 +223,27 @@ def _least_edges(edges: Edges, low: Tensor, high: Tensor, length: float, steps: 
 
 
 def mark_colour(images: Tensor, opacity: Tensor) -> tuple[Tensor, float]:
-    """Estimate the mark's colour and opacity from pixels inside and the nearest ones outside.
+    """Estimate the mark's colour and opacity from pixels inside and the nearest pixels outside.
 
     Parameters
     ----------
     images : Tensor of shape (M, C, H, W)
-        With the mark.
+        Images with the mark.
     opacity : Tensor of shape (H, W)
-        a so far; inside is where it is within 5 % of its largest, outside where it is 0.
+        Current a. Pixels within 5 % of the largest value are inside, pixels with 0 are outside.
 
     Returns
     -------
     colour : Tensor of shape (C,)
         W, clipped to [0, 1].
     opacity : float
-        a inside.
+        Opacity a inside the mark.
 
     Notes
     -----
-    ``I_in = (1 − a) I_out + a W + noise``, where images differ as much inside as outside but for the mark: the slope is the
-    ratio of standard deviations (the reduced major axis), not the coefficient of a regression, which noise
-    would lessen. Pairs that do not fit get the weight ``1 / (1 + (r / s)²)``, s their median residual.
+    The model is ``I_in = (1 − a) I_out + a W + noise``; without the mark, images vary equally inside and
+    outside. The slope is the ratio of standard deviations (reduced major axis), because noise would bias the
+    coefficient of a regression. Outliers get the weight ``1 / (1 + (r / s)²)``, with s the median residual.
     """
     inside = opacity > 0.95 * opacity.max()
     rows, columns = (
@@ -264,28 +266,28 @@ def mark_colour(images: Tensor, opacity: Tensor) -> tuple[Tensor, float]:
 def remove_mark(
     images: Tensor, opacity: Tensor, colour: Tensor, *, keep_outline: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Undo ``I = (1 − a) C + a W``.
+    """Remove a mark: solve ``I = (1 − a) C + a W`` for C.
 
     Parameters
     ----------
     images : Tensor of shape (M, C, H, W)
-        With the mark.
+        Images with the mark.
     opacity : Tensor of shape (H, W)
         a.
     colour : Tensor of shape (C,)
         W.
     keep_outline : bool
-        False counts the soft outline as hidden: compression has spoilt it. So it is under an opaque mark on one image, of which
-        nothing else says how far it reaches.
+        False marks the soft outline as hidden, which suits images with lossy compression. The outline of an
+        opaque mark on a single image always counts as hidden, because nothing else shows its extent.
 
     Returns
     -------
     clean : Tensor of shape (M, C, H, W)
-        Unchanged where a = 0.
+        C, equal to `images` where a = 0.
     hidden : Tensor of shape (1, 1, H, W)
-        bool, where `clean` says nothing: the mark is opaque, or nearly so along its soft outline.
+        bool, True where `clean` is meaningless: the mark is opaque, or nearly opaque on its soft outline.
     opacity : Tensor of shape (H, W)
-        Looked at more closely where the mark is opaque.
+        Refined a, where the mark is opaque.
     """
     opaque = bool(opacity.max() >= OPAQUE)
     if opaque:
@@ -299,9 +301,10 @@ def remove_mark(
 
 
 def opaque_outline(images: Tensor, opacity: Tensor, colour: Tensor) -> Tensor:
-    """Estimate the opacity (H, W) along the outline of an opaque mark, of which logarithms say little.
+    """Estimate the opacity (H, W) along the outline of an opaque mark, where logarithms are unreliable.
 
-    ``a = <I − C, W − C> / ‖W − C‖²`` over images and channels, C the surface of least curvature through the surroundings.
+    ``a = <I − C, W − C> / ‖W − C‖²`` over images and channels; C is the surface of least curvature through
+    the surrounding pixels.
     """
     around = smooth_fill(images, (opacity > 0)[None, None], tolerance=1e-2)
     ahead, found = colour[:, None, None] - around, images - around
@@ -312,7 +315,8 @@ def opaque_outline(images: Tensor, opacity: Tensor, colour: Tensor) -> Tensor:
 
 
 def _grown(mark: Tensor, *, corners: bool = False) -> Tensor:
-    """Widen a mask (H, W) by a pixel along rows and columns, or also diagonally; outside counts as False."""
+    """Dilate a mask (H, W) by one pixel along rows and columns, or also diagonally; outside counts as
+    False."""
     planes = mark[None, None].float()
     if corners:
         return F.max_pool2d(planes, 3, 1, 1)[0, 0] > 0

@@ -1,4 +1,5 @@
-"""Watermarks: the edges that all images share, or that one image repeats, taken out. A closed form in turns."""
+"""Remove watermarks: find the edges that a mark adds to one image or several, then estimate opacity and
+colour."""
 
 from __future__ import annotations
 
@@ -18,40 +19,40 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FEWEST = 12
-"""Pixels that a mark has at least."""
+"""Smallest number of pixels of a mark."""
 NO_MARK = Notice(
     "not_separated",
-    "No mark was found: the images come back as they were.",
-    "Give its colour and opacity, or a region closer around it.",
+    "No mark was found, so the images are returned unchanged.",
+    "Set its colour and opacity, or draw a region closer around it.",
 )
 NEARLY = 0.04
-"""Estimated colours this near black or white in a channel are taken to be so."""
+"""Channels of an estimated colour that are this close to 0 or 1 are set to it."""
 
 
 class WatermarkMattingConfig(BaseConfig):
     """Settings of the method."""
 
-    rounds: int = setting(2, "Rounds of opacity and colour in turn.", ge=1, le=10, step=1)
+    rounds: int = setting(2, "Rounds that estimate opacity and colour in turn.", ge=1, le=10, step=1)
     length: float = setting(
-        1.0, "Price of an outline's length: higher leaves out specks.", ge=0, le=20, step=0.1
+        1.0, "Cost of the outline's length; higher values suppress specks.", ge=0, le=20, step=0.1
     )
     radius: int = setting(
-        9, "Radius of the windows that say how much an edge is trusted.", ge=1, le=99, step=1, unit="px"
+        9, "Radius of the windows that estimate the weights of edges.", ge=1, le=99, step=1, unit="px"
     )
     outline: Literal["undo", "fill"] = setting(
-        "undo", "Soft outlines: undo the mark there too, or fill them in, which suits compressed images."
+        "undo", "Soft outlines: undo the mark there, or fill them, which suits compressed images."
     )
     search_steps: int = setting(200, "Steps of the search for the mark.", ge=20, le=5000, step=20)
-    fit_steps: int = setting(150, "Steps of the fit of its opacity.", ge=20, le=5000, step=10)
-    fill_steps: int = setting(20, "Steps of filling in what an opaque mark hides.", ge=2, le=500, step=2)
+    fit_steps: int = setting(150, "Steps of the fit of the mark's opacity.", ge=20, le=5000, step=10)
+    fill_steps: int = setting(20, "Steps that fill the area hidden by an opaque mark.", ge=2, le=500, step=2)
     fill_rounds: int = setting(
-        6, "Rounds of going on from there with texture from similar patches.", ge=0, le=50, step=1
+        6, "Rounds that add texture from similar patches to the filled area.", ge=0, le=50, step=1
     )
 
 
 @dataclass(kw_only=True)
 class WatermarkMattingState(State):
-    """What is known of the mark so far: colour (C,), opacity (H, W), and the clean images (M, C, H, W)."""
+    """Current estimates: the mark's colour (C,), its opacity (H, W), and the clean images (M, C, H, W)."""
 
     colour: Tensor
     opacity: Tensor | None = None
@@ -60,16 +61,16 @@ class WatermarkMattingState(State):
 
 @METHODS.register("watermark_matting")
 class WatermarkMatting(BaseMethod[WatermarkMattingState]):
-    """``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, its outline is softened, opacity and colour in turn.
+    """Solve ``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, then opacity and colour alternate.
 
-    Where the mark is opaque, what it hides is filled in from around. See `find_mark`, `soften_mark`, `mark_colour`,
-    `sparse_fill`, `refine_fill`. A colour that is not known is white where there is one image; with several the corner of the colour
-    cube that explains most is refined.
+    Areas hidden by an opaque mark are filled from their surroundings. See `find_mark`, `soften_mark`,
+    `mark_colour`, `sparse_fill` and `refine_fill`. For one image, an unknown colour is taken as white. For
+    several images, the corner of the colour cube with the lowest energy is refined.
     """
 
     name = "watermark_matting"
     title = "Shared edges"
-    summary = "Watermarks: the edges that a mark of one colour adds, found and taken out in seconds."
+    summary = "Finds and removes a watermark of one colour by the edges that it adds, within seconds."
     Config = WatermarkMattingConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": WatermarkMattingConfig(rounds=1, search_steps=120, fit_steps=100, fill_rounds=2),
@@ -81,13 +82,13 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
 
     @property
     def iterations(self) -> int:
-        """Rounds, and one that fills in what is hidden."""
+        """Return the number of rounds plus 1 for the filling."""
         return self.config.rounds + 1
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing != "overlay":
-            return "It takes images that carry a mark; these are sources that mix."
+            return "It needs images that carry a watermark, got a mixture of sources."
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> WatermarkMattingState:
@@ -113,7 +114,7 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
             yield {"mean opacity": state.opacity.mean()}
 
     def _turn(self, state: WatermarkMattingState) -> None:
-        """One round: the colour, then where the mark is and how opaque, then what is below."""
+        """Run one round: estimate the colour, the mark's outline and opacity, and the images below."""
         import torch
 
         from napari_bitsnet.methods.watermark.mark import (
@@ -135,7 +136,7 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
                 colour, given = mark_colour(images, state.opacity)
                 state.colour = _snapped(colour)
                 if mixing.opacity is not None or bool(((state.colour == 0) | (state.colour == 1)).all()):
-                    given = mixing.opacity  # with the colour sure, edges say more of the opacity
+                    given = mixing.opacity  # once the colour is certain, the edges give the better opacity
         edges = log_edges(images, state.colour, radius=config.radius)
         options = {"length": config.length, "steps": config.search_steps}
         soft, _, guess = best_mark(edges, region, **options)
@@ -150,7 +151,7 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         state.clean, _, _ = remove_mark(images, state.opacity, state.colour)
 
     def _likeliest_colour(self, images: Tensor, region: Tensor) -> Tensor:
-        """The corner of the colour cube with which the mark explains most."""
+        """Return the corner of the colour cube with the lowest energy of the mark."""
         from napari_bitsnet.methods.watermark.mark import find_mark, log_edges
 
         best, lowest = images.new_ones(images.shape[1]), 0.0
@@ -165,7 +166,7 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         return best
 
     def _fill(self, state: WatermarkMattingState) -> None:
-        """Fill in what the mark hides altogether."""
+        """Fill the area that the mark hides completely."""
         from napari_bitsnet.core.patches.inpainting import refine_fill
         from napari_bitsnet.core.patches.sparse_fill import sparse_fill
         from napari_bitsnet.methods.watermark.mark import remove_mark
@@ -179,7 +180,8 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         state.clean = refine_fill(filled, hidden, rounds=self.config.fill_rounds)
 
     def solution(self, state: WatermarkMattingState) -> Answer:
-        """See `Method.solution`: ``"sources"``, the M clean images and the mark's colour, and ``"opacity"`` (1, 1, H, W)."""
+        """See `Method.solution`: ``"sources"``, the M clean images and the mark's colour, and ``"opacity"``
+        (1, 1, H, W)."""
         import torch
 
         images = state.problem.observations
@@ -190,7 +192,8 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
 
 
 def _region(problem: Problem) -> Tensor:
-    """Where the mark may be (H, W): where hints say so, away from the border and from missing pixels."""
+    """Return the region (H, W) of the mark: inside the hints, away from the border and from missing
+    pixels."""
     import torch
 
     size = problem.observations.shape[-2:]
@@ -204,6 +207,6 @@ def _region(problem: Problem) -> Tensor:
 
 
 def _snapped(colour: Tensor) -> Tensor:
-    """Take a colour that is nearly black or white in a channel as such."""
+    """Round channels of a colour that are nearly 0 or 1."""
     colour = colour.where(colour > NEARLY, colour.new_zeros(()))
     return colour.where(colour < 1 - NEARLY, colour.new_ones(()))
