@@ -16,7 +16,7 @@ def choose_start(name: StartName, traits: Traits) -> str:
     Parameters
     ----------
     name : str
-        ``"auto"`` takes regression where there are guides, ica where there are several mixtures,
+        ``"auto"`` takes guided_regression where there are guides, ica where there are several mixtures,
         sparse_gradients where there are hints, else feedforward if its trained weights are at hand.
     traits : Traits
         Of the problem.
