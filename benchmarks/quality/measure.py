@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,10 @@ def _frame_by_frame(case: Case, options: dict[str, Any]) -> Result:
     """Run every frame of a film by itself and stack the answers."""
     options = {name: value for name, value in options.items() if name != "axes"}
     results = [run(case.task, frame, **options) for frame in case.mixture]
-    outputs = {name: np.stack([r.outputs[name] for r in results]) for name in results[0].outputs}
+    outputs = {
+        name: replace(one, array=np.stack([r.outputs[name].array for r in results]), axes=f"T{one.axes}")
+        for name, one in results[0].outputs.items()
+    }
     return Result(outputs, results[0].provenance)
 
 
