@@ -1,4 +1,4 @@
-"""Brush strokes: paints an image over with dabs of colour and keeps the relief that they leave."""
+"""Simulate brush strokes: paint an image with dabs of colour and record the relief of the paint."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def stroke_stamps(rng: np.random.Generator, radius: float) -> list[list[tuple[ND
 
 
 def stroke_angles(rng: np.random.Generator, image: NDArray, length: float) -> NDArray:
-    """Directions along the contours of `image` (Y, X), smooth where it has none; radians, 0 along x."""
+    """Return directions along the contours of `image` (Y, X), smooth where there are none; radians, 0 along
+    x."""
     from scipy.ndimage import gaussian_filter
 
     dy, dx = np.gradient(gaussian_filter(image, 0.5 * length))
@@ -55,16 +56,16 @@ def stroke_angles(rng: np.random.Generator, image: NDArray, length: float) -> ND
 
 
 def paint(rng: np.random.Generator, scene: NDArray, *, detail: float = 1.0) -> tuple[NDArray, NDArray]:
-    """Paint a scene over with brush strokes, from coarse to fine.
+    """Paint a scene with brush strokes, from coarse to fine.
 
     Parameters
     ----------
     rng : Generator
         Source of all randomness.
     scene : ndarray of shape (Y, X, 3)
-        What is to be painted, in [0, 1].
+        Scene to paint, in [0, 1].
     detail : float
-        Share of the fine strokes that are set; less leaves a sketch.
+        Fraction of the fine strokes that are set; small values give a sketch.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def paint(rng: np.random.Generator, scene: NDArray, *, detail: float = 1.0) -> t
         spots = np.argwhere(np.ones((rows, columns))).astype(float)
         spots = ((spots + rng.uniform(0, 1, spots.shape)) * spacing).astype(int)
         spots = np.minimum(rng.permutation(spots), [height - 1, width - 1])
-        if radius <= 2 * unit:  # details only where they are missed
+        if radius <= 2 * unit:  # fine strokes only where the scene has details
             missed = np.abs(gaussian_filter(scene, (0.5, 0.5, 0)) - canvas).sum(-1)
             missed = gaussian_filter(missed, radius)[spots[:, 0], spots[:, 1]]
             spots = spots[missed > np.quantile(missed, 1 - 0.7 * detail)]

@@ -1,4 +1,4 @@
-"""A separation problem with known sources: for the demo and for measurements."""
+"""Separation problem with known sources, for the demo and for benchmarks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """A problem, its true sources, and the reference answers that its scores are compared with.
+    """Problem with its true sources and the reference answers for its scores.
 
     Parameters
     ----------
     name, group : str
-        Name of the case, and of the table it belongs to.
+        Name of the case, and of its table.
     task : str
         A registered task.
     mixture : ndarray of shape (Y, X[, C]) or (M, Y, X[, C])
@@ -30,20 +30,20 @@ class Case:
     guides, hints, mask, options
         As in `napari_bitsnet.run`.
     shares : bool
-        Whether truths add up to the mixture.
+        True if the truths add up to the mixture.
     scored_mixture : ndarray, optional
-        Image that serves as the null where this is not the mixture itself: the optical density of an attenuation
-        image.
+        Image used as the null answer, by default the mixture. For an attenuation image it is the optical
+        density.
     lo, hi : float, optional
-        Values that count as 0 and 1 in scores; default the null's minimum and maximum.
+        Values that count as 0 and 1 in scores; by default the null's minimum and maximum.
     ceiling : ndarray, optional
-        Answer of a method that knows exactly whatever can be known; None where it cannot be computed.
+        Best possible answer, from exact knowledge of the forward model; None if it cannot be computed.
     scored : tuple of str
-        Names of the outputs that are compared with the truths; empty for the sources.
+        Names of the outputs that are compared with the truths; empty means the sources.
     baselines : mapping of str to callable
         Answers of other software, (K, Y, X[, C]) each; computed when a table is made.
     apart : bool
-        Whether a film's frames are run one by one instead of as a stack.
+        True if a film's frames are run one by one instead of as a stack.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Case:
 
     @property
     def is_film(self) -> bool:
-        """Whether mixture and truths have frames."""
+        """Return True if mixture and truths have frames."""
         return self.truths.ndim == 5
 
     @property
     def null(self) -> NDArray:
-        """The image that, taken as every source, separates nothing; for several mixtures their mean."""
+        """Return the mixture as used for the null answer; for several mixtures, their mean."""
         if self.scored_mixture is not None:
             return self.scored_mixture
         several = self.mixture.ndim == self.truths.ndim
@@ -90,13 +90,13 @@ class Case:
         return score(*images, shares=self.shares, lo=self.lo, hi=self.hi)
 
     def references(self) -> dict[str, NDArray]:
-        """Return the answers that stand beside every score, (K, Y, X[, C]) each.
+        """Return the reference answers for every score, (K, Y, X[, C]) each.
 
         Returns
         -------
         dict
-            ``"null: mixture"``; ``"null: best empty answer"``, which has the highest gain of those that only shift or
-            scale the mixture; and, where it is known, ``"ceiling"``.
+            ``"null: mixture"``; ``"null: best empty answer"``, the answer with the highest gain among those
+            that only shift or scale the mixture; and ``"ceiling"``, if it is known.
         """
         from napari_bitsnet.core.metrics import empty_answers
 
@@ -116,6 +116,7 @@ class Case:
 
 
 def frames_as_channels(film: NDArray) -> NDArray:
-    """Lay out (..., T, Y, X, C) as an image of T C channels (..., Y, X, T C): scores are means over channels."""
+    """Convert (..., T, Y, X, C) to an image of T C channels (..., Y, X, T C), because scores average
+    channels."""
     image = np.moveaxis(film, -4, -2)
     return image.reshape(*image.shape[:-2], -1)

@@ -1,4 +1,5 @@
-"""Cases from images with known sources: superimposed, mixed with known weights, or a simulated X-radiograph."""
+"""Make cases with known sources: superimposed images, mixtures with known weights, simulated
+X-radiographs."""
 
 from __future__ import annotations
 
@@ -14,11 +15,12 @@ WEIGHTS = {
     "easy": np.array([[0.72, 0.28], [0.45, 0.55]]),
     "hard": np.array([[0.6, 0.4], [0.5, 0.5]]),
 }
-"""Weights of two mixtures, rows add to one; condition numbers 3.7 and 10."""
+"""Weights of two mixtures; rows add to one, the condition numbers are 3.7 and 10."""
 
 
 def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Case:
-    """Superimpose two images (Y, X[, C]) in [0, 1] half and half, ``I = (t_1 + t_2) / 2``, without rounding."""
+    """Superimpose two images (Y, X[, C]) in [0, 1] with equal weights, ``I = (t_1 + t_2) / 2``, without
+    rounding."""
     truths = np.stack([first, second]).astype(np.float32) / 2
     return Case(
         name,
@@ -33,7 +35,7 @@ def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Cas
 
 
 class Recording(TypedDict, total=False):
-    """Noise and depth of recorded mixtures; see `two_mixtures`."""
+    """Noise level and bit depth of recorded mixtures; see `two_mixtures`."""
 
     noise: float
     bits: int
@@ -50,7 +52,9 @@ def two_mixtures(
     seed: int = 0,
     rule: str = "sum-to-one",
 ) -> Case:
-    """Mix images in [0, 1] with known weights, add noise, and round to integers; the ceiling inverts the weights.
+    """Mix images in [0, 1] with known weights, add noise, and round to integers.
+
+    The ceiling inverts the weights.
 
     Parameters
     ----------
@@ -63,11 +67,12 @@ def two_mixtures(
     noise : float
         Standard deviation on the [0, 1] scale.
     bits : int
-        Depth of the rounded mixtures, 8 or 16; 1 on the [0, 1] scale is the highest integer of that depth.
+        Depth of the rounded mixtures, 8 or 16; 1 on the [0, 1] scale becomes the largest integer of that
+        depth.
     seed : int
-        Of the noise.
+        Seed of the noise.
     rule : str
-        Constraint on the weights that the method is given.
+        Constraint on the weights that is passed to the method.
     """
     truths = np.stack(images).astype(np.float64)
     mixed = np.tensordot(weights, truths, axes=1)

@@ -1,4 +1,4 @@
-"""A picture of a case: its images and true sources, and each answer with its scores."""
+"""Draw a picture of a case: its images, its true sources, and each answer with its scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of results: rows of images with captions, drawn without a display."""
+"""Draw pictures of results without a display: rows of images with captions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLOURS = {
     "orange": (230, 159, 0), "blue": (0, 114, 178), "green": (0, 158, 115), "yellow": (240, 228, 66),
     "sky": (86, 180, 233), "red": (213, 94, 0), "grey": (120, 120, 120),
 }  # fmt: skip
-# of labels 1, 2, …; told apart with any colour vision (Okabe & Ito, "Color Universal Design", 2002)
+# of labels 1, 2, …; safe for colour-blind readers (Okabe & Ito, "Color Universal Design", 2002)
 _MARGIN, _FONT_SIZE, _LINE = 8, 12, 16  # pixels
 
 
@@ -27,9 +27,9 @@ def to_display(image: NDArray, low: float | None = None, high: float | None = No
     Parameters
     ----------
     image : array of shape (Y, X) or (Y, X, C)
-        One or three channels; a fourth, opacity, is left out.
+        One or three channels; a fourth channel (opacity) is ignored.
     low, high : float, optional
-        Values that become black and white; default the 0.1th and 99.9th percentile.
+        Values that become black and white; by default the 0.1th and 99.9th percentile.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def to_display(image: NDArray, low: float | None = None, high: float | None = No
 
 
 def labels_to_display(labels: NDArray) -> NDArray:
-    """Turn labels into 8-bit RGB: a colour for each, pink for 0, where nothing is known.
+    """Turn labels into 8-bit RGB: one colour per label, pink for 0 (unknown).
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def labels_to_display(labels: NDArray) -> NDArray:
 
 
 def labels_in_words(labels: NDArray) -> str:
-    """Say which colour `labels_to_display` gives to which label: ``"1 orange, 2 blue"``."""
+    """Return the colours of `labels_to_display` as text: ``"1 orange, 2 blue"``."""
     names = list(_COLOURS)
     return ", ".join(
         f"{k} {names[(k - 1) % len(names)] if k else 'pink'}" for k in np.unique(labels).tolist()
@@ -85,16 +85,16 @@ def contact_sheet(
     title: str = "",
     cell: int = 256,
 ) -> NDArray:
-    """Draw rows of images with a caption under each.
+    """Draw rows of images with a caption under each image.
 
     Parameters
     ----------
     rows : sequence of rows of array of shape (Y, X) or (Y, X, C), or None
-        Images; None leaves a place empty. 8-bit RGB is shown as it is, all else by `to_display`.
+        Images; None leaves a place empty. 8-bit RGB is shown unchanged, other images by `to_display`.
     captions : sequence of rows of str
         One for each image; lines are separated by a newline.
     title : str
-        Written above.
+        Title above the rows.
     cell : int
         Width and height, in pixels, into which each image is fitted.
 
@@ -105,7 +105,7 @@ def contact_sheet(
     Raises
     ------
     ValueError
-        If there is no image, or captions and images differ in number.
+        If there is no image, or the numbers of captions and images differ.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -139,7 +139,8 @@ def contact_sheet(
 
 
 def _fitted(image: NDArray, cell: int) -> Image:
-    """Scale to fit into a square, keeping the aspect; small images grow by whole pixels' worth."""
+    """Scale an image to fit into a square, keeping its aspect ratio; small images grow by an integer
+    factor."""
     from PIL import Image
 
     image = np.asarray(image)

@@ -1,4 +1,4 @@
-"""Many images of different sizes in one array, and the photographs that training leaves out."""
+"""Store many images of different sizes in one array, and list the photographs held out from training."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def pack(images: Iterator[NDArray[np.uint8]]) -> PackedImages:
 
 
 def reserved_photos() -> frozenset[str]:
-    """File names that training leaves out, because the benchmark scores on them."""
+    """File names that are held out from training, because the benchmark scores on them."""
     text = files("napari_bitsnet.data").joinpath("reserved_photos.txt").read_text(encoding="utf-8")
     return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))

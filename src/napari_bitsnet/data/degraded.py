@@ -1,4 +1,4 @@
-"""Images with known damage: noise, missing pixels, haze."""
+"""Damage images in a known way: noise, missing pixels, haze."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_bitsnet.core.hints import scribble_mask
 from napari_bitsnet.data.fields import grid, smooth_field
 
 N_STROKES = 14
-"""Scratches of `scratches`."""
+"""Number of scratches that `scratches` draws."""
 
 
 def add_noise(image: NDArray, sigma: float, *, seed: int = 0) -> NDArray:
@@ -20,12 +20,12 @@ def add_noise(image: NDArray, sigma: float, *, seed: int = 0) -> NDArray:
 
 
 def missing_at_random(shape: tuple[int, int], part: float, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Draw a mask (Y, X), True for about `part` of the pixels, each by itself."""
+    """Draw a mask (Y, X), True with probability `part`, independently for each pixel."""
     return np.random.default_rng(seed).random(shape) < part
 
 
 def scratches(shape: tuple[int, int], *, seed: int = 0) -> NDArray[np.bool_]:
-    """Draw a mask (Y, X), True on long bent scratches of two to five pixels' width."""
+    """Draw a mask (Y, X), True on long curved scratches that are 2 to 5 pixels wide."""
     rng = np.random.default_rng(seed)
     mask = np.zeros(shape, bool)
     size = np.array(shape)
@@ -42,7 +42,7 @@ def scratches(shape: tuple[int, int], *, seed: int = 0) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Hazy:
-    """A scene behind haze, ``I = t J + (1 - t) A``.
+    """Scene behind haze, ``I = t J + (1 - t) A``.
 
     Parameters
     ----------
@@ -61,18 +61,18 @@ class Hazy:
 
 
 def lay_haze(scene: NDArray, *, seed: int = 0) -> Hazy:
-    """Put a photograph behind haze whose depth grows towards the top, with smooth hills.
+    """Simulate haze over a photograph; its depth grows towards the top, with smooth hills.
 
     Parameters
     ----------
     scene : ndarray of shape (Y, X, 3)
         In [0, 1].
     seed : int
-        Of depth, density and airlight.
+        Seed of depth, density and airlight.
 
     Notes
     -----
-    ``t = .95 exp(-beta d)`` with d from 0 to 1 and beta from 1.2 to 1.8; A light grey, hardly tinted.
+    ``t = 0.95 exp(-beta d)`` with d from 0 to 1 and beta from 1.2 to 1.8; A is light grey with little tint.
     """
     rng = np.random.default_rng(seed)
     shape = scene.shape[:2]

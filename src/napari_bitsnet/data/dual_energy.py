@@ -1,4 +1,4 @@
-"""Simulated dual-energy radiographs: a chest of soft tissue and bone, seen with two X-ray spectra."""
+"""Simulate dual-energy radiographs of a chest: soft tissue and bone at two X-ray energies."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from napari_bitsnet.data.fields import fractal_field, grid
 
 ATTENUATION = ((0.24, 0.79), (0.18, 0.41))
-"""Of soft tissue and cortical bone, per cm, at 60 and 120 keV or so: one row an energy."""
+"""Attenuation of soft tissue and cortical bone, per cm, at about 60 and 120 keV: one row per energy."""
 FULL = 60_000.0
 """Mean grey level of the detector without an object."""
 
 
 @dataclass(frozen=True)
 class DualEnergy:
-    """Two radiographs of one object.
+    """Two radiographs of one object at two energies.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class DualEnergy:
     thickness : ndarray of shape (2, Y, X)
         Soft tissue and bone in cm, float32: the true sources.
     attenuation : ndarray of shape (2, 2)
-        Per cm; ``-log(radiographs[e] / i0) = sum_k attenuation[e, k] thickness[k]``, but for noise.
+        Per cm; ``-log(radiographs[e] / i0) = sum_k attenuation[e, k] thickness[k]`` plus noise.
     i0 : float
         Intensity without an object.
     """
@@ -38,7 +38,7 @@ class DualEnergy:
 
 
 def simulate_dual_energy(seed: int, size: int | tuple[int, int] = 256, *, noise: float = 0.01) -> DualEnergy:
-    """Draw a chest (lungs, heart, vessels; spine, ribs, collar bones) and radiograph it twice.
+    """Draw a chest (lungs, heart, vessels; spine, ribs, collar bones) and simulate two radiographs of it.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def simulate_dual_energy(seed: int, size: int | tuple[int, int] = 256, *, noise:
     size : int or (Y, X)
         Pixels.
     noise : float
-        Relative standard deviation of the intensity without an object; it grows as ``1 / sqrt(intensity)``, as counting
-        photons does.
+        Relative standard deviation of the intensity without an object. It grows as ``1 / sqrt(intensity)``,
+        as in photon counting.
     """
     rng = np.random.default_rng(seed)
     shape = (size, size) if isinstance(size, int) else size
@@ -63,7 +63,7 @@ def simulate_dual_energy(seed: int, size: int | tuple[int, int] = 256, *, noise:
 
 
 def _soft_tissue(rng: np.random.Generator, shape: tuple[int, int], y: NDArray, x: NDArray) -> NDArray:
-    """Thickness in cm: a trunk, lungs of air with vessels in them, a heart."""
+    """Return the thickness of soft tissue in cm: a trunk, lungs of air with vessels, a heart."""
     trunk = 9.0 * np.sqrt(np.clip(1 - ((x - 0.5) / 0.48) ** 2, 0, None)) * (0.9 + 0.2 * y)
     texture = fractal_field(rng, shape, 2.0)
     vessels = np.clip(fractal_field(rng, shape, 0.8), 0, None)
@@ -77,7 +77,7 @@ def _soft_tissue(rng: np.random.Generator, shape: tuple[int, int], y: NDArray, x
 
 
 def _bones(rng: np.random.Generator, shape: tuple[int, int], y: NDArray, x: NDArray) -> NDArray:
-    """Thickness in cm: a spine of vertebrae, ribs with denser rims, collar bones."""
+    """Return the thickness of bone in cm: a spine of vertebrae, ribs with denser rims, collar bones."""
     vertebra = 0.75 + 0.25 * np.cos(2 * np.pi * (y * 11 + rng.uniform()))
     spine = 1.3 * vertebra * _soft_step(0.045 - np.abs(x - 0.5), 0.008)
     bone = spine
@@ -95,5 +95,5 @@ def _bones(rng: np.random.Generator, shape: tuple[int, int], y: NDArray, x: NDAr
 
 
 def _soft_step(value: NDArray, width: float) -> NDArray:
-    """From 0 to 1 where `value` passes 0, over about `width`."""
+    """Return a smooth step from 0 to 1 where `value` passes 0, about `width` wide."""
     return np.clip(value / width + 0.5, 0, 1)

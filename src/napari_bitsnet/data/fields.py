@@ -1,4 +1,4 @@
-"""Random fields and warps that the simulators are made of."""
+"""Random fields and warps for the simulators."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def fractal_field(rng: np.random.Generator, size: tuple[int, int], exponent: flo
 
 
 def streaks(image: NDArray, angle: NDArray, length: int) -> NDArray:
-    """Average an image along a direction that may change from pixel to pixel (line integral convolution).
+    """Average an image along a direction field (line integral convolution).
 
     Parameters
     ----------
     image : ndarray of shape (Y, X)
-        Noise, to become strokes.
+        Noise image that becomes strokes.
     angle : ndarray of shape (Y, X)
         Direction in radians, 0 along x.
     length : int
-        Pixels on either side that are averaged.
+        Number of pixels on either side that are averaged.
     """
     from scipy.ndimage import map_coordinates
 
@@ -70,7 +70,7 @@ def streaks(image: NDArray, angle: NDArray, length: int) -> NDArray:
 
 
 def displace(image: NDArray, dy: NDArray, dx: NDArray) -> NDArray:
-    """Sample an image at displaced places, by cubic splines: ``out(y, x) = image(y + dy, x + dx)``.
+    """Sample an image at displaced coordinates, by cubic splines: ``out(y, x) = image(y + dy, x + dx)``.
 
     Parameters
     ----------
@@ -102,10 +102,10 @@ def displacement(
     size : (Y, X)
         Pixels.
     magnitude : float
-        Root mean square displacement, pixels; 0 leaves everything in place.
+        Root mean square displacement, in pixels; 0 gives no displacement.
     kind : {"smooth", "rigid"}
-        ``"rigid"`` is one shift for the whole panel; ``"smooth"`` varies over it, as after a registration
-        by hand or from a warped panel: a shift that carries two thirds of the energy, the rest a field with a
+        ``"rigid"`` is one shift for the whole panel. ``"smooth"`` varies over it, as after manual
+        registration or for a warped panel: a shift with two thirds of the energy, plus a field with a
         correlation length of a fifth of the image.
 
     Returns

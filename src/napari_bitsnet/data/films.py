@@ -1,4 +1,4 @@
-"""Films simulated from still photographs: windows that move over them."""
+"""Simulate films from still photographs by windows that move over them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from napari_bitsnet.data.photographs import bundled_photograph
 
 FRAMES = 8
 STEP = (1.0, 2.0)
-"""How far the first photograph moves from frame to frame, (y, x) in pixels; the second moves the other way."""
+"""Motion of the first photograph, (y, x) in pixels per frame; the second moves in the opposite direction."""
 
 
 def passing(name: str, size: int, step: tuple[float, float], frames: int = FRAMES) -> NDArray:
-    """Windows (T, Y, X, C) of a bundled photograph that is half as large again, moved by `step` (y, x) from one to the next.
+    """Return windows (T, Y, X, C) that move over a bundled photograph by `step` (y, x) pixels per frame.
+
+    The photograph is 1.5 times as large as the windows.
 
     Raises
     ------
@@ -25,6 +27,6 @@ def passing(name: str, size: int, step: tuple[float, float], frames: int = FRAME
     corners = np.floor(places).astype(int)
     if corners.min() < 0 or corners.max() > len(image) - size:
         raise ValueError(
-            f"Expected a size that a motion of {step} pixels in {frames} frames fits into, got {size}: make it larger."
+            f"Expected a size that fits {frames} frames with a motion of {step} pixels, got {size}: enlarge it."
         )
     return np.stack([image[y : y + size, x : x + size] for y, x in corners])

@@ -1,4 +1,4 @@
-"""Watermarks with known truth: letters and rings, drawn from a seed, laid over images with an opacity and a colour."""
+"""Simulate watermarks with known truth: rings and letters over images, with an opacity and a colour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FINER = 4
-"""Subpixels along each axis that a mark is drawn on."""
+"""Number of subpixels along each axis for drawing a mark."""
 GLYPHS: dict[str, list[list[tuple[float, float]]]] = {
     "A": [[(1, 0), (0, 0.5), (1, 1)], [(0.62, 0.2), (0.62, 0.8)]],
     "E": [[(0, 1), (0, 0), (1, 0), (1, 1)], [(0.5, 0), (0.5, 0.8)]],
@@ -26,20 +26,20 @@ GLYPHS: dict[str, list[list[tuple[float, float]]]] = {
 
 @dataclass(frozen=True)
 class Marked:
-    """Images that carry the same mark, ``I_m = (1 − a) C_m + a W``.
+    """Images with the same watermark, ``I_m = (1 − a) C_m + a W``.
 
     Parameters
     ----------
     images : ndarray of shape (M, Y, X, C)
         uint8.
     clean : ndarray of shape (M, Y, X, C)
-        Without the mark, uint8.
+        Images without the mark, uint8.
     opacity : ndarray of shape (Y, X)
         a in [0, 1].
     colour : tuple of float
         W, in grey levels of the images.
     box : (y0, x0, y1, x1)
-        Around the mark, with a margin.
+        Box around the mark, with a margin, in pixels.
     """
 
     images: NDArray
@@ -59,12 +59,12 @@ def draw_mark(seed: int, shape: tuple[int, int], *, letters: int = 5) -> NDArray
     shape : (Y, X)
         Pixels.
     letters : int
-        Of the word.
+        Number of letters of the word.
 
     Returns
     -------
     ndarray of shape (Y, X), float64 in [0, 1]
-        1 inside, 0 outside, what of a pixel is covered along outlines.
+        1 inside, 0 outside; along outlines the covered fraction of the pixel.
     """
     rng = np.random.default_rng(seed)
     height, width = (FINER * n for n in shape)
@@ -96,20 +96,20 @@ def lay_mark(
     seed: int = 0,
     margin: int = 4,
 ) -> Marked:
-    """Lay one mark over several images and round to 8 bits.
+    """Overlay one mark on several images and round to 8 bits.
 
     Parameters
     ----------
     images : sequence of ndarray of shape (Y, X, 3)
-        In [0, 1], all of one size.
+        Images in [0, 1], all of the same size.
     opacity : float
-        In (0, 1]; 1 hides what is below.
+        In (0, 1]; 1 hides the image below.
     colour : sequence of three float
-        Of the mark, in [0, 1].
+        Colour of the mark, in [0, 1].
     seed : int
-        Of the mark's shape.
+        Seed of the mark's shape.
     margin : int
-        Pixels that the box leaves around the mark.
+        Margin of the box around the mark, in pixels.
     """
     clean = np.round(np.stack(images) * 255)
     shape = draw_mark(seed, clean.shape[1:3])

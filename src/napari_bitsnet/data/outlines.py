@@ -1,7 +1,8 @@
-"""Objects in photographs that come with scikit-image, outlined by hand, and two scribbles for each.
+"""Hand-drawn outlines of objects in photographs of scikit-image, with two scribbles each.
 
-The outlines were drawn by eye on the central square of each photograph, resized to 256 x 256 pixels, and corrected on an
-overlay; they are good to about two pixels. Scribbles were drawn before any method was run on them.
+The outlines were drawn by eye on the central square of each photograph, resized to 256 x 256 pixels, and
+corrected on an overlay. They are accurate to about 2 pixels. The scribbles were drawn before any method was
+run on them.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from napari_bitsnet.core.hints import paint, scribble_mask
 from napari_bitsnet.data.photographs import fit
 
 DRAWN_AT = 256
-"""Side, in pixels, that the coordinates belong to."""
+"""Side, in pixels, of the square in which the coordinates are given."""
 
 Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Outlined:
-    """A photograph, the object in it, and what a person would scribble.
+    """Photograph with an outlined object and scribbles as a person would draw them.
 
     Parameters
     ----------
     name : str
-        Of the photograph in `skimage.data`, and what the object is.
+        Name of the photograph in `skimage.data`, and of the object.
     image : ndarray of shape (Y, X, 3) or (Y, X)
         In [0, 1].
     mask : ndarray of shape (Y, X)
@@ -44,7 +45,7 @@ class Outlined:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """Corners (x, y) of the outline, or an ellipse (x, y, half width, half height), and both scribbles."""
+    """Outline as corners (x, y) or an ellipse (x, y, half width, half height), and both scribbles."""
 
     what: str
     inside: Points
@@ -247,12 +248,12 @@ def outlined(name: str, size: int = DRAWN_AT, *, width: int = 3) -> Outlined:
     size : int
         Side of the square in pixels.
     width : int
-        Of the brush, in pixels at 256 x 256.
+        Width of the brush, in pixels at 256 x 256.
 
     Raises
     ------
     ValueError
-        If nothing was drawn on such a photograph.
+        If there is no outline for this photograph.
     """
     from skimage import data
     from skimage.draw import polygon2mask
@@ -261,7 +262,7 @@ def outlined(name: str, size: int = DRAWN_AT, *, width: int = 3) -> Outlined:
         raise ValueError(f"Unknown photograph {name!r}. Known: {', '.join(DRAWINGS)}.")
     drawing, scale = DRAWINGS[name], size / DRAWN_AT
     raw = getattr(data, name)()
-    if raw.dtype == bool:  # a drawing without shades: true outline, given some shade and grain
+    if raw.dtype == bool:  # the horse is a binary drawing: its outline is exact, shade and grain are added
         plain = fit((~raw).astype(float), size)
         grain = np.random.default_rng(0).standard_normal(plain.shape)
         image, mask = np.clip(0.3 + 0.3 * plain + 0.1 * grain, 0, 1), plain > 0.5

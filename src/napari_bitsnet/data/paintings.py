@@ -1,4 +1,4 @@
-"""Procedural paintings: scenes composed from simple shapes in painters' pigments, then painted over with strokes."""
+"""Procedural paintings: scenes of simple shapes in painters' pigments, painted with brush strokes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ GARMENTS = (
 
 
 def pigment(name: str) -> NDArray:
-    """Colour of a pigment, RGB in [0, 1]."""
+    """Return the colour of a pigment, RGB in [0, 1]."""
     return np.array(PIGMENTS[name])
 
 
 class Scene:
-    """A canvas in coordinates from 0 to 1, onto which shapes are laid one over the other.
+    """Canvas with coordinates from 0 to 1, on which shapes cover each other.
 
     Parameters
     ----------
@@ -59,9 +59,10 @@ class Scene:
         self.image = np.zeros((*size, 3))
 
     def lay(self, inside: NDArray, colour: NDArray, shade: NDArray | float = 1.0) -> None:
-        """Cover where `inside` (a signed distance-like field, > 0 within, in image sides) with shaded colour.
+        """Paint the area where `inside` is positive, in shaded colour.
 
-        Shades above 1 mix in white, as painters do, those below darken.
+        `inside` is an approximate signed distance, in image sides. Shades above 1 mix in white, as painters
+        do; shades below 1 darken.
         """
         cover = np.clip(inside / (1.5 * self.unit) + 0.5, 0, 1)[..., None]
         shade = np.broadcast_to(np.asarray(shade, dtype=float), self.size)[..., None]
@@ -69,31 +70,33 @@ class Scene:
         self.image += cover * (lit - self.image)
 
     def rough(self, amplitude: float, length: float) -> NDArray:
-        """A smooth random field of the given amplitude and correlation length (both in image sides)."""
+        """Return a smooth random field of the given amplitude and correlation length (both in image
+        sides)."""
         return amplitude * smooth_field(self.rng, self.size, length / self.unit)
 
     def ellipse(self, y: float, x: float, ry: float, rx: float, turn: float = 0.0) -> NDArray:
-        """Approximate signed distance to an ellipse, > 0 inside."""
+        """Return the approximate signed distance to an ellipse, > 0 inside."""
         u, v = self.y - y, self.x - x
         a, b = u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)
         return (1 - np.hypot(a / ry, b / rx)) * min(ry, rx)
 
     def ball(self, y: float, x: float, ry: float, rx: float, light: tuple[float, float]) -> NDArray:
-        """Lambertian shade of an ellipsoid lit from (dy, dx) in front of it: about .4 to 1.4."""
+        """Return the Lambertian shade of an ellipsoid lit from (dy, dx) in front of it, about 0.4 to 1.4."""
         u, v = (self.y - y) / ry, (self.x - x) / rx
         depth = np.sqrt(np.clip(1 - u**2 - v**2, 0, 1))
         cosine = (u * light[0] + v * light[1] + 0.8 * depth) / np.sqrt(light[0] ** 2 + light[1] ** 2 + 0.64)
         return 0.45 + 0.9 * np.clip(cosine, 0, 1)
 
     def folds(self, count: float, lean: float) -> NDArray:
-        """Shade of hanging cloth: bent ridges, sharper on one side."""
+        """Return the shade of hanging cloth: curved ridges, sharper on one side."""
         phase = count * (self.x + lean * self.y) + self.rough(0.35, 0.12) + self.rough(0.15, 0.05)
         wave = np.sin(2 * np.pi * phase)
         return 0.85 + 0.3 * np.sign(wave) * np.abs(wave) ** 0.7 + 0.15 * np.sin(5.3 * np.pi * phase + 1)
 
 
 def figure(scene: Scene, y: float, x: float, height: float, *, halo: bool) -> None:
-    """Lay a draped figure whose head's centre is at (y, x); `height` is that of the head, in image sides."""
+    """Paint a draped figure with the head's centre at (y, x); `height` is the head's height, in image
+    sides."""
     rng = scene.rng
     side = float(rng.choice([-1.0, 1.0]))
     light = (-0.5, 0.6 * side)
@@ -135,7 +138,7 @@ def figure(scene: Scene, y: float, x: float, height: float, *, halo: bool) -> No
 
 
 def trees(scene: Scene, horizon: float, count: int) -> None:
-    """Lay trees on the ground, the far ones first."""
+    """Paint trees on the ground, the far ones first."""
     rng = scene.rng
     for depth in np.sort(rng.uniform(0.05, 1, count)):
         base, x, height = horizon + 0.5 * depth**2, rng.uniform(0, 1), 0.1 + 0.35 * depth
@@ -151,7 +154,7 @@ def trees(scene: Scene, horizon: float, count: int) -> None:
 
 
 def landscape(scene: Scene) -> None:
-    """Sky, hills in aerial perspective, a river, houses, trees; sometimes a figure in front."""
+    """Paint sky, hills in aerial perspective, a river, houses, trees, and sometimes a figure in front."""
     rng = scene.rng
     horizon = rng.uniform(0.3, 0.55)
     sky, haze = pigment(str(rng.choice(["azurite", "slate"]))), pigment("lead white")
@@ -189,7 +192,7 @@ def landscape(scene: Scene) -> None:
 
 
 def portrait(scene: Scene) -> None:
-    """One large figure before a dark ground, a curtain or a gold one."""
+    """Paint one large figure before a dark ground, a curtain or a gold ground."""
     rng = scene.rng
     kind = rng.choice(["dark", "curtain", "gold"])
     if kind == "gold":
@@ -213,7 +216,7 @@ def portrait(scene: Scene) -> None:
 
 
 def still_life(scene: Scene) -> None:
-    """Fruit, bowls and a jug on a table with a cloth."""
+    """Paint fruit, bowls and a jug on a table with a cloth."""
     rng = scene.rng
     wall = pigment(str(rng.choice(["umber", "slate", "verdigris", "bone black"])))
     scene.lay(np.ones(scene.size), wall, 0.6 + 0.5 * scene.x + scene.rough(0.12, 0.15))
@@ -242,7 +245,7 @@ def still_life(scene: Scene) -> None:
 
 
 def gathering(scene: Scene) -> None:
-    """Two or three haloed or bare-headed figures in an arcade with a tiled floor."""
+    """Paint two or three figures, with or without halos, in an arcade with a tiled floor."""
     rng = scene.rng
     stone = pigment(str(rng.choice(["slate", "flesh", "ochre"]))) * rng.uniform(0.6, 0.9)
     scene.lay(np.ones(scene.size), stone, 1.0 - 0.3 * scene.y + scene.rough(0.07, 0.03))
@@ -277,7 +280,7 @@ def painting(
     size : (Y, X)
         Pixels.
     kind : {"landscape", "portrait", "still life", "gathering"}, optional
-        What it shows; drawn if None.
+        Subject of the painting; drawn at random if None.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Simulated X-radiographs of panels that are painted on both sides, with colour photographs as guides.
+"""Simulate X-radiographs of panels that are painted on both sides, with colour photographs as guides.
 
-Each side attenuates by what its colours tell (a look-up by pigment, with weights that drift over the panel)
-and by what no photograph shows: brushwork, an abandoned design under the paint, cracks and the support.
-Only the first part can be explained from the photographs, and these are out of register besides.
+The attenuation of each side has two parts. The first is a function of its colours: each pigment has a density
+that drifts over the panel. The second is invisible in photographs: brushwork, an abandoned design under the
+paint, cracks and the support. Guides can only explain the first part, and they are misregistered.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from napari_bitsnet.data.xray_layers import abandoned_design, cracks, draw_pigme
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a simulated panel is made of; the defaults are those of the benchmark.
+    """Composition of a simulated panel; the defaults are those of the benchmark.
 
     Parameters
     ----------
     relief, design, cracks : float
-        Strengths, to one another, of brushwork, abandoned design and cracks in what no photograph shows.
+        Relative strengths of brushwork, abandoned design and cracks in the part that no photograph shows.
     support : float
         Standard deviation of a side's half of the support, relative to its colour-explained part.
     visible_cracks : float
-        Part of the light that a crack takes from the photograph.
+        Fraction of the light that a crack removes from the photograph.
     pigments : int
-        Colours with a density of their own.
+        Number of colours with a density of their own.
     pigment_width : float
-        Width of their borders in colour, on the [0, 1] scale.
+        Width of the borders between these colours, on the [0, 1] scale.
     drift_length : float
-        Length over which densities drift, as a part of the shorter side.
+        Correlation length of the drift of densities, as a fraction of the shorter side.
     """
 
     relief: float = 0.6
@@ -52,25 +52,26 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Panel:
-    """A simulated panel.
+    """Simulated panel with its guides and true sources.
 
     Parameters
     ----------
     mixture : ndarray of shape (Y, X)
-        The X-radiograph: uint8, uint16 or float32. A density, or under attenuation an intensity.
+        The X-radiograph: uint8, uint16 or float32. It is a density, or with attenuation an intensity.
     guides : list of two ndarrays of shape (Y, X, 3)
-        Photographs of the two sides, uint8, out of register with the X-radiograph.
+        Photographs of the two sides, uint8, misregistered with the X-radiograph.
     truths : ndarray of shape (2, Y, X)
-        What each side contributes, float32; but for noise and rounding they add up to `mixture`, or to
-        ``-log(mixture / i0)`` under attenuation.
+        Contribution of each side, float32. Without noise and rounding they add up to `mixture`, or with
+        attenuation to ``-log(mixture / i0)``.
     explained : ndarray of shape (2, Y, X)
         The part of each truth that is a function of the painting's true colours and of place.
     displacements : ndarray of shape (2, 2, Y, X)
         For each guide (dy, dx) in pixels: ``guide(y, x) = painting(y + dy, x + dx)``.
     i0 : float or None
-        Under attenuation the intensity without an object, in the mixture's grey levels.
+        With attenuation the intensity without an object, in the mixture's grey levels; else None.
     parts : dict of ndarrays of shape (2, Y, X)
-        What else is in each truth, but for a constant: ``"relief"``, ``"design"``, ``"cracks"``, ``"support"``.
+        The other parts of each truth, up to a constant: ``"relief"``, ``"design"``, ``"cracks"``,
+        ``"support"``.
     """
 
     mixture: NDArray
@@ -82,10 +83,10 @@ class Panel:
     parts: dict[str, NDArray] = field(default_factory=dict)
 
     def ceiling(self, n_guides: int = 2) -> NDArray:
-        """Sources (2, Y, X) if the colour-explained part were known exactly and the rest split as it has to be.
+        """Return the sources (2, Y, X) from exact knowledge of the colour-explained part.
 
-        With two guides what neither explains is halved; with one, that of the first side, it goes to the
-        second side.
+        The part that no guide explains is halved with two guides. With one guide, of the first side, it goes
+        to the second side.
         """
         total = self.truths.sum(axis=0)
         if n_guides == 1:
@@ -116,14 +117,14 @@ def simulate_panel(
     size : int or (Y, X)
         Pixels, at least 32; given paintings are resized to it.
     paintings : two arrays of shape (Y, X, 3), optional
-        Photographs to use as the two sides, uint8 or in [0, 1]; None paints two of different kinds.
+        Photographs of the two sides, uint8 or in [0, 1]; None paints two of different kinds.
     misregistration : float
         Root mean square displacement of each photograph, pixels.
     kind : {"smooth", "rigid"}
-        Whether it varies over the panel.
+        Kind of misregistration; see `fields.displacement`.
     unexplained : float
-        Standard deviation of what no photograph shows of a side, relative to that of its colour-explained
-        part. At .42 an answer that knows the latter exactly gains about 8 dB.
+        Standard deviation of a side's part that no photograph shows, relative to its colour-explained part.
+        At 0.42, exact knowledge of the colour-explained part gains about 8 dB.
     drift : float
         Relative standard deviation of each pigment's density over the panel.
     noise : float
@@ -131,9 +132,9 @@ def simulate_panel(
     bits : {16, 8, 0}
         Depth of the mixture; 0 leaves float32 on [0, 1].
     attenuation : bool
-        Whether the mixture is a transmitted intensity rather than a density.
+        True makes the mixture a transmitted intensity, False a density.
     recipe : Recipe, optional
-        What else it is made of.
+        Composition of the panel.
 
     Returns
     -------
@@ -181,7 +182,7 @@ def simulate_panel(
         ).density
         colours = (colours - colours.mean()) / colours.std()
         fissures = cracks(rng, shape)
-        thickness = relief * np.clip(0.7 + 0.3 * colours, 0.2, None)  # heavy pigments show their strokes
+        thickness = relief * np.clip(0.7 + 0.3 * colours, 0.2, None)  # heavy pigments show more relief
         brushwork = recipe.relief * thickness / thickness.std()
         below = recipe.design * abandoned_design(rng, shape)
         rest = brushwork + below - recipe.cracks * fissures
@@ -223,7 +224,7 @@ def _expose(
     bits: int,
     attenuation: bool,
 ) -> Panel:
-    """Take the X-radiograph: bring densities into range, add noise, round to grey levels."""
+    """Simulate the X-radiograph: scale densities to the range, add noise, round to grey levels."""
     lowest = truths.min(axis=(1, 2), keepdims=True)
     truths, explained = truths - lowest, explained - lowest
     full = float(2**bits - 1) if bits else 1.0

@@ -1,4 +1,4 @@
-"""Patterns that repeat as laid tiles and old paper do: drawn by rule, a little displaced, worn and noisy."""
+"""Draw repeating patterns like laid tiles and old paper: procedural, slightly displaced, worn and noisy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 CELL = 96
-"""Samples of a drawn cell along each side."""
+"""Number of samples of a drawn cell along each side."""
 PERIODS = (0.14, 0.36)
-"""Least and greatest length of a period, in sides of the image."""
+"""Smallest and largest period, as fractions of the image's side."""
 DISPLACED, WORN, NOISE = 0.01, 0.06, 0.01
-"""Standard deviations: of displacements in mean periods, of the brightness relative to it, of noise."""
+"""Standard deviations of the displacement (in mean periods), of the relative brightness, and of the noise."""
 
 
 def worn_pattern(
@@ -48,7 +48,7 @@ def worn_pattern(
     turn, opening = rng.uniform(0, np.pi), rng.uniform(np.pi / 3, np.pi / 2)
     lengths = rng.uniform(*PERIODS, 2) * size
     angles = np.array([turn, turn + opening])
-    vectors = lengths * np.stack([np.cos(angles), np.sin(angles)])  # (2, 2), one a column
+    vectors = lengths * np.stack([np.cos(angles), np.sin(angles)])  # (2, 2), one period vector per column
     moved = np.stack([gaussian_filter(rng.standard_normal((size, size)), size / 10) for _ in range(2)])
     moved *= displaced * lengths.mean() / moved.std()
     place = np.einsum("ij,jyx->iyx", np.linalg.inv(vectors), np.mgrid[:size, :size] + moved) * CELL
@@ -60,7 +60,7 @@ def worn_pattern(
 
 
 def _cell(rng: Generator) -> NDArray:
-    """Some ellipses and boxes in four colours on a ground, continued over the border: (CELL, CELL, 3)."""
+    """Draw ellipses and boxes in four colours on a ground, continued over the border: (CELL, CELL, 3)."""
     y, x = np.mgrid[:CELL, :CELL] / CELL
     image = np.ones((CELL, CELL, 3)) * rng.uniform(0.1, 0.9, 3)
     colours = rng.uniform(0.05, 0.95, (4, 3))

@@ -1,4 +1,4 @@
-"""Images that look like photographs: procedural ones, and those that scikit-image carries in its wheel."""
+"""Load the photographs in scikit-image's wheel, and draw procedural images with similar statistics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.data.fields import fractal_field, grid, smooth_field
 
 BUNDLED = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle", "retina", "hubble", "ihc")
-"""Colour photographs in scikit-image's wheel: no download."""
+"""Names of colour photographs in scikit-image's wheel, which need no download."""
 BUNDLED_GREY = ("camera", "coins", "moon", "brick", "grass", "gravel")
 """Grey ones."""
 N_SHAPES = 130
@@ -55,7 +55,7 @@ def fit(image: NDArray, size: int | tuple[int, int]) -> NDArray:
     image : ndarray of shape (Y, X) or (Y, X, C)
         uint8, or real numbers in [0, 1].
     size : int or (Y, X)
-        Pixels to come out.
+        Size of the result, in pixels.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def photograph(seed: int, size: int | tuple[int, int] = 256) -> NDArray:
     shape = (size, size) if isinstance(size, int) else size
     y, x = grid(shape)
     y, x = y * shape[0] / min(shape), x * shape[1] / min(shape)
-    hues = rng.uniform(0.15, 0.9, (5, 1)) + 0.12 * rng.standard_normal((5, 3))  # mostly muted
+    hues = rng.uniform(0.15, 0.9, (5, 1)) + 0.12 * rng.standard_normal((5, 3))  # mostly muted colours
     textures = [fractal_field(rng, shape, e) for e in (0.7, 1.0, 1.4)]
     textures += [smooth_field(rng, shape, (0.8, 8)), smooth_field(rng, shape, (8, 0.8))]
     light = rng.uniform(0, 2 * np.pi)

@@ -1,7 +1,7 @@
-"""Pictures made by rules: dead leaves, clouds of colour, textures, lettering, shapes.
+"""Draw procedural pictures: dead leaves, clouds of colour, textures, lettering, shapes.
 
-They carry the statistics of natural images (dead leaves, 1/f spectra) or the kinds of content that
-photographs lack (writing, periodic textures, flat shapes), cost no data and know no licence.
+They have the statistics of natural images (dead leaves, 1/f spectra) or content that is rare in photographs
+(writing, periodic textures, flat shapes). They need no downloads and have no licence conditions.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def procedural_images(count: int, size: int, *, seed: int = 0) -> PackedImages:
 
 
 def dead_leaves(size: int, rng: Generator) -> NDArray[np.float64]:
-    """Discs that hide one another, radii distributed as r^-3, each with its colour and a soft shading.
+    """Draw occluding discs with radii distributed as r^-3, each with its own colour and a soft shading.
 
     Returns
     -------
     ndarray of shape (size, size, 3)
-        In [0, 1], roughly.
+        Approximately in [0, 1].
 
     References
     ----------
@@ -50,7 +50,7 @@ def dead_leaves(size: int, rng: Generator) -> NDArray[np.float64]:
 
 
 def clouds(size: int, rng: Generator) -> NDArray[np.float64]:
-    """Gaussian fields with spectrum 1/f^a, a from 0.8 to 2, whose colours go together."""
+    """Draw Gaussian fields with spectrum 1/f^a, a from 0.8 to 2, with correlated colours."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
     frequency[0, 0] = 1 / size
     fields = np.fft.ifft2(
@@ -64,7 +64,7 @@ def clouds(size: int, rng: Generator) -> NDArray[np.float64]:
 
 
 def texture(size: int, rng: Generator) -> NDArray[np.float64]:
-    """One periodic motif, warped a little, in two colours."""
+    """Draw one slightly warped periodic motif in two colours."""
     y, x = np.mgrid[:size, :size] / size
     warp = rng.normal(0, 0.02, 2)
     x, y = x + warp[0] * np.sin(2 * np.pi * y), y + warp[1] * np.sin(2 * np.pi * x)
@@ -80,7 +80,7 @@ def texture(size: int, rng: Generator) -> NDArray[np.float64]:
 
 
 def lettering(size: int, rng: Generator) -> NDArray[np.float64]:
-    """Lines of random letters and digits on a plain ground or on clouds."""
+    """Draw lines of random letters and digits on a plain ground or on clouds."""
     ground, ink = (tuple(int(255 * v) for v in np.clip(c, 0, 1)) for c in _palette(rng, 2))
     image = Image.new("RGB", (size, size), ground)
     if rng.random() < 0.4:
@@ -97,7 +97,7 @@ def lettering(size: int, rng: Generator) -> NDArray[np.float64]:
 
 
 def shapes(size: int, rng: Generator) -> NDArray[np.float64]:
-    """A few flat polygons, ellipses and lines on a ramp."""
+    """Draw a few flat polygons, ellipses and lines on a ramp."""
     y, x = (np.mgrid[:size, :size] / size)[..., None]
     first, second, ramp = _palette(rng, 3)
     ground = first + (second - first) * (x if rng.random() < 0.5 else y)
@@ -118,5 +118,5 @@ def shapes(size: int, rng: Generator) -> NDArray[np.float64]:
 
 
 def _palette(rng: Generator, count: int) -> NDArray[np.float64]:
-    """Colours around one brightness each, moderately saturated; (count, 3)."""
+    """Draw moderately saturated colours around random brightnesses; (count, 3)."""
     return rng.uniform(0.05, 0.95, (count, 1)) + rng.normal(0, 0.15, (count, 3))

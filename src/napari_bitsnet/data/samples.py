@@ -1,8 +1,8 @@
-"""napari's File ▸ Open Sample: one example for each kind of input, with the true sources, made without downloads.
+"""Samples for napari's File ▸ Open Sample: one for each kind of input, with true sources, without downloads.
 
 Each function returns layer data, (array, keyword arguments, "image"): the mixture first, then its guides or
-further mixtures, then the true sources, hidden. `SAMPLE_KEY` in a layer's metadata tells the form which task
-the sample is meant for.
+further mixtures, then the hidden true sources. The form reads the sample's task from `SAMPLE_KEY` in the
+layer's metadata.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from napari_bitsnet.data.photographs import bundled_photograph
 from napari_bitsnet.data.synthetic import Mixed, mix, photograph_mixtures, slice_mixture, texture_mixture
 
 SAMPLE_KEY = "napari-bitsnet-sample"
-"""Where a layer's metadata say what it is in its sample: ``{"task": …, "role": …}``, and ``"slices": "all"`` for films."""
+"""Key of a layer's metadata for its role in the sample: ``{"task": …, "role": …}``, for films also
+``"slices": "all"``."""
 
 LayerData = tuple[NDArray, dict[str, Any], str]
 
@@ -31,7 +32,7 @@ FILM_SIZE = 160
 
 
 def panel() -> list[LayerData]:
-    """X-radiograph of a panel painted on both sides, simulated, with photographs of the two sides."""
+    """Return a simulated X-radiograph of a panel painted on both sides, with photographs of the two sides."""
     made = simulate_panel(3, (288, 224))
     place = {"scale": (0.5, 0.5), "units": ("mm", "mm")}
     names = ("Front", "Back")
@@ -49,7 +50,7 @@ def panel() -> list[LayerData]:
 
 
 def two_mixtures() -> list[LayerData]:
-    """Two images in which the same two sources have different weights."""
+    """Return two mixtures of the same two sources with different weights."""
     made = photograph_mixtures(1, SIZE)
     mixtures = [
         _layer(image, f"Mixture {m + 1}", "multi_mixture", "mixture", visible=m == 0)
@@ -59,13 +60,14 @@ def two_mixtures() -> list[LayerData]:
 
 
 def photographs() -> list[LayerData]:
-    """Two photographs superimposed half and half: one image, nothing else, the hardest case."""
+    """Return two photographs superimposed with equal weights: a single image without guides, the hardest
+    case."""
     pair = [bundled_photograph(name, SIZE) for name in ("coffee", "chelsea")]
     return _blind(mix(pair, [[0.5, 0.5]]), "Photographs")
 
 
 def film() -> list[LayerData]:
-    """A film (T, Y, X, C) in which two photographs pass before each other, half and half."""
+    """Return a film (T, Y, X, C) of two moving photographs, superimposed with equal weights."""
     moving = [
         passing(name, FILM_SIZE, (sign * STEP[0], sign * STEP[1]))
         for name, sign in (("coffee", 1), ("chelsea", -1))
@@ -84,17 +86,18 @@ def film() -> list[LayerData]:
 
 
 def slices() -> list[LayerData]:
-    """Two slices of a head, as a magnetic resonance image would show them, superimposed."""
+    """Return two superimposed slices of a simulated magnetic resonance image of a head."""
     return _blind(slice_mixture(1, SIZE), "Slices")
 
 
 def textures() -> list[LayerData]:
-    """Two textures that repeat on different lattices, superimposed."""
+    """Return two superimposed textures that repeat on different lattices."""
     return _blind(texture_mixture(1, SIZE), "Textures")
 
 
 def dual_energy() -> list[LayerData]:
-    """Two simulated radiographs of a chest at two energies, with the true thicknesses of soft tissue and bone."""
+    """Return simulated radiographs of a chest at two energies, with the true thicknesses of soft tissue and
+    bone."""
     made = simulate_dual_energy(1, SIZE)
     names = ("Soft tissue", "Bone")
     return [
@@ -110,7 +113,7 @@ def dual_energy() -> list[LayerData]:
 
 
 def watermark() -> list[LayerData]:
-    """Three photographs that carry the same mark, half opaque."""
+    """Return three photographs with the same half-opaque watermark."""
     made = lay_mark([bundled_photograph(name, SIZE) for name in ("astronaut", "coffee", "chelsea")], seed=1)
     marked = [
         _layer(image, f"Marked {m + 1}", "watermark", "mixture", visible=m == 0)
@@ -124,7 +127,7 @@ def watermark() -> list[LayerData]:
 
 
 def noise() -> list[LayerData]:
-    """A photograph with strong noise."""
+    """Return a photograph with strong noise."""
     clean = bundled_photograph("astronaut", SIZE)
     return [
         _layer(_eight_bits(add_noise(clean, 25 / 255)), "Noisy", "denoise", "mixture"),
@@ -133,7 +136,7 @@ def noise() -> list[LayerData]:
 
 
 def missing_pixels() -> list[LayerData]:
-    """A scratched photograph, with the scratches as labels."""
+    """Return a scratched photograph, with the scratches as labels."""
     clean = _eight_bits(bundled_photograph("coffee", SIZE))
     missing = scratches((SIZE, SIZE), seed=1)
     metadata = {SAMPLE_KEY: {"task": "inpaint", "role": "mask"}}
@@ -145,7 +148,7 @@ def missing_pixels() -> list[LayerData]:
 
 
 def haze() -> list[LayerData]:
-    """A photograph behind simulated haze."""
+    """Return a photograph with simulated haze."""
     made = lay_haze(bundled_photograph("motorcycle", SIZE), seed=3)
     return [
         _layer(_eight_bits(made.image), "Hazy", "dehaze", "mixture"),
@@ -154,12 +157,12 @@ def haze() -> list[LayerData]:
 
 
 def _eight_bits(image: NDArray) -> NDArray:
-    """Values from 0 to 1 as uint8."""
+    """Convert values from 0 to 1 to uint8."""
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def segmentation() -> list[LayerData]:
-    """A photograph, a scribble on its foreground and one on its background, and the outlined truth."""
+    """Return a photograph with scribbles on foreground and background, and the outlined truth."""
     drawn = outlined("coffee", SIZE)
     return [
         _layer(np.round(255 * drawn.image).astype(np.uint8), "Cup", "segment", "mixture"),
@@ -184,7 +187,7 @@ def _truths(sources: NDArray, task: str) -> list[LayerData]:
 
 
 def _layer(array: NDArray, name: str, task: str, role: str, **look: Any) -> LayerData:
-    """Colour images that are not of 8 bits go to napari's range for them, 0 to 1."""
+    """Scale colour images that are not 8-bit to napari's range, 0 to 1."""
     rgb = array.ndim > 2
     if rgb and array.dtype != np.uint8:
         array = (array / 255).astype(np.float32)

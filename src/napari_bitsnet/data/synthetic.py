@@ -1,4 +1,4 @@
-"""Mixtures with known sources, for the demo, samples, tests and benchmarks; everything is drawn from a seed."""
+"""Simulate mixtures with known sources from a seed, for the demo, samples, tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from napari_bitsnet.data.photographs import photograph
 
 @dataclass(frozen=True)
 class Mixed:
-    """Mixtures and what they are made of.
+    """Mixtures with their sources and weights.
 
     Parameters
     ----------
     mixtures : ndarray of shape (M, Y, X) or (M, Y, X, C)
-        uint8 or uint16; float32 in [0, 1] if they were not rounded.
+        uint8 or uint16; float32 in [0, 1] without rounding.
     sources : ndarray of shape (K, Y, X) or (K, Y, X, C)
         Whole images, float32, in grey levels of the mixtures.
     weights : ndarray of shape (M, K)
-        But for noise and rounding ``mixtures[m] = sum_k weights[m, k] * sources[k]``.
+        Without noise and rounding, ``mixtures[m] = sum_k weights[m, k] * sources[k]``.
     """
 
     mixtures: NDArray
@@ -31,7 +31,7 @@ class Mixed:
 
     @property
     def shares(self) -> NDArray:
-        """What each source contributes to the first mixture: (K, Y, X[, C])."""
+        """Return the contribution of each source to the first mixture: (K, Y, X[, C])."""
         return self.sources * self.weights[0].reshape(-1, *[1] * (self.sources.ndim - 1)).astype(np.float32)
 
 
@@ -43,18 +43,18 @@ def mix(images: ArrayLike, weights: ArrayLike, *, bits: int = 8, noise: float = 
     images : array of shape (K, Y, X) or (K, Y, X, C)
         In [0, 1].
     weights : array of shape (M, K)
-        One row a mixture.
+        One row per mixture.
     bits : {8, 16, 0}
         Depth of the mixtures; 0 leaves float32 on [0, 1].
     noise : float
         Standard deviation of Gaussian noise on each mixture, on the [0, 1] scale.
     seed : int
-        Of the noise.
+        Seed of the noise.
 
     Raises
     ------
     ValueError
-        If the weights do not fit the images, or for another depth.
+        If the number of weights differs from the number of images, or the depth is not supported.
     """
     images, weights = np.asarray(images, dtype=float), np.atleast_2d(np.asarray(weights, dtype=float))
     if weights.shape[1] != len(images):
@@ -74,7 +74,7 @@ def mix(images: ArrayLike, weights: ArrayLike, *, bits: int = 8, noise: float = 
 def photograph_mixture(
     seed: int, size: int | tuple[int, int] = 256, *, bits: int = 8, noise: float = 0.0
 ) -> Mixed:
-    """Mix two procedural photographs half and half."""
+    """Mix two procedural photographs with equal weights."""
     pair = [photograph(2 * seed, size), photograph(2 * seed + 1, size)]
     return mix(pair, [[0.5, 0.5]], bits=bits, noise=noise, seed=seed)
 
@@ -87,7 +87,7 @@ def photograph_mixtures(
     bits: int = 8,
     noise: float = 0.0,
 ) -> Mixed:
-    """Mix procedural photographs, one a column of `weights`, into one mixture a row."""
+    """Mix procedural photographs: one photograph per column of `weights`, one mixture per row."""
     count = np.atleast_2d(np.asarray(weights)).shape[1]
     return mix(
         [photograph(count * seed + k, size) for k in range(count)], weights, bits=bits, noise=noise, seed=seed
@@ -95,7 +95,7 @@ def photograph_mixtures(
 
 
 def texture_mixture(seed: int, size: int | tuple[int, int] = 256, *, bits: int = 8) -> Mixed:
-    """Mix two periodic textures, a pattern of tiles and a weave, half and half."""
+    """Mix two periodic textures, a pattern of tiles and a weave, with equal weights."""
     return mix(periodic_textures(seed, size), [[0.5, 0.5]], bits=bits)
 
 
@@ -142,7 +142,7 @@ def head_volume(seed: int, slices: int = 24, size: int | tuple[int, int] = 256) 
     seed : int
         The same seed gives the same volume.
     slices : int
-        Z.
+        Number of slices Z.
     size : int or (Y, X)
         Pixels of a slice.
 
@@ -186,20 +186,20 @@ def head_volume(seed: int, slices: int = 24, size: int | tuple[int, int] = 256) 
 
 
 def slice_mixture(seed: int, size: int | tuple[int, int] = 256, *, bits: int = 16) -> Mixed:
-    """Mix two far slices of a head volume half and half, as a thick slice or a projection would."""
+    """Mix two distant slices of a head volume with equal weights, like a thick slice or a projection."""
     volume = head_volume(seed, 8, size)
     return mix(volume[[2, 5]], [[0.5, 0.5]], bits=bits)
 
 
 def other_contrast(volume: NDArray, seed: int) -> NDArray:
-    """Show a volume as another sequence would: tissues in another order of brightness, with noise of its own.
+    """Simulate another imaging sequence of a volume: other tissue brightnesses and independent noise.
 
     Parameters
     ----------
     volume : ndarray
         In [0, 1], dark to bright.
     seed : int
-        Of the noise, of 1 % of the range.
+        Seed of the noise, whose standard deviation is 1 % of the range.
     """
     noise = np.random.default_rng(seed).standard_normal(volume.shape)
     shown = np.interp(volume, [0, 0.1, 0.3, 0.5, 0.7, 1], [0, 0.9, 0.75, 0.45, 0.25, 0.6])

@@ -1,4 +1,4 @@
-"""What an X-radiograph of a painting is made of: pigments, an abandoned design, cracks, the support."""
+"""Simulate the parts of a painting's X-radiograph: pigments, an abandoned design, cracks, the support."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from napari_bitsnet.data.paintings import Scene, figure
 
 @dataclass(frozen=True)
 class Pigments:
-    """What a painting's colours weigh in an X-ray, pigment by pigment.
+    """X-ray densities of a painting's colours, by pigment.
 
     Parameters
     ----------
     members : ndarray of shape (Y, X, N)
-        Memberships of the N pigments' colours; they add up to one.
+        Memberships of the N pigments; they add up to one.
     shades : ndarray of shape (Y, X, N)
-        Brightness over that of the pigment's centre.
+        Brightness relative to the pigment's centre.
     weights, slopes : ndarrays of shape (N,)
-        Density of a pigment, and how it changes with brightness.
+        Density of each pigment, and its slope with brightness.
     fields : ndarray of shape (N, Y, X)
-        Smooth, of standard deviation 1: along these densities drift.
+        Smooth fields of standard deviation 1 along which the densities drift.
     drift : float
-        By this part of themselves.
+        Relative standard deviation of the drift.
     """
 
     members: NDArray
@@ -38,7 +38,7 @@ class Pigments:
 
     @property
     def density(self) -> NDArray:
-        """``sum_n members_n (weight_n + slope_n shade_n) (1 + drift field_n)``, (Y, X)."""
+        """Return ``sum_n members_n (weight_n + slope_n shade_n) (1 + drift field_n)``, (Y, X)."""
         density = np.zeros(self.members.shape[:2])
         for n, (weight, slope) in enumerate(zip(self.weights, self.slopes, strict=True)):
             shaded = weight + slope * self.shades[..., n]
@@ -68,14 +68,14 @@ def draw_pigments(
     pigments : int
         Number of colour clusters.
     width : float
-        Of the borders between them, on the [0, 1] scale.
+        Width of the borders between them, on the [0, 1] scale.
     length : float
-        Over which weights drift, as a part of the shorter side.
+        Correlation length of the drift, as a fraction of the shorter side.
 
     Returns
     -------
     Pigments
-        Weights are a little larger for bright clusters (lead white).
+        Weights are slightly larger for bright clusters (lead white).
     """
     colours = image.reshape(-1, 3)
     sample = colours[rng.choice(len(colours), min(4000, len(colours)), replace=False)]
@@ -98,7 +98,7 @@ def draw_pigments(
 
 
 def abandoned_design(rng: np.random.Generator, size: tuple[int, int]) -> NDArray:
-    """A figure that was painted and covered: mean 0, standard deviation 1, confined to a part of the panel."""
+    """Draw a covered figure in a part of the panel; mean 0, standard deviation 1."""
     from scipy.ndimage import gaussian_filter
 
     scene = Scene(rng, size)
@@ -111,7 +111,7 @@ def abandoned_design(rng: np.random.Generator, size: tuple[int, int]) -> NDArray
 
 
 def cracks(rng: np.random.Generator, size: tuple[int, int]) -> NDArray:
-    """Craquelure: thin lines between the cells of a warped mosaic, from 0 (none) to 1 (open)."""
+    """Draw craquelure: thin lines between the cells of a warped mosaic, from 0 (none) to 1 (open)."""
     from scipy.spatial import cKDTree
 
     y, x = grid(size)
@@ -125,7 +125,7 @@ def cracks(rng: np.random.Generator, size: tuple[int, int]) -> NDArray:
 
 
 def support(rng: np.random.Generator, size: tuple[int, int]) -> NDArray:
-    """Wood grain or canvas weave; mean 0, standard deviation 1."""
+    """Draw wood grain or canvas weave; mean 0, standard deviation 1."""
     y, x = np.mgrid[: size[0], : size[1]].astype(float)
     if rng.uniform() < 0.5:
         bend = 3 * smooth_field(rng, size, (size[0] / 3, size[1] / 8))
