@@ -15,10 +15,12 @@ from napari.utils import progress
 from PIL import Image
 
 from napari_bitsnet.methods.feedforward.feedforward import shipped_weights
+from napari_bitsnet.training.protocol import TRAINERS
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.run import worker
 from napari_bitsnet.widgets.run.states import RunState
 from napari_bitsnet.widgets.training import dock as training_dock
+from napari_bitsnet.widgets.training import worker as training_worker
 from napari_bitsnet.widgets.training.bar import TrainingBar, training_line
 from napari_bitsnet.widgets.training.run import PICTURE, WIDTH, keep_all, trainings_under_way
 from napari_bitsnet.widgets.training.worker import TrainingMessage
@@ -52,18 +54,10 @@ def _all_trainings_end(qtbot):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Networks that train in no time."""
-    import torch
-
+    """A network that trains in no time."""
     from napari_bitsnet.methods.feedforward.network import SplitNetwork
-    from napari_bitsnet.training import feedforward
 
-    def build(seed):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return SplitNetwork(widths=(8, 16))
-
-    monkeypatch.setattr(feedforward, "new_network", build)
+    monkeypatch.setattr(TRAINERS.get("feedforward"), "network", lambda self: SplitNetwork(widths=(8, 16)))
 
 
 @pytest.fixture
@@ -192,13 +186,11 @@ def test_stopped_while_it_waits_for_the_device(qtbot, images, tmp_path):
 
 
 def test_an_error_on_the_device_is_told_and_ends_it(qtbot, images, tmp_path, monkeypatch):
-    from napari_bitsnet.training import feedforward
-
     def fail(*args, **kwargs):
         raise RuntimeError("CUDA out of memory")
         yield
 
-    monkeypatch.setattr(feedforward, "train_feedforward", fail)
+    monkeypatch.setattr(training_worker, "train", fail)
     dock = training_dock.TrainingDock(None)
     qtbot.addWidget(dock.native)
     fill(dock, images, tmp_path / "mine.safetensors")
@@ -228,6 +220,15 @@ def damaged(dock, images, tmp_path):
     (images / "2.png").write_bytes(b"no picture")
 
 
+def somebodys(dock, images, tmp_path):
+    (tmp_path / "other.safetensors").write_bytes(b"somebody's")
+    dock.output.value = tmp_path / "other.safetensors"
+
+
+def among_the_images(dock, images, tmp_path):
+    dock.output.value = images / "mine.safetensors"
+
+
 def no_access(dock, images, tmp_path):
     (tmp_path / "file").write_text("")
     dock.output.value = tmp_path / "file" / "mine.safetensors"
@@ -236,12 +237,14 @@ def no_access(dock, images, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (no_source, "Expected a folder or a zip of images, got none"),
+        (no_source, "Expected at least 1 for Images, got none"),
         (no_output, "Expected a file for the weights that ends in .safetensors, got ''"),
         (no_images, "found none"),
         (no_folder, "Expected a folder or a .zip of images, got"),
         (damaged, "Expected an image, got 2.png in"),
-        (no_access, "Expected a place to write the weights to"),
+        (no_access, "Expected a folder"),
+        (somebodys, "Expected to write new files"),
+        (among_the_images, "both to read and to write"),
     ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
@@ -303,8 +306,30 @@ def test_the_line_tells_the_step_the_time_left_the_loss_and_the_gain(qtbot):
         bar.show_progress(TrainingMessage(step=step, total=9, left=8.0, losses={"total": -0.5}))
     assert bar.points == [(1, -0.5), (2, -0.5)]
     assert bar.line == "step 2 of 9 · 0:08 left · loss -0.500"
-    scored = TrainingMessage(step=2, total=9, losses={"total": 1.0}, scores={"gain": 1.23})
-    assert training_line(scored) == "step 2 of 9 · loss 1.000 · held-out +1.2 dB"
+    scored = TrainingMessage(step=2, total=9, losses={"total": 1.0}, scores={"gain (dB)": 1.23, "x": 1.0})
+    assert training_line(scored) == "step 2 of 9 · loss 1.000 · held-out gain (dB) 1.23"
+
+
+@pytest.mark.parametrize("name", list(TRAINERS))
+def test_every_trainer_has_a_form_with_its_inputs_and_settings(name, qtbot, images, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training_dock.Training, "start", lambda self: asked.append(self.request))
+    dock, trainer = training_dock.TrainingDock(None), TRAINERS.get(name)
+    qtbot.addWidget(dock.native)
+    dock.menu.value = name
+    assert list(dock.form.data) == [each.name for each in trainer.inputs]
+    for sources in dock.form.lists.values():
+        sources.add([images])
+    assert dock.config == trainer.Config(validate_every=100)
+    dock.config = dock.config.updated({"batch": 3})
+    dock.output.value = tmp_path / "mine.safetensors"
+    dock.train()
+    assert asked[0].trainer == name
+    assert asked[0].data == {each.name: (images,) for each in trainer.inputs}
+    assert asked[0].config == trainer.Config(validate_every=100, batch=3, weights=trainer.shipped())
+    again = training_dock.TrainingDock(None)
+    qtbot.addWidget(again.native)
+    assert (again.menu.value, again.form.data, again.config.batch) == (name, asked[0].data, 3)
 
 
 SCRIPT = """

@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,7 +173,7 @@ def _webp(path: Path) -> NDArray[np.uint8]:
 
     contents = path.read_bytes()
     image = imagecodecs.webp_decode(contents)[..., :3]
-    at, tags = 12, {}
+    at, tags = 12, dict[int, Any]()
     while at + 8 <= len(contents) and not tags:  # chunks of RIFF: name, length, contents of even length
         (length,) = struct.unpack_from("<I", contents, at + 4)
         if contents[at : at + 4] == b"EXIF":

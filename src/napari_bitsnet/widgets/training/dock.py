@@ -137,7 +137,9 @@ class TrainingDock(Container):
         try:
             output = Path(str(self.output.line_edit.value).strip()).expanduser()
             form = self.form
-            request = TrainingRequest(form.name, form.data, output, form.config_to_run, self.device.value)
+            request = TrainingRequest(
+                form.trainer.name, form.data, output, form.config_to_run, self.device.value
+            )
         except ValueError as error:
             self._complain(str(error))
             return None
@@ -222,7 +224,7 @@ class TrainingDock(Container):
 
     def _remember(self, request: TrainingRequest, config: TrainingConfig) -> None:
         data = {name: list(map(str, paths)) for name, paths in request.data.items()}
-        what = {"trainer": request.trainer, "data": data, "output": str(request.output)}
+        what: dict[str, Any] = {"trainer": request.trainer, "data": data, "output": str(request.output)}
         what |= {"shipped": self.shipped.value, "settings": config.model_dump(mode="json")}
         remember(FILE, {**what, "device": request.device})
 

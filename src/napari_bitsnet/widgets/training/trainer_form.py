@@ -34,7 +34,6 @@ class TrainerForm(Container):
     """
 
     def __init__(self, name: str, page: str) -> None:
-        self.name = name
         self.trainer = TRAINERS.get(name)
         self.lists = {each.name: SourceList(each.description) for each in self.trainer.inputs}
         has_shipped = self.trainer.shipped() is not None
