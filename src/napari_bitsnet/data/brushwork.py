@@ -42,8 +42,7 @@ def stroke_stamps(rng: np.random.Generator, radius: float) -> list[list[tuple[ND
 
 
 def stroke_angles(rng: np.random.Generator, image: NDArray, length: float) -> NDArray:
-    """Return directions along the contours of `image` (Y, X), smooth where there are none; radians, 0 along
-    x."""
+    """Return smooth directions along the contours of `image` (Y, X), in radians, 0 along x."""
     from scipy.ndimage import gaussian_filter
 
     dy, dx = np.gradient(gaussian_filter(image, 0.5 * length))

@@ -116,7 +116,6 @@ class Case:
 
 
 def frames_as_channels(film: NDArray) -> NDArray:
-    """Convert (..., T, Y, X, C) to an image of T C channels (..., Y, X, T C), because scores average
-    channels."""
+    """Convert (..., T, Y, X, C) to an image with T C channels, because scores average channels."""
     image = np.moveaxis(film, -4, -2)
     return image.reshape(*image.shape[:-2], -1)

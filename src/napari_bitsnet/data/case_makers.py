@@ -1,5 +1,4 @@
-"""Make cases with known sources: superimposed images, mixtures with known weights, simulated
-X-radiographs."""
+"""Make cases with known sources: superimposed images, weighted mixtures, simulated X-radiographs."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ WEIGHTS = {
 
 
 def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Case:
-    """Superimpose two images (Y, X[, C]) in [0, 1] with equal weights, ``I = (t_1 + t_2) / 2``, without
-    rounding."""
+    """Superimpose two images (Y, X[, C]) in [0, 1] without rounding: ``I = (t_1 + t_2) / 2``."""
     truths = np.stack([first, second]).astype(np.float32) / 2
     return Case(
         name,

@@ -139,8 +139,7 @@ def contact_sheet(
 
 
 def _fitted(image: NDArray, cell: int) -> Image:
-    """Scale an image to fit into a square, keeping its aspect ratio; small images grow by an integer
-    factor."""
+    """Scale an image into a square, keeping its aspect ratio; small images grow by an integer factor."""
     from PIL import Image
 
     image = np.asarray(image)

@@ -70,8 +70,7 @@ class Scene:
         self.image += cover * (lit - self.image)
 
     def rough(self, amplitude: float, length: float) -> NDArray:
-        """Return a smooth random field of the given amplitude and correlation length (both in image
-        sides)."""
+        """Return a smooth random field of an amplitude and a correlation length, both in image sides."""
         return amplitude * smooth_field(self.rng, self.size, length / self.unit)
 
     def ellipse(self, y: float, x: float, ry: float, rx: float, turn: float = 0.0) -> NDArray:
@@ -95,8 +94,7 @@ class Scene:
 
 
 def figure(scene: Scene, y: float, x: float, height: float, *, halo: bool) -> None:
-    """Paint a draped figure with the head's centre at (y, x); `height` is the head's height, in image
-    sides."""
+    """Paint a draped figure with the head's centre at (y, x) and the head's `height`, in image sides."""
     rng = scene.rng
     side = float(rng.choice([-1.0, 1.0]))
     light = (-0.5, 0.6 * side)

@@ -60,8 +60,7 @@ def two_mixtures() -> list[LayerData]:
 
 
 def photographs() -> list[LayerData]:
-    """Return two photographs superimposed with equal weights: a single image without guides, the hardest
-    case."""
+    """Return a single image without guides, the hardest case: two superimposed photographs."""
     pair = [bundled_photograph(name, SIZE) for name in ("coffee", "chelsea")]
     return _blind(mix(pair, [[0.5, 0.5]]), "Photographs")
 
@@ -96,7 +95,7 @@ def textures() -> list[LayerData]:
 
 
 def dual_energy() -> list[LayerData]:
-    """Return simulated radiographs of a chest at two energies, with the true thicknesses of soft tissue and
+    """Return simulated chest radiographs at two energies, with the true thicknesses of soft tissue and
     bone."""
     made = simulate_dual_energy(1, SIZE)
     names = ("Soft tissue", "Bone")

@@ -142,7 +142,7 @@ def test_a_grey_mixture_is_treated_as_colour(network: SplitNetwork):
         (Traits(n_sources=4), None),
         (Traits(has_hints=True), None),
         (Traits(n_observations=2, mixing="weighted"), "one image whose sources add up"),
-        (Traits(n_guides=1), "do not look at guides"),
+        (Traits(n_guides=1), "cannot use guides"),
         (Traits(n_sources=3, has_hints=True), "hints for two sources only"),
     ],
 )

@@ -168,8 +168,8 @@ def test_before_the_first_step_sources_are_even():
         (Traits(n_sources=4, has_hints=True), None),
         (Traits(), "It needs hints: scribble on some edges of each source."),
         (Traits(has_hints=True, n_guides=1), "use guided_regression"),
-        (Traits(has_hints=True, mixing=Weighted().name), "solved by ica"),
-        (Traits(has_hints=True, n_observations=2), "solved by ica"),
+        (Traits(has_hints=True, mixing=Weighted().name), "use ica"),
+        (Traits(has_hints=True, n_observations=2), "use ica"),
     ],
 )
 def test_what_it_supports(traits, reason):

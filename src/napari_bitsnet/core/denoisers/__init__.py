@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Denoiser(Protocol):
-    """A callable that keeps nothing between calls."""
+    """Callable denoiser without state between calls."""
 
     def __call__(self, image: Tensor, sigma: float) -> Tensor:
         """Return the denoised image.
@@ -19,7 +19,7 @@ class Denoiser(Protocol):
         Parameters
         ----------
         image : Tensor of shape (N, C, H, W)
-            On the [0, 1] scale; every image and channel is denoised by itself.
+            On the [0, 1] scale; every image and channel is denoised independently.
         sigma : float
             Noise level on the [0, 1] scale; 0 returns the image unchanged.
         """

@@ -7,13 +7,13 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-BLOCK = 32, 32  # rows and columns that one program works on
+BLOCK = 32, 32  # rows and columns of one program
 
 
 def weighted_means(
     padded: Tensor, size: tuple[int, int], *, side: int, distance: int, expected: float, least: float
 ) -> Tensor:
-    """Average pixels by how alike their patches are; the sums of `nlm`, over every shift instead of half of them.
+    """Average pixels by the similarity of their patches, as `nlm`, but over all shifts instead of half.
 
     Parameters
     ----------
@@ -22,13 +22,13 @@ def weighted_means(
     size : (int, int)
         H and W.
     side : int
-        Of the summed patches in pixels.
+        Side of the summed patches, in pixels.
     distance : int
-        Furthest shift along each axis in pixels.
+        Largest shift along each axis, in pixels.
     expected : float
-        What noise alone adds to a patch's sum.
+        Expected contribution of noise to a patch's sum.
     least : float
-        Weights below it count as 0.
+        Weights below this value count as 0.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def _average(  # type: ignore[no-untyped-def]
     padded, answer, height, width, plane, pitch, margin, expected, least,
     SIDE: tl.constexpr, BEFORE: tl.constexpr, DISTANCE: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """One block of pixels of one plane."""
+    """Compute one block of pixels of one plane."""
     y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     x = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     index = tl.program_id(2).to(tl.int64)

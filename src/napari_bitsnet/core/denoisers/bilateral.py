@@ -1,4 +1,4 @@
-"""The bilateral filter: smoothing that stops at edges."""
+"""Bilateral filter: edge-preserving smoothing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ def bilateral(image: Tensor, sigma: float, *, contrast: float | None = None, wid
     Parameters
     ----------
     image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised by itself.
+        On the [0, 1] scale; every image and channel is denoised independently.
     sigma : float
         Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
     contrast : float, optional
-        Difference in brightness at which pixels stop counting as similar, on the same scale, > 0; default
-        ``2 * sigma``.
+        Standard deviation of the brightness kernel, on the same scale, > 0; default ``2 * sigma``.
     width : float
         Standard deviation of the neighbourhood in pixels, > 0.
 

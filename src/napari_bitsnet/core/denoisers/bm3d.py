@@ -1,4 +1,4 @@
-"""BM3D, block matching and collaborative filtering, by its authors' package (an extra of its own)."""
+"""BM3D (block matching and collaborative filtering) by its authors' package, an optional dependency."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def bm3d(image: Tensor, sigma: float) -> Tensor:
     Parameters
     ----------
     image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised by itself, on the CPU.
+        On the [0, 1] scale; every image and channel is denoised independently, on the CPU.
     sigma : float
         Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
 
@@ -28,7 +28,7 @@ def bm3d(image: Tensor, sigma: float) -> Tensor:
     Raises
     ------
     ImportError
-        If the package is not installed; it is free for non-commercial use only, hence an extra.
+        If the package is not installed. It is an extra because it is free for non-commercial use only.
     ValueError
         If sigma is negative.
 
@@ -46,7 +46,7 @@ def bm3d(image: Tensor, sigma: float) -> Tensor:
     except ImportError as error:
         raise ImportError(
             "Expected the package bm3d for this denoiser, found none: pip install napari-bitsnet[bm3d] "
-            "(free for non-commercial use only), or take another denoiser, for example nlm."
+            "(free for non-commercial use only), or choose another denoiser, for example nlm."
         ) from error
     planes = image.reshape(-1, *image.shape[-2:]).double().cpu().numpy()
     answer = torch.stack([torch.from_numpy(denoise_plane(plane, sigma)) for plane in planes])

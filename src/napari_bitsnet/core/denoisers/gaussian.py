@@ -1,4 +1,4 @@
-"""Gaussian smoothing, the simplest denoiser: it assumes only that noise is finer than the content of the image."""
+"""Gaussian smoothing, the simplest denoiser: it only assumes that noise is finer than the image's content."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def gaussian(image: Tensor, sigma: float, *, width: float | None = None) -> Tens
     Parameters
     ----------
     image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised by itself.
+        On the [0, 1] scale; every image and channel is denoised independently.
     sigma : float
         Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
     width : float, optional
-        Standard deviation of the kernel in pixels, > 0; default ``2.8 * sqrt(sigma)``, near the best for
+        Standard deviation of the kernel in pixels, > 0; default ``2.8 * sqrt(sigma)``, nearly optimal for
         photographs at noise levels from 0.01 to 0.2.
 
     Returns

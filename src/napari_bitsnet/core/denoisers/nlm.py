@@ -1,4 +1,4 @@
-"""Non-local means, computed on the device by shifting the whole image."""
+"""Non-local means, computed on the device by shifts of the whole image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_bitsnet.core.operators.padding import pad_by_reflection
 
 LOG = logging.getLogger(__name__)
 FURTHEST = 5.0  # squared patch distance, in units of h, beyond which a weight counts as zero
-BLOCK = 2**18  # pixels worked on together on a CPU, so that the intermediate images stay in its cache
+BLOCK = 2**18  # pixels per batch on a CPU, so that the intermediate images stay in its cache
 
 
 @DENOISERS.register("nlm")
@@ -27,20 +27,20 @@ def nlm(
     patch_size: int = 5,
     patch_distance: int = 6,
 ) -> Tensor:
-    """Denoise by averaging pixels whose surroundings look alike.
+    """Denoise by averaging pixels with similar surroundings.
 
     Parameters
     ----------
     image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised by itself.
+        On the [0, 1] scale; every image and channel is denoised independently.
     sigma : float
         Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
     h : float, optional
-        Distance at which patches stop being alike, on the same scale; default ``0.6 * sigma``.
+        Width of the weight function of patch distances, on the same scale; default ``0.6 * sigma``.
     patch_size : int
         Side of the compared patches in pixels, >= 3; even sizes count as the next odd one.
     patch_distance : int
-        Furthest shift along each axis in pixels, >= 1.
+        Largest shift along each axis, in pixels, >= 1.
 
     Returns
     -------
@@ -59,16 +59,14 @@ def nlm(
     ``y(p) = sum_T w(p, t) x(p + t) / sum_T w(p, t)``,
     ``w(p, t) = exp(-max(0, sum_P (x(p + q) - x(p + t + q))**2 - 2 sigma**2) / (h * patch_size)**2)``,
 
-    where the variance is subtracted from each squared difference and w counts as 0 where the exponent is
-    below
-    -5. For each shift the patch sums are one box filter over the whole image, and since
-    ``w(p, t) = w(p + t, -t)`` half of the shifts suffice. Cost: ``(2 patch_distance + 1)**2 / 2`` box
-    filters.
+    where the noise variance is subtracted from each squared difference, and w is 0 if the exponent is below
+    -5. For each shift, one box filter over the whole image gives the patch sums. Half of the shifts suffice
+    because ``w(p, t) = w(p + t, -t)``. Cost: ``(2 patch_distance + 1)**2 / 2`` box filters.
 
-    The answer is that of scikit-image's ``denoise_nl_means(fast_mode=True)``, borders included, to 0.1 h at
-    any pixel and 0.01 h on average: its integral image leaves out the patch's first row and column (a patch
-    of 5 sums 4 x 4 differences, divided by 25), which is kept here; its quick exponential, good to 4 %, is
-    not.
+    The result agrees with scikit-image's ``denoise_nl_means(fast_mode=True)``, including borders, within 0.1
+    h at any pixel and 0.01 h on average. Its integral image omits the patch's first row and column (a patch
+    of 5 sums 4 x 4 differences, divided by 25); this is reproduced here. Its fast exponential, accurate to 4
+    %, is not.
 
     References
     ----------
@@ -85,7 +83,7 @@ def nlm(
     if sigma == 0:
         return image
     if h <= 0:
-        raise ValueError(f"Expected h > 0, got {h:g}: it is the distance at which patches stop being alike.")
+        raise ValueError(f"Expected h > 0, got {h:g}: it is the width of the patch weights.")
 
     patch_size += 1 - patch_size % 2
     height, width = image.shape[-2:]
@@ -96,14 +94,14 @@ def nlm(
 
 
 def _denoise(planes: Tensor, sigma: float, h: float, patch_size: int, patch_distance: int) -> Tensor:
-    """Work on (B, H, W); intensities are divided so that patch sums are the exponents of a power of two."""
+    """Denoise (B, H, W), with intensities scaled so that patch sums are exponents of a power of two."""
     unit = h * patch_size * math.sqrt(math.log(2))  # exp2 is several times faster on a CPU than exp
     side = patch_size - 1
     before = patch_size // 2 - 1  # the patch reaches from p - before to p + before + 1
     margin = patch_distance + patch_size // 2
     height, width = planes.shape[-2:]
     padded = pad_by_reflection(planes / unit, margin)
-    expected = 2 * side**2 * (sigma / unit) ** 2  # what the noise alone adds to a patch's sum
+    expected = 2 * side**2 * (sigma / unit) ** 2  # expected contribution of noise to a patch's sum
     if planes.is_cuda and planes.dtype == torch.float32 and has_fused_kernel(planes.device):
         from napari_bitsnet.core.denoisers._nlm_kernel import weighted_means
 
@@ -145,7 +143,7 @@ def _denoise(planes: Tensor, sigma: float, h: float, patch_size: int, patch_dist
 
 @cache
 def has_fused_kernel(device: torch.device) -> bool:
-    """Whether the one-kernel version can be built here: that takes Triton and a C compiler."""
+    """Return True if the fused kernel can be built here, which needs Triton and a C compiler."""
     try:
         from napari_bitsnet.core.denoisers._nlm_kernel import weighted_means
 

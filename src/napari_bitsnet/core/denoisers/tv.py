@@ -1,4 +1,4 @@
-"""Total variation: the image with the least sum of gradient lengths that still explains the noisy one."""
+"""Total variation denoising."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: 
     Parameters
     ----------
     image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised by itself.
+        On the [0, 1] scale; every image and channel is denoised independently.
     sigma : float
         Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
     weight : float, optional
-        w below, on the same scale, > 0; default ``0.7 * sigma``, near the best for photographs at sigma .06.
+        Weight w, on the same scale, > 0; default ``0.7 * sigma``, nearly optimal for photographs at sigma
+        0.06.
     iterations : int
         Steps of the solver, >= 1.
 
@@ -37,10 +38,10 @@ def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: 
 
     Notes
     -----
-    ``min_u 1/2 ||u - x||**2 + w sum_p |grad u(p)|``, gradients as forward differences, zero across the
-    border. Chambolle's dual: ``u = x + w div p`` where p, a field of vectors no longer than one, maximises
-    ``-1/2 ||x + w div p||**2``; solved by projected gradient ascent (step 1 / (8 w), ``||div||**2 <= 8``) with
-    the momentum of Beck & Teboulle, whose error falls with the square of the iterations.
+    Solves ``min_u 1/2 ||u - x||**2 + w sum_p |grad u(p)|`` with forward differences that are zero across the
+    border. Chambolle's dual is ``u = x + w div p``, where the vector field p with ``|p| <= 1`` maximises
+    ``-1/2 ||x + w div p||**2``. Projected gradient ascent (step 1 / (8 w), ``||div||**2 <= 8``) with the
+    momentum of Beck & Teboulle solves it; the error falls with the square of the iterations.
 
     References
     ----------
@@ -58,10 +59,10 @@ def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: 
         raise ValueError(f"Expected weight > 0, got {weight:g}.")
 
     p = image.new_zeros((2, *image.shape))
-    ahead, momentum = p, 1.0  # `ahead` is p carried on along its last step
+    ahead, momentum = p, 1.0  # `ahead` is p extrapolated along its last step
     for _ in range(iterations):
         risen = ahead + gradient(image + weight * divergence(ahead)) / (8 * weight)
-        risen /= torch.linalg.vector_norm(risen, dim=0).clamp_(min=1)  # back to vectors no longer than one
+        risen /= torch.linalg.vector_norm(risen, dim=0).clamp_(min=1)  # projection onto length <= 1
         following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         ahead = risen + (momentum - 1) / following * (risen - p)
         p, momentum = risen, following

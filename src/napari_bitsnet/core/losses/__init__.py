@@ -1,1 +1,1 @@
-"""Loss terms, one a file; means over pixels, never sums."""
+"""Loss terms, one per file; all are means over pixels, not sums."""

@@ -1,4 +1,4 @@
-"""Gradient exclusion: the same edge should not be drawn in two sources."""
+"""Gradient exclusion: penalise edges that appear in two sources."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def exclusion_loss(
     n_scales : int
         Number of dyadic scales; each halves H and W.
     balanced : bool
-        Scale the gradients of `b` by ``2 mean|da| / mean|db|`` first, as in the original paper; the
-        released BITS-Net code leaves them as they are.
+        True scales the gradients of `b` by ``2 mean|da| / mean|db|`` first, as in the original paper. The
+        released BITS-Net code does not scale them.
     valid : Tensor of shape (1, 1, H, W), optional
         bool; differences that touch a pixel where it is False do not count.
     epsilon : float
-        Keeps the fourth root's slope finite where no edges coincide; it moves the value by less than
+        Keeps the slope of the fourth root finite where no edges coincide; it changes the value by less than
         ``epsilon ** (1 / 4)``.
 
     Returns
@@ -49,10 +49,10 @@ def exclusion_loss(
     Notes
     -----
     Mean over scales, directions and channel pairs of
-    ``m ** (1 / 4)``, ``m = mean(tanh(da / 2)**2 * tanh(db / 2)**2)``, d = forward difference. The means of
-    all channel pairs are one matrix product of the squared, squashed differences: C_a x pixels times pixels x
-    C_b. Departure from the paper: ``(m + epsilon) ** (1 / 4) - epsilon ** (1 / 4)``, since the plain root has
-    no finite slope at 0. The BITS-Net paper names this loss without writing it.
+    ``m ** (1 / 4)``, ``m = mean(tanh(da / 2)**2 * tanh(db / 2)**2)``, d = forward difference. One matrix
+    product of the squared, squashed differences (C_a x pixels times pixels x C_b) gives the means of all
+    channel pairs. Departure from the paper: ``(m + epsilon) ** (1 / 4) - epsilon ** (1 / 4)``, because the
+    plain root has an infinite slope at 0. The BITS-Net paper names this loss without giving its formula.
 
     References
     ----------
@@ -69,13 +69,13 @@ def exclusion_loss(
             f"Expected an image that can be halved {n_scales - 1} times and keep 2 pixels a side, got "
             f"{a.shape[-2]} x {a.shape[-1]}: use n_scales={fitting}."
         )
-    images, channels = torch.cat([a, b], dim=1).contiguous(), a.shape[1]  # worked on together, row by row
+    images, channels = torch.cat([a, b], dim=1).contiguous(), a.shape[1]  # all rows together
     means = []
     weight = None if valid is None else valid.to(a)
     for scale in range(n_scales):
         if scale:
             images = _halve(images)
-            # a coarse pixel is valid if all four below it are
+            # a coarse pixel is valid if all four of its fine pixels are
             weight = None if weight is None else -F.max_pool2d(-weight, 2)
         for axis in (-1, -2):
             strength = _EdgeStrength.apply(
@@ -98,19 +98,19 @@ def pairwise_exclusion(
     balanced: bool = False,
     valid: Tensor | None = None,
 ) -> Tensor:
-    """Mean of `exclusion_loss` over all pairs of K sources.
+    """Return the mean of `exclusion_loss` over all pairs of K sources.
 
     Parameters
     ----------
     sources : Tensor of shape (K, C, H, W)
-        Images in [0, 1]; where they are too small for `n_scales`, as many scales as fit are used.
+        Images in [0, 1]; if they are too small for `n_scales`, fewer scales are used.
     n_scales, balanced, valid
         See `exclusion_loss`.
 
     Returns
     -------
     Tensor of shape ()
-        Dimensionless, >= 0; with K = 2 the loss of the one pair.
+        Dimensionless, >= 0; for K = 2 the loss of the single pair.
     """
     n_scales = fitting_scales(sources.shape[-2], sources.shape[-1], n_scales)
     terms = [
@@ -123,7 +123,7 @@ def pairwise_exclusion(
 
 
 def fitting_scales(height: int, width: int, n_scales: int) -> int:
-    """How many of `n_scales` dyadic scales keep at least 2 pixels a side; at least 1."""
+    """Return the number of dyadic scales, at most `n_scales`, with at least 2 pixels a side; at least 1."""
     side, fitting = min(height, width), 1
     while fitting < n_scales and side // 2 >= 2:
         side, fitting = side // 2, fitting + 1
@@ -131,41 +131,41 @@ def fitting_scales(height: int, width: int, n_scales: int) -> int:
 
 
 def _pairwise_minimum(weight: Tensor, axis: int) -> Tensor:
-    """Where both pixels of a forward difference count."""
+    """Return masks that are True where both pixels of a forward difference are valid."""
     size = weight.shape[axis] - 1
     return torch.minimum(weight.narrow(axis, 0, size), weight.narrow(axis, 1, size))
 
 
 def _halve(images: Tensor) -> Tensor:
-    """Means of 2 x 2 pixels; as interpolation half-way between pixels, which CPUs do faster than pooling."""
+    """Return means of 2 x 2 pixels, by bilinear interpolation, which is faster than pooling on CPUs."""
     return F.interpolate(images, scale_factor=0.5, mode="bilinear", align_corners=False)
 
 
 def _balance(images: Tensor, channels: int, axis: int, epsilon: float) -> Tensor:
-    """Scale the second image, behind the first `channels`, so that its differences are of the first one's size."""
+    """Scale the second image (the channels after `channels`) by ``2 mean|da| / mean|db|``."""
     a, b = images[:, :channels], images[:, channels:]
     ratio = 2 * a.diff(dim=axis).abs().mean() / b.diff(dim=axis).abs().mean().clamp(min=epsilon)
     return torch.cat([a, b * ratio], dim=1)
 
 
 def _inner_products(a: Tensor, b: Tensor) -> Tensor:
-    """Sum over images and pixels of the products of channels: (N, C_a, H, W), (N, C_b, H, W) -> (C_a, C_b)."""
+    """Sum products of channels over images and pixels: (N, C_a, H, W), (N, C_b, H, W) -> (C_a, C_b)."""
     if a.is_cuda:
-        # one product an image row: a few long dot products would leave most of a GPU idle
+        # one product per image row: a few long dot products would leave most of a GPU idle
         return torch.einsum("nahw,nbhw->nhab", a, b).sum(dim=(0, 1))
     return a.transpose(0, 1).flatten(1) @ b.transpose(0, 1).flatten(1).T
 
 
 class _EdgeStrength(torch.autograd.Function):
-    """``tanh(d / 2)**2``, d = forward difference along an axis; by hand, for half of the passes over memory.
+    """Compute ``tanh(d / 2)**2``, d = forward difference along an axis.
 
-    Its slope in d is ``t (1 - t**2)`` with t = tanh(d / 2); a difference hands it to its second pixel and,
-    with the sign changed, to its first.
+    The explicit backward pass needs half of autograd's passes over memory. The slope in d is ``t (1 - t**2)``
+    with t = tanh(d / 2). It is added to the second pixel of a difference and subtracted from the first.
     """
 
     @staticmethod
     def forward(context: Any, image: Tensor, axis: int) -> Tensor:
-        squashed = image.diff(dim=axis).sigmoid_().mul_(2).sub_(1)  # tanh takes ten times as long on a CPU
+        squashed = image.diff(dim=axis).sigmoid_().mul_(2).sub_(1)  # tanh takes 10 times as long on a CPU
         strength = squashed.square()
         context.axis = axis
         context.save_for_backward(squashed, strength)

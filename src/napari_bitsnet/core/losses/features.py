@@ -1,4 +1,4 @@
-"""Deep feature separation (BITS-Net eq. 4): the generators' feature maps should not share edges either."""
+"""Deep feature separation (BITS-Net eq. 4): penalise edges that the generators' feature maps share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def feature_exclusion_loss(
     squash: bool = False,
     channels: Sequence[Sequence[Tensor]] = (),
 ) -> Tensor:
-    """Sum the exclusion loss of feature maps over the layers in κ; mean over pairs of sources.
+    """Sum the exclusion loss of feature maps over the layers in κ, averaged over pairs of sources.
 
     ``Loss_Feat = sum_{k in kappa} Loss_Excl(phi_1k, phi_2k)``
 
@@ -28,11 +28,11 @@ def feature_exclusion_loss(
     features : sequence of K sequences of Tensor (N, C_s, H_s, W_s)
         The feature maps of each source's generator, as `SkipNetwork` returns them.
     kappa : sequence of int
-        The layers, 0 = second-to-last feature map of the network.
+        Layers κ, 0 = second-to-last feature map of the network.
     n_scales : int
-        See `exclusion_loss`; fewer are used where a map is too small.
+        See `exclusion_loss`; fewer scales are used if a map is too small.
     squash : bool
-        Pass the maps through a sigmoid first, as the released code does.
+        True passes the maps through a sigmoid first, as the released code does.
     channels : sequence of sequences of Tensor, int64
         Compare only these channels, for each layer in `kappa` and each source; see `draw_channels`. Empty
         compares all.
@@ -71,7 +71,9 @@ def feature_exclusion_loss(
 def draw_channels(
     widths: Sequence[int], n_sources: int, count: int, rng: torch.Generator
 ) -> list[list[Tensor]]:
-    """Draw channels to compare: for each layer and each source anew (the released code's 3 of 8 in each step).
+    """Draw the channels to compare for each layer and each source.
+
+    The released code draws 3 of 8 channels in each step.
 
     Parameters
     ----------
@@ -80,9 +82,9 @@ def draw_channels(
     n_sources : int
         K.
     count : int
-        Channels to draw, at most all.
+        Number of channels to draw; at most all are drawn.
     rng : torch.Generator
-        Draws them, on its device.
+        Generator that draws them, on its device.
 
     Returns
     -------

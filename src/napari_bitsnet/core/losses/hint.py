@@ -1,4 +1,4 @@
-"""Hints: where a person says that something belongs to one source, the others should have no edges."""
+"""Hint loss: penalise edges of all other sources where a hint names one source."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from torch import Tensor
 
 
 def hint_loss(sources: Tensor, hints: Tensor) -> Tensor:
-    """Mean absolute difference of neighbouring pixels, in each source, where hints name another one.
+    """Return the mean absolute difference of neighbours in each source where hints name another source.
 
     Parameters
     ----------
     sources : Tensor of shape (K, C, H, W)
         Images on the [0, 1] scale.
     hints : Tensor of shape (K, 1, H, W)
-        1 where something belongs to source k, else 0; where several sources are named, none is penalised
-        that is among them.
+        1 where something belongs to source k, else 0. Where several sources are named, none of them is
+        penalised.
 
     Returns
     -------
     Tensor of shape ()
-        Dimensionless, >= 0; 0 where no hint is given.
+        Dimensionless, >= 0; 0 without hints.
 
     Notes
     -----
-    ``sum_k mean_{p in others_k} |d y_k(p)|``, d = forward differences, with others_k the pixels that hints
-    name for other sources but not for k. This is the term of Levin & Weiss with exponent 1, on every other
+    ``sum_k mean_{p in others_k} |d y_k(p)|``, d = forward differences. others_k are the pixels that hints
+    name for other sources but not for k. This is the term of Levin & Weiss with exponent 1, for every other
     source.
 
     References

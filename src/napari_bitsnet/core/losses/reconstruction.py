@@ -1,4 +1,4 @@
-"""How far the remixed sources are from what was observed."""
+"""Reconstruction losses: the difference between the remixed sources and the observation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def l1_loss(estimate: Tensor, observed: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean absolute difference (the first term of BITS-Net eq. 6, as a mean).
+    """Return the mean absolute difference (the first term of BITS-Net eq. 6, as a mean).
 
     Parameters
     ----------
@@ -22,19 +22,19 @@ def l1_loss(estimate: Tensor, observed: Tensor, valid: Tensor | None = None) -> 
 
     Notes
     -----
-    A mean, not the printed sum of absolute values, so that the weights of the other terms, which are
-    means as well, hold at any image size (as in the released code).
+    The paper prints a sum of absolute values. The mean, as in the released code, keeps the weights of the
+    other terms, which are also means, independent of the image size.
     """
     return masked_mean((estimate - observed).abs(), valid)
 
 
 def l2_loss(estimate: Tensor, observed: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean squared difference; parameters as in `l1_loss`."""
+    """Return the mean squared difference; parameters as in `l1_loss`."""
     return masked_mean((estimate - observed) ** 2, valid)
 
 
 def masked_mean(values: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean over all entries of `values` (N, C, H, W) whose pixel is valid; 0 if no pixel is."""
+    """Return the mean of `values` (N, C, H, W) over valid pixels; 0 if no pixel is valid."""
     if valid is None:
         return values.mean()
     weight = valid.to(values)

@@ -1,4 +1,4 @@
-"""Error of a difference image whose sign nobody can know."""
+"""Error of a difference image whose sign cannot be determined."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from torch import Tensor
 
 
 def sign_free_loss(estimate: Tensor, truth: Tensor, known: Tensor | None = None) -> Tensor:
-    """How much of ``d = y1 - y2`` is missed, up to its sign, on a logarithmic scale.
+    """Return the logarithmic relative error of ``d = y1 - y2``, up to the sign of d.
 
-    Swapping the two sources turns d into -d, and a mixture does not say which of them is called the first.
+    Swapping the two sources turns d into -d, and a mixture does not define their order.
 
     Parameters
     ----------
     estimate, truth : Tensor of shape (N, C, H, W)
         Differences of the two shares, on the mixture's [0, 1] scale.
     known : Tensor of shape (N,), optional
-        Where hints say which source is the first, so that the sign counts.
+        True where hints define the order of the sources, so that the sign counts.
 
     Returns
     -------
     Tensor of shape (N,)
-        Dimensionless; about -4.3 for ± truth, 0 for an answer of its mean alone.
+        Dimensionless; about -4.3 for ± truth, 0 for a constant image with its mean.
 
     Notes
     -----
-    ``log((e + .01 v + .0005) / (1.01 v + .0005))`` with v the variance of d and
-    ``e = min(mean((e - d)**2), mean((e + d)**2))``, the error of its mean counting a tenth. -4.34 times the
-    loss is a gain in decibels, so that training goes for what is scored (`core.metrics`): the mean over
-    images of a logarithm, in which a brightness that nobody can know counts little.
+    ``log((e + 0.01 v + 0.0005) / (1.01 v + 0.0005))`` with v the variance of d and
+    ``e = min(mean((estimate - d)**2), mean((estimate + d)**2))``, in which the error of the mean has weight
+    0.1.
+    -4.34 times the loss is a gain in decibels, so training optimises the score (`core.metrics`): the mean
+    over images of a logarithm, in which the brightness, which cannot be determined, has little weight.
     """
     dims = (1, 2, 3)
     means, shapes = (_mean(x) for x in (estimate, truth)), (x - _mean(x) for x in (estimate, truth))
@@ -47,5 +48,5 @@ def sign_free_loss(estimate: Tensor, truth: Tensor, known: Tensor | None = None)
 
 
 def _mean(image: Tensor) -> Tensor:
-    """Mean of each channel, kept as (N, C, 1, 1)."""
+    """Return the mean of each channel, (N, C, 1, 1)."""
     return image.mean(dim=(2, 3), keepdim=True)

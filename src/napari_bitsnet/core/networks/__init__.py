@@ -1,1 +1,1 @@
-"""Architectures, one a file."""
+"""Network architectures, one per file."""

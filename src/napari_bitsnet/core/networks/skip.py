@@ -1,4 +1,4 @@
-"""The hourglass with skip connections of Deep Image Prior: a generator of natural-looking images."""
+"""Hourglass network with skip connections of Deep Image Prior: a generator of natural-looking images."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from torch.nn import functional as F
 class SkipNetwork(nn.Module):
     """Map an input (noise or a guide) to an image.
 
-    Scale s halves the image with a strided convolution, refines it with a second one, and hands what came in
-    to the decoder through a 1 x 1 "skip". The decoder joins the skip with the upsampled coarser result, and
-    applies a k x k and a 1 x 1 convolution. A last 1 x 1 convolution makes the image.
+    Each scale halves the image with a strided convolution, refines it with a second one, and passes its input
+    to the decoder through a 1 x 1 "skip" convolution. The decoder joins the skip with the upsampled coarser
+    result, and applies a k x k and a 1 x 1 convolution. A last 1 x 1 convolution makes the image.
 
     Parameters
     ----------
     in_channels, out_channels : int
         Channels of the input and of the image.
     channels : sequence of int
-        Width of each scale, finest first, the same on the way down and up; its length is the number of
+        Width of each scale, finest first, the same for encoder and decoder; its length is the number of
         scales.
     skip_channels : sequence of int
         Width of each scale's skip connection; 0 for none.
     kernel_size : int
         Side of the square kernels, odd; padding is by reflection.
     slope : float
-        Of the leaky rectifiers for negative values.
+        Slope of the leaky rectifiers for negative values.
     normalisation : str
         ``"batch"`` (statistics of the current image, also after training) or ``"none"``.
     upsampling : str
@@ -45,9 +45,9 @@ class SkipNetwork(nn.Module):
 
     Notes
     -----
-    With the default sizes 1 544 987 parameters and 2.63 GMAC at 384 x 384, as in the released BITS-Net and
-    Double-DIP code. Any height and width: the input is padded at the bottom and right to a multiple of
-    2**scales, and what comes out is cropped.
+    With the default sizes the network has 1 544 987 parameters and needs 2.63 GMAC at 384 x 384 pixels, as in
+    the released BITS-Net and Double-DIP code. Height and width are arbitrary: the input is padded at the
+    bottom and right to a multiple of 2**scales, and the output is cropped.
 
     References
     ----------
@@ -156,7 +156,7 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
 
 
 class _MirrorConv(nn.Conv2d):
-    """A convolution padded by reflection, or by repeating the edge where a map is too small to be reflected."""
+    """Convolution padded by reflection, or by repeating the edge if a map is too small for reflection."""
 
     def __init__(self, width_in: int, width_out: int, side: int, stride: int = 1) -> None:
         super().__init__(width_in, width_out, side, stride)
@@ -165,8 +165,8 @@ class _MirrorConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.margin:
             return super().forward(_extend(x, (self.margin,) * 4))
-        if self.stride == (1, 1) and x.stride(1) == 1:  # channels innermost
-            # a matrix product, which is quicker on a CPU than a convolution of 1 x 1 pixel
+        if self.stride == (1, 1) and x.stride(1) == 1:  # channels last
+            # a matrix product, which is faster on a CPU than a 1 x 1 convolution
             pixels = F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias)
             return pixels.permute(0, 3, 1, 2)
         return super().forward(x)
@@ -179,7 +179,8 @@ def _extend(x: Tensor, margins: tuple[int, int, int, int]) -> Tensor:
 
 
 def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Pad to a multiple, at least twice it: batch statistics need more than one pixel at the coarsest scale."""
+    """Pad to a multiple, at least twice it, because batch statistics need more than one pixel at each
+    scale."""
     height, width = x.shape[-2:]
     bottom = max(-height % multiple, 2 * multiple - height)
     right = max(-width % multiple, 2 * multiple - width)

@@ -1,4 +1,4 @@
-"""A small U-Net of residual blocks that sees the whole image at once."""
+"""Small U-Net of residual blocks that sees the whole image at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """``x + conv(act(norm(conv(act(norm(x))))))``; the second convolution starts at zero, so that it starts as x.
+    """Residual block ``x + conv(act(norm(conv(act(norm(x))))))``; its second convolution starts at zero.
 
     References
     ----------
@@ -39,20 +39,19 @@ class UNet(nn.Module):
     Parameters
     ----------
     channels_in, channels_out : int
-        Of the input and the output.
+        Channels of the input and the output.
     widths : sequence of int
         Channels at each level, finest first; each level halves height and width.
     blocks : int
-        Residual blocks a level, on the way down and on the way up.
+        Residual blocks per level, in the encoder and in the decoder.
     stem, head : int
-        Pixel-unshuffle and pixel-shuffle factors: the finest level works at 1/stem of the input's height and
-        width, and the output is head times as large as that level; head None makes output and input equally
-        large.
+        Pixel-unshuffle and pixel-shuffle factors: the finest level has 1/stem of the input's height and
+        width, and the output is head times as large as that level. With head None, output and input have
+        equal size.
     side : sequence of int, optional
-        Channels of features from elsewhere that join at each level on the way down, finest first; none by
-        default.
+        Channels of external features that join each level of the encoder, finest first; none by default.
     silent : bool
-        Whether the last layer starts at zero, so that nothing comes out before training.
+        True initialises the last layer with zero, so that the output is zero before training.
 
     Notes
     -----
@@ -92,14 +91,15 @@ class UNet(nn.Module):
         if silent:
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
-        else:  # a faint answer to begin with: a strong wrong one costs the first thousand steps
+        else:  # a weak initial output: unlearning a strong wrong one takes the first thousand steps
             last.weight.data.mul_(0.1)
         self.head = nn.Sequential(
             nn.GroupNorm(_groups(widths[0]), widths[0]), nn.SiLU(), last, nn.PixelShuffle(head)
         )
 
     def forward(self, x: Tensor, side: Sequence[Tensor] = ()) -> Tensor:
-        """Map (N, channels_in, H, W), with `side` features of each level's size, to (N, channels_out, H', W')."""
+        """Map (N, channels_in, H, W) to (N, channels_out, H', W'), with `side` features of each level's
+        size."""
         if x.shape[-2] % self.multiple or x.shape[-1] % self.multiple:
             raise ValueError(
                 f"Expected height and width in multiples of {self.multiple}, got {tuple(x.shape[-2:])}."
@@ -123,5 +123,5 @@ def _stage(channels_in: int, channels: int, blocks: int) -> nn.Sequential:
 
 
 def _groups(channels: int) -> int:
-    """Eight channels a group, or one group where that does not divide."""
+    """Return a group normalisation with eight channels per group, or one group if 8 does not divide."""
     return channels // 8 if channels % 8 == 0 else 1

@@ -1,4 +1,4 @@
-"""Weights as safetensors files: numbers and text only, nothing that runs when it is read."""
+"""Read and write weights as safetensors files, which hold numbers and text but no executable code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_bitsnet.core.writing import atomically
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and a record that JSON can hold; the file appears at once, never half written."""
+    """Write tensors and a JSON-compatible record; the file appears only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ready = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     with atomically(path) as part:
@@ -31,7 +31,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no safetensors file, or one without the record.
+        If it is no safetensors file, or has no record.
     """
     if not path.is_file():
         raise FileNotFoundError(f"Expected a file of weights, got {path}, which does not exist.")
@@ -47,18 +47,18 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 SCALE = "#scale"
-"""Ending of the name of the tensor that scales one of whole numbers."""
+"""Suffix of the name of the tensor that holds the scales of an 8-bit tensor."""
 
 
 def compress(tensors: Mapping[str, Tensor], *, from_size: int = 50_000) -> dict[str, Tensor]:
-    """Return weights in half precision, large convolutions as 8-bit numbers with a scale for each output channel.
+    """Return weights in half precision, large convolutions as 8-bit integers with a scale per output channel.
 
     Parameters
     ----------
     tensors : mapping of str to Tensor
         Weights by name.
     from_size : int
-        Tensors with at least so many numbers, and more than one axis, become 8-bit.
+        Tensors with more than one axis and at least this many numbers become 8-bit.
     """
     small = {}
     for name, tensor in tensors.items():
@@ -73,7 +73,7 @@ def compress(tensors: Mapping[str, Tensor], *, from_size: int = 50_000) -> dict[
 
 
 def expand(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return what `compress` made small as float32 tensors, each off by at most half a step of its scale."""
+    """Return the tensors of `compress` as float32, with errors of at most half a step of their scale."""
     whole = {}
     for name, tensor in tensors.items():
         if name.endswith(SCALE):

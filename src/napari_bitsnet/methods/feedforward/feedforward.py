@@ -133,8 +133,10 @@ class Feedforward(BaseMethod[FeedforwardState]):
     def warm_start(
         self, problem: Problem, previous: FeedforwardState, *, device: str, seed: int
     ) -> FeedforwardState:
-        """See `Method.warm_start`: two sources are motion-compensated (see `carry`) and averaged with a
-        quick estimate of the networks for this slice; more sources keep their order of the previous slice.
+        """See `Method.warm_start`: two sources are carried from slice to slice, more keep their order.
+
+        Two motion-compensated sources (see `carry`) are averaged with a quick estimate of the networks for
+        this slice. More sources keep their order of the previous slice.
         """
         state = FeedforwardState(problem=problem.to(device), network=previous.network.to(device))
         observed, earlier = state.problem.observations, previous.sources
@@ -154,8 +156,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: FeedforwardState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: one stage for each look of the networks; from the second on, a rough estimate
-        exists."""
+        """See `Method.stages`: one stage per look of the networks, with an estimate from the second on."""
         import torch
 
         if state.step:
@@ -233,7 +234,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         return DOUBTFUL
 
     def alternatives(self, state: FeedforwardState) -> list[Tensor]:
-        """See `Method`: up to three other splits of an image into two; none without closer looks or with
+        """See `Method`: up to three other splits into two sources; none without closer looks or with
         hints."""
         problem = state.problem
         if (
@@ -319,8 +320,7 @@ def _averaged(shares: Tensor, mixture: Tensor, carried: Carried, frames: int) ->
 
 
 def rescaled(shares: Tensor, old: Scaling, new: Scaling) -> Tensor:
-    """Convert shares (K, C, H, W) of a mixture in [0, 1] to the scale of another mixture in the same
-    units."""
+    """Convert shares (K, C, H, W) from the [0, 1] scale of one mixture to that of another one."""
     return (shares * old.span + (old.lo - new.lo) / len(shares)) / new.span
 
 

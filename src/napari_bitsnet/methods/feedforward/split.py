@@ -115,8 +115,7 @@ def splitting(
     views: int = 4,
     looks: int = 3,
 ) -> Generator[Looked, None, Split]:
-    """Run `split_mixture` as a generator that yields the current estimate before each look of the
-    networks."""
+    """Run `split_mixture` as a generator that yields the current estimate before each look."""
     sizes = [SEEN_SIZE, *LOOKS[:looks]]
     seen_size = sizes[-1]
     seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)

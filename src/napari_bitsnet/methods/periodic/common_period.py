@@ -102,8 +102,7 @@ def _waves(cell: Tensor, lattice: Lattice) -> tuple[NDArray, NDArray]:
 
 
 def _finer(lattice: Lattice, index: int) -> list[tuple[NDArray, Lattice]]:
-    """Return all lattices that contain one and have n times smaller cells, each with the basis of its
-    waves."""
+    """Return all lattices with n times smaller cells that contain one, each with the basis of its waves."""
     found = []
     for first in (n for n in range(1, index + 1) if index % n == 0):
         for shift in range(index // first):

@@ -117,8 +117,8 @@ def repetition(image: NDArray) -> float:
 
 
 def reduced(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the shortest two vectors that span the same lattice (Lagrange and Gauss), at no more than 90
-    degrees."""
+    """Return the shortest two vectors of a lattice, at an angle of at most 90 degrees (Lagrange and
+    Gauss)."""
     for _ in range(64):
         if a @ a > b @ b:
             a, b = b, a

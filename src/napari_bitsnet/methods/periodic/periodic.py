@@ -175,8 +175,7 @@ class Periodic(BaseMethod[PeriodicState]):
         state.patterns = [Repeating(lattice, size, len(image), image, state.seen) for lattice in lattices]
 
     def _round(self, state: PeriodicState) -> dict[str, Tensor]:
-        """Displace the patterns if the round asks for it, fit their cells, learn their spectra and the
-        noise."""
+        """Displace the patterns in later rounds, fit their cells, learn their spectra and the noise."""
         from napari_bitsnet.methods.periodic.split import displace, fit_cells
 
         assert state.patterns is not None
@@ -209,8 +208,7 @@ class Periodic(BaseMethod[PeriodicState]):
         return rest if state.seen is None else rest * state.seen
 
     def solution(self, state: PeriodicState) -> Answer:
-        """See `Method.solution`: each source is a pattern, its part of the residual and half of the mean
-        colour."""
+        """See `Method.solution`: a source is a pattern, its part of the residual and half of the mean."""
         import torch
 
         from napari_bitsnet.methods.periodic.split import divide_rest

@@ -1,5 +1,4 @@
-"""Model a slightly displaced periodic pattern by one cell, its spectrum and each pixel's place in the
-cell."""
+"""Model a slightly displaced periodic pattern: its cell, its spectrum and each pixel's place in the cell."""
 
 from __future__ import annotations
 

@@ -133,8 +133,7 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
         return mask.masked_fill(marked[:1], 1.0).masked_fill(marked[1:], 0.0)
 
     def solution(self, state: RandomWalkerState) -> Answer:
-        """See `Method.solution`: ``"sources"``, foreground and background, and ``"opacity"``, the mask (1, 1,
-        H, W)."""
+        """See `Method.solution`: ``"sources"`` (foreground, background) and ``"opacity"`` (the mask)."""
         import torch
 
         image = state.problem.observations

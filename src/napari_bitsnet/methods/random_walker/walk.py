@@ -154,8 +154,7 @@ def _pair(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
 
 
 def attached(chance: Tensor, hints: Tensor) -> Tensor:
-    """Keep the parts of the foreground (H, W) that are connected to one of its marks, over at least `NECK`
-    pixels."""
+    """Keep the parts of the foreground (H, W) that are connected to a mark over at least `NECK` pixels."""
     import numpy as np
     from scipy.ndimage import binary_dilation, binary_opening, label
 

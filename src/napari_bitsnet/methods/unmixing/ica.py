@@ -1,5 +1,5 @@
-"""Separate several mixtures of the same sources in closed form: estimate the mixing weights, then invert
-them."""
+"""Separate several mixtures of the same sources: estimate the mixing weights and invert them (closed
+form)."""
 
 from __future__ import annotations
 
@@ -163,8 +163,7 @@ class Ica(BaseMethod[IcaState]):
         return denoise_jointly(problem.observations, state.weights, sigma, earlier)
 
     def _is_quiet(self, state: IcaState, sigma: float) -> bool:
-        """Return True if every source's noise is weak relative to its contrast, or the images are too
-        small."""
+        """Return True if the noise of all sources is weak relative to their contrast, or images are small."""
         import torch
 
         assert state.sources is not None
@@ -185,8 +184,7 @@ class Ica(BaseMethod[IcaState]):
         return scaled_to_one(weights) if rule == "sum-to-one" else weights
 
     def solution(self, state: IcaState) -> Answer:
-        """See `Method.solution`: ``"sources"`` and ``"weights"``; the first K mixtures before the first
-        iteration."""
+        """See `Method.solution`: ``"sources"`` and ``"weights"``; at the start, the first K mixtures."""
         import torch
 
         if state.sources is None or state.weights is None:

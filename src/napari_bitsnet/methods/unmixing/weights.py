@@ -179,8 +179,7 @@ def rounding_step(observations: Tensor) -> float:
 
 
 def gradient_noise_gain(smoothing: float) -> float:
-    """Return the variance of a forward difference of smoothed white noise of variance 1; 2 without
-    smoothing."""
+    """Return the variance of a forward difference of smoothed unit white noise; 2 without smoothing."""
     if smoothing == 0:
         return 2.0
     radius = int(5 * smoothing) + 2
@@ -190,8 +189,7 @@ def gradient_noise_gain(smoothing: float) -> float:
 
 
 def _principal_axes(steps: Tensor, noise: float, count: int) -> tuple[NDArray, float]:
-    """Return the principal axes (M, K) of gradients (M, F, H, W), scaled by their deviation, and the least
-    variance."""
+    """Return the scaled principal axes (M, K) of gradients (M, F, H, W), and the least variance."""
     moments = torch.einsum("mfhw,nfhw->mn", steps, steps) / steps[0].numel()
     variances, axes = np.linalg.eigh(moments.double().cpu().numpy() - noise * np.eye(len(steps)))
     variances, axes = variances[-count:], axes[:, -count:]

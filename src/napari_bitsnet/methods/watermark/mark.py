@@ -315,8 +315,7 @@ def opaque_outline(images: Tensor, opacity: Tensor, colour: Tensor) -> Tensor:
 
 
 def _grown(mark: Tensor, *, corners: bool = False) -> Tensor:
-    """Dilate a mask (H, W) by one pixel along rows and columns, or also diagonally; outside counts as
-    False."""
+    """Dilate a mask (H, W) by 1 pixel along rows and columns, or also diagonally; outside counts as False."""
     planes = mark[None, None].float()
     if corners:
         return F.max_pool2d(planes, 3, 1, 1)[0, 0] > 0

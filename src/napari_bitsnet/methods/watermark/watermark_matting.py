@@ -1,5 +1,4 @@
-"""Remove watermarks: find the edges that a mark adds to one image or several, then estimate opacity and
-colour."""
+"""Remove watermarks: find the edges that a mark adds to images, then estimate its opacity and colour."""
 
 from __future__ import annotations
 
@@ -180,8 +179,7 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         state.clean = refine_fill(filled, hidden, rounds=self.config.fill_rounds)
 
     def solution(self, state: WatermarkMattingState) -> Answer:
-        """See `Method.solution`: ``"sources"``, the M clean images and the mark's colour, and ``"opacity"``
-        (1, 1, H, W)."""
+        """See `Method.solution`: ``"sources"`` (M clean images, the mark's colour) and ``"opacity"``."""
         import torch
 
         images = state.problem.observations
@@ -192,8 +190,7 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
 
 
 def _region(problem: Problem) -> Tensor:
-    """Return the region (H, W) of the mark: inside the hints, away from the border and from missing
-    pixels."""
+    """Return the mark's region (H, W): inside the hints, away from the border and missing pixels."""
     import torch
 
     size = problem.observations.shape[-2:]
