@@ -21,6 +21,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
     ready = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     with atomically(path) as part:
         save_file(ready, part, metadata={"facts": json.dumps(facts)})
+        part.chmod(part.parent.stat().st_mode & 0o666)  # safetensors lets the owner alone read its files
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
