@@ -94,6 +94,24 @@ def test_densities_of_any_integers_are_written(result_of, tmp_path):
     assert tifffile.imread(tmp_path / "a_source_1.tif").dtype == np.float32
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "is_whole"),
+    [
+        ("multi_mixture", {"mixing": "attenuation"}, False),
+        ("multi_mixture", {}, True),
+        ("separate", {"mixing": "attenuation", "output": "intensity"}, True),
+        ("xray", {"mixing": "attenuation"}, False),
+    ],
+)
+def test_the_task_says_whether_its_sources_are_densities(result_of, tmp_path, task, options, is_whole):
+    mixture = image("uint16")
+    several = task == "multi_mixture"
+    given = np.stack([mixture, mixture[::-1]]) if several else mixture
+    sources = {"source_1": mixture.astype(np.float32)}
+    result_of(given, task=task, outputs=sources, **options).save(tmp_path, "a", depth="input")
+    assert (tifffile.imread(tmp_path / "a_source_1.tif").dtype == np.uint16) == is_whole
+
+
 def test_axes_that_ome_has_not_are_refused_before_the_run(tmp_path):
     planes = Planes(np.zeros((2, 2, 2, 8, 9), np.float32), "PTZYX")
     with pytest.raises(ValueError, match="at most the axes T, C, Z, Y and X for OME-TIFF, got PTZYX"):
