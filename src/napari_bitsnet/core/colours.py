@@ -9,6 +9,8 @@ from torch import Tensor
 
 SAMPLE = 8192
 ROUNDS = 20
+NEGLIGIBLE = 1e-6
+"""Memberships up to this count as zero: subnormal numbers would take most of the time of products on many processors."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class ColourBasis:
         squared = (self.centres**2).sum(
             1, keepdim=True
         ) - 2 * self.centres @ flat  # |x|² is the same for all n
-        return torch.softmax(squared / (-2 * self.width**2), dim=0).view(-1, *colours.shape[1:])
+        shares = torch.softmax(squared / (-2 * self.width**2), dim=0)
+        torch.nn.functional.threshold_(shares, NEGLIGIBLE, 0.0)
+        return shares.view(-1, *colours.shape[1:])
 
     def __call__(self, colours: Tensor) -> Tensor:
         """Return memberships and colour: (C, h, w) -> (N + C, h, w)."""

@@ -113,7 +113,7 @@ class Xray(SharesTask):
 
     def default_method(self, traits: Traits) -> str:
         """See `Task.default_method`."""
-        return "guided_regression"
+        return "guided_network"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.
@@ -197,9 +197,7 @@ class Xray(SharesTask):
         if "explained" in answer and apart:
             shares = answer["explained"]
         elif support is not None:
-            takers = unguided or list(range(problem.n_sources))
-            shares = shares.clone()
-            shares[takers] -= support / len(takers)
+            shares = shares - support * _held_parts(answer, support)[:, None, None, None]
         named = shares_outputs(built, shares, self.config)
         maps = self._maps(problem, answer) if self.config.maps else {}
         if "explained" not in answer:
@@ -249,6 +247,20 @@ class Xray(SharesTask):
         phantoms = phantom_map(answer["sources"], problem.observations, problem.valid)
         maps["phantoms"] = restore(phantoms, Scaling(), valid=problem.valid)[0]
         return maps
+
+
+def _held_parts(answer: dict[str, Tensor], support: Tensor) -> Tensor:
+    """Part of the support that each source holds, (K,); they add up to 1.
+
+    It is the slope of what a source holds beside its explained part on the support.
+    """
+    import torch
+
+    held = answer["sources"] - answer["explained"]
+    held = held - held.mean(dim=(2, 3), keepdim=True)
+    slopes = (held * support).sum(dim=(1, 2, 3)).clamp_min(0)
+    total = slopes.sum()
+    return slopes / total if total > 0 else torch.full_like(slopes, 1 / len(slopes))
 
 
 def _difference(problem: Problem) -> Scaling:

@@ -1,4 +1,6 @@
-"""Normal equations by blocks: the same fit, honest cross-validation, intervals that know about blocks."""
+"""Normal equations by blocks: the same fit and honest cross-validation."""
+
+from dataclasses import replace
 
 import torch
 
@@ -10,13 +12,12 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def regression(blocks: int, rows: int, *, shared: float = 0.0, seed: int = 0) -> BlockStatistics:
-    """``y = x · w + noise`` of unit variance, of which the part `shared` is the same for a whole block."""
+def regression(blocks: int, rows: int, *, seed: int = 0) -> BlockStatistics:
+    """``y = x · w + noise`` of unit variance."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(blocks, rows, 3, generator=generator)
-    x[..., 0] = 1  # what a block's common error pulls at
-    common, own = (torch.randn(blocks, n, 1, generator=generator) for n in (1, rows))
-    y = x @ torch.tensor([[0.5], [-1.0], [2.0]]) + shared**0.5 * common + (1 - shared) ** 0.5 * own
+    x[..., 0] = 1
+    y = x @ torch.tensor([[0.5], [-1.0], [2.0]]) + torch.randn(blocks, rows, 1, generator=generator)
     return BlockStatistics(
         x.mT @ x, x.mT @ y, y.square().sum((1, 2)), torch.full((3,), 1e-3, dtype=torch.float64)
     )
@@ -55,19 +56,26 @@ def test_explained_energy_is_that_of_blocks_not_fitted_to():
     assert nothing.explained_energy() < 0.1
 
 
+def test_folds_are_those_that_are_given():
+    """The even blocks and the odd ones contradict each other: folds that mix them hide it, folds by parity show it."""
+    statistics = regression(12, 200)
+    signs = torch.tensor([1.0, -1.0]).repeat(6)[:, None, None]
+    opposed = replace(statistics, crosses=statistics.crosses * signs)
+    assert replace(opposed, folds=tuple(b % 2 for b in range(12))).explained_energy() < -1
+    assert abs(replace(opposed, folds=tuple(b // 2 for b in range(12))).explained_energy()) < 0.1
+
+
+def test_emphasis_weights_coarse_scales():
+    image = draw(1, 32, 32)
+    pieces = [Piece(image, 0.3 * image)]
+    fit = fit_gradients(pieces, torch.ones(1), scales=2, n_reweightings=2)
+    fine, both = (block_statistics(pieces, fit, torch.ones(1), scales=s).grams[0, 0, 0] for s in (1, 2))
+    twice = block_statistics(pieces, fit, torch.ones(1), scales=2, emphasis=0.5).grams[0, 0, 0]
+    torch.testing.assert_close(twice, fine + 2 * (both - fine))
+
+
 def test_the_posterior_root_is_that_of_the_covariance():
     statistics = regression(5, 50)
     root = statistics.posterior_root()
     gram = statistics.grams.sum(0).double() + torch.diag(statistics.precision)
     torch.testing.assert_close(root @ root.T, torch.linalg.inv(gram), rtol=1e-4, atol=1e-7)
-
-
-def test_the_interval_is_stretched_where_a_block_s_rows_err_together():
-    rows = draw(64, 3, seed=5)
-
-    def inflation(shared: float) -> float:
-        generator = torch.Generator().manual_seed(0)
-        return regression(40, 50, shared=shared).inflation(rows, draws=64, generator=generator)
-
-    assert 1 <= inflation(0.0) < 1.4
-    assert inflation(0.5) > 1.8

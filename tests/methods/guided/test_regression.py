@@ -19,8 +19,18 @@ from napari_bitsnet.methods.guided.guided_regression import (
     GuidedRegressionState,
 )
 from napari_bitsnet.methods.guided.model import sample_windows
+from napari_bitsnet.methods.guided.shares import rest_shares
 
-LINEAR = GuidedRegressionConfig(registration="none", drift=1, prior_std=10, n_clusters=8, cracks=False)
+LINEAR = GuidedRegressionConfig(
+    registration="none",
+    drift=1,
+    prior_std=10,
+    n_clusters=8,
+    cracks=False,
+    correct=False,
+    context=False,
+    attribution=False,
+)
 
 
 def blobs(seed: int, channels: int, size: tuple[int, int] = (40, 48)) -> torch.Tensor:
@@ -103,16 +113,17 @@ def replace_config(**changes) -> GuidedRegressionConfig:
 @pytest.mark.parametrize("n_guides", [1, 2])
 def test_parts_add_up(panels: list[Panel], n_guides: int):
     problem = panel_problem(panels[0], n_guides)
-    answer, _ = solve(problem, GuidedRegression.presets["quick"])
+    answer, state = solve(problem, GuidedRegression.presets["quick"])
     whole = problem.observations
     torch.testing.assert_close(answer["sources"].sum(0, keepdim=True), whole, atol=1e-6, rtol=0)
     parts = answer["explained"].sum(0, keepdim=True) + answer["unexplained"]
     torch.testing.assert_close(parts, whole, atol=1e-6, rtol=0)
     assert abs(float(answer["unexplained"].mean())) < 1e-5
     rest = answer["sources"] - answer["explained"]
-    share = [0.5, 0.5] if n_guides == 2 else [0.0, 1.0]
+    share = rest_shares(state.trust.explained_energy, 2, range(n_guides))
     for k in range(2):
-        torch.testing.assert_close(rest[k], share[k] * answer["unexplained"][0], atol=1e-5, rtol=0)
+        given = free(rest[k : k + 1])[0]
+        torch.testing.assert_close(given, share[k] * answer["unexplained"][0], atol=1e-5, rtol=0)
 
 
 def test_the_order_of_guides_is_that_of_sources_and_nothing_else(panels: list[Panel]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,6 +39,8 @@ class BlockStatistics:
         Of the prior, the diagonal P.
     prior : Tensor of shape (N, C), optional
         Its mean; zero if None.
+    folds : tuple of int, optional
+        Fold of each block for cross-validation; default the blocks in turn.
     """
 
     grams: Tensor
@@ -46,6 +48,7 @@ class BlockStatistics:
     energies: Tensor
     precision: Tensor
     prior: Tensor | None = None
+    folds: tuple[int, ...] | None = None
 
     def solve(self, counts: Tensor) -> Tensor:
         """Coefficients (R, N, C) if block b had been seen ``counts[r, b]`` times, counts (R, B)."""
@@ -71,10 +74,10 @@ class BlockStatistics:
             ``1 - sum_f |y_f - X_f w_{-f}|² / sum_f |y_f|²`` over `FOLDS` folds of blocks; 1 where all is explained, 0
             where nothing is, negative where the fit misleads.
         """
-        blocks = torch.arange(len(self.grams))
+        folds = torch.arange(len(self.grams)) % FOLDS if self.folds is None else torch.tensor(self.folds)
         left = total = 0.0
-        for fold in range(min(FOLDS, len(blocks))):
-            inside = blocks % FOLDS == fold
+        for fold in folds.unique():
+            inside = folds == fold
             w = self.solve((~inside)[None])[0]
             gram, cross = self.grams[inside].sum(0).double(), self.crosses[inside].sum(0).double()
             energy = float(self.energies[inside].sum())
@@ -89,40 +92,6 @@ class BlockStatistics:
         identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         return torch.linalg.solve_triangular(lower.T, identity, upper=True)
 
-    def bootstrap(self, draws: int, generator: torch.Generator) -> Tensor:
-        """Coefficients (draws, N, C) of fits to blocks drawn with replacement."""
-        count = len(self.grams)
-        picked = torch.randint(count, (draws, count), generator=generator)
-        return self.solve(torch.nn.functional.one_hot(picked, count).sum(1))
-
-    def inflation(self, features: Tensor, *, draws: int, generator: torch.Generator) -> float:
-        """How much more coefficients vary over blocks than independent rows would have it.
-
-        Parameters
-        ----------
-        features : Tensor of shape (S, N)
-            Rows whose fitted values are looked at, less their mean.
-        draws : int
-            Bootstrap fits.
-        generator : Generator
-            Draws the blocks.
-
-        Returns
-        -------
-        float
-            Ratio of standard deviations, >= 1: the median over rows.
-
-        References
-        ----------
-        Künsch, "The Jackknife and the Bootstrap for General Stationary Observations", Annals of Statistics 17(3), 1989,
-        doi:10.1214/aos/1176347265. Departure: blocks do not overlap.
-        """
-        replicates = self.bootstrap(draws, generator)
-        spread = (features.double() @ (replicates - replicates.mean(0))).square().sum((0, 2)) / (draws - 1)
-        channels = replicates.shape[2]
-        assumed = channels * (features.double() @ self.posterior_root()).square().sum(1)
-        return max(1.0, float((spread / assumed.clamp(min=1e-30)).median().sqrt()))
-
 
 def block_statistics(
     pieces: Iterable[Piece],
@@ -131,6 +100,8 @@ def block_statistics(
     *,
     scales: int,
     prior: Tensor | None = None,
+    emphasis: float = 0.0,
+    folds: Sequence[int] | None = None,
 ) -> BlockStatistics:
     """Accumulate the normal equations of a robust fit, one block a piece.
 
@@ -146,9 +117,13 @@ def block_statistics(
         As it was fitted with.
     prior : Tensor of shape (N, C), optional
         As it was fitted with.
+    emphasis : float
+        As it was fitted with.
+    folds : sequence of int, optional
+        Fold of each piece; see `BlockStatistics`.
     """
-    grams, crosses, energies = [], [], []
-    for piece in pieces:
+    grams, crosses, energies, kept = [], [], [], []
+    for index, piece in enumerate(pieces):
         gram = piece.features.new_zeros((len(piece.features),) * 2)
         cross = piece.features.new_zeros((len(piece.features), len(piece.target)))
         energy, seen = 0.0, False
@@ -162,6 +137,8 @@ def block_statistics(
             m = fit.misfits[scale]
             size = (steps - rows @ fit.coefficients).square().mean(dim=1).sqrt()
             weight = 1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt())
+            if emphasis:
+                weight = weight * 4 ** (emphasis * scale)
             gram += weighted_gram(rows, weight)
             cross += rows.T @ (weight[:, None] * steps)
             energy += float((weight[:, None] * steps**2).sum())
@@ -169,10 +146,12 @@ def block_statistics(
             grams.append(gram)
             crosses.append(cross)
             energies.append(energy)
+            kept.append(index)
     return BlockStatistics(
         torch.stack(grams),
         torch.stack(crosses),
         torch.tensor(energies),
         precision.to(grams[0].device),
         prior,
+        None if folds is None else tuple(folds[index] for index in kept),
     )

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from napari_bitsnet.core.problem import Problem
     from napari_bitsnet.methods.guided.trust import Trust
 
-LEAST_ENERGY = 0.15
-"""Explained energy, out of block, below which guides count as telling next to nothing."""
+LEAST_ENERGY = 0.2
+"""Explained energy in held-out blocks below which little can be separated: `reliability` is about one half there."""
 MOST_EXTRAPOLATED = 0.1
 """Part of the pixels with colours that the fit says little about, above which it is worth saying."""
 LEAST_SCORE = 4.0
 """Registration score below which no shift stands out."""
-MOST_MOVED = 0.05
-"""Part of what a single photograph does not explain, above which it is said that a network gave it to that side."""
+MOST_GIVEN = 0.05
+"""Part of what a single photograph does not explain, above which it is said that it was given to that side."""
 REACH, STEP = 8, 2
 """Largest shift that is tried to score a registration, and the spacing, in pixels of the reduced image."""
 CHECK_SIZE, LEAST_SIZE = 160, 64
@@ -44,14 +44,15 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
         Setting of the registration; ``"none"`` tried none.
     """
     notices = []
-    which = "The guide explains" if len(model.terms) == 1 else "The guides explain"
+    one = len(model.terms) == 1
     if trust.explained_energy < LEAST_ENERGY:
         notices.append(
             Notice(
                 "guides",
-                f"{which} only {{part:.0%}} of the mixture's edges in places that were not fitted to: they may lie elsewhere, be "
-                "mirrored, or show another object.",
-                "Register them first, flip a view from the back, and see whether paint and X-ray share outlines at all.",
+                f"{'This guide explains' if one else 'The guides together explain'} {{part:.0%}} of the image's structure: little can "
+                "be separated.",
+                f"Register {'the guide' if one else 'the guides'} first, flip a view from the back, and compare outlines: a guide "
+                "helps only where it shows the same structures as its source.",
                 {"part": max(0.0, trust.explained_energy)},
             )
         )
@@ -198,21 +199,23 @@ def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool)
     ]
 
 
-def moved_notices(source: int, given: Tensor, left: Tensor) -> list[Notice]:
-    """Say that of what a single photograph does not explain a part was given to its side, where a hidden design would be missed.
+def given_notices(source: int, given: Tensor, left: Tensor, *, corrected: bool) -> list[Notice]:
+    """Say that a part of what a single photograph does not explain was given to its side, where a hidden design would be missed.
 
     Parameters
     ----------
     source : int
-        The one with the guide.
+        The source with the guide.
     given : Tensor of shape (C, H, W)
-        What the correction added to it.
+        What this source holds beside the part that the guide explains.
     left : Tensor of shape (C, H, W)
-        What the closed form did not explain.
+        What the guide does not explain.
+    corrected : bool
+        Whether the trained network had a part in it.
 
     Notes
     -----
-    The part is the slope of a regression of the first's gradients on the second's.
+    The part is the slope of a regression of the gradients of `given` on those of `left`.
     """
     import torch
 
@@ -222,14 +225,15 @@ def moved_notices(source: int, given: Tensor, left: Tensor) -> list[Notice]:
     )
     assert isinstance(over, torch.Tensor)
     part = float(over[0] / over[1].clamp_min(1e-30))
-    if part < MOST_MOVED:
+    if part < MOST_GIVEN:
         return []
+    why = "as its share and by a trained network" if corrected else "as its share"
     return [
         Notice(
             "guides",
-            f"Of the detail that the photograph does not explain, a trained network gave about {{part:.0%}} to source {source + 1}, as "
-            "brushwork and cracks of that side. A hidden design would go there in part, too:",
-            "with correct=False all of it stays in the other source.",
+            f"About {{part:.0%}} of the detail that the photograph does not explain was given to source {source + 1}, {why}. A hidden "
+            "design stands there in part, too:",
+            'see the output "unexplained", which holds all of it.',
             {"part": part},
         )
     ]

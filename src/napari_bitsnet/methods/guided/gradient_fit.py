@@ -87,6 +87,7 @@ def fit_gradients(
     scales: int = 1,
     n_reweightings: int = 6,
     prior: Tensor | None = None,
+    emphasis: float = 0.0,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) / 2``.
 
@@ -105,6 +106,8 @@ def fit_gradients(
         Of iteratively reweighted least squares.
     prior : Tensor of shape (N, C), optional
         p, zero if None.
+    emphasis : float
+        Rows of scale s have the further weight ``4^(emphasis s)``.
 
     Returns
     -------
@@ -121,9 +124,10 @@ def fit_gradients(
     Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal equations are
     accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
-    return exhaust(
-        fitting_gradients(pieces, precision, scales=scales, n_reweightings=n_reweightings, prior=prior)
+    fitting = fitting_gradients(
+        pieces, precision, scales=scales, n_reweightings=n_reweightings, prior=prior, emphasis=emphasis
     )
+    return exhaust(fitting)
 
 
 def fitting_gradients(
@@ -133,6 +137,7 @@ def fitting_gradients(
     scales: int = 1,
     n_reweightings: int = 6,
     prior: Tensor | None = None,
+    emphasis: float = 0.0,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
     first = next(iter(pieces))
@@ -155,6 +160,8 @@ def fitting_gradients(
             weight = (
                 1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt()) if turn else torch.full_like(size, 1 / m**2)
             )
+            if emphasis:
+                weight = weight * 4 ** (emphasis * scale)
             gram += weighted_gram(features, weight).double().cpu()
             cross += (features.T @ (weight[:, None] * target)).double().cpu()
             totals[scale] += float(size.sum())

@@ -12,16 +12,14 @@ from napari_bitsnet.core.stages import Stage, Stages, exhaust, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.guided.correction import correcting
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, ROUGH, GuidedRegressionConfig
-from napari_bitsnet.methods.guided.shares import at_size, explained_shares
+from napari_bitsnet.methods.guided.shares import explained_shares
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.notices import Notice
-    from napari_bitsnet.methods.guided.correction import Correction
-    from napari_bitsnet.methods.guided.fit import Data
-    from napari_bitsnet.methods.guided.gradient_fit import GradientFit
     from napari_bitsnet.methods.guided.model import GuidedModel
+    from napari_bitsnet.methods.guided.parts import Parts
     from napari_bitsnet.methods.guided.trust import Trust
 
 
@@ -43,9 +41,11 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
 
     Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
     clusters over the image; guides are first healed of cracks, which join as features, and registered to the
-    observation. What no guide explains goes to the sources without a guide, or evenly to all if each has one; a trained
-    network, which sees all this beside the photographs, then mends it (`correct`). Constants, which gradients do not show,
-    are chosen so that the darkest parts of all sources agree.
+    observation. Three further parts join as far as the gradients of held-out blocks speak for them: functions of blurred
+    colours (`context`), a trained network that sees all this beside the photographs (`correct`), and a division of the
+    rest by the edges of what two guides explain (`attribution`). Guides that explain little in held-out blocks count
+    less, so that the answer tends to an even division of the mixture. Constants, which gradients do not show, are chosen so
+    that the darkest parts of all sources agree.
     """
 
     name = "guided_regression"
@@ -62,6 +62,8 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
             steps=4,
             cracks=False,
             correct=False,
+            context=False,
+            attribution=False,
         ),
         "balanced": GuidedRegressionConfig(),
         "best": GuidedRegressionConfig(
@@ -100,13 +102,13 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
         return state
 
     def advance(self, state: GuidedRegressionState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained, how much was
-        corrected and, if the fit is judged, `Trust`'s figures.
+        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained, the energy
+        explained in held-out blocks, how much was corrected and, if the fit is judged, the part of extrapolated colours.
         """
         return without_stages(self.stages(state))
 
     def stages(self, state: GuidedRegressionState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: registration, fit, correction and trust; from the correction on the answer is the fit's."""
+        """See `Method.stages`: registration, fit, context, correction, attribution and trust; after the fit each improves the answer."""
         import torch
 
         if state.step:
@@ -118,81 +120,103 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
 
     def _solving(self, state: GuidedRegressionState) -> Stages[dict[str, Tensor]]:
         """Solve everything, and return the losses."""
-        from napari_bitsnet.methods.guided.checks import moved_notices, size_notices
-        from napari_bitsnet.methods.guided.solve import enlarging, fitting, reduced
+        import torch
+
+        from napari_bitsnet.methods.guided.checks import given_notices, size_notices
+        from napari_bitsnet.methods.guided.parts import Parts
+        from napari_bitsnet.methods.guided.solve import enlarging, fitting
+        from napari_bitsnet.methods.guided.trust import judging
 
         config, problem = self.config, state.problem
         fitted, data, fit = yield from fitting(problem, state.previous, config, seed=state.seed)
         state.model = yield from enlarging(fitted, problem, config)
-        correction = None
-        if config.correct and problem.observations[0, 0].numel() <= MOST_PIXELS:
-            state.result = explained_shares(problem, state.model)
-            yield Stage("correction", better=True)
-            correction = yield from correcting(reduced(problem, config), fitted)
-        state.result = explained_shares(problem, state.model, correction)
-        losses = {"unexplained": problem.observations.new_tensor(fit.misfits[0])}
-        notices: list[Notice] = []  # of a run that is stopped none are said twice when it goes on
-        if correction is not None:
-            losses["corrected"] = correction.share_of(problem.observations)
-            if len(fitted.terms) < problem.n_sources:
-                source, left = fitted.terms[0].source, self._left(state, correction)[0]
-                notices += moved_notices(source, at_size(correction.sources[source], left), left)
-        if config.uncertainty:
-            yield Stage("trust", better=True)
-            losses |= yield from self._judging(state, fitted, data, fit, correction, notices)
-        notices += size_notices(problem, MOST_PIXELS, cracks=config.cracks, corrected=config.correct)
-        state.notices += notices
-        return losses
-
-    def _judging(
-        self,
-        state: GuidedRegressionState,
-        model: GuidedModel,
-        data: Data,
-        fit: GradientFit,
-        correction: Correction | None,
-        notices: list[Notice],
-    ) -> Stages[dict[str, Tensor]]:
-        """Say how far the fit can be trusted: a map in the answer, figures as losses, notices in words.
-
-        What the correction explains still counts as unexplained, since the interval is the closed form's.
-        """
-        import torch
-
-        from napari_bitsnet.methods.guided.checks import fit_notices, registration_notices
-        from napari_bitsnet.methods.guided.trust import judging
-
-        config, result = self.config, state.result or {}
-        left = self._left(state, correction)
-        precision = [model.precision(term, config.prior_std, config.drift_std) for term in model.terms]
+        state.result = explained_shares(problem, state.model)
+        precision = [fitted.precision(term, config.prior_std, config.drift_std) for term in fitted.terms]
         state.trust = yield from judging(
-            model,
+            fitted,
             data,
             fit,
             torch.cat(precision),
-            left,
-            n_sources=state.problem.n_sources,
             scales=config.scales,
             seed=state.seed,
             prior=None if state.previous is None else state.previous.weights,
         )
-        result["uncertainty"] = state.trust.half_width
-        whole = state.model or model
-        tried = round(config.max_shift * whole.modes.size[0] / model.modes.size[0])
-        notices += fit_notices(whole, state.trust, max_shift=tried, registered=config.registration)
+        parts = Parts(problem, state.model, state.trust.explained_energy)
+        state.result = parts.answer()
+        losses = {
+            "unexplained": problem.observations.new_tensor(fit.misfits[0]),
+            "explained_energy": problem.observations.new_tensor(state.trust.explained_energy),
+        }
+        if problem.observations[0, 0].numel() <= MOST_PIXELS:
+            yield from self._refining(state, parts)
+            if config.correct:
+                yield from self._correcting(state, parts, fitted)
+            if config.attribution:
+                yield Stage("attribution", better=True)
+                parts.attribute()
+            state.result = parts.answer()
+        if parts.correction is not None:
+            losses["corrected"] = parts.correction.share_of(problem.observations)
+        notices: list[Notice] = []  # of a run that is stopped none are said twice when it goes on
+        if not parts.complete and problem.n_sources == 2:
+            source = parts.guided[0]
+            given = state.result["sources"][source] - state.result["explained"][source]
+            notices += given_notices(
+                source, given, state.result["unexplained"][0], corrected=parts.correction is not None
+            )
+        if config.uncertainty:
+            yield Stage("trust", better=True)
+            losses |= yield from self._judging(state, parts, fitted, notices)
+        notices += size_notices(problem, MOST_PIXELS, cracks=config.cracks, corrected=config.correct)
+        state.notices += notices
+        return losses
+
+    def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:
+        """Add what blurred colours explain, as far as held-out blocks say that it helps."""
+        from napari_bitsnet.methods.guided.context import fitting_context
+        from napari_bitsnet.methods.guided.fit import named
+
+        if not self.config.context:
+            return
+        guides = parts.aligned()
+        problem = state.problem
+        fit = yield from named(
+            "context", fitting_context(guides, problem.observations, problem.valid, seed=state.seed)
+        )
+        parts.add_context(fit)
+        state.result = parts.answer()
+
+    def _correcting(self, state: GuidedRegressionState, parts: Parts, fitted: GuidedModel) -> Stages[None]:
+        """Ask the trained network, if its answer would count."""
+        from napari_bitsnet.methods.guided.solve import reduced
+
+        if parts.correction_weight > 0:
+            yield Stage("correction", better=True)
+            parts.correction = yield from correcting(reduced(state.problem, self.config), fitted)
+
+    def _judging(
+        self, state: GuidedRegressionState, parts: Parts, fitted: GuidedModel, notices: list[Notice]
+    ) -> Stages[dict[str, Tensor]]:
+        """Say how far the fit can be trusted: a map in the answer, a figure as a loss, notices in words."""
+        from napari_bitsnet.methods.guided.checks import fit_notices, registration_notices
+        from napari_bitsnet.methods.guided.interval import half_width
+
+        config, result = self.config, state.result or {}
+        trust, whole = state.trust, state.model or fitted
+        assert trust is not None
+        result["uncertainty"] = half_width(
+            result["unexplained"],
+            result["explained"],
+            parts.energy,
+            parts.shares[whole.terms[0].source],
+            complete=parts.complete,
+            valid=state.problem.valid,
+        )
+        tried = round(config.max_shift * whole.modes.size[0] / fitted.modes.size[0])
+        notices += fit_notices(whole, trust, max_shift=tried, registered=config.registration)
         yield Stage("trust, places of the guides")
         notices += registration_notices(state.problem, seed=state.seed)
-        figures = {
-            "explained_energy": state.trust.explained_energy,
-            "extrapolated": state.trust.extrapolated,
-        }
-        return {name: result["unexplained"].new_tensor(value) for name, value in figures.items()}
-
-    def _left(self, state: GuidedRegressionState, correction: Correction | None) -> Tensor:
-        """What the closed form did not explain, (1, C, H, W)."""
-        assert state.result is not None
-        left = state.result["unexplained"]
-        return left if correction is None else left + at_size(correction.explained.sum(dim=0), left)
+        return {"extrapolated": result["unexplained"].new_tensor(trust.extrapolated)}
 
     def solution(self, state: GuidedRegressionState) -> Answer:
         """See `Method.solution`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request, ``"uncertainty"``; before

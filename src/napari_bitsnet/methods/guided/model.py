@@ -103,6 +103,12 @@ class GuidedModel:
         colours = sample(term.image, moved, window, term.limits)
         return colours if term.cracks is None else healed(colours, self.cracks(term, window))
 
+    def aligned_guide(self, term: GuideTerm) -> Tensor:
+        """The whole guide as it lies on the observation, (1, C_g, H, W)."""
+        import torch
+
+        return torch.cat([self.aligned(term, strip) for strip in self.strips()], dim=1)[None]
+
     def cracks(self, term: GuideTerm, window: Window) -> Tensor:
         """A guide's cracks (1, h, w) as they lie on the observation."""
         from napari_bitsnet.core.displacement import sample

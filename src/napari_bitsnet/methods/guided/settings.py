@@ -1,4 +1,4 @@
-"""Settings of colour regression."""
+"""Settings of colour regression and of the networks that refine it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 
 MOST_PIXELS = 2**24
-"""Larger images than this many pixels are neither searched for cracks nor corrected, for the sake of memory."""
+"""Larger images than this many pixels are fitted by colours alone, without the networks, for the sake of memory."""
 
 
 class GuidedRegressionConfig(BaseConfig):
@@ -55,9 +55,32 @@ class GuidedRegressionConfig(BaseConfig):
         True,
         "Let a trained network mend what the fit missed, and divide what it left; two sources and colour photographs only.",
     )
+    context: bool = setting(
+        True,
+        "Fit functions of blurred colours, too, and add them as far as they predict held-out blocks better; not above 16 megapixels.",
+    )
+    attribution: bool = setting(
+        True,
+        "Divide what two guides leave unexplained by where their own parts have edges, not evenly; not above 16 megapixels.",
+    )
     uncertainty: bool = setting(
         True,
         "Judge the fit: the 90 % interval as a map, and how much holds in parts that were not fitted to.",
+    )
+
+
+class GuidedNetworkConfig(GuidedRegressionConfig):
+    """Settings of the method: those of colour regression, and of the networks after it."""
+
+    network_steps: int = setting(
+        150, "Training steps of the networks; 0 leaves them out.", ge=0, le=2000, step=10
+    )
+    check_steps: int = setting(
+        100,
+        "Training steps, on half of the image's blocks, of the networks that are checked on the other half.",
+        ge=10,
+        le=2000,
+        step=10,
     )
 
 
@@ -71,6 +94,8 @@ ROUGH = GuidedRegressionConfig(
     pixels=2**15,
     cracks=False,
     correct=False,
+    context=False,
+    attribution=False,
     uncertainty=False,
 )
 """What is fitted for a first look, if somebody looks before the fit: a second or two for two guides."""

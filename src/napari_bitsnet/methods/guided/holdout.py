@@ -1,0 +1,97 @@
+"""Choices by held-out blocks: folds of an image's blocks, and the weight of each optional part of guided separation.
+
+The thresholds below were chosen on the pairs of `benchmarks.studies.guided_choices` that its table calls tuned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.core.displacement import Window
+
+SIDE = 4
+"""Number of blocks along each side of the image."""
+FOLDS = 4
+"""Number of folds; the block in row r and column c belongs to fold ``(r + 2 c) mod FOLDS``."""
+CONTEXT_SHARE = 0.6
+"""Largest weight of the fit with context beside the fit on colours."""
+NETWORK_SHARE = 0.5
+"""Largest weight of the network's change."""
+CORRECTION_SHARE = 0.75
+"""Largest weight of the trained correction's answer where one source has no guide."""
+
+
+def fold_blocks(size: tuple[int, int]) -> list[tuple[Window, int]]:
+    """Cut an image of `size` (H, W) into ``SIDE`` by ``SIDE`` blocks and return each with the index of its fold."""
+    from napari_bitsnet.core.displacement import Window
+
+    tops, lefts = ([round(n * i / SIDE) for i in range(SIDE + 1)] for n in size)
+    return [
+        (Window(tops[r], lefts[c], tops[r + 1] - tops[r], lefts[c + 1] - lefts[c]), (r + 2 * c) % FOLDS)
+        for r in range(SIDE)
+        for c in range(SIDE)
+        if tops[r + 1] > tops[r] and lefts[c + 1] > lefts[c]
+    ]
+
+
+def checkerboard(size: tuple[int, int]) -> Tensor:
+    """Return every second block of the image as a mask, (1, 1, H, W) bool."""
+    import torch
+
+    side = max(1, min(size) // SIDE)
+    rows, columns = (torch.arange(n) // side for n in size)
+    mask: Tensor = (rows[:, None] + columns[None]) % 2 == 0
+    return mask[None, None]
+
+
+def ramp(value: float, start: float, stop: float) -> float:
+    """Return 0 at `start`, 1 at `stop`, linear between them and constant beyond."""
+    return min(1.0, max(0.0, (value - start) / (stop - start)))
+
+
+def context_weight(with_context: float, without: float) -> float:
+    """Return the weight of the fit with context, from the energies that both explain in held-out blocks.
+
+    Parameters
+    ----------
+    with_context, without : float
+        Explained part of the gradients' energy, at most 1.
+
+    Returns
+    -------
+    float
+        0 to `CONTEXT_SHARE`. Context leaves 63 to 94 % of what colours leave where it helps, and 96 to 100 % on
+        simulated panels, where it does not.
+    """
+    ratio = (1 - with_context) / max(1 - without, 1e-6)
+    return CONTEXT_SHARE * ramp(ratio, 0.97, 0.92)
+
+
+def network_weight(error: float) -> float:
+    """Return the weight of the network's change, 0 to `NETWORK_SHARE`.
+
+    Parameters
+    ----------
+    error : float
+        The network's error in blocks that it was not trained on, relative to the error of the fit that it started from. That
+        fit has seen those blocks, so that errors slightly above 1 still speak for the network.
+    """
+    return NETWORK_SHARE * ramp(error, 1.04, 1.02)
+
+
+def correction_weight(energy: float, context: float, network: float) -> float:
+    """Return the weight of the trained correction's answer where one source has no guide, 0 to `CORRECTION_SHARE`.
+
+    Parameters
+    ----------
+    energy : float
+        Explained part of the gradients' energy in held-out blocks.
+    context, network : float
+        Weights of the context and of the networks. The correction was trained on simulated paintings, where both are near
+        zero: where they help, the image is of another kind.
+    """
+    weight = CORRECTION_SHARE * ramp(energy, 0.4, 0.55) * (1 - context / CONTEXT_SHARE)
+    return weight * (1 - network / NETWORK_SHARE / 3)

@@ -1,0 +1,67 @@
+"""Shares of the rest, reliability and the weights that held-out blocks give."""
+
+import pytest
+import torch
+
+from napari_bitsnet.methods.guided.holdout import (
+    FOLDS,
+    checkerboard,
+    context_weight,
+    correction_weight,
+    fold_blocks,
+    network_weight,
+)
+from napari_bitsnet.methods.guided.shares import reliability, rest_shares
+
+
+def test_reliability_falls_from_one_to_zero_with_the_explained_energy():
+    values = [reliability(e, 0.01) for e in (-1.0, 0.0, 0.1, 0.01 ** (1 / 3), 0.6, 1.0)]
+    assert values[:2] == [0.0, 0.0]
+    assert values[3] == pytest.approx(0.5)
+    assert values == sorted(values)
+    assert values[-1] == pytest.approx(1 / 1.01)
+
+
+@pytest.mark.parametrize("n_sources", [2, 3, 4])
+@pytest.mark.parametrize("energy", [-0.2, 0.0, 0.3, 0.9, 1.0])
+def test_shares_add_up_and_a_guided_source_never_gets_more_than_an_even_one(n_sources: int, energy: float):
+    for n_guided in range(1, n_sources + 1):
+        shares = rest_shares(energy, n_sources, range(n_guided))
+        assert sum(shares) == pytest.approx(1)
+        assert all(0 <= share <= 1 / n_sources + 1e-12 for share in shares[:n_guided])
+    assert rest_shares(0.0, n_sources, [0]) == pytest.approx([1 / n_sources] * n_sources)
+    assert rest_shares(1.0, n_sources, [0])[0] == pytest.approx(0)
+
+
+def test_held_out_blocks_give_weights_between_none_and_the_largest():
+    assert context_weight(0.5, 0.5) == 0
+    assert context_weight(0.6, 0.5) == pytest.approx(0.6)
+    assert network_weight(1.05) == 0
+    assert network_weight(1.03) == pytest.approx(0.25)
+    assert network_weight(0.9) == pytest.approx(0.5)
+    assert correction_weight(0.3, 0.0, 0.0) == 0
+    assert correction_weight(0.9, 0.0, 0.0) == pytest.approx(0.75)
+    assert correction_weight(0.9, 0.0, 0.5) == pytest.approx(0.5)
+    assert correction_weight(0.9, 0.6, 0.0) == 0
+
+
+@pytest.mark.parametrize("size", [(64, 48), (37, 91), (3, 2)])
+def test_blocks_of_folds_cover_the_image_once_and_neighbours_differ(size: tuple[int, int]):
+    seen = torch.zeros(size, dtype=torch.int)
+    fold_of = torch.full(size, -1)
+    for window, fold in fold_blocks(size):
+        window.crop(seen).add_(1)
+        window.crop(fold_of).fill_(fold)
+        assert 0 <= fold < FOLDS
+    assert (seen == 1).all()
+    if min(size) >= 8:
+        down, right = fold_of.diff(dim=0).ne(0).any(1).sum(), fold_of.diff(dim=1).ne(0).any(0).sum()
+        assert down == right == 3
+        assert set(fold_of.unique().tolist()) == set(range(FOLDS))
+
+
+def test_the_checkerboard_holds_half_of_the_image():
+    board = checkerboard((32, 64))
+    assert board.shape == (1, 1, 32, 64)
+    assert board.float().mean() == 0.5
+    assert not (board[..., :8, :8] == board[..., :8, 8:16]).any()
