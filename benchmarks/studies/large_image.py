@@ -64,14 +64,14 @@ def separate(folder: Path, preset: str) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     truths = np.load(folder / "truths.npy")
     factor = mixture.shape[0] // truths.shape[1]
-    reduced = np.stack([block_means(result.outputs[f"source_{k}"], factor) for k in (1, 2)])
+    reduced = np.stack([block_means(source, factor) for source in result.sources])
     scores = nb.metrics.score(reduced, truths, block_means(mixture, factor))
     return {
         "wall seconds": seconds,
         "seconds of all cores": cpu,
         "threads": torch.get_num_threads(),
         "peak GiB": peak,
-        "seams": seams(result.outputs["explained_1"], max(1, STRIP // mixture.shape[1])),
+        "seams": seams(result.outputs["explained_1"].array, max(1, STRIP // mixture.shape[1])),
         "offset-free gain dB": scores["mean_gain_offset_free"],
         "explained energy": result.provenance["losses"].get("explained_energy", float("nan")),
     }

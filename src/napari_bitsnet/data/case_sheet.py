@@ -48,7 +48,7 @@ def draw_case(case: Case, results: Sequence[tuple[str, Result]]) -> NDArray[np.u
             for k, truth in zip(order, case.truths, strict=True)
         ]
         span = float(np.ptp(case.null))
-        residual = result.outputs.get("residual")
+        residual = np.asarray(result.outputs["residual"]) if "residual" in result.outputs else None
         if residual is not None and residual.ndim > case.null.ndim:
             residual = residual[0]
         rows.append([*sources, None if residual is None else to_display(residual, -span / 2, span / 2)])
