@@ -1,4 +1,4 @@
-"""The part of a separation that no method can know: how brightness is split between the sources."""
+"""Change the split of brightness between sources, which no method can determine from the mixture."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 
 def split_brightness(sources: Sequence[NDArray], shifts: Sequence[float]) -> list[NDArray]:
-    """Move constants between sources that add up to a mixture, so that they go on doing so.
+    """Shift the brightness of sources by constants without changing their sum.
 
     Parameters
     ----------
     sources : sequence of K ndarrays of one shape
         Shares of the mixture.
     shifts : sequence of K float
-        How much brighter each source should be, in its units; only differences count.
+        Brightness change of each source, in its units; only differences count.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def split_brightness(sources: Sequence[NDArray], shifts: Sequence[float]) -> lis
 
     Notes
     -----
-    The mixture sees only the sum: for any c, ``(y_1 + c) + (y_2 - c) = y_1 + y_2``.
+    The mixture only determines the sum: for any c, ``(y_1 + c) + (y_2 - c) = y_1 + y_2``.
     """
     if len(sources) != len(shifts):
         raise ValueError(f"Expected one shift for each of {len(sources)} sources, got {len(shifts)}.")

@@ -1,7 +1,7 @@
-"""Settings: declared once, with default, range, step and description; everything else is generated.
+"""Settings are declared once, with default, range, step and description; everything else is generated.
 
 The form, the command line, validation, the documentation and the provenance record all read the same
-frozen pydantic models. Field types come from a short list that all of these can carry: ``bool``, ``int``,
+frozen pydantic models. Field types come from a short list that all of these support: ``bool``, ``int``,
 ``float``, ``str``, ``Literal`` of strings, ``Path``, ``tuple[float, ...]`` and the optional of each.
 """
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class UnknownSetting(ValueError):
-    """Settings were named that there are not.
+    """Raised if a setting does not exist.
 
     Parameters
     ----------
     names : list of str
-        The unknown ones.
+        Unknown names.
     known : list of str
-        Those there are.
+        Names of the existing settings.
     also : sequence of str, optional
-        Other names that may have been meant, which are no settings and are not listed.
+        Other names for suggestions, which are no settings and are not listed.
     """
 
     def __init__(self, names: list[str], known: list[str], also: Sequence[str] = ()) -> None:
@@ -51,12 +51,12 @@ class Config(BaseModel):
         Parameters
         ----------
         changes : mapping of str to value
-            Settings by name, which may be a former one; strings are read as the setting's type.
+            Settings by current or former name; strings are converted to the setting's type.
 
         Raises
         ------
         UnknownSetting
-            If a name is unknown (the known ones are listed).
+            If a name is unknown; the message lists the known names.
         ValueError
             If a value is out of its range.
         """
@@ -72,7 +72,7 @@ class Config(BaseModel):
 
 
 def _in_words(problem: ErrorDetails) -> str:
-    """``name: what is wrong (got value)``; settings that contradict each other have no one name."""
+    """Return ``name: error (got value)``; errors about contradicting settings have no name."""
     message = problem["msg"].removeprefix("Value error, ").removesuffix(".")
     if not problem["loc"]:
         return message
@@ -93,11 +93,11 @@ def setting(
     Parameters
     ----------
     default : any
-        Value used when the user says nothing.
+        Value that is used if the user sets none.
     description : str
-        One sentence; it becomes the tooltip, the help text and the documentation.
+        One sentence that becomes the tooltip, the help text and the documentation.
     ge, le : float, optional
-        Inclusive bounds. Every number has both (a contract test checks it).
+        Inclusive bounds. Every number has both; a contract test checks this.
     step : float, optional
         Step of the spin box.
     unit : str

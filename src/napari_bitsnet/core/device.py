@@ -1,4 +1,4 @@
-"""Which device a run uses, and what to say when its memory is full."""
+"""Choose the device of a run, and explain errors when its memory is full."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 
 class OutOfMemory(MemoryError):
-    """The device's memory is full; the message names what would fit."""
+    """Raised if the device's memory is full; the message names settings that fit."""
 
 
 def list_devices() -> list[str]:
-    """Devices that this machine has, best first: ``["cuda:0", "mps", "cpu"]`` or a part of these."""
+    """Return the devices of this machine, best first: ``["cuda:0", "mps", "cpu"]`` or a part of these."""
     import torch
 
     devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -26,12 +26,12 @@ def resolve_device(device: str = "auto") -> str:
     Parameters
     ----------
     device : str
-        ``"auto"`` (the best there is), ``"cuda"``, ``"cuda:N"``, ``"mps"`` or ``"cpu"``.
+        ``"auto"`` (the best available), ``"cuda"``, ``"cuda:N"``, ``"mps"`` or ``"cpu"``.
 
     Raises
     ------
     ValueError
-        If this machine does not have it; the message lists what it has.
+        If this machine does not have the device; the message lists the available ones.
     """
     available = list_devices()
     if device == "auto":
@@ -46,7 +46,7 @@ def resolve_device(device: str = "auto") -> str:
 
 
 def describe_device(device: str = "auto") -> str:
-    """One line for people: ``"cuda:0 NVIDIA H200 (120.3 GiB free)"`` or ``"CPU (2 threads)"``."""
+    """Describe a device in one line: ``"cuda:0 NVIDIA H200 (120.3 GiB free)"`` or ``"CPU (2 threads)"``."""
     import torch
 
     device = resolve_device(device)
@@ -59,21 +59,21 @@ def describe_device(device: str = "auto") -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that a device's memory is full, on the GPU or on the CPU."""
+    """Return True if `error` means that a device's memory is full, on the GPU or on the CPU."""
     import torch
 
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def out_of_memory(pixels: int, device: str) -> OutOfMemory:
-    """Return the error to raise, with advice.
+    """Return the `MemoryFull` error to raise, with advice.
 
     Parameters
     ----------
     pixels : int
         Working size of the run, height times width.
     device : str
-        Where it ran.
+        Device of the run.
     """
     side = int((pixels / 2) ** 0.5)
     return OutOfMemory(
@@ -88,7 +88,7 @@ def free_memory(*, thorough: bool = True) -> None:
     Parameters
     ----------
     thorough : bool
-        Whether to look for unreachable objects first, as after a failure, and on the CPU as well; that halts
+        True also collects unreachable objects, as needed after a failure, and works on the CPU too; it stops
         all threads for a while.
     """
     import gc
@@ -104,10 +104,10 @@ def free_memory(*, thorough: bool = True) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what is freed, for the next step, instead of fetching it anew page by page.
+    """Let the C library keep freed memory for the next step, instead of returning it to the system.
 
-    A fifth of an iteration's time on a CPU at 1024 x 1024, half at 2048 x 2048. It holds for the whole
-    process, so only programs of our own call it. On glibc; elsewhere nothing happens.
+    This saves a fifth of an iteration's time on a CPU at 1024 x 1024 pixels, and half at 2048 x 2048. The
+    setting holds for the whole process, so only our own programs call it. Without glibc nothing happens.
     """
     mmap_max, trim_threshold = -4, -1  # names of glibc's mallopt
     if (mallopt := _c_library("mallopt")) is not None:
@@ -118,15 +118,15 @@ def keep_freed_memory() -> None:
 def wait_politely() -> None:
     """Let PyTorch's threads sleep while they wait for one another, unless the environment says otherwise.
 
-    Where other programs want the same cores, threads that wait actively take them from those they wait for: a
-    separation took 2.5 to 10 times the processor's time. To be called before torch is loaded; it holds for
-    the whole process.
+    If other programs use the same cores, actively waiting threads block the threads for which they wait: a
+    separation then takes 2.5 to 10 times the processor time. Call it before torch is loaded; it holds for the
+    whole process.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _c_library(name: str) -> Callable[..., int] | None:
-    """A function of the C library, or None where it has none of that name."""
+    """Return a function of the C library, or None if it does not exist."""
     import ctypes
     import sys
 

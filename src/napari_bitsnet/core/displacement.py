@@ -1,4 +1,4 @@
-"""Smooth displacement fields, and images sampled through them: registration within a few pixels."""
+"""Smooth displacement fields and image warping, for registration within a few pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 
 class Window(NamedTuple):
-    """A rectangle of pixels: ``[top : top + height, left : left + width]``."""
+    """Rectangle of pixels: ``[top : top + height, left : left + width]``."""
 
     top: int
     left: int
@@ -25,21 +25,21 @@ class Window(NamedTuple):
 
 
 def cosines(size: int, start: int, length: int, order: int, like: Tensor) -> Tensor:
-    """Values of ``cos(pi i (y + 1/2) / size)`` for i < order at y = start …: (order, length)."""
+    """Return ``cos(pi i (y + 1/2) / size)`` for i < order at y = start …, (order, length)."""
     place = (torch.arange(start, start + length, device=like.device, dtype=like.dtype) + 0.5) / size
     return torch.cos(math.pi * torch.arange(order, device=like.device, dtype=like.dtype)[:, None] * place)
 
 
 @dataclass(frozen=True)
 class Modes:
-    """The cosine modes that smooth fields on an image are made of: i half waves along y, j along x, i + j < order.
+    """Cosine modes of smooth fields on an image: i half waves along y, j along x, i + j < order.
 
     Parameters
     ----------
     size : (H, W)
-        Of the whole image.
+        Size of the whole image, in pixels.
     order : int
-        1 leaves the constant alone; n gives n (n + 1) / 2 modes.
+        n gives n (n + 1) / 2 modes; 1 is the constant only.
     """
 
     size: tuple[int, int]
@@ -47,18 +47,18 @@ class Modes:
 
     @property
     def indices(self) -> list[tuple[int, int]]:
-        """(i, j) of each mode; the constant first."""
+        """Return (i, j) of each mode, the constant first."""
         return [(i, j) for i in range(self.order) for j in range(self.order - i)]
 
     def __len__(self) -> int:
         return self.order * (self.order + 1) // 2
 
     def roughness(self) -> Tensor:
-        """``(1 + i² + j²)^{3/2}`` a mode, (J,): how much less is expected of finer ones."""
+        """Return the penalties ``(1 + i² + j²)^{3/2}`` of the modes, (J,): fine modes are penalised more."""
         return torch.tensor([(1.0 + i * i + j * j) ** 1.5 for i, j in self.indices])
 
     def fields(self, window: Window, like: Tensor) -> Tensor:
-        """The modes (J, h, w) on a window, on the device and of the type of `like`."""
+        """Return the modes (J, h, w) on a window, with the device and the type of `like`."""
         along_y = cosines(self.size[0], window.top, window.height, self.order, like)
         along_x = cosines(self.size[1], window.left, window.width, self.order, like)
         return torch.stack([along_y[i][:, None] * along_x[j][None] for i, j in self.indices])
@@ -76,18 +76,19 @@ class Modes:
 def sample(
     image: Tensor, displacement: Tensor, window: Window, limits: tuple[Tensor, Tensor] | None = None
 ) -> Tensor:
-    """Sample an image at displaced places, by bicubic interpolation: ``out(y, x) = image(y + dy, x + dx)``.
+    """Warp an image by bicubic interpolation: ``out(y, x) = image(y + dy, x + dx)``.
 
     Parameters
     ----------
     image : Tensor of shape (1, C, H, W)
-        Any values; beyond the border it is repeated.
+        Any values; the border is repeated.
     displacement : Tensor of shape (2, h, w)
         (dy, dx) in pixels, at the pixels of `window`.
     window : Window
-        What to compute.
+        Window to compute.
     limits : (low, high), each of shape (C,), optional
-        Range that the result is kept in; default the image's own, which takes a look at all of it.
+        Range to which the result is clipped; by default the image's range, whose computation reads the whole
+        image.
 
     Returns
     -------

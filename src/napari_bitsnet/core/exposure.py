@@ -1,4 +1,4 @@
-"""From a detector's grey levels to optical density: flat and dark frames, I0, pixels that carry no density."""
+"""Convert a detector's grey levels to optical density, with flat and dark frames, I0 and unusable pixels."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from napari_bitsnet.core.images import check_image
 from napari_bitsnet.core.notices import Notice
 
 DEPTHS = (10, 12, 14)
-"""Bits of detectors whose images are stored in 16: their largest value counts as saturated where the image reaches it."""
+"""Bit depths of detectors whose images are stored as 16-bit; their largest value counts as saturated if it is the image's
+maximum."""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """An image as intensities, and what of it carries no density.
+    """Image as intensities, with masks of the pixels that have no density.
 
     Parameters
     ----------
     intensity : ndarray of shape (Y, X) or (Y, X, C)
-        float64, in the image's units, freed of dark current and the beam's shape.
+        float64, in the image's units, corrected by the dark and the flat frame.
     i0 : float
         I0, the intensity without an object, in the same units.
     dark, saturated : ndarray of shape (Y, X)
-        bool: pixels without signal, and pixels at the detector's end.
+        bool: pixels without signal, and saturated pixels.
     """
 
     intensity: NDArray
@@ -35,14 +36,14 @@ class Exposure:
 
     @property
     def density(self) -> NDArray:
-        """``-log(I / I0)``, natural logarithm; NaN where there is none."""
+        """Return ``-log(I / I0)``, natural logarithm; NaN for dark and saturated pixels."""
         with np.errstate(divide="ignore", invalid="ignore"):
             density = np.log(self.i0) - np.log(self.intensity)
         density[self.dark | self.saturated] = np.nan
         return density
 
     def notices(self) -> list[Notice]:
-        """Return a notice that says which pixels carry no density, if there are any."""
+        """Return a notice about pixels without a density, if there are any."""
         counts = {"dark": int(self.dark.sum()), "saturated": int(self.saturated.sum())}
         words = {
             "dark": "{dark} without signal (zero, or not above the dark frame)",
@@ -71,24 +72,24 @@ def expose(
     percentile: float = 99.5,
     stored: np.dtype | None = None,
 ) -> Exposure:
-    """Turn grey levels into intensities.
+    """Convert grey levels to intensities.
 
     Parameters
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C)
-        As the detector gave it. Of four channels the last is opacity: it is dropped, and pixels where it is
-        zero are dark.
+        Raw image of the detector. A fourth channel is opacity: it is removed, and pixels with opacity 0 are
+        dark.
     flat : ndarray of shape (Y, X), optional
-        The beam without an object: ``(I - dark) / (flat - dark)`` frees the image of the beam's shape.
+        Flat frame: the beam without an object, for the correction ``(I - dark) / (flat - dark)``.
     dark : ndarray of shape (Y, X), optional
-        The detector without a beam.
+        Dark frame: the detector without a beam.
     i0 : float, optional
-        I0 in the image's grey levels (less the dark frame). Without it the mean of the flat frame, or a
+        I0 in the image's grey levels, minus the dark frame. By default the mean of the flat frame, or a
         percentile.
     percentile : float
-        Of the finite intensities, where neither flat nor i0 is given.
+        Percentile of the finite intensities that gives I0 without `flat` and `i0`.
     stored : dtype, optional
-        Type in which the image is stored, where its integers became floats to hold missing pixels (NaN).
+        Stored type of an integer image that was converted to float to hold missing pixels (NaN).
 
     Returns
     -------
@@ -101,8 +102,8 @@ def expose(
 
     Notes
     -----
-    Integers at the end of their range are saturated; so is the largest value of `DEPTHS` in a 16-bit image
-    that reaches it exactly.
+    Integers at the upper end of their range are saturated, and in a 16-bit image the pixels at the largest
+    value of one of `DEPTHS` if it is the image's maximum.
     """
     clear = np.zeros(image.shape[:2], bool)
     if image.ndim == 3 and image.shape[-1] == 4:
@@ -122,7 +123,7 @@ def expose(
         beam = _spread(flat, image) - offset
         if not (beam > 0).any():
             raise ValueError(
-                "Expected a flat frame brighter than the dark frame, got none: are they exchanged?"
+                "Expected a flat frame brighter than the dark frame, got none: check that they are not exchanged."
             )
         with np.errstate(divide="ignore", invalid="ignore"):
             intensity *= np.where(beam > 0, beam[beam > 0].mean() / beam, np.nan)
@@ -148,22 +149,22 @@ def intensity_to_density(
     Parameters
     ----------
     image : array of shape (Y, X) or (Y, X, 3 or 4)
-        Intensities as the detector gave them, bright where much passed; the fourth channel is opacity.
+        Raw intensities of the detector, bright where transmission is high; a fourth channel is opacity.
     flat : array of shape (Y, X), optional
-        The beam without an object, by which the image is divided.
+        Flat frame: the beam without an object, by which the image is divided.
     dark : array of shape (Y, X), optional
-        The detector without a beam, which is taken off both.
+        Dark frame: the detector without a beam, which is subtracted from image and flat frame.
     i0 : float, optional
-        I0, the intensity without an object, in the image's grey levels less the dark frame. Without it the
+        I0, the intensity without an object, in the image's grey levels minus the dark frame. By default the
         flat frame's mean, or the percentile.
     percentile : float
-        Of the intensities, which is I0 where neither flat nor i0 is given. Images that are to be compared
-        need one flat frame or one I0.
+        Percentile of the intensities that gives I0 without `flat` and `i0`. Images to be compared need the
+        same flat frame or the same I0.
 
     Returns
     -------
     ndarray of shape (Y, X) or (Y, X, 3)
-        float64, natural logarithm; NaN where a pixel is dark or saturated and carries no density.
+        float64, natural logarithm; NaN where a pixel is dark or saturated.
 
     Raises
     ------
@@ -186,7 +187,7 @@ def intensity_to_density(
 
 
 def _end(image: NDArray, stored: np.dtype) -> int | None:
-    """Value at which the detector saturates, None where none is known."""
+    """Return the value at which the detector saturates, None if it is unknown."""
     if not np.issubdtype(stored, np.integer):
         return None
     largest = int(np.nanmax(image))

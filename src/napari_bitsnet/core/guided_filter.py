@@ -1,4 +1,4 @@
-"""The guided filter: an image as a locally linear function of another one."""
+"""Guided filter: an image as a locally linear function of another one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def box_mean(image: Tensor, radius: int) -> Tensor:
-    """Mean over a square window of side ``2 * radius + 1``, of the pixels that are inside the image.
+    """Return the mean over a square window of side ``2 * radius + 1``, over pixels inside the image.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def box_mean(image: Tensor, radius: int) -> Tensor:
     Returns
     -------
     Tensor of the same shape
-        Cost independent of `radius`: differences of running sums, in float64.
+        Means. The cost is independent of `radius`: differences of cumulative sums, in float64.
     """
     if radius == 0:
         return image
@@ -46,13 +46,13 @@ def linear_coefficients(
     Parameters
     ----------
     guide : Tensor of shape (1, P, H, W)
-        P values a pixel, on the [0, 1] scale.
+        P values per pixel, on the [0, 1] scale.
     target : Tensor of shape (1, Q, H, W)
-        What is to be explained.
+        Q values per pixel to fit.
     radius : int
-        Of the windows, in pixels.
+        Radius of the windows, in pixels.
     epsilon : float
-        Ridge on `a`, in squared units of the guide: contrasts well below its root are smoothed away.
+        Ridge on `a`, in squared units of the guide: contrasts well below its root are smoothed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Haze in closed form: the dark channel, the airlight, a smooth transmission, and the scene behind."""
+"""Haze removal in closed form: dark channel, airlight, smooth transmission, and the clear scene."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from torch.nn import functional as F
 from napari_bitsnet.core.guided_filter import apply_coefficients, linear_coefficients
 
 WORKING_SIDE = 128
-"""Longer side, in pixels, at which transmissions are solved for: they are smooth."""
+"""Longer side, in pixels, at which the smooth transmission is computed."""
 LEAST = 0.1
-"""Smallest transmission: behind denser haze there is nothing to see but amplified noise."""
+"""Smallest transmission; denser haze would only show amplified noise."""
 EDGE = 0.05
-"""Difference of brightness between neighbours at which transmission may bend more easily."""
+"""Brightness difference between neighbours, on the [0, 1] scale, at which the smoothness weight falls."""
 BELOW = 0.03
-"""Weight of pixels that lie below the envelope: bright things, whose dark channel says too much haze."""
+"""Weight of pixels below the envelope: bright objects, whose dark channel overestimates the haze."""
 GUIDED_SIDE = 1024
 """Longer side, in pixels, at which the guided filter is fitted."""
 GUIDED_RADIUS, GUIDED_EPSILON = 0.08, 1e-3
-"""Of the guided filter that brings back the edges: radius as part of the longer side, ridge."""
+"""Guided filter that restores the edges: radius as a fraction of the longer side, and ridge."""
 
 
 def least_around(image: Tensor, radius: int) -> Tensor:
-    """Smallest value in a square window of side ``2 * radius + 1`` around each pixel of (N, C, H, W)."""
+    """Return the minimum in a square window of side ``2 * radius + 1`` around each pixel of (N, C, H, W)."""
     side = 2 * radius + 1
     padded = F.pad(-image, (radius,) * 4, value=-torch.inf)
     return -F.max_pool2d(F.max_pool2d(padded, (side, 1), 1), (1, side), 1)
 
 
 def dark_channel(image: Tensor, radius: int) -> Tensor:
-    """Smallest value of all channels and pixels around: (1, C, H, W) -> (1, 1, H, W).
+    """Return the dark channel, the minimum over channels and a window: (1, C, H, W) -> (1, 1, H, W).
 
     References
     ----------
@@ -50,19 +50,20 @@ def estimate_airlight(image: Tensor, radius: int, *, part: float = 0.02) -> tupl
     image : Tensor of shape (1, C, H, W)
         On the [0, 1] scale.
     radius : int
-        Of the dark channel's windows, in pixels.
+        Radius of the dark channel's windows, in pixels.
     part : float
-        Of all pixels, those of the brightest dark channel that are looked at.
+        Fraction of all pixels, those with the brightest dark channel, that are candidates.
 
     Returns
     -------
     tuple of C floats
-        Mean of the brightest hundredth of them, at least one.
+        Mean of the brightest hundredth of the candidates, at least one pixel.
 
     References
     ----------
-    He et al. (see `dark_channel`) look at a thousandth and take the brightest pixel. Where even the densest
-    haze lets something through, that one is often a dark thing's; more candidates find a bright one.
+    He et al. (see `dark_channel`) use a thousandth of the pixels and take the brightest one. If even the
+    densest haze is partly transparent, this pixel is often a dark object; more candidates include a bright
+    one.
     """
     dark = dark_channel(image, radius).flatten()
     candidates = dark.topk(max(1, int(part * len(dark)))).indices
@@ -74,7 +75,7 @@ def estimate_airlight(image: Tensor, radius: int, *, part: float = 0.02) -> tupl
 def dark_channel_transmission(
     image: Tensor, airlight: tuple[float, ...], radius: int, *, part: float = 0.95
 ) -> Tensor:
-    """The dark channel prior alone: ``t = 1 - part * dark(I / A)``, then guided by the image (He et al.).
+    """Return the transmission of He et al.: ``t = 1 - part * dark(I / A)``, refined by the guided filter.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def smooth_transmission(
     part: float = 1.0,
     rounds: int = 8,
 ) -> Tensor:
-    """Fit a smooth transmission as the upper envelope of what the dark channel says.
+    """Fit a smooth transmission as the upper envelope of the bound from the darkest colour channel.
 
     Parameters
     ----------
@@ -103,13 +104,13 @@ def smooth_transmission(
     airlight : tuple of C floats
         A.
     radius : float
-        Of the dark channel's windows, as part of the longer side.
+        Radius of the dark channel's windows, as a fraction of the longer side.
     smoothness : float
         lambda >= 0.
     part : float
-        Of the haze that is taken away.
+        Fraction of the haze that is removed.
     rounds : int
-        Of reweighting.
+        Number of reweightings.
 
     Returns
     -------
@@ -119,14 +120,14 @@ def smooth_transmission(
     Notes
     -----
     No scene is darker than black: ``t >= b = 1 - min_c I_c / A_c``, with equality at black pixels. Bright
-    things make b too small, dark ones around them do not. So with l = log t
+    objects make b too small; dark pixels around them do not. With l = log t, the fit solves
 
     ``min_l sum_p w_p (l_p - log b_p)**2 + lambda sum_pq e_pq (l_p - l_q)**2``,
 
-    w = 1 above the fit and .03 below it (asymmetric least squares, reweighted), e smaller across edges of the
-    image. Solved at 128 pixels along the longer side, brought to full size by the guided filter. Where
-    nothing is dark for a long way the fit, which follows the largest b within its reach only, ends below what
-    the darkest pixel of a window allows; as t is not below either, the larger of both is taken.
+    with w = 1 above the fit and 0.03 below it (asymmetric least squares, reweighted), and smaller e across
+    edges of the image. It is solved at 128 pixels along the longer side and upsampled by the guided filter.
+    In large areas without dark pixels, the fit can fall below the bound of a window's darkest pixel. Both are
+    lower bounds of t, so the larger one is taken.
 
     References
     ----------
@@ -152,7 +153,7 @@ def smooth_transmission(
 
 
 def guided(transmission: Tensor, image: Tensor) -> Tensor:
-    """Bring a transmission (1, 1, H, W) to the edges of the image (1, C, H, W), in [LEAST, 1].
+    """Align a transmission (1, 1, H, W) with the edges of the image (1, C, H, W), in [LEAST, 1].
 
     References
     ----------
@@ -169,13 +170,13 @@ def guided(transmission: Tensor, image: Tensor) -> Tensor:
 
 
 def clear_scene(image: Tensor, transmission: Tensor, airlight: tuple[float, ...]) -> Tensor:
-    """Invert ``I = t J + (1 - t) A``: ``J = (I - (1 - t) A) / t``; not clipped."""
+    """Return the scene ``J = (I - (1 - t) A) / t``, without clipping."""
     colour = image.new_tensor(airlight)[:, None, None]
     return (image - (1 - transmission) * colour) / transmission
 
 
 def _envelope(values: NDArray, grey: NDArray, smoothness: float, rounds: int) -> NDArray:
-    """Asymmetric smooth fit to values (H, W), bending at edges of a grey image."""
+    """Fit values (H, W) by a smooth upper envelope that is less smooth at edges of a grey image."""
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.linalg import spsolve
 

@@ -1,7 +1,7 @@
-"""What a person marks: scribbles, boxes and masks, as labels, and as one weight map a source.
+"""Hints (scribbles, boxes and masks) as labels, and as one weight map per source.
 
 Labels are integers of shape (Y, X): k where edges or areas belong to source k (from 1), 0 where nothing is
-said.
+marked.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CLEAR = 2.0
-"""A contour is clearly one source's where it is this many times as strong there as in all others."""
+"""Smallest ratio of a contour's strength in one source to its strength in all others, for automatic
+scribbles."""
 SIGHT = 2.0
-"""Blur, in pixels, at which contours are looked for: people mark outlines, not grain."""
+"""Standard deviation of the blur before contours are detected, in pixels: people mark outlines, not grain."""
 APART = 1.5
-"""Automatic scribbles start at least this many lengths from one another."""
+"""Smallest distance between the starts of automatic scribbles, in lengths of a scribble."""
 
 
 def scribble_mask(shape: tuple[int, int], points: ArrayLike, *, width: int = 3) -> NDArray[np.bool_]:
@@ -31,9 +32,9 @@ def scribble_mask(shape: tuple[int, int], points: ArrayLike, *, width: int = 3) 
     shape : (int, int)
         Y and X of the image.
     points : array of shape (P, 2)
-        Corners (y, x) in pixels, joined by straight lines; what lies outside the image is cut off.
+        Corners (y, x) in pixels, joined by straight lines; parts outside the image are cut off.
     width : int
-        Of the brush, in pixels, >= 1.
+        Width of the brush, in pixels, >= 1.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def box_mask(shape: tuple[int, int], box: Sequence[int]) -> NDArray[np.bool_]:
     shape : (int, int)
         Y and X of the image.
     box : (y0, x0, y1, x1)
-        Pixels; the far corner is not part of the box.
+        In pixels; the end corner is exclusive.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def box_mask(shape: tuple[int, int], box: Sequence[int]) -> NDArray[np.bool_]:
 
 
 def paint(labels: NDArray[np.integer], mask: ArrayLike, source: int) -> NDArray[np.integer]:
-    """Return labels with `source` (from 1; 0 rubs out) wherever the mask (Y, X) is True.
+    """Return labels with `source` (from 1; 0 erases) where the mask (Y, X) is True.
 
     Raises
     ------
@@ -94,26 +95,26 @@ def paint(labels: NDArray[np.integer], mask: ArrayLike, source: int) -> NDArray[
 
 
 def hint_maps(labels: ArrayLike, n_sources: int, *, shape: tuple[int, int] | None = None) -> Tensor | None:
-    """Turn labels into one weight map a source.
+    """Convert labels to one weight map per source.
 
     Parameters
     ----------
     labels : integer array of shape (Y, X)
-        k where something belongs to source k (from 1), 0 where nothing is said.
+        k where something belongs to source k (from 1), 0 where nothing is marked.
     n_sources : int
         K.
     shape : (int, int), optional
-        The image's Y and X, which labels must have.
+        The image's Y and X; labels must have this shape.
 
     Returns
     -------
     Tensor of shape (K, 1, Y, X) or None
-        float32, 1 where source k is named, else 0; None if nothing is labelled.
+        float32, 1 where source k is named, else 0; None if nothing is marked.
 
     Raises
     ------
     ValueError
-        If the shape is another one, or a label is not one of 0 to K.
+        If the shape differs, or a label is outside of 0 to K.
     """
     import torch
 
@@ -137,30 +138,30 @@ def hint_maps(labels: ArrayLike, n_sources: int, *, shape: tuple[int, int] | Non
 def draw_scribbles(
     truths: ArrayLike, n: int, *, length: int = 11, width: int = 3, seed: int = 0
 ) -> NDArray[np.int32]:
-    """Scribble as a person would who sees the sources: along clear outlines, here and there.
+    """Draw scribbles along clear outlines of the true sources, as a person would.
 
     Parameters
     ----------
     truths : array of shape (K, Y, X) or (K, Y, X, C)
         Shares of the mixture.
     n : int
-        Scribbles in all; the sources take turns.
+        Total number of scribbles; the sources take turns.
     length, width : int
-        Of a scribble and of the brush, in pixels.
+        Length of a scribble and width of the brush, in pixels.
     seed : int
-        Same seed, same scribbles; of two numbers of scribbles the first ones are the same.
+        The same seed gives the same scribbles; a larger `n` adds scribbles to the same first ones.
 
     Returns
     -------
     ndarray of shape (Y, X)
-        Labels; k where the contours of truth k are clearly stronger than those of all others. Fewer
-        scribbles than asked for where there are no more clear contours.
+        Labels; k where the contours of truth k are clearly stronger than those of all others. There are fewer
+        than `n` scribbles if there are not enough clear contours.
 
     Notes
     -----
-    Contour strength e_k = ‖∇(G_σ ∗ t_k)‖ over channels, σ = 2 px. A scribble begins at a pixel drawn with
-    chance ∝ max(e_k − 2 Σ_{j≠k} e_j, 0)², at least 1.5 lengths from earlier beginnings, and follows the
-    contour both ways while e_k > 2 Σ_{j≠k} e_j.
+    The contour strength is e_k = ‖∇(G_σ ∗ t_k)‖ over channels, σ = 2 px. A scribble starts at a pixel drawn
+    with probability ∝ max(e_k − 2 Σ_{j≠k} e_j, 0)², at least 1.5 lengths from earlier starts. It follows the
+    contour in both directions while e_k > 2 Σ_{j≠k} e_j.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -198,7 +199,7 @@ def draw_scribbles(
 
 
 def _on_ridge(strength: NDArray, along: NDArray) -> NDArray[np.bool_]:
-    """Whether a pixel of (Y, X) is at least as strong as its neighbours across the contour."""
+    """Return True if a pixel of (Y, X) is at least as strong as its neighbours across the contour."""
     rows, columns = np.indices(strength.shape)
     y, x = np.rint(-along[..., 1]).astype(int), np.rint(along[..., 0]).astype(int)
     padded = np.pad(strength, 1, mode="edge")
@@ -207,9 +208,9 @@ def _on_ridge(strength: NDArray, along: NDArray) -> NDArray[np.bool_]:
 
 
 def _follow(contour: NDArray, heading: NDArray, start: tuple[int, int], length: int) -> NDArray:
-    """Walk `length` // 2 pixels both ways along the ridge of a map (Y, X), as long as it is positive.
+    """Follow the ridge of a map (Y, X) by `length` // 2 pixels in both directions, while it is positive.
 
-    Each step goes on to the highest of the three neighbours ahead.
+    Each step goes to the highest of the three neighbours ahead.
     """
     around = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
     turns = np.array([np.array(step) / np.hypot(*step) for step in around])
@@ -230,5 +231,5 @@ def _follow(contour: NDArray, heading: NDArray, start: tuple[int, int], length: 
 
 
 def _at(values: NDArray, y: int, x: int) -> float:
-    """Value at a pixel, 0 outside."""
+    """Return the value at a pixel, 0 outside."""
     return float(values[y, x]) if 0 <= y < values.shape[0] and 0 <= x < values.shape[1] else 0.0

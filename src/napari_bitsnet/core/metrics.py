@@ -1,8 +1,8 @@
 """Scores: one definition for code, documentation and benchmarks.
 
 Estimates and truths are compared on the mixture's [0, 1] scale, as whole images (a share times K), clipped,
-with data range 1, after the joint assignment of sources that gives the highest mean PSNR. **gain** is PSNR
-minus the PSNR of the mixture itself taken as every source: what an answer is worth over no answer at all.
+with data range 1, after the joint assignment of sources with the highest mean PSNR. **gain** is PSNR minus
+the PSNR of the mixture itself taken as every source: the improvement over no separation.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FLAT = 0.01  # a source whose gradients are so much weaker than the mixture's shows nothing
+FLAT = 0.01  # gradients of a source below this fraction of the mixture's count as empty
 
 
 def psnr(estimate: NDArray, truth: NDArray) -> float:
-    """Peak signal-to-noise ratio in decibels, data range 1; infinite for equal images."""
+    """Return the peak signal-to-noise ratio in decibels, data range 1; infinite for equal images."""
     error = float(np.mean((estimate - truth) ** 2))
     return float("inf") if error == 0 else -10 * float(np.log10(error))
 
 
 def ssim(estimate: NDArray, truth: NDArray) -> float:
-    """Structural similarity with Gaussian weights (σ 1.5, data range 1), mean over channels.
+    """Return the structural similarity (Gaussian weights, σ = 1.5 px, data range 1), averaged over channels.
 
     References
     ----------
@@ -45,7 +45,7 @@ def ssim(estimate: NDArray, truth: NDArray) -> float:
 
 
 def without_offset(estimate: NDArray, truth: NDArray) -> NDArray:
-    """Shift `estimate` by the best constant a channel: brightness is what no method can know."""
+    """Shift `estimate` by the best constant per channel, because brightness cannot be determined."""
     return estimate + (truth - estimate).mean(axis=(0, 1), keepdims=True)
 
 
@@ -63,15 +63,15 @@ def score(
     Parameters
     ----------
     estimates, truths : arrays of shape (K, Y, X) or (K, Y, X, C)
-        In the mixture's own units. Pixels that are NaN or infinite in any of them are left out of PSNR and
-        count as the truth in SSIM.
+        In the mixture's units. Pixels that are NaN or infinite in any image are excluded from PSNR, and count
+        as equal to the truth in SSIM.
     mixture : array of shape (Y, X) or (Y, X, C)
         The observed image, which also sets the scale; for several mixtures, their mean.
     shares : bool
         True if sources add up to the mixture (results of "separate" and "xray"), False if they are whole
         images in its units ("multi_mixture").
     lo, hi : float, optional
-        Values that count as 0 and 1; default the mixture's finite minimum and maximum.
+        Values that count as 0 and 1; by default the mixture's finite minimum and maximum.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def score(
 
 
 def empty_answers(mixture: NDArray, n_sources: int = 2) -> list[NDArray]:
-    """The best-known answers that separate nothing: the mixture's shares shifted by ± .05 or scaled by 1 ± .1.
+    """Return the null answers: the mixture's shares shifted by ± 0.05 or scaled by 1 ± 0.1.
 
     Parameters
     ----------
@@ -152,28 +152,29 @@ def empty_answers(mixture: NDArray, n_sources: int = 2) -> list[NDArray]:
     Returns
     -------
     list of arrays of shape (K, ...)
-        Shares. Score each and take the best: joint assignment rewards them a little.
+        Shares that separate nothing. The best of their scores is the null, because joint assignment gives
+        them a small positive gain.
     """
     signs = np.where(np.arange(n_sources) % 2, -1.0, 1.0).reshape(-1, *[1] * mixture.ndim)
     return [(mixture + 0.05 * signs) / n_sources, mixture * (1 + 0.1 * signs) / n_sources]
 
 
 def copy_fraction(sources: NDArray, mixture: NDArray) -> float:
-    """How much of the sources is only the mixture again: 1 for shifted and scaled copies.
+    """Return the similarity of the sources to the mixture: 1 for shifted and scaled copies.
 
     Parameters
     ----------
     sources : array of shape (K, Y, X) or (K, Y, X, C)
         Shares in the mixture's units.
     mixture : array of shape (Y, X) or (Y, X, C)
-        The observed image; pixels that are NaN or infinite here or in a source are left out.
+        The observed image; pixels that are NaN or infinite here or in a source are excluded.
 
     Returns
     -------
     float
-        The smallest, over sources, squared correlation of the source's gradients with the mixture's, in
-        [0, 1]; a source with hardly any gradients (a hundredth of the mixture's) counts as a copy of nothing
-        (1), its partner then being all.
+        The minimum over sources of the squared correlation between the source's and the mixture's gradients,
+        in [0, 1]. A source whose gradients are below 0.01 of the mixture's counts as 1, because the other
+        source is then the whole mixture.
     """
 
     def gradients(image: NDArray) -> NDArray:

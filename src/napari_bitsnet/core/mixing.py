@@ -1,4 +1,4 @@
-"""How sources make observations: the forward models.
+"""Forward models that map sources to observations.
 
 Every mixing maps sources (K, C, H, W) to observations (M, C, H, W), on the observations' [0, 1] scale.
 """
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 class Mixing(Protocol):
-    """A forward model."""
+    """Forward model from sources to observations."""
 
     @property
     def name(self) -> str:
-        """What `Traits` calls it."""
+        """Name of the mixing in `Traits`."""
 
     def __call__(self, sources: Tensor) -> Tensor:
-        """Return the observations (M, C, H, W) that `sources` (K, C, H, W) make."""
+        """Return the observations (M, C, H, W) of `sources` (K, C, H, W)."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """One observation, the sum of shares: ``I = y_1 + … + y_K`` (BITS-Net eq. 1).
+    """One observation that is the sum of shares: ``I = y_1 + … + y_K`` (BITS-Net eq. 1).
 
-    A share is what a source contributes; of two photographs superimposed half and half it is half of
-    each. Sources that attenuate add in the same way once the observation is an optical density.
+    A share is the contribution of a source: for two photographs superimposed with equal weights, half of
+    each. Sources that attenuate add in the same way if the observation is an optical density.
     """
 
     name: str = "linear"
@@ -39,7 +39,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Weighted:
-    """Several observations, weighted sums of whole images: ``I_m = sum_k W_mk t_k``.
+    """Several observations that are weighted sums of whole images: ``I_m = sum_k W_mk t_k``.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Weighted:
 
 @dataclass(frozen=True)
 class Noisy:
-    """One observation, one image, and noise of mean zero: ``I = J + n``, ``n ~ N(0, sigma**2)``.
+    """One observation of one image with noise of mean zero: ``I = J + n``, ``n ~ N(0, sigma**2)``.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Noisy:
 
 @dataclass(frozen=True)
 class Masked:
-    """One observation that shows part of one image: ``I = J`` wherever the problem's pixels are valid."""
+    """One observation of an image with missing pixels: ``I = J`` where the problem's pixels are valid."""
 
     name: str = "masked"
 
@@ -96,7 +96,7 @@ class Haze:
     Parameters
     ----------
     airlight : tuple of float, optional
-        A, one value a channel, on the observation's [0, 1] scale; None while it is unknown.
+        A, one value per channel, on the observation's [0, 1] scale; None while it is unknown.
     transmission : Tensor of shape (1, 1, H, W), optional
         t in (0, 1]; None while it is unknown.
     """
@@ -114,14 +114,14 @@ class Haze:
 
 @dataclass(frozen=True)
 class Overlay:
-    """Several observations, each an image under the same mark: ``I_m = (1 − a) C_m + a W``; sources are C_1 … C_M, W.
+    """Observations of M images under the same mark: ``I_m = (1 − a) C_m + a W``; sources are C_1 … C_M, W.
 
     Parameters
     ----------
     colour : tuple of float, optional
-        W where it is one known colour: a value a channel, on the observations' [0, 1] scale.
+        W if it is one known colour: one value per channel, on the observations' [0, 1] scale.
     opacity : float, optional
-        a inside the mark where that is known, in (0, 1].
+        a inside the mark, if it is known, in (0, 1].
     cover : Tensor of shape (1, 1, H, W), optional
         a of every pixel; None while it is unknown.
     """
@@ -141,12 +141,12 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Cutout:
-    """One observation, a foreground before a background: ``I = m F + (1 − m) B``; sources are F, B.
+    """One observation of a foreground before a background: ``I = m F + (1 − m) B``; sources are F, B.
 
     Parameters
     ----------
     mask : Tensor of shape (1, 1, H, W), optional
-        m in [0, 1], nearly everywhere one of both; None while it is unknown.
+        m in [0, 1], almost everywhere 0 or 1; None while it is unknown.
     """
 
     mask: Tensor | None = None
@@ -159,19 +159,20 @@ class Cutout:
 
 
 def optical_density(intensity: Tensor, i0: float | Tensor) -> Tensor:
-    """Beer–Lambert: ``D = -log(I / I0)``, where attenuation adds.
+    """Return the optical density ``D = -log(I / I0)`` (Beer–Lambert), in which attenuation adds.
 
     Parameters
     ----------
     intensity : Tensor
-        Transmitted intensity I, > 0 (zeros and negative values give infinities: mask them first).
+        Transmitted intensity I, > 0. Mask zeros and negative values first; they give infinite or NaN
+        densities.
     i0 : float or Tensor
         I0, the intensity without an object, in the same units.
 
     Returns
     -------
     Tensor
-        Dimensionless, natural logarithm; negative where brighter than `i0`.
+        Dimensionless, natural logarithm; negative where I > `i0`.
     """
     import torch
 
@@ -180,7 +181,7 @@ def optical_density(intensity: Tensor, i0: float | Tensor) -> Tensor:
 
 
 def transmitted(density: Tensor, i0: float | Tensor) -> Tensor:
-    """Inverse of `optical_density`: ``I = I0 exp(-D)``."""
+    """Return the intensity ``I = I0 exp(-D)``, the inverse of `optical_density`."""
     import torch
 
     return torch.as_tensor(i0, dtype=density.dtype, device=density.device) * torch.exp(-density)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Traits:
-    """What a method needs to know to say whether it can solve a problem; made without loading anything."""
+    """Properties of a problem, without its data, by which a method decides whether it can solve it."""
 
     n_observations: int = 1
     n_sources: int = 2
@@ -30,27 +30,27 @@ class Traits:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be explained: ``observations = mixing(sources)``.
+    """Inverse problem ``observations = mixing(sources)`` with its side information.
 
     Parameters
     ----------
     observations : Tensor of shape (M, C, H, W)
-        float32 in [0, 1]; missing pixels are filled with their nearest valid neighbour's values.
+        float32 in [0, 1]; missing pixels hold the values of their nearest valid neighbours.
     n_sources : int
-        K >= 1; one source where what is unknown beside it is noise, missing pixels or haze.
+        K >= 1; 1 for denoising, inpainting and dehazing.
     mixing : Mixing
         The forward model. Under `Linear` sources are shares (they add up to the observation), under
         `Weighted` whole images.
     guides : tuple of Tensor (1, C_g, H, W) or None
         One entry a source, or empty: a registered image of that source in another modality, in [0, 1].
     hints : Tensor of shape (K, 1, H, W), optional
-        1 where a person says that edges or areas belong to source k, else 0.
+        1 where a hint assigns edges or areas to source k, else 0.
     valid : Tensor of shape (1, 1, H, W), optional
-        bool, False where pixels are missing; None if none is.
+        bool, False where pixels are missing; None if no pixel is missing.
     scaling : Scaling
-        How the observations came from the image's own units.
+        Conversion from the image's units to the observations' scale.
     density_of : float, optional
-        I0 where the observations are optical densities of an intensity image; None otherwise.
+        I0 if the observations are optical densities of an intensity image; else None.
     """
 
     observations: Tensor
@@ -82,7 +82,7 @@ class Problem:
 
     @property
     def traits(self) -> Traits:
-        """What methods look at to say whether they can solve this."""
+        """Return the properties by which methods decide whether they can solve this problem."""
         return Traits(
             n_observations=len(self.observations),
             n_sources=self.n_sources,
@@ -94,7 +94,7 @@ class Problem:
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Problem:
         """Apply `change` (N, C, H, W) -> (N, C, H', W') to observations, guides, hints and `valid`.
 
-        A mask goes through as float32 and counts as set above one half.
+        Masks are passed as float32, and results above 0.5 count as True.
         """
         return replace(
             self,
@@ -118,22 +118,21 @@ class Problem:
 
 @dataclass
 class State:
-    """All that is needed to go on; methods extend it with networks, optimiser, ADMM variables, generator.
+    """Complete state of a run; methods extend it with networks, optimiser, ADMM variables, generator.
 
     Parameters
     ----------
     problem : Problem
-        On the device of the run.
+        Problem, on the device of the run.
     step : int
-        Iterations done.
+        Number of finished iterations.
     has_start : bool
-        Whether `Method.solution` has something to show before the first iteration: the closed form that
-        networks refine from.
+        True if `Method.solution` returns an estimate before the first iteration: the closed form that
+        networks refine.
     notices : list of Notice
-        What the user should know before trusting the answer: they become warnings of the result.
+        Notices for the user about the result; they become its warnings.
     share : float
-        Part of the planned iterations that it takes: less than 1 where a slice of a stack goes on from the
-        one before.
+        Fraction of the planned iterations to run: below 1 if a slice of a stack starts from the previous one.
     """
 
     problem: Problem
@@ -146,22 +145,21 @@ class State:
 class Iteration:
     """One step of a run, as `iter_separate` yields it.
 
-    Losses and outputs are fetched from the device only when they are looked at, so a step costs no copy to
-    the host by itself. Look before the next step: afterwards they would belong to another one.
+    Losses and outputs are copied from the device only when they are read. Read them before the next step:
+    later they would belong to another one.
 
     Attributes
     ----------
     step : int
-        Iterations done, from 1; 0 for the closed-form start.
+        Number of finished iterations, from 1; 0 for the closed-form start.
     total : int
-        Iterations planned.
+        Number of planned iterations.
     elapsed : float
-        Seconds since the run began.
+        Seconds since the start of the run.
     plane : int
         Index of the slice in a stack, 0 for single images.
     stage : Stage or None
-        What a long iteration turns to next, where the method tells its stages; None once an iteration is
-        done.
+        Next stage of a long iteration, if the method reports stages; None after an iteration.
     """
 
     def __init__(
@@ -181,12 +179,12 @@ class Iteration:
 
     @property
     def losses(self) -> dict[str, float]:
-        """Loss terms by name, dimensionless."""
+        """Return the loss terms by name, dimensionless."""
         return {name: float(value) for name, value in self._losses.items()}
 
     @property
     def outputs(self) -> dict[str, Output]:
-        """The named outputs so far, as in `Result.outputs`: detached arrays on the host."""
+        """Return the current named outputs, as in `Result.outputs`: detached arrays on the host."""
         if self._outputs is None:
             self._outputs = self._fetch()
         return self._outputs

@@ -95,8 +95,7 @@ def textures() -> list[LayerData]:
 
 
 def dual_energy() -> list[LayerData]:
-    """Return simulated chest radiographs at two energies, with the true thicknesses of soft tissue and
-    bone."""
+    """Return simulated chest radiographs at two energies, with the true thicknesses of tissue and bone."""
     made = simulate_dual_energy(1, SIZE)
     names = ("Soft tissue", "Bone")
     return [

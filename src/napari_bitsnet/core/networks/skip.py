@@ -179,8 +179,7 @@ def _extend(x: Tensor, margins: tuple[int, int, int, int]) -> Tensor:
 
 
 def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Pad to a multiple, at least twice it, because batch statistics need more than one pixel at each
-    scale."""
+    """Pad to a multiple, at least twice it: batch statistics need more than one pixel."""
     height, width = x.shape[-2:]
     bottom = max(-height % multiple, 2 * multiple - height)
     right = max(-width % multiple, 2 * multiple - width)

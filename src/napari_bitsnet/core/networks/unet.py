@@ -98,8 +98,7 @@ class UNet(nn.Module):
         )
 
     def forward(self, x: Tensor, side: Sequence[Tensor] = ()) -> Tensor:
-        """Map (N, channels_in, H, W) to (N, channels_out, H', W'), with `side` features of each level's
-        size."""
+        """Map (N, channels_in, H, W) to (N, channels_out, H', W'); `side` holds features for each level."""
         if x.shape[-2] % self.multiple or x.shape[-1] % self.multiple:
             raise ValueError(
                 f"Expected height and width in multiples of {self.multiple}, got {tuple(x.shape[-2:])}."

@@ -115,7 +115,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         if traits.has_hints and traits.n_sources > 2:
             return "The networks can use hints for two sources only: use sparse_gradients."
         if self.config.weights is None and not weights_available():
-            return "There are no trained weights in this installation: set weights=FILE or choose another method."
+            return "This installation has no trained weights: set weights=FILE or choose another method."
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> FeedforwardState:
@@ -234,8 +234,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         return DOUBTFUL
 
     def alternatives(self, state: FeedforwardState) -> list[Tensor]:
-        """See `Method`: up to three other splits into two sources; none without closer looks or with
-        hints."""
+        """See `Method`: up to three other splits; none without closer looks or with hints."""
         problem = state.problem
         if (
             state.evidence is None

@@ -149,7 +149,7 @@ def splitting(
 
 
 def agreeing_signs(members: Tensor) -> Tensor:
-    """Return 1 or -1 for each estimate (V, …): the signs with which they agree best; the first keeps its sign.
+    """Return 1 or -1 for each estimate (V, …): the signs with which they agree best; the first is kept.
 
     They are the signs of the leading eigenvector of the estimates' inner products, which does not depend on
     their order.

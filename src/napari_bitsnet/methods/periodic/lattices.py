@@ -117,8 +117,7 @@ def repetition(image: NDArray) -> float:
 
 
 def reduced(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the shortest two vectors of a lattice, at an angle of at most 90 degrees (Lagrange and
-    Gauss)."""
+    """Return the shortest two vectors of a lattice (Lagrange and Gauss), at most 90 degrees apart."""
     for _ in range(64):
         if a @ a > b @ b:
             a, b = b, a

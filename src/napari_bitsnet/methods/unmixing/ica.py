@@ -1,5 +1,4 @@
-"""Separate several mixtures of the same sources: estimate the mixing weights and invert them (closed
-form)."""
+"""Separate several mixtures of the same sources in closed form: estimate and invert the weights."""
 
 from __future__ import annotations
 
