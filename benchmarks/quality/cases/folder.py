@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.cases import Maker
 from benchmarks.quality.cases.builtin import RECORDINGS
+from benchmarks.quality.cases.crossmodal import crossmodal_cases
 from benchmarks.quality.cases.damage import damage_folder_cases
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.case import Case
@@ -50,7 +51,7 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
     ----------
     data : Path
         Folder with any of ``set5``, ``set14``, ``photos``, ``reflection``, ``double_dip``, ``mri``, ``xray``,
-        ``dip``.
+        ``crossmodal``, ``dip``.
     size : int
         Side of the images in pixels.
     n : int
@@ -76,6 +77,8 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
         yield from _slices(data / "mri" / "mni_t1.tif", size)
     if (data / "xray").is_dir():
         yield from _chests(data / "xray", size)
+    if (data / "crossmodal").is_dir():
+        yield from crossmodal_cases(data / "crossmodal", size)
     yield from damage_folder_cases(data, size)
 
 
