@@ -1,4 +1,4 @@
-"""What users want: the `Task` contract and its registry. A new task is one file in this folder."""
+"""The `Task` contract and the registry of tasks. A new task is one file in this folder."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Input:
-    """One input that a task's form, command and function ask for.
+    """Input of a task, from which its form, command and function are generated.
 
     Parameters
     ----------
     name : str
         ``"mixture"``, ``"guides"``, ``"hints"`` or ``"mask"``: the field of `Inputs` it fills.
     title, description : str
-        As shown to people.
+        Texts for the user.
     required : bool
-        Whether the task cannot run without it.
+        True if the task cannot run without it.
     many : bool
-        Whether it takes several images (one a source for guides, one an observation for mixtures).
+        True if it takes several images (one per source for guides, one per observation for mixtures).
     least : int
-        Of several mixtures, the fewest that will do: 2, or 1 where a single image is welcome as well.
+        Smallest number of mixtures: 2, or 1 if the task also accepts a single image.
     """
 
     name: str
@@ -47,20 +47,20 @@ class Input:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The arrays of one run, for one plane.
+    """Arrays of a run, for one plane.
 
     Parameters
     ----------
     mixture : ndarray
         The observed image, (Y, X) or (Y, X, C); for several mixtures (M, Y, X) or (M, Y, X, C).
     guides : sequence of ndarray or None
-        One (Y, X) or (Y, X, C) image a source, or None; empty if there is none.
+        One (Y, X) or (Y, X, C) image per source, or None; empty without guides.
     hints : ndarray of shape (Y, X), optional
-        Integers: k where pixels belong to source k (from 1), 0 where nothing is said.
+        Integers: k where pixels belong to source k (from 1), 0 where nothing is marked.
     mask : ndarray of shape (Y, X), optional
-        True where the mixture's pixels are to be left out, or, for a task that fills them, are missing.
+        True where the mixture's pixels are excluded, or, for inpainting, are missing.
     stored : dtype, optional
-        Type in which the mixture is stored, where integers became floats to hold missing pixels (NaN).
+        Stored type of an integer mixture that was converted to float to hold missing pixels (NaN).
     """
 
     mixture: NDArray
@@ -71,23 +71,24 @@ class Inputs:
 
     @property
     def dtype(self) -> np.dtype:
-        """The type in which the mixture is stored; its range tells white and saturation."""
+        """Return the type in which the mixture is stored; its range defines white and saturation."""
         return np.asarray(self.mixture).dtype if self.stored is None else self.stored
 
 
 @dataclass(frozen=True)
 class Built:
-    """All that `Task.outputs` needs of one plane.
+    """Everything that `Task.outputs` needs for one plane.
 
     Parameters
     ----------
     problem : Problem
-        What is to be solved.
+        Problem to solve.
     observed : ndarray
-        What the outputs are compared with: the mixture's values in its own units, (Y, X[, C]) or (M, Y, X[, C]), without
-        opacity, and as the problem sees them otherwise (freed of dark and flat frames, moved onto the first mixture).
+        What the outputs are compared with: the mixture's values in its own units, (Y, X[, C]) or (M, Y, X[,
+        C]), without opacity, and as the problem sees them otherwise (freed of dark and flat frames, moved
+        onto the first mixture).
     notices : sequence of Notice
-        What the user should know of how the inputs were read.
+        Notices for the user about the inputs.
     """
 
     problem: Problem
@@ -96,10 +97,11 @@ class Built:
 
 
 class Task(Protocol):
-    """Turns inputs into a `Problem` and a method's answer into named outputs; keeps nothing but its settings."""
+    """Turns inputs into a `Problem` and a method's answer into named outputs; keeps nothing but its
+    settings."""
 
     name: ClassVar[str]
-    title: ClassVar[str]  # as shown in menus, the user's words: "An X-ray with photographs"
+    title: ClassVar[str]  # shown in menus, in the user's words: "An X-ray with photographs"
     summary: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
@@ -109,13 +111,13 @@ class Task(Protocol):
 
     @property
     def config(self) -> BaseConfig:
-        """The settings it was made with, a `Config`."""
+        """Return the settings of the task, a `Config`."""
 
     def traits(self, *, n_observations: int, n_guides: int, has_hints: bool) -> Traits:
-        """What the problem will look like, so that forms can offer the methods that fit; loads no torch."""
+        """Return the properties of the problem, by which forms offer the methods that fit; loads no torch."""
 
     def default_method(self, traits: Traits) -> str:
-        """Name of the method used for ``method="auto"``."""
+        """Return the name of the method for ``method="auto"``."""
 
     def build(self, inputs: Inputs) -> Built:
         """Check the inputs and state the problem.
@@ -123,36 +125,37 @@ class Task(Protocol):
         Raises
         ------
         TypeError, ValueError
-            What was expected, what came, what to do; before any long work.
+            If an input cannot be used; raised before any long computation.
         """
 
     @property
     def units(self) -> Units:
-        """Units of sources, parts, whole images and differences."""
+        """Return the units of sources, parts, whole images and differences."""
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """Name the answer's images and bring them back to the mixture's units and layout; see `describe`.
 
         Sources come as ``"source_1"`` …; tasks whose sources add up to the mixture also return
-        ``"residual"``: the mixture minus their sum. Images are float32 and NaN where pixels are missing; integers are labels,
-        0 there.
+        ``"residual"``: the mixture minus their sum. Images are float32 and NaN where pixels are missing;
+        integers are labels, 0 there.
         """
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
-        """Return the task with what all slices of a stack share, and what to know of that; it may read every slice."""
+        """Return the task with settings shared by all slices of a stack, and notices; it may read every
+        slice."""
 
     def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
-        """Return what the user should know of the outputs of one plane."""
+        """Return notices for the user about the outputs of one plane."""
 
     def scorable(
         self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """Return one plane's mixture, sources and true sources (K, Y, X[, C]) on the scale on which sources add up.
+        """Return one plane's mixture, sources and truths (K, Y, X[, C]) on the scale on which sources add up.
 
         Parameters
         ----------
         mixture : ndarray of shape (Y, X[, C]) or (M, Y, X[, C])
-            As it was given.
+            Mixture as passed by the user.
         sources, truths : ndarray of shape (K, Y, X[, C])
             In the units of the outputs, float64.
         i0 : float or None
@@ -166,7 +169,7 @@ class Task(Protocol):
 
 
 class Slices(Protocol):
-    """The slices of a stack, each (Y, X[, C]) or (M, Y, X[, C]), read when they are asked for."""
+    """Slices of a stack, each (Y, X[, C]) or (M, Y, X[, C]), read on access."""
 
     def __len__(self) -> int: ...
 
@@ -174,7 +177,7 @@ class Slices(Protocol):
 
 
 class BaseTask:
-    """A task with nothing to add to what the runner finds, whose outputs are in the mixture's units."""
+    """Base task without notices of its own, whose outputs are in the mixture's units."""
 
     Config: ClassVar[type[BaseConfig]]
 
@@ -187,17 +190,17 @@ class BaseTask:
         return "mixture"
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
-        """See `Task.for_stack`: slices share nothing."""
+        """See `Task.for_stack`: slices share no settings."""
         return self, []
 
     def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
-        """See `Task.notices`: none."""
+        """See `Task.notices`: there are none."""
         return []
 
     def scorable(
         self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """See `Task.scorable`: sources add up as they are."""
+        """See `Task.scorable`: sources add up in the mixture's units."""
         return mixture, sources, truths
 
 

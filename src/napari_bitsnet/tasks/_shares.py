@@ -1,4 +1,4 @@
-"""What tasks share whose sources add up to one observation, in its own units or in optical density."""
+"""Common functions of tasks whose sources add up to one observation, in its units or in optical density."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SharesConfig(Config):
-    """How shares add up to the observation, and its range."""
+    """Settings of the superposition of shares, and of the value range."""
 
     mixing: Literal["linear", "attenuation"] = setting(
         "linear",
@@ -38,14 +38,14 @@ class SharesConfig(Config):
     )
     i0: float | None = setting(
         None,
-        "Attenuation only: intensity without an object (I0); none takes the flat frame's mean, or the percentile.",
+        "Attenuation only: intensity without an object (I0); none takes the flat frame's mean or the percentile.",
         ge=1e-6,
         le=1e9,
         step=1.0,
     )
     percentile: float = setting(
         99.5,
-        "Attenuation only: percentile of the intensities that is I0 without a flat frame and i0.",
+        "Attenuation only: percentile of the intensities that gives I0 without a flat frame and i0.",
         ge=50,
         le=100,
         step=0.1,
@@ -58,14 +58,14 @@ class SharesConfig(Config):
         "Attenuation only: sources as optical densities, which add, or transmitted intensities.",
     )
     low: float | None = setting(
-        None, "Value that counts as 0; none takes the smallest one.", ge=-1e9, le=1e9, step=1.0
+        None, "Value that counts as 0; none takes the smallest value.", ge=-1e9, le=1e9, step=1.0
     )
     high: float | None = setting(
-        None, "Value that counts as 1; none takes the largest one.", ge=-1e9, le=1e9, step=1.0
+        None, "Value that counts as 1; none takes the largest value.", ge=-1e9, le=1e9, step=1.0
     )
 
     def density_range(self, density: NDArray) -> tuple[float | None, float | None]:
-        """Optical densities start at zero, where nothing is in the beam, unless noise went below."""
+        """Set the lower end of optical densities to 0 (no object), or to the minimum if noise is below 0."""
         low = min(0.0, float(np.nanmin(density))) if self.low is None else self.low
         return low, self.high
 
@@ -106,10 +106,11 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
 def _left_out(
     mask: NDArray | None, guides: Sequence[Normalised], size: tuple[int, ...], notices: list[Notice]
 ) -> NDArray | None:
-    """The mask, and what a guide does not cover: colours continued from its border would leave stripes in the sources."""
+    """Return the mask, extended by pixels that a guide does not cover; repeated border colours would cause
+    stripes."""
     shown = [g.valid[0, 0].numpy() for g in guides if g.valid is not None]
-    shown = [each for each in shown if each.shape == size]  # `Problem` refuses guides of another size
-    if not shown or (mask is not None and np.shape(mask) != size):  # `normalise` refuses such a mask
+    shown = [each for each in shown if each.shape == size]  # `Problem` rejects guides of another size
+    if not shown or (mask is not None and np.shape(mask) != size):  # `normalise` rejects such a mask
         return mask
     uncovered = ~np.logical_and.reduce(shown)
     if uncovered.mean() > 1 - ENOUGH_SHOWN:
@@ -125,7 +126,7 @@ def _left_out(
 
 
 def expose_mixture(image: NDArray, config: SharesConfig, stored: np.dtype | None = None) -> Exposure:
-    """Intensities of the mixture with the frames and I0 that the settings name; see `expose`.
+    """Return the mixture's intensities, corrected by the frames and I0 of the settings; see `expose`.
 
     Raises
     ------
@@ -154,7 +155,8 @@ def shares_outputs(built: Built, shares: Tensor, config: SharesConfig) -> dict[s
     """Name shares ``source_1`` … in the mixture's units, with ``residual`` = mixture minus their sum.
 
     With attenuation the sources are optical densities, which add, or transmitted intensities, which
-    multiply: ``residual`` is then the intensity (freed of dark and flat frames) minus ``I0 * exp(-sum of densities)``.
+    multiply: ``residual`` is then the intensity (freed of dark and flat frames) minus
+    ``I0 * exp(-sum of densities)``.
     """
     problem = built.problem
     sources = restore(shares, problem.scaling, share_of=problem.n_sources, valid=problem.valid)

@@ -1,4 +1,4 @@
-"""The common part of tasks whose sources are shares of one observation."""
+"""Base class of tasks whose sources are shares of one observation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from napari_bitsnet.tasks._shared_i0 import shared_i0
 from napari_bitsnet.tasks._shares import SharesConfig, expose_mixture
 
 SOURCES = OutputSpec(
-    "source_#", "source", "Source #", "What this source contributes to the mixture.", layer="front"
+    "source_#", "source", "Source #", "Contribution of this source to the mixture.", layer="front"
 )
 RESIDUAL = OutputSpec(
-    "residual", "difference", "Residual", "The mixture minus what the sources together make of it."
+    "residual", "difference", "Residual", "The mixture minus the mixture that the sources reproduce."
 )
 
 
 class SharesTask(BaseTask):
-    """A task whose sources are shares of one observation, as they are or in optical density."""
+    """Base task whose sources are shares of one observation, in its units or in optical density."""
 
     config: SharesConfig
 
@@ -35,7 +35,8 @@ class SharesTask(BaseTask):
     def scorable(
         self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """See `Task.scorable`: under attenuation shares add up in optical density, with the frames and I0 of the run."""
+        """See `Task.scorable`: under attenuation shares add up in optical density, with the frames and I0 of
+        the run."""
         if self.config.mixing == "linear" or i0 is None:
             return mixture, sources, truths
         # not by `updated`: an estimate may lie outside the bounds that hold for what people set

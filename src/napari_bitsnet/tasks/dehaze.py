@@ -1,4 +1,4 @@
-"""One hazy image: the clear scene, how much of it comes through, and the colour of the haze."""
+"""Remove haze from an image: estimate the clear scene, the transmission and the colour of the haze."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class DehazeConfig(Config):
 
     airlight: tuple[float, ...] | None = setting(
         None,
-        "Colour of the haze, one value a channel in the image's own units; none estimates it.",
+        "Colour of the haze, one value per channel in the image's units; none estimates it.",
     )
     low: float | None = setting(
         None,
-        "Value that counts as black; none takes 0, or the smallest one if that is negative.",
+        "Value that counts as black; none takes 0, or the smallest value if it is negative.",
         ge=-1e9,
         le=1e9,
         step=1.0,
     )
     high: float | None = setting(
         None,
-        "Value that counts as white; none takes 255 for 8 bits, 1 for fractions up to 1, else the largest one.",
+        "Value that counts as white; none takes 255 for 8 bits, 1 for fractions, else the largest value.",
         ge=-1e9,
         le=1e9,
         step=1.0,
@@ -48,7 +48,8 @@ class DehazeConfig(Config):
         return self
 
     def range_of(self, image: NDArray, stored: np.dtype) -> tuple[float, float]:
-        """Return the values of black and white, against which haze is measured; `stored` is the type of the file."""
+        """Return the values of black and white, against which haze is measured; `stored` is the type of the
+        file."""
         finite = image[np.isfinite(image)]
         low = min(0.0, float(finite.min())) if self.low is None else self.low
         if self.high is not None:
@@ -63,30 +64,28 @@ class DehazeConfig(Config):
 class Dehaze(BaseTask):
     """``I = t J + (1 - t) A``: generators for the scene J and the transmission t, an airlight A, given or learnt.
 
-    Mixing: `Haze`. Losses: squared differences of the remix from I, a smooth t. The scene is in the end the inversion
-    ``(I - (1 - t) A) / t``, with t guided by the image.
+    Mixing: `Haze`. Losses: squared differences of the remix from I, a smooth t. The scene is in the end the
+    inversion ``(I - (1 - t) A) / t``, with t guided by the image.
     """
 
     name: ClassVar[str] = "dehaze"
     title: ClassVar[str] = "A hazy image"
-    summary: ClassVar[str] = "Removes haze from one image, and maps how much of the scene comes through."
+    summary: ClassVar[str] = "Removes haze from one image, and maps the transmission."
     Config: ClassVar[type[Config]] = DehazeConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
-        OutputSpec(
-            "clear", "image", "Scene without haze", "The scene as it looks without haze.", layer="front"
-        ),
+        OutputSpec("clear", "image", "Scene without haze", "The scene without haze.", layer="front"),
         OutputSpec(
             "transmission",
             "map",
             "Transmission",
-            "The part of the scene's light that comes through the haze: 0 none, 1 all.",
+            "Fraction of the scene's light that passes through the haze, from 0 to 1.",
             "YX",
         ),
         OutputSpec("airlight", "values", "Airlight", "Colour of the haze, in the image's units.", "C"),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The hazy image, in colour."),
-        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+        Input("mask", "Ignore", "Mask: pixels to exclude.", required=False),
     )
 
     config: DehazeConfig
@@ -105,7 +104,7 @@ class Dehaze(BaseTask):
         Raises
         ------
         ValueError
-            Also if the airlight has another number of values than the image has channels.
+            Also if the number of airlight values differs from the number of channels.
         """
         low, high = self.config.range_of(check_image(inputs.mixture), inputs.dtype)
         image = normalise(inputs.mixture, lo=low, hi=high, mask=inputs.mask)
@@ -114,7 +113,7 @@ class Dehaze(BaseTask):
         if airlight is not None:
             if len(airlight) not in (1, channels):
                 raise ValueError(
-                    f"Expected an airlight of {channels} values, one a channel, got {len(airlight)}."
+                    f"Expected an airlight of {channels} values, one per channel, got {len(airlight)}."
                 )
             if len(airlight) == 1:
                 airlight = airlight * channels
@@ -123,7 +122,8 @@ class Dehaze(BaseTask):
         return Built(problem, without_opacity(inputs.mixture))
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``clear``, ``transmission`` (Y, X) in (0, 1], ``airlight`` (one value a channel)."""
+        """See `Task.outputs`: ``clear``, ``transmission`` (Y, X) in (0, 1], ``airlight`` (one value per
+        channel)."""
         problem = built.problem
         clear = restore(answer["sources"], problem.scaling, valid=problem.valid)[0]
         transmission = answer["transmission"][0, 0].detach().cpu().numpy().astype(np.float32)

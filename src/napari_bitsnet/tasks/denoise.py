@@ -1,4 +1,4 @@
-"""One noisy image, cleaned."""
+"""Remove noise from an image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DenoiseConfig(Config):
 
     sigma: float | None = setting(
         None,
-        "Standard deviation of the noise, in the image's own units; none estimates it.",
+        "Standard deviation of the noise, in the image's units; none estimates it.",
         ge=1e-9,
         le=1e9,
         step=1.0,
@@ -43,12 +43,12 @@ class Denoise(BaseTask):
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec("clean", "image", "Cleaned image", "The image without its noise.", layer="front"),
         OutputSpec(
-            "residual", "difference", "Residual", "The image minus the cleaned one: what was taken away."
+            "residual", "difference", "Residual", "The image minus the clean image: the removed noise."
         ),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The noisy image."),
-        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+        Input("mask", "Ignore", "Mask: pixels to exclude.", required=False),
     )
 
     config: DenoiseConfig
@@ -69,7 +69,7 @@ class Denoise(BaseTask):
         return Built(problem, without_opacity(inputs.mixture))
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``clean``, and ``residual``, what was taken away."""
+        """See `Task.outputs`: ``clean``, and ``residual``, the removed noise."""
         clean = restore(answer["sources"], built.problem.scaling, valid=built.problem.valid)[0]
         residual = np.where(np.isnan(clean), np.nan, built.observed.astype(np.float64) - clean)
         return describe({"clean": clean, "residual": residual.astype(np.float32)}, self.output_specs)

@@ -1,4 +1,4 @@
-"""One image with missing pixels, completed."""
+"""Fill the missing pixels of an image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Inpaint(BaseTask):
 
     name: ClassVar[str] = "inpaint"
     title: ClassVar[str] = "An image with missing pixels"
-    summary: ClassVar[str] = "Fills what is missing in one image from what is there."
+    summary: ClassVar[str] = "Fills the missing pixels of one image from the known pixels."
     Config: ClassVar[type[Config]] = InpaintConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec(
@@ -39,7 +39,7 @@ class Inpaint(BaseTask):
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image to complete."),
-        Input("mask", "Missing", "Labels or shapes: anything but 0 where pixels are missing."),
+        Input("mask", "Missing", "Labels or shapes: not 0 where pixels are missing."),
     )
 
     config: InpaintConfig
@@ -49,7 +49,7 @@ class Inpaint(BaseTask):
         return Traits(n_sources=1, mixing="masked")
 
     def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`: the closed form, which the network does not beat."""
+        """See `Task.default_method`: the closed form, whose gain the network does not exceed."""
         return "nl_bayes"
 
     def build(self, inputs: Inputs) -> Built:

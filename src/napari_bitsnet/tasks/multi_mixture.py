@@ -1,4 +1,4 @@
-"""Several mixtures of the same sources with different weights, unmixed into whole images."""
+"""Unmix several mixtures of the same sources with different weights into whole images."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ ROUNDING = 1.5 * 2 / 12  # variance of a difference of integers, with a margin
 
 
 class MultiMixtureConfig(Config):
-    """Settings of the task; ``weights`` also takes an (M, K) array, which becomes ``"given"`` and its values."""
+    """Settings of the task; ``weights`` also takes an (M, K) array, which becomes ``"given"`` and its
+    values."""
 
-    n_sources: int = setting(2, "Number of sources, at most that of mixtures.", ge=2, le=8, step=1)
+    n_sources: int = setting(2, "Number of sources, at most the number of mixtures.", ge=2, le=8, step=1)
     weights: Literal["free", "sum-to-one", "given"] = setting(
         "free",
         "What is known of the weights: nothing, so that sources are up to scale (free), that those of each "
@@ -59,19 +60,19 @@ class MultiMixtureConfig(Config):
     )
     low: float | None = setting(
         None,
-        "Value that counts as 0; none takes zero, or the smallest value if that is negative or weights add to one.",
+        "Value that counts as 0; none takes 0, or the smallest value if negative or if weights add to one.",
         ge=-1e9,
         le=1e9,
         step=1.0,
     )
     high: float | None = setting(
-        None, "Value that counts as 1; none takes the largest one.", ge=-1e9, le=1e9, step=1.0
+        None, "Value that counts as 1; none takes the largest value.", ge=-1e9, le=1e9, step=1.0
     )
 
     @model_validator(mode="before")
     @classmethod
     def _read_array(cls, values: Any) -> Any:
-        """Turn an array of weights into the rule ``"given"`` and its values, row by row."""
+        """Convert an array of weights to the rule ``"given"`` and its values, row by row."""
         if not isinstance(values, Mapping) or isinstance(values.get("weights", ""), str):
             return values
         weights = np.asarray(values["weights"], dtype=float)
@@ -113,7 +114,7 @@ class MultiMixtureConfig(Config):
 
     @property
     def matrix(self) -> NDArray | None:
-        """The given weights (M, K), or None."""
+        """Return the given weights (M, K), or None."""
         return None if self.given is None else np.reshape(self.given, (-1, self.n_sources))
 
 
@@ -124,7 +125,7 @@ class MultiMixture(BaseTask):
     name: ClassVar[str] = "multi_mixture"
     title: ClassVar[str] = "Several mixtures of the same sources"
     summary: ClassVar[str] = (
-        "Unmixes images in which the same sources are superimposed with different weights."
+        "Separates images in which the same sources are superimposed with different weights."
     )
     Config: ClassVar[type[Config]] = MultiMixtureConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
@@ -140,7 +141,7 @@ class MultiMixture(BaseTask):
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Images", "Two or more registered images with different weights.", many=True),
-        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+        Input("mask", "Ignore", "Mask: pixels to exclude.", required=False),
     )
 
     config: MultiMixtureConfig
@@ -185,15 +186,16 @@ class MultiMixture(BaseTask):
         return Built(problem, images, notices)
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
-        """See `Task.for_stack`: under attenuation each mixture has its own exposure, so slices share nothing."""
+        """See `Task.for_stack`: under attenuation each mixture has its own exposure, so slices share
+        nothing."""
         known = self.config.mixing != "attenuation" or self.config.i0 is not None
         return self, [] if known else i0_of_mixtures(planes)
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K).
 
-        Sources are whole images in the mixtures' units (optical densities if they attenuate): exactly so with given
-        weights or weights that add to one, else up to scale, no brighter than the brightest mixture.
+        Sources are whole images in the mixtures' units (optical densities if they attenuate): exactly so with
+        given weights or weights that add to one, else up to scale, no brighter than the brightest mixture.
         ``residual`` is the mixtures minus the weighted sums of sources.
         """
         problem, images = built.problem, built.observed
@@ -220,7 +222,8 @@ class MultiMixture(BaseTask):
     def scorable(
         self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """See `Task.scorable`: sources are on the mixtures' scale if the weights of each mixture add to one."""
+        """See `Task.scorable`: sources are on the mixtures' scale if the weights of each mixture add to
+        one."""
         matrix, rule = self.config.matrix, self.config.weights
         rows = None if matrix is None else matrix.sum(axis=1)
         if rule == "free" or (rows is not None and not np.allclose(rows, 1)):
@@ -235,7 +238,8 @@ class MultiMixture(BaseTask):
     def _registered(
         self, images: NDArray, missing: NDArray, notices: list[Notice]
     ) -> tuple[NDArray, NDArray]:
-        """Move the mixtures onto the first where they clearly lie apart, and say so; what they do not show there is missing."""
+        """Move the mixtures onto the first where they clearly lie apart, and say so; what they do not show
+        there is missing."""
         if self.config.registration == "none" or min(missing.shape) < LEAST_SIZE:
             return images, missing
         filled, still = _without_gaps(images, missing), (0.0, 0.0)
@@ -267,7 +271,8 @@ class MultiMixture(BaseTask):
         return moved, lacking
 
     def _read(self, inputs: Inputs) -> tuple[NDArray, NDArray]:
-        """Check the mixtures: (M, Y, X[, C]), float64, densities if they attenuate; and the missing pixels (Y, X)."""
+        """Check the mixtures: (M, Y, X[, C]), float64, densities if they attenuate; and the missing pixels
+        (Y, X)."""
         config, arrays = self.config, list(inputs.mixture)
         if len(arrays) < config.n_sources:
             raise ValueError(
@@ -317,7 +322,7 @@ def _without_gaps(images: NDArray, missing: NDArray) -> NDArray:
 
 
 def check_different(images: NDArray, missing: NDArray, n_sources: int, *, rounded: bool) -> None:
-    """Make sure that as many of the mixtures differ, by more than brightness and contrast, as there are sources.
+    """Check that at least as many mixtures as sources differ by more than brightness and contrast.
 
     Parameters
     ----------

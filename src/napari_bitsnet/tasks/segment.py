@@ -1,4 +1,4 @@
-"""A foreground cut out of its background: a mask that is nearly binary, and both layers whole."""
+"""Segment a foreground: estimate a nearly binary mask and both completed layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_SIZE = 8
-"""Pixels a side that can be segmented."""
+"""Smallest side of an image that can be segmented, in pixels."""
 
 AROUND = 0.6
 """Part of the image's edge that is foreground above which a notice asks about the marks: with marks in their places at most
@@ -33,23 +33,28 @@ class SegmentConfig(Config):
 
     above: float = setting(
         0.94,
-        "With a saliency image: part of the pixels that is below the foreground's.",
+        "With a saliency image: fraction of the pixels below the foreground's saliency.",
         ge=0.5,
         le=1,
         step=0.01,
     )
     below: float = setting(
-        0.06, "With a saliency image: part of the pixels that is surely background.", ge=0, le=0.5, step=0.01
+        0.06,
+        "With a saliency image: fraction of the pixels that certainly is background.",
+        ge=0,
+        le=0.5,
+        step=0.01,
     )
 
 
 @TASKS.register("segment")
 class Segment(BaseTask):
-    """``I = m F + (1 − m) B``: two layers and a mask, told apart by hints, by a saliency image, or by the border."""
+    """``I = m F + (1 − m) B``: two layers and a mask, told apart by hints, by a saliency image, or by the
+    border."""
 
     name: ClassVar[str] = "segment"
     title: ClassVar[str] = "Foreground and background"
-    summary: ClassVar[str] = "Cuts a foreground out of its background and completes both."
+    summary: ClassVar[str] = "Separates a foreground from its background and completes both."
     Config: ClassVar[type[Config]] = SegmentConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec(
@@ -60,7 +65,7 @@ class Segment(BaseTask):
         OutputSpec("labels", "labels", "Labels", "1 is foreground, 2 background, 0 a missing pixel.", "YX"),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
-        Input("mixture", "Image", "The image to be cut out of."),
+        Input("mixture", "Image", "The image to segment."),
         Input(
             "hints",
             "Hints",
@@ -73,7 +78,7 @@ class Segment(BaseTask):
             "Instead of hints: an image that is bright where the foreground stands out.",
             required=False,
         ),
-        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+        Input("mask", "Ignore", "Mask: pixels to exclude.", required=False),
     )
 
     config: SegmentConfig
@@ -105,13 +110,13 @@ class Segment(BaseTask):
         return Built(problem, without_opacity(inputs.mixture))
 
     def _marks(self, inputs: Inputs, image: Tensor) -> Tensor:
-        """Painted hints, those that a saliency image gives, or guessed ones: (2, 1, H, W).
+        """Return hints (2, 1, H, W): painted ones, those of a saliency image, or guessed ones.
 
         Raises
         ------
         ValueError
-            If only one of foreground and background is marked, the saliency image has another size, or there is more than
-            one of all these.
+            If only one of foreground and background is marked, the saliency image has another size, or there
+            is more than one of all these.
         """
         from napari_bitsnet.methods.random_walker.walk import automatic_hints, saliency_hints
 
@@ -144,8 +149,9 @@ class Segment(BaseTask):
         return [] if inputs.hints is None else foreground_around(np.asarray(outputs["labels"]))
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``foreground`` and ``background``, completed; ``mask`` in [0, 1]; ``labels`` 1 and 2, 0 where
-        pixels are missing.
+        """See `Task.outputs`: ``foreground`` and ``background``, ``mask`` in [0, 1], ``labels``.
+
+        Both layers are completed. Labels are 1 and 2, and 0 where pixels are missing.
         """
         problem = built.problem
         foreground, background = restore(answer["sources"], problem.scaling, valid=problem.valid)

@@ -1,4 +1,4 @@
-"""One superimposed image, taken apart into sources that add up to it."""
+"""Separate a superimposed image into sources that add up to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Separate(SharesTask):
 
     name: ClassVar[str] = "separate"
     title: ClassVar[str] = "One superimposed image"
-    summary: ClassVar[str] = "Takes one image apart into sources that add up to it."
+    summary: ClassVar[str] = "Separates one image into sources that add up to it."
     Config: ClassVar[type[Config]] = SeparateConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         SOURCES,
@@ -38,14 +38,14 @@ class Separate(SharesTask):
             "confidence",
             "map",
             "Confidence",
-            "The part of the local contrast that the trained networks tell apart: 0 none, 1 all.",
+            "Fraction of the local contrast that the trained networks separate, from 0 to 1.",
             "YX",
         ),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image in which sources are superimposed."),
         Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),
-        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+        Input("mask", "Ignore", "Mask: pixels to exclude.", required=False),
     )
 
     config: SeparateConfig
@@ -55,7 +55,8 @@ class Separate(SharesTask):
         return Traits(n_sources=self.config.n_sources, has_hints=has_hints)
 
     def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`: the trained networks for two sources, which untrained ones do not beat."""
+        """See `Task.default_method`: for two sources the trained networks, whose gain untrained ones do not
+        exceed."""
         if traits.n_sources == 2 and weights_available():
             return "feedforward"
         return "sparse_gradients" if traits.has_hints else "bitsnet"
@@ -65,7 +66,8 @@ class Separate(SharesTask):
         return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``source_1`` …, ``residual``; from trained networks ``confidence`` in [0, 1] too."""
+        """See `Task.outputs`: ``source_1`` …, ``residual``; from trained networks ``confidence`` in [0, 1]
+        too."""
         found = shares_outputs(built, answer["sources"], self.config)
         if "confidence" in answer:
             found["confidence"] = restore(answer["confidence"], Scaling(), valid=built.problem.valid)[0]

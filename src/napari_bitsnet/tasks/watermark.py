@@ -1,4 +1,4 @@
-"""A watermark on several images, or on one in a region, taken off."""
+"""Remove a watermark from several images, or from a region of one image."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_SIZE = 16
-"""Pixels a side that a mark can be found on."""
+"""Smallest side of an image in which a mark can be found, in pixels."""
 
 
 class WatermarkConfig(Config):
     """Settings of the task."""
 
     box: tuple[float, ...] | None = setting(
-        None, "Where the mark is: y0, x0, y1, x1 in pixels, the far corner not part of it."
+        None, "Box around the mark: y0, x0, y1, x1 in pixels; y1 and x1 are exclusive."
     )
     colour: tuple[float, ...] | None = setting(
         None,
-        "The mark's colour in the image's units, one value a channel; none is white for one image, and found from several.",
+        "Colour in the image's units, one value per channel; none takes white for one image, else estimates it.",
     )
-    opacity: float | None = setting(None, "How opaque the mark is; none finds out.", ge=0.02, le=1, step=0.05)
+    opacity: float | None = setting(None, "Opacity of the mark; none estimates it.", ge=0.02, le=1, step=0.05)
 
     @model_validator(mode="after")
     def _check_box(self) -> Self:
@@ -51,13 +51,13 @@ class Watermark(BaseTask):
 
     name: ClassVar[str] = "watermark"
     title: ClassVar[str] = "Images with a watermark"
-    summary: ClassVar[str] = "Takes off the mark that several images share, or that one has in a box."
+    summary: ClassVar[str] = "Removes a watermark from several images, or from a box in one image."
     Config: ClassVar[type[Config]] = WatermarkConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec("clean", "image", "Clean image", "The image without the mark.", layer="front"),
         OutputSpec("clean_#", "image", "Clean image #", "Image # without the mark.", layer="front"),
         OutputSpec("watermark", "difference", "Watermark", "Light that the mark adds, in the images' units."),
-        OutputSpec("mask", "map", "Opacity", "Opacity of the mark: 0 none, 1 nothing comes through.", "YX"),
+        OutputSpec("mask", "map", "Opacity", "Opacity of the mark, from 0 (none) to 1 (opaque).", "YX"),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input(
@@ -70,7 +70,7 @@ class Watermark(BaseTask):
         Input(
             "mask",
             "Region",
-            "Mask or shapes: where the mark is; needed for one image, which then comes back unchanged elsewhere.",
+            "Mask or shapes: region of the mark, needed for a single image, which stays unchanged elsewhere.",
             required=False,
         ),
     )
@@ -78,7 +78,8 @@ class Watermark(BaseTask):
     config: WatermarkConfig
 
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`: as many clean images as there are marked ones, and the mark, whose region is a hint."""
+        """See `Task.traits`: as many clean images as there are marked ones, and the mark, whose region is a
+        hint."""
         return Traits(
             n_observations=n_observations, n_sources=n_observations + 1, has_hints=True, mixing="overlay"
         )
@@ -114,8 +115,8 @@ class Watermark(BaseTask):
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``clean`` (``clean_1`` … of several), ``watermark`` (what the mark adds) and ``mask``.
 
-        ``mask`` is the opacity in [0, 1], so that ``image = (1 − mask) clean + watermark``. Where it is 0 the images are
-        those that came.
+        ``mask`` is the opacity in [0, 1], so that ``image = (1 − mask) clean + watermark``. Where it is 0 the
+        images are unchanged.
         """
         problem = built.problem
         *clean, colour = restore(answer["sources"], problem.scaling, valid=problem.valid)
@@ -151,7 +152,7 @@ class Watermark(BaseTask):
         return stacked[..., :3] if stacked.shape[-1] == 4 else stacked
 
     def _region(self, inputs: Inputs, size: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Where the mark may be (Y, X).
+        """Return the region (Y, X) in which the mark lies.
 
         Raises
         ------
@@ -181,20 +182,20 @@ class Watermark(BaseTask):
         return region
 
     def _colour(self, channels: int, low: float, high: float) -> tuple[float, ...] | None:
-        """The given colour on the [0, 1] scale."""
+        """Return the given colour on the [0, 1] scale."""
         colour = self.config.colour
         if colour is None:
             return None
         if len(colour) not in (1, channels):
             raise ValueError(
-                f"Expected a colour of {channels} values, one a channel, got {len(colour)}: {colour}."
+                f"Expected a colour of {channels} values, one per channel, got {len(colour)}: {colour}."
             )
         values = colour if len(colour) == channels else colour * channels
         return tuple(float(np.clip((value - low) / (high - low), 0, 1)) for value in values)
 
 
 def _black_and_white(images: NDArray, dtype: np.dtype) -> tuple[float, float]:
-    """Values of black and white: those of 8 bits, 0 and 1 for numbers in between, else 0 and the largest value."""
+    """Return black and white: 0 and 255 for 8 bits, 0 and 1 for fractions, else 0 and the largest value."""
     least, most = float(np.nanmin(images)), float(np.nanmax(images))
     white = 255.0 if dtype == np.uint8 else 1.0 if most <= 1 and np.issubdtype(dtype, np.floating) else most
     return min(0.0, least), white

@@ -1,4 +1,4 @@
-"""A superimposed image with guides: an X-radiograph of a painted panel and photographs of its sides."""
+"""Separate an image with guides: an X-radiograph of a painted panel and photographs of its sides."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAME_ASPECT = 0.01
 """Relative difference of aspect ratios up to which a guide is resampled to the mixture's size."""
 
 UNEXPLAINED_LIMIT = 0.1
-"""Contrast that no guide explains, relative to the mixture's, above which a notice says where it went."""
+"""Contrast that no guide explains, relative to the mixture's, above which a notice is added."""
 
 
 class XrayConfig(SharesConfig):
@@ -34,13 +34,13 @@ class XrayConfig(SharesConfig):
     n_sources: int = setting(2, "Number of superimposed sources.", ge=2, le=4, step=1)
     unexplained: Literal["divided", "apart"] = setting(
         "divided",
-        "Where what no guide explains goes if every source has one: to all of them (divided), or to none (apart).",
+        "Part that no guide explains, if every source has a guide: divided among all sources, or kept apart.",
     )
     support: bool = setting(
         False,
-        "Take canvas weave and wood grain, found in what no guide explains, out of the sources, as an output of its own.",
+        "Move canvas weave and wood grain from the sources to an output of its own.",
     )
-    maps: bool = setting(True, "Add maps: the sources' 90 % interval, and structure that they may invent.")
+    maps: bool = setting(True, "Add maps of the sources' 90 % interval and of possible artefacts.")
 
 
 @TASKS.register("xray")
@@ -54,7 +54,7 @@ class Xray(SharesTask):
     name: ClassVar[str] = "xray"
     title: ClassVar[str] = "An X-ray with photographs"
     summary: ClassVar[str] = (
-        "Takes an image apart with a registered picture of each source, or of some, as guide."
+        "Separates an image into sources with the help of registered photographs (guides) of them."
     )
     Config: ClassVar[type[Config]] = XrayConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
@@ -76,13 +76,13 @@ class Xray(SharesTask):
             "support",
             "difference",
             "Canvas weave and wood grain",
-            "Texture that runs through the whole image in some directions; it is taken out of the sources.",
+            "Directional texture of the whole image, removed from the sources.",
         ),
         OutputSpec(
             "uncertainty",
             "map",
             "Uncertainty",
-            "Half width of the 90 % interval of the sources, but for a constant.",
+            "Half width of the 90 % interval of the sources, up to a constant.",
         ),
         OutputSpec(
             "phantoms",
@@ -102,7 +102,7 @@ class Xray(SharesTask):
             many=True,
         ),
         Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),
-        Input("mask", "Ignore", "Mask: where pixels are to be left out.", required=False),
+        Input("mask", "Ignore", "Mask: pixels to exclude.", required=False),
     )
 
     config: XrayConfig
@@ -121,8 +121,8 @@ class Xray(SharesTask):
         Raises
         ------
         ValueError
-            Also if there is no guide, there are more than sources, one is the mixture itself or given twice, or one has
-            another aspect ratio than the mixture.
+            Also if there is no guide, there are more than sources, one is the mixture itself or given twice,
+            or one has another aspect ratio than the mixture.
         """
         guides = self._one_a_source(inputs.guides)
         for k, guide in enumerate(guides):
@@ -148,7 +148,7 @@ class Xray(SharesTask):
         return replace(built, notices=(*notices, *built.notices))
 
     def _one_a_source(self, guides: Sequence[NDArray | None]) -> list[NDArray | None]:
-        """Fill up with None; check that there is at least one guide and none too many."""
+        """Append None for missing guides; check that there is at least one guide and not too many."""
         k = self.config.n_sources
         if all(g is None for g in guides):
             raise ValueError(
@@ -163,7 +163,8 @@ class Xray(SharesTask):
         return [*guides, *[None] * (k - len(guides))]
 
     def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
-        """See `Task.notices`: where much of the mixture is explained by no guide, and was divided between the sources."""
+        """See `Task.notices`: where much of the mixture is explained by no guide, and was divided between the
+        sources."""
         sources = [outputs[name] for name in source_names(outputs)]
         if self.config.unexplained != "divided" or "unexplained" not in outputs:
             return []
@@ -186,9 +187,10 @@ class Xray(SharesTask):
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
         guide (in the units of the sources; a constant may be wrong), ``unexplained`` (a difference, in the
-        mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference, too), by which
-        ``unexplained`` and the sources that hold it are then less. Maps: ``uncertainty``, the half width of the sources' 90 %
-        interval but for a constant (units as ``unexplained``), and ``phantoms`` (see `phantom_map`).
+        mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference, too),
+        by which ``unexplained`` and the sources that hold it are then less. Maps: ``uncertainty``, the half
+        width of the sources' 90 % interval but for a constant (units as ``unexplained``), and ``phantoms``
+        (see `phantom_map`).
         """
         problem, shares = built.problem, answer["sources"]
         unguided = [k for k, guide in enumerate(problem.guides) if guide is None]
@@ -217,14 +219,16 @@ class Xray(SharesTask):
         return self._described({**named, **parts, **differences, **maps, "residual": residual}, problem)
 
     def _described(self, found: dict[str, NDArray], problem: Problem) -> dict[str, Output]:
-        """Add what is declared of outputs; differences that are fitted are densities under attenuation, whatever sources are."""
+        """Add what is declared of outputs; differences that are fitted are densities under attenuation,
+        whatever sources are."""
         outputs = describe(found, self.output_specs, self.units)
         units: Units = "mixture" if problem.density_of is None else "density"
         fitted = {"unexplained", "support", "uncertainty"} & set(outputs)
         return outputs | {name: replace(outputs[name], units=units) for name in fitted}
 
     def _support(self, problem: Problem, answer: dict[str, Tensor]) -> Tensor | None:
-        """Weave and grain in what no guide explains, (1, C, H, W); None if nobody asked, or the method does not tell that."""
+        """Return weave and grain in the part that no guide explains, (1, C, H, W), or None if it is not
+        available."""
         import torch
 
         from napari_bitsnet.methods.guided.support import support_part
@@ -238,7 +242,7 @@ class Xray(SharesTask):
         return torch.from_numpy(found)[None].to(left)
 
     def _maps(self, problem: Problem, answer: dict[str, Tensor]) -> dict[str, NDArray]:
-        """``uncertainty`` where the method knows it, and ``phantoms``."""
+        """Return ``uncertainty``, if the method estimates it, and ``phantoms``."""
         from napari_bitsnet.methods.guided.phantoms import phantom_map
 
         maps = {}
@@ -264,21 +268,22 @@ def _held_parts(answer: dict[str, Tensor], support: Tensor) -> Tensor:
 
 
 def _difference(problem: Problem) -> Scaling:
-    """Scaling of differences, which have no offset, to the mixture's units."""
+    """Return the scaling of differences, which have no offset, to the mixture's units."""
     return Scaling(0.0, problem.scaling.span, problem.scaling.has_channels)
 
 
 def same_image(one: NDArray, other: NDArray) -> bool:
-    """Whether two images are one and the same, also where both have missing pixels (NaN)."""
+    """Return True if two images are equal, also where both have missing pixels (NaN)."""
     one, other = np.asarray(one), np.asarray(other)
     floats = all(np.issubdtype(image.dtype, np.floating) for image in (one, other))
     return np.array_equal(one, other, equal_nan=floats)
 
 
 def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int, notices: list[Notice]) -> NDArray:
-    """Return a guide of the mixture's size (Y, X), resampled if only the pixel size differs, which `notices` then say.
+    """Return a guide of the mixture's size (Y, X), resampled with a notice if only the pixel size differs.
 
-    Pixels without opacity (a fourth channel of 0) become NaN then: resampled, they would lend their colour to others.
+    Pixels without opacity (a fourth channel of 0) become NaN then: resampled, they would lend their colour to
+    others.
 
     Raises
     ------

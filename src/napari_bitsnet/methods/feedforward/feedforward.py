@@ -42,9 +42,7 @@ class FeedforwardConfig(BaseConfig):
     looks: int = setting(
         3, "Number of closer looks of the network, through smaller and smaller windows.", ge=0, le=3, step=1
     )
-    weights: Path | None = setting(
-        None, "File with trained weights; left empty, the weights of the package are used."
-    )
+    weights: Path | None = setting(None, "File with trained weights; none takes the weights of the package.")
 
 
 def shipped_weights() -> Path:

@@ -41,7 +41,7 @@ class IcaConfig(BaseConfig):
     )
     noise: float | None = setting(
         None,
-        "Standard deviation of each mixture's noise, on the [0, 1] scale; left empty, it is estimated.",
+        "Standard deviation of each mixture's noise, on the [0, 1] scale; none estimates it.",
         ge=0,
         le=1,
         step=0.005,
