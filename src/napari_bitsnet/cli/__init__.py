@@ -1,13 +1,13 @@
-"""The command line: a thin face of `napari_bitsnet.api`; it contains no algorithm, and building it loads no torch.
+"""Command line interface to `napari_bitsnet.api`; it contains no algorithm, and building it loads no torch.
 
-This module loads nothing by itself, so that Ctrl-C is heard before all that takes time.
+This module imports nothing at the top, so that Ctrl-C works before the slow imports.
 """
 
 from __future__ import annotations
 
 
 def main() -> None:
-    """Run the command line; it ends the program with its exit code."""
+    """Run the command line and end the program with its exit code."""
     from napari_bitsnet.cli.interrupt import leave_at_once
 
     leave_at_once()
@@ -21,7 +21,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(
             stream, io.TextIOWrapper
-        ):  # names of files need not be of letters that the terminal has
+        ):  # file names may have characters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     keep_freed_memory()
     wait_politely()

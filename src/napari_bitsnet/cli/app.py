@@ -1,4 +1,4 @@
-"""The application: one command a registered task, and a few for everything else."""
+"""Build the application: one command per registered task, and a few others."""
 
 from __future__ import annotations
 
@@ -50,4 +50,4 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take superimposed images apart."""
+    """Separate superimposed images."""

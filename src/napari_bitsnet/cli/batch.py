@@ -1,4 +1,4 @@
-"""Runs one job after another: one bad file is reported, the rest goes on."""
+"""Run a batch of jobs: a failed input is reported, and the others go on."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all done; some or all inputs failed; nothing was tried; Ctrl-C, and what there was is written (other signals
-have their own, see `Interrupt.exit_code`)."""
+"""Exit codes: success; inputs failed; bad usage; interrupted by Ctrl-C with partial results written
+(other signals have their own, see `Interrupt.exit_code`)."""
 
 
 @contextmanager
 def warning_lines(name: str, task: str) -> Iterator[None]:
-    """Say every warning in one line on stderr, with the name of the input that it is about and the task's flags."""
+    """Print every warning in one line on stderr, with the name of its input and the task's flags."""
 
     def show(message: Warning | str, *place: Any) -> None:
         typer.echo(f"warning: {name}: {in_flags(message, task)}", err=True)
@@ -46,22 +46,22 @@ def warning_lines(name: str, task: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Batch:
-    """What is done with every input.
+    """Options of a batch, the same for all inputs.
 
     Parameters
     ----------
     settings : RunSettings
-        Of every run; ``axes`` None takes those of the file.
+        Settings of every run; ``axes`` None takes the axes of the file.
     folder : Path
-        Where results are written.
+        Folder for the results.
     overwrite : bool
-        Whether finished inputs are done again.
+        True runs finished inputs again.
     quiet : bool
-        Whether to show no progress.
+        True hides the progress.
     kind, depth, report
-        How results are written; see `Result.save`.
+        Format of the results; see `Result.save`.
     candidates : bool
-        Whether other splits are written as well, where the method knows some.
+        True also writes other splits, if the method finds some.
     """
 
     settings: RunSettings
@@ -74,7 +74,7 @@ class Batch:
     candidates: bool = False
 
     def run(self, jobs: Sequence[Job]) -> int:
-        """Do all jobs and return the exit code."""
+        """Run all jobs and return the exit code."""
         failed = 0
         with Interrupt() as interrupt:
             for job in jobs:
@@ -90,7 +90,7 @@ class Batch:
                 except (TypeError, ValueError, OSError, MemoryError) as error:
                     failed += 1
                     typer.echo(f"error: {job.stem}: {in_flags(error, self.settings.task)}", err=True)
-                except Exception:  # a fault of ours must not cost the rest of a long batch
+                except Exception:  # a bug of ours must not stop the rest of a long batch
                     failed += 1
                     typer.echo(f"error: {job.stem}: {traceback.format_exc()}", err=True)
                 if interrupt.requested:
@@ -103,12 +103,12 @@ class Batch:
         return ", with other splits" if self.candidates else ""
 
     def _finished(self, job: Job) -> bool:
-        """Whether this very run, with these inputs and settings, was written in full.
+        """Return True if this run, with the same inputs and settings, was written completely.
 
         Raises
         ------
         ValueError
-            If the folder holds another run under the same name, which must not be taken for this one.
+            If the folder holds another run under the same name.
         """
         if not is_finished(self.folder, job.stem):
             return False

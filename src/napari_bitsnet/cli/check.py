@@ -1,4 +1,4 @@
-"""``napari-bitsnet check``: what to mend before a run with guides."""
+"""``napari-bitsnet check``: validate the inputs of a run with guides."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from napari_bitsnet.cli.outputs import check_file
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
-GUIDE = "A photograph of each source, once for each; none for a source without."
-AXES = "One letter a dimension, such as ZYX; without it, the file's."
+GUIDE = "Photograph of a source, once per source; none for a source without a photograph."
+AXES = "Axes of IN, one letter per dimension, such as ZYX; by default those of the file."
 EXPOSURE = ("mixing", "flat", "dark", "i0", "percentile")
-"""Settings of the task that say how grey levels become what adds up."""
+"""Settings of the task that convert grey levels to the scale on which sources add up."""
 
 
 @takes_settings(TASKS.get("xray").Config, "Task", only=EXPOSURE)
@@ -26,18 +26,21 @@ def check_command(
     mixture: Annotated[Path, typer.Argument(metavar="IN", help="The superimposed image.")],
     guide: Annotated[list[str], typer.Option("--guide", metavar="FILE|none", help=GUIDE, show_default=False)],
     options: dict[str, Any],
-    mask: Annotated[Path | None, typer.Option(help="Mask: where pixels are to be left out.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Mask: pixels to exclude.")] = None,
     axes: Annotated[str | None, typer.Option(help=AXES)] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE.JSON", help="Record of what was found, scores and shifts among it."
+            "--out",
+            "-o",
+            metavar="FILE.JSON",
+            help="File for the record of the check (JSON), with scores and shifts.",
         ),
     ] = None,
 ) -> None:
-    """Look at an X-ray and its photographs before a run: do they lie on each other, do they tell anything.
+    """Check an X-ray and its photographs before a run: alignment, and whether the fit generalises.
 
-    The exit code is 0 if there is nothing to mend, 1 if there is, 2 if the images cannot be worked on.
+    The exit code is 0 without problems, 1 with problems, 2 if the images cannot be used.
     """
     from napari_bitsnet.api import check
     from napari_bitsnet.api.export.strict_json import strict_json
@@ -82,7 +85,7 @@ def check_command(
 
 
 def job_of(mixture: Path, guides: list[str], mask: Path | None) -> Job:
-    """The files of a run; ``none`` stands for a source without a guide."""
+    """Return the files of a run; ``none`` stands for a source without a guide."""
     paths = tuple(None if g.lower() == "none" else Path(g) for g in guides)
     return Job((mixture,), paths, mask=mask)
 

@@ -15,22 +15,25 @@ from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.progress import follow
 
 WIDGET = "Separate layers"
-"""The dock's name in the manifest."""
+"""Name of the dock in the manifest."""
 
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; made if absent.")
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder for the results; created if it does not exist."
+        ),
     ] = Path("bitsnet-demo"),
     gui: Annotated[bool, typer.Option("--gui", help="Open the simulated X-ray in napari instead.")] = False,
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images in pixels.")] = 256,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images, in pixels.")] = 256,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar.")] = False,
 ) -> None:
-    """Separate bundled examples: an X-ray with two photographs, two mixtures, and one image alone.
+    """Separate bundled examples: an X-ray with two photographs, two mixtures, and a single image.
 
-    The command writes sources as TIFF, demo.png and scores.md. It needs no display, GPU or download. The exit code is 1 if
-    a case that can be separated gains less than 3 dB.
+    The command writes sources as TIFF, demo.png and scores.md. It needs no display, GPU or download. The exit
+    code is 1 if a separable case gains less than 3 dB.
     """
     from napari_bitsnet.api.demo import claim_folder
     from napari_bitsnet.api.export.folders import check_writable
@@ -95,7 +98,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
 
 
 def open_in_napari(folder: Path, size: int) -> int:
-    """Write the simulated X-ray and its photographs, open them in a napari of its own with the dock beside."""
+    """Write the simulated X-ray and its photographs, and open them in napari with the dock."""
     from napari_bitsnet.api.demo import demo_cases, write_inputs
 
     if importlib.util.find_spec("napari") is None:

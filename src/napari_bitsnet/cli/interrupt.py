@@ -1,4 +1,4 @@
-"""Ctrl-C, a request to end (SIGTERM) and a closed terminal (SIGHUP): the run keeps its best answer and ends."""
+"""Handle Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the run keeps its best result and ends."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _Handler = Callable[[int, FrameType | None], Any]
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 ]
-"""What asks a program to end; SIGBREAK is Windows' Ctrl-Break and its closed window."""
+"""Signals that ask a program to end; SIGBREAK is Windows' Ctrl-Break and its closed window."""
 
 
 def exit_code(number: int) -> int:
-    """Return the exit code that shells give a signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    """Return the exit code of shells for a signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
     return 128 + number
 
 
 def leave_at_once() -> None:
-    """Let Ctrl-C end the program without a word while it is still loading: there is nothing to keep.
+    """Let Ctrl-C end the program silently while it is still loading, because there is no result to keep.
 
-    An exception would appear as a traceback out of the middle of an import.
+    An exception would show a traceback from the middle of an import.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda number, frame: os._exit(exit_code(number)))
@@ -33,7 +33,7 @@ def leave_at_once() -> None:
 
 @contextmanager
 def ends_cleanly() -> Iterator[None]:
-    """While active, signals end the program with their exit code, and what is half-written goes."""
+    """While active, signals end the program with their exit code and delete incomplete files."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(exit_code(number))
@@ -69,7 +69,7 @@ class Interrupt:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of a run that was asked to end."""
+        """Return the exit code of an interrupted run."""
         return exit_code(self.number)
 
     def __call__(self) -> bool:
@@ -93,13 +93,13 @@ class Interrupt:
         if number == getattr(signal, "SIGHUP", None):
             self._let_go_of_terminals()
         if first:
-            # a closed terminal takes no words, nor does a stream in the middle of writing others
+            # a closed terminal rejects output, and so does a stream that is being written
             with suppress(OSError, RuntimeError, ValueError):
                 sys.stderr.write("\nStopping: what there is will be written. Ctrl-C again to quit without.\n")
                 sys.stderr.flush()
 
     def _let_go_of_terminals(self) -> None:
-        """Write to nowhere from here on: a closed terminal answers every further line with an error."""
+        """Discard further output, because a closed terminal raises an error for every line."""
         for descriptor in self._terminals:
             with suppress(OSError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -108,13 +108,13 @@ class Interrupt:
 
 
 def _handle(handler: _Handler) -> dict[int, Any]:
-    """Set a handler for all signals that are not ignored, and return what there was."""
+    """Set a handler for all signals that are not ignored, and return the previous handlers."""
     before = {}
     for number in SIGNALS:
         known = signal.getsignal(number)
         if (
             known is not signal.SIG_IGN and known is not None
-        ):  # None: set by C code, which is not ours to replace
+        ):  # None: set by C code, which must not be replaced
             before[number] = known
             signal.signal(number, handler)
     return before

@@ -1,4 +1,4 @@
-"""The files of one run, and the arrays that are in them."""
+"""Input files of a run, and their arrays."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from napari_bitsnet.io.read import present, read_image
 
 @dataclass(frozen=True)
 class Images:
-    """What a run works on, read.
+    """Input arrays of a run.
 
     Parameters
     ----------
     mixture : ndarray
         One image, a stack, or several mixtures along the first axis.
     axes : str or None
-        Its axes where they are not what would be assumed anyway.
+        Axes of the mixture, if they differ from the default.
     guides, hints, mask
         As in `napari_bitsnet.run`.
     truths : tuple of ndarray or None
-        The true sources, as guides are given; None where none are named.
+        True sources, one per source like guides; None without any.
     calibration : Calibration or None
-        How large a pixel of the mixture is.
+        Pixel size of the mixture.
     notices : tuple of str
-        What was left out on reading.
+        Notices about data that was ignored on reading.
     stored : dtype
-        Type of the mixture's file, or of files together; missing pixels make the array floating.
+        Stored type of the mixture's file or files; with missing pixels the array itself is floating.
     """
 
     mixture: NDArray
@@ -56,22 +56,22 @@ class Images:
 
 @dataclass(frozen=True)
 class Job:
-    """The input files of one run.
+    """Input files of a run.
 
     Parameters
     ----------
     mixtures : tuple of Path
-        One file; with `several` one a mixture, or one that holds them all.
+        One file; with `several` one per mixture, or one file with all mixtures.
     guides : tuple of Path or None
-        One a source.
+        One per source.
     hints, mask : Path, optional
-        Labels, and where to leave pixels out.
+        Labels, and mask of excluded pixels.
     truths : tuple of Path
-        One a source, for scores; they are no inputs of the run and stand in no record.
+        One per source, for scores; they are no inputs of the run and appear in no record.
     several : bool
-        Whether the task takes several mixtures.
+        True if the task takes several mixtures.
     single : bool
-        With `several`, whether one will do.
+        With `several`, True if the task also accepts one.
     """
 
     mixtures: tuple[Path, ...]
@@ -84,12 +84,12 @@ class Job:
 
     @property
     def stem(self) -> str:
-        """Beginning of the names of what is written: the (first) mixture's."""
+        """Return the stem of the output names: the name of the (first) mixture."""
         return stem_of(self.mixtures[0])
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """Absolute paths and fingerprints of what they hold, for the record of the run."""
+        """Return absolute paths and fingerprints of the files, for the record of the run."""
 
         def text(path: Path | None) -> str | None:
             return None if path is None else str(path.expanduser().absolute())
@@ -107,12 +107,12 @@ class Job:
         return [p for p in (*self.mixtures, *self.guides, self.hints, self.mask) if p is not None]
 
     def check_present(self) -> None:
-        """See that every file is there, before anything else is said about them.
+        """Check that every file exists, before any other check.
 
         Raises
         ------
         FileNotFoundError
-            Naming the first that is not.
+            If a file does not exist; the message names the first one.
         """
         for path in (*self._files, *self.truths):
             present(path)
@@ -123,7 +123,7 @@ class Job:
         Parameters
         ----------
         axes : str, optional
-            The mixture's axes, where the user names them; they go before what the file says.
+            The mixture's axes, if the user names them; they override the file's.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Job:
         """
         self.check_present()
         mixtures = [read_image(path) for path in self.mixtures]
-        # photographs, labels and masks are what a person sees; measurements are what is stored
+        # photographs, labels and masks are read as displayed; measurements as stored
         guides = [None if path is None else read_image(path).as_shown() for path in self.guides]
         marks = [None if path is None else read_image(path).as_shown() for path in (self.hints, self.mask)]
         truths = [read_image(path) for path in self.truths]
@@ -152,13 +152,13 @@ class Job:
 
 
 def say(notices: Iterable[str], task: str) -> None:
-    """Write what was changed or left out on reading to stderr, with the task's flags."""
+    """Print notices about changed or ignored data to stderr, with the task's flags."""
     for notice in notices:
         typer.echo(f"warning: {in_flags(notice, task)}", err=True)
 
 
 def fingerprint(path: Path) -> str | None:
-    """Beginning of a file's SHA-256, so that a changed file is not taken for the same; None if it cannot be read."""
+    """Return the start of a file's SHA-256, which detects changed files; None if it cannot be read."""
     try:
         with path.expanduser().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -167,7 +167,7 @@ def fingerprint(path: Path) -> str | None:
 
 
 def labels(file: ImageFile) -> NDArray:
-    """Return hints as integers: k where pixels belong to source k, 0 where nothing is said or a pixel is missing.
+    """Return hints as integers: k for source k, 0 for unmarked and missing pixels.
 
     Raises
     ------
@@ -191,7 +191,8 @@ def labels(file: ImageFile) -> NDArray:
 
 
 def marked(file: ImageFile) -> NDArray:
-    """Return a mask: True where any channel but opacity is not zero; of a lossy file, where one is brighter than half."""
+    """Return a mask: True where a channel except opacity is not 0, or for a lossy file above half of the
+    range."""
     values = file.channels_last
     if values.dtype.kind == "f":  # NaN: not even the mask has a pixel there
         values = np.nan_to_num(values, nan=0.0)
@@ -202,12 +203,12 @@ def marked(file: ImageFile) -> NDArray:
 
 
 def _half(values: NDArray) -> int:
-    """Half of what JPEG stores at most: 8 bits, or 12 in a type of 16."""
+    """Half of JPEG's largest value: 8 bits, or 12 bits stored as 16."""
     return (2**8 if values.dtype == np.uint8 else 2**12) // 2 - 1
 
 
 def _blurred(mask: ImageFile | None) -> tuple[str, ...]:
-    """What to know of a mask with lossy compression."""
+    """Return a notice about a mask with lossy compression."""
     if mask is None or not mask.lossy:
         return ()
     return (
@@ -224,7 +225,7 @@ def _stacked(files: list[ImageFile]) -> NDArray:
 
 
 def _axes(files: list[ImageFile], given: str | None, several: bool, single: bool) -> str | None:
-    """The axes that were given, else the first file's; None where they are what its shape would be taken for anyway.
+    """Return the given axes, else the first file's; None if they equal the default for its shape.
 
     Raises
     ------

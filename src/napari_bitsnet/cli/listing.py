@@ -1,4 +1,4 @@
-"""What there is: tasks, methods and their settings."""
+"""List tasks, methods and their settings."""
 
 from __future__ import annotations
 

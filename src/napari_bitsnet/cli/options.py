@@ -1,4 +1,4 @@
-"""Settings to command-line options: generated from the `Config`s, never written twice."""
+"""Generate command-line options from the settings of the `Config`s."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "
 
 @dataclass(frozen=True)
 class Given:
-    """A value that was given, so that ``none`` can be told from nothing."""
+    """Given value, which distinguishes ``none`` from a missing option."""
 
     value: Any
 
@@ -36,23 +36,23 @@ def config_parameters(
     Parameters
     ----------
     config : type of Config
-        What they are generated from.
+        Settings from which the options are generated.
     panel : str
         Heading in the help.
     only : iterable of str, optional
-        Names to take; default all.
+        Names of the settings; by default all.
 
     Returns
     -------
     list of inspect.Parameter
-        Keyword-only, None by default: what was not given does not override anything.
+        Keyword-only, None by default: missing options override nothing.
     """
     names = config.model_fields if only is None else only
     return [_parameter(name, config.model_fields[name], panel) for name in names]
 
 
 def given_values(values: Mapping[str, Any], config: type[Config]) -> dict[str, Any]:
-    """Pick from a command's parameters those settings of `config` that were given."""
+    """Return the settings of `config` that were given among a command's parameters."""
     found: dict[str, Any] = {}
     for name in config.model_fields:
         value = values.get(name)
@@ -90,7 +90,7 @@ def takes_settings(
 
 
 def describe_setting(field: FieldInfo, default: Any = inspect.Parameter.empty) -> str:
-    """One line for people: description, bounds, unit and default."""
+    """Describe a setting in one line: description, bounds, unit and default."""
     default = field.default if default is inspect.Parameter.empty else default
     low, high = _bounds(field)
     unit = (field.json_schema_extra or {}).get("unit") if isinstance(field.json_schema_extra, dict) else ""
@@ -100,7 +100,8 @@ def describe_setting(field: FieldInfo, default: Any = inspect.Parameter.empty) -
 
 
 def metavar(field: FieldInfo) -> str:
-    """What stands for a value in the help: ``INTEGER``, ``linear|attenuation``, ``NUMBER,NUMBER,…``."""
+    """Return the placeholder of a value in the help: ``INTEGER``, ``linear|attenuation``,
+    ``NUMBER,NUMBER,…``."""
     kind = _kind(field.annotation)
     if get_origin(kind) is Literal:
         return "|".join(str(choice) for choice in get_args(kind))
@@ -110,21 +111,21 @@ def metavar(field: FieldInfo) -> str:
 
 
 def read_value(text: str, name: str, field: FieldInfo) -> Any:
-    """Read what was typed as a setting's value.
+    """Parse a typed text as a setting's value.
 
     Parameters
     ----------
     text : str
-        As typed; ``none`` for nothing where the setting allows it, numbers of a tuple between commas.
+        Typed text; ``none`` for no value if the setting allows it, numbers of a tuple separated by commas.
     name : str
-        Of the setting, for the message.
+        Name of the setting, for the message.
     field : FieldInfo
         Type and bounds.
 
     Raises
     ------
     ValueError
-        If it is no such value, or out of range.
+        If the text is no valid value, or out of range.
     """
     bounded: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     adapter: TypeAdapter[Any] = TypeAdapter(bounded)
@@ -137,7 +138,7 @@ def read_value(text: str, name: str, field: FieldInfo) -> Any:
             return adapter.validate_python(json.loads(f"[{body}]"))
         return adapter.validate_python(text)
     except json.JSONDecodeError:
-        raise ValueError(f"Expected numbers between commas for {name}, got {text!r}.") from None
+        raise ValueError(f"Expected numbers separated by commas for {name}, got {text!r}.") from None
     except ValidationError as error:
         reasons = "; ".join(entry["msg"] for entry in error.errors())
         raise ValueError(f"{name}: {reasons} (got {text!r}).") from None
@@ -194,7 +195,7 @@ def _parser(name: str, field: FieldInfo) -> Callable[[str], Given]:
 
 
 def _kind(annotation: Any) -> Any:
-    """The type behind an optional."""
+    """Return the type inside an optional."""
     if get_origin(annotation) in (Union, UnionType):
         return next(kind for kind in get_args(annotation) if kind is not NoneType)
     return annotation

@@ -1,4 +1,4 @@
-"""Outputs of a batch, checked before any work: nothing replaced that must not be, names that the disk takes."""
+"""Check the outputs of a batch before any work: no protected file is replaced, and names are valid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_batch(
     report: bool,
     candidates: bool,
 ) -> None:
-    """See that all runs of a batch can write their files.
+    """Check that all runs of a batch can write their files.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def check_batch(
     Raises
     ------
     ValueError
-        If two runs would write the same files, an input or a file that is not ours would be replaced, or the folder cannot
-        hold the names.
+        If two runs would write the same files, an input or a file that is not ours would be replaced, or the
+        folder cannot hold the names.
     """
     stems = [job.stem for job in jobs]
     _check_different(stems, folder, candidates=candidates)
@@ -57,7 +57,7 @@ def check_batch(
 def check_file(
     out: Path, suffixes: Sequence[str], *, inputs: Iterable[str | Path | None], record: str | None = None
 ) -> Path:
-    """See that a command can write the one file that it is given.
+    """Check that a command can write its output file.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _files(job: Job) -> list[Path]:
 
 
 def _check_different(stems: Sequence[str], folder: Path, *, candidates: bool) -> None:
-    """See that no two runs write to the same names."""
+    """Check that no two runs write the same files."""
     fold = folding(folder)
     counts = Counter(fold(stem) for stem in stems)
     twice = {stem for stem in stems if counts[fold(stem)] > 1}

@@ -7,18 +7,18 @@ from napari_bitsnet.api.running import Run
 
 
 def follow(run: Run, name: str, *, n_planes: int = 1, quiet: bool = False) -> Result:
-    """Exhaust a run behind a progress bar and return its result.
+    """Complete a run with a progress bar and return its result.
 
     Parameters
     ----------
     run : generator
         From `iter_run`.
     name : str
-        What stands before the bar.
+        Label before the bar.
     n_planes : int
         Slices of the stack; the bar counts over all of them.
     quiet : bool
-        Whether to show nothing.
+        True hides the bar.
     """
     from tqdm import tqdm
 

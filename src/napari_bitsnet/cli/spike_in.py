@@ -1,4 +1,4 @@
-"""``napari-bitsnet spike-in``: a known faint shape added to one's own images, and where it went."""
+"""``napari-bitsnet spike-in``: add a known faint shape to images, and measure how it is recovered."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def spike_in_command(
             show_default=False,
         ),
     ] = None,
-    mask: Annotated[Path | None, typer.Option(help="Mask: where pixels are to be left out.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Mask: pixels to exclude.")] = None,
     axes: Annotated[str | None, typer.Option(help=AXES)] = None,
 ) -> None:
-    """Add a faint ring with a bar to an X-ray or its photographs, separate with and without, report where it went."""
+    """Test whether a faint synthetic shape (a ring with a bar) would be recovered from an X-ray."""
     from napari_bitsnet.api import spike_in
     from napari_bitsnet.methods import METHODS
 

@@ -1,4 +1,4 @@
-"""One command a task, generated from its inputs and its `Config`."""
+"""Generate one command per task from its inputs and its `Config`."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
     Raises
     ------
     ValueError
-        If inputs are missing, a setting is unknown or out of range, the method does not fit, the folder cannot be written
-        to, or outputs cannot (see `check_batch`).
+        If inputs are missing, a setting is unknown or out of range, the method does not fit, the folder
+        cannot be written to, or outputs cannot (see `check_batch`).
     """
     task = TASKS.get(name)
     record = read_record(values["settings"]) if values["settings"] is not None else None
@@ -157,7 +157,8 @@ def _say_what_is_left_out(values: Mapping[str, Any], recorded: Mapping[str, Any]
 
 
 def _checked(settings: RunSettings, changes: Sequence[str], job: Job) -> RunSettings:
-    """Add the method's settings that were given; check them, device, task and method before reading images."""
+    """Add the method's settings that were given; check them, device, task and method before reading
+    images."""
     from napari_bitsnet.core.device import resolve_device
 
     task = make_task(settings)
@@ -207,12 +208,14 @@ def _file_parameters(inputs: Sequence[Input]) -> list[inspect.Parameter]:
         _keyword(
             "folder",
             Path,
-            typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; made if absent."),
+            typer.Option(
+                "--out", "-o", metavar="DIR", help="Folder for the results; created if it does not exist."
+            ),
             default=inspect.Parameter.empty,
         ),
     ]
     if "guides" in asked:
-        several = " Once for each source; none for a source without." if asked["guides"].many else ""
+        several = " Once per source; none for a source without one." if asked["guides"].many else ""
         text = asked["guides"].description + several
         option = typer.Option("--guide", metavar="FILE|none", help=text, show_default=False)
         parameters.append(_keyword("guide", list[str] | None, option))
@@ -229,7 +232,7 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
     settings = typer.Option(
         "--settings",
         metavar="RUN.JSON",
-        help="Repeat the run of this record; options given here go before it, and without IN its files are used.",
+        help="Repeat the run of this record; options given here override it, and without IN its files are used.",
         show_default=False,
         rich_help_panel="Run",
     )
@@ -240,8 +243,8 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         show_default=False,
         rich_help_panel="Run",
     )
-    overwrite = typer.Option("--overwrite", help="Do finished inputs again.", show_default=False)
-    quiet = typer.Option("--quiet", "-q", help="No progress bar.", show_default=False)
+    overwrite = typer.Option("--overwrite", help="Run finished inputs again.", show_default=False)
+    quiet = typer.Option("--quiet", "-q", help="Hide the progress bar.", show_default=False)
     kind = typer.Option(
         "--format", help="imagej: hyperstacks; ome: OME-TIFF. Axes, pixel size and provenance are inside."
     )
@@ -249,17 +252,17 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         "--depth", help="float: 32 bits; input: images as integers like IN, rounded and clipped."
     )
     report = typer.Option(
-        "--report", help="Write a page (HTML) with pictures, settings and warnings.", show_default=False
+        "--report", help="Write an HTML page with pictures, settings and warnings.", show_default=False
     )
     truth = typer.Option(
         "--truth",
         metavar="FILE",
-        help="The source as it really is, once for each, in the units of what is written: the report then has scores.",
+        help="True source, once per source, in the units of the results: the report then has scores.",
         show_default=False,
     )
     candidates = typer.Option(
         "--candidates",
-        help="Write other splits as well, NAME_candidate_1_source_1 and so on, where the method knows some.",
+        help="Also write other splits, NAME_candidate_1_source_1 and so on, if the method finds some.",
         show_default=False,
     )
     return [

@@ -23,7 +23,7 @@ def build_train_app() -> typer.Typer:
 
     @app.callback()
     def group() -> None:
-        """Keep the names of the trainers, also where there is only one."""
+        """Keep the names of the trainers, even if there is only one."""
 
     group.__doc__ = DESCRIPTION
     for name in TRAINERS:
@@ -56,7 +56,7 @@ def _train(
     device: str,
     quiet: bool,
 ) -> None:
-    """Train until the end or until told to stop, and tell how far it is."""
+    """Train until the end or until stopped, and print the progress."""
     from tqdm import tqdm
 
     from napari_bitsnet.api.training import train

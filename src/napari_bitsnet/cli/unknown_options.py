@@ -1,4 +1,4 @@
-"""Options that are settings of a method: where they belong is said."""
+"""Explain unknown options that are settings of a method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_bitsnet.methods import METHODS
 
 
 class TaskCommand(TyperCommand):
-    """A command that, of an option that it does not have, says whose setting it is."""
+    """Command whose error for an unknown option names the method with this setting."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options."""

@@ -1,4 +1,4 @@
-"""Messages as the command line says them: settings by their flags."""
+"""Convert messages for the command line: settings become flags."""
 
 from __future__ import annotations
 
