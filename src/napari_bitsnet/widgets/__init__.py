@@ -1,4 +1,4 @@
-"""The napari face: a dock that runs the tasks with live layers, and the same from scripts."""
+"""napari dock that runs the tasks with live layers, and the same functions for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers late: the widget that it answers to, or the whole viewer, may be gone by then."""
+"""Guard late callbacks, whose widget or viewer may have been closed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.compat import isalive
 
 
 def while_alive(widget: Any, answer: Callable[..., object]) -> Callable[..., None]:
-    """Return a function that calls `answer` as long as Qt has not deleted a widget, and does nothing after that.
+    """Return a function that calls `answer` until Qt deletes a widget, and then does nothing.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def while_alive(widget: Any, answer: Callable[..., object]) -> Callable[..., Non
 
 
 def is_open(viewer: Any) -> bool:
-    """Whether a viewer has not been closed; a model without a window counts as open.
+    """Return True if a viewer has not been closed; a model without a window counts as open.
 
     Layers that are added to a closed viewer end the process: its controls are gone.
     """

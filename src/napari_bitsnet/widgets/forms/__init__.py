@@ -1,1 +1,1 @@
-"""The form: what there is, how it is separated, where it is computed."""
+"""Form of the dock: inputs, task, method, settings and device."""

@@ -1,4 +1,4 @@
-"""A look at the inputs before a run: whether guides lie where they belong and explain anything, said in words."""
+"""Check the inputs before a run: alignment of the guides, and whether their fit generalises."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ IN_ORDER = (
 
 
 class CheckBar(Container):
-    """One button; what is found goes to the notice.
+    """Button that checks the inputs and shows the findings in the notice.
 
     Parameters
     ----------
     request : callable
-        Returns what a run would work on, or raises `ValueError` or `TypeError` that says what is missing.
+        Returns the inputs of a run, or raises `ValueError` or `TypeError` about missing inputs.
     notice : Notice
-        Where findings are said.
+        Notice for the findings.
     """
 
     def __init__(self, request: Callable[[], Request], notice: Notice) -> None:
@@ -49,11 +49,11 @@ class CheckBar(Container):
 
     @property
     def busy(self) -> bool:
-        """Whether the inputs are being looked at."""
+        """Return True while the inputs are being checked."""
         return self._worker is not None
 
     def check(self) -> None:
-        """Look at the inputs on another thread and say what is found."""
+        """Check the inputs on another thread and show the findings."""
         if self.busy:
             return
         try:
@@ -88,7 +88,7 @@ class CheckBar(Container):
 
 
 def findings(request: Request) -> Findings:
-    """Look at the inputs, on the worker's thread; errors of torch must not vanish as `RuntimeError`."""
+    """Check the inputs on the worker's thread; torch's errors must not be lost as `RuntimeError`."""
     from napari_bitsnet.api import check
 
     step_back()

@@ -1,4 +1,4 @@
-"""Where a run is computed: what there is, asked for after the form is shown and off the GUI's thread."""
+"""Choice of the device; devices are queried on another thread after the form is shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLOW = (
 
 
 class DeviceBox(Container):
-    """A list of devices and a line on the chosen one.
+    """List of devices, with a line about the chosen one.
 
     Parameters
     ----------
@@ -54,21 +54,21 @@ class DeviceBox(Container):
 
     @property
     def value(self) -> str:
-        """Name of the chosen device."""
+        """Return the name of the chosen device."""
         return str(self.menu.value)
 
     @property
     def line(self) -> str:
-        """What is said about the chosen device."""
+        """Return the text about the chosen device."""
         return str(self._line.value)
 
     @property
     def description(self) -> str:
-        """A line on the chosen device without advice; empty while it is not known."""
+        """Return the description of the chosen device without advice; empty while it is unknown."""
         return self._descriptions.get(self.value, "")
 
     def choose(self, device: str) -> None:
-        """Choose a device; one that is not known to be here is offered, too: the run will say if it is not."""
+        """Choose a device; an unknown device is also accepted, and the run reports if it is missing."""
         entries = [
             Entry(name, name, self._descriptions.get(name, "")) for name in map(str, self.menu.choices)
         ]
@@ -77,7 +77,7 @@ class DeviceBox(Container):
         self.menu.choose(device)
 
     def look(self) -> None:
-        """Ask for the devices on another thread: that loads PyTorch.
+        """Query the devices on another thread, because that loads PyTorch.
 
         Not through napari's own `create_worker`, whose workers make the window ask before it closes.
         """
@@ -121,7 +121,7 @@ class DeviceBox(Container):
 
 
 def find_devices() -> dict[str, str]:
-    """Return what this machine has, and a line on each: ``{"auto": …, "cuda:0": …, "cpu": …}``."""
+    """Return this machine's devices with a line about each: ``{"auto": …, "cuda:0": …, "cpu": …}``."""
     from napari_bitsnet.core.device import describe_device, list_devices
 
     return {name: describe_device(name) for name in ("auto", *list_devices())}

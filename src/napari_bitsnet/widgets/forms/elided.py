@@ -1,4 +1,4 @@
-"""Drop-down lists narrower than their entries: cut in the middle, where names are alike least often, with the rest on demand."""
+"""Drop-down lists narrower than their entries: texts are elided in the middle and shown in full on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PADDING = 20
 
 
 class Elided(QObject):
-    """Draws a closed list with its text cut in the middle; the list itself, when it opens, is as wide as its entries.
+    """Draw a closed list with its text elided in the middle; the open list is as wide as its entries.
 
     The tooltip begins with the whole text where it is cut.
 
@@ -35,7 +35,7 @@ class Elided(QObject):
 
     @property
     def text(self) -> str:
-        """The chosen entry as it is drawn."""
+        """Return the chosen entry as it is drawn."""
         return str(self._option().currentText)
 
     def eventFilter(self, combo: Any, event: Any) -> bool:

@@ -1,4 +1,4 @@
-"""One line before a run: how long it will take and how much memory it needs, amber where that is not there."""
+"""Estimate of a run's time and memory in one line, amber if the memory is not available."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN = "How long this takes here is known after the first run."
 
 
 class EstimateLine(Container):
-    """What a run with the settings as shown will take; learns from every run that ends."""
+    """Line with the expected time and memory of a run; it is calibrated by every finished run."""
 
     def __init__(self) -> None:
         self._line = Text()
@@ -30,11 +30,11 @@ class EstimateLine(Container):
 
     @property
     def text(self) -> str:
-        """What is said."""
+        """Return the shown text."""
         return str(self._line.value)
 
     def show_nothing(self) -> None:
-        """Say nothing: an input is missing."""
+        """Clear the line, because an input is missing."""
         self._say("")
 
     def show_run(
@@ -102,13 +102,13 @@ class EstimateLine(Container):
 
 
 def known_times() -> dict[str, float]:
-    """What earlier runs have told; entries that are no times are left out."""
+    """Return the stored times of earlier runs; invalid entries are ignored."""
     known = recall(FILE).items()
     return {run: float(time) for run, time in known if isinstance(time, int | float) and 0 < time < math.inf}
 
 
 def free_mebibytes(device: str) -> float | None:
-    """Return the free memory that a line on a device tells of; of the CPU what the system says, if it does."""
+    """Return the free memory from a device's description; for the CPU from the system, if it is known."""
     told = re.search(r"\(([\d.]+) GiB free\)", device)
     if told:
         return float(told[1]) * 1024
@@ -121,7 +121,7 @@ def free_mebibytes(device: str) -> float | None:
 
 
 def plane_count(layer: Any, *, all_slices: bool) -> int:
-    """How many slices a run works on."""
+    """Return the number of slices of a run."""
     shape = layer.data[0].shape if getattr(layer, "multiscale", False) else layer.data.shape
     count = 1
     for n in shape[: layer.ndim - 2]:

@@ -16,7 +16,7 @@ from napari_bitsnet.widgets.forms.fields import tooltip
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: its text, its value, what it is for, and why it cannot be chosen (None if it can)."""
+    """Entry of a list: text, value, hint, and the reason why it cannot be chosen (None if it can)."""
 
     text: str
     value: Any
@@ -25,12 +25,12 @@ class Entry:
 
 
 class Menu(ComboBox):
-    """A drop-down list of `Entry`.
+    """Drop-down list of `Entry`.
 
     Parameters
     ----------
     entries : sequence of Entry
-        What is offered at first.
+        Initial entries.
     **kwargs
         As for magicgui's ``ComboBox``: name, label, tooltip.
     """
@@ -43,7 +43,7 @@ class Menu(ComboBox):
         self._dress()
 
     def offer(self, entries: Sequence[Entry], value: Any) -> None:
-        """Offer other entries and choose one, without telling anyone.
+        """Replace the entries and choose one, without a signal.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""How it is done: method, preset and every setting; methods that cannot solve the problem are greyed."""
+"""Form for method, preset and settings; methods that cannot solve the problem are greyed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ AUTO = "auto"
 
 PRESET_HINTS = {
     "quick": "A first look.",
-    "balanced": "A good answer in reasonable time.",
-    "best": "The best answer, however long it takes.",
+    "balanced": "A good result in reasonable time.",
+    "best": "The best result, without regard to time.",
     "paper": "As the paper's equations say.",
     "official": "As the paper's released code does.",
 }
@@ -47,7 +47,7 @@ class MethodForm(Container):
         self._first_preset, self._default = preset, ""
         self._form: ConfigForm | None = None
         self.method = Menu(
-            label="Method", tooltip=tooltip("How to do it; greyed ones do not fit the inputs.")
+            label="Method", tooltip=tooltip("Method of separation; greyed methods do not fit the inputs.")
         )
         self.preset = Menu(label="Preset", tooltip=tooltip("Named settings, from fast to thorough."))
         self._restore = PushButton(
@@ -66,7 +66,7 @@ class MethodForm(Container):
 
     @property
     def resolved(self) -> str:
-        """Name of the method that will run; never ``"auto"``."""
+        """Return the name of the method that will run; never ``"auto"``."""
         return self._default if self.method.value == AUTO else str(self.method.value)
 
     @property
@@ -76,7 +76,7 @@ class MethodForm(Container):
 
     @property
     def config(self) -> Config:
-        """The method's settings as shown.
+        """Return the method's settings as shown.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What the dock has to say: one message at a time, in plain words, with what can be done about it."""
+"""Message area of the dock: one message at a time, with buttons for remedies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNS = {"info": "Note:", "warning": "⚠", "error": "✖"}
 """Said before the text; many fonts have no sign for information."""
 
 Action = tuple[str, Callable[[], object]]
-"""Text of a button and what it does."""
+"""Text of a button and its function."""
 
 
 class Notice(Container):
@@ -37,7 +37,7 @@ class Notice(Container):
 
     @property
     def text(self) -> str:
-        """The message, without its sign; empty if there is none."""
+        """Return the message without its sign; empty if there is none."""
         return self._text.value.partition(" ")[2] if self.kind else ""
 
     @property

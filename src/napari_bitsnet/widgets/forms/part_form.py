@@ -1,4 +1,4 @@
-"""Which part of the layers a run works on: resolution level, slices and region; hidden where there is no choice."""
+"""Form for the part of the layers to separate: level, slices and region; hidden if there is no choice."""
 
 from __future__ import annotations
 
@@ -185,5 +185,6 @@ def _shape(layer: Any, level: int = 0) -> tuple[int, ...]:
 
 
 def _units_of(dims: Any) -> Any:
-    """Units in which the viewer counts; None where its layers have none in common, and in napari before 0.9."""
+    """Units in which the viewer counts; None where its layers have none in common, and in napari before
+    0.9."""
     return getattr(dims, "units", None)

@@ -1,4 +1,4 @@
-"""The form: what there is, how it is taken apart and where that is computed; all that determines a run."""
+"""Form with everything that determines a run: inputs, task, method, settings and device."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class ProblemForm(Container):
 
     @property
     def settings(self) -> RunSettings:
-        """Everything that determines a run but the images.
+        """Return everything that determines a run except the images.
 
         Raises
         ------
@@ -185,7 +185,8 @@ class ProblemForm(Container):
         return self.part.take_beside(layer, layer if mixture is None else mixture, taken)
 
     def show_hints(self, labels: NDArray, before: Part | None, mixture: Part) -> None:
-        """Show labels on the pixels of a run's mixture: in the chosen layer if it has these pixels, else in a new one."""
+        """Show labels on the pixels of a run's mixture: in the chosen layer if it has these pixels, else in a
+        new one."""
         layer = (self.inputs.chosen("hints") or [None])[0]
         shape = (1,) * mixture.dropped + labels.shape
         if layer is not None and before is not None and before.array is not None:
@@ -223,7 +224,8 @@ class ProblemForm(Container):
         return next((layer for layer in self._viewer.layers if entry and layer.name == entry["name"]), None)
 
     def _adopt_sample(self) -> None:
-        """Choose the task that an opened sample is meant for, unless someone has chosen one, and of a film all slices."""
+        """Choose the task that an opened sample is meant for, unless someone has chosen one, and of a film
+        all slices."""
         mixture = (self.inputs.chosen("mixture") or [None])[0]
         task = "" if mixture is None else sample_task(mixture)
         if not self._task_chosen and task in self.task.names() and task != self.task.task_name:
@@ -265,7 +267,7 @@ class ProblemForm(Container):
         self._tell_if_edited()
 
     def show_estimate(self) -> None:
-        """Say how long a run with what is shown will take."""
+        """Show the estimated time of a run with the shown settings."""
         layer = (self.inputs.chosen("mixture") or [None])[0]
         try:
             if layer is None:

@@ -1,4 +1,4 @@
-"""A part of the form that folds away behind its title."""
+"""Collapsible section of the form."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Section(Container):
 
     @property
     def unfolded(self) -> bool:
-        """Whether the body is shown."""
+        """Return True if the body is shown."""
         return self._unfolded
 
     @unfolded.setter

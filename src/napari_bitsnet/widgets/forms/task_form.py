@@ -1,4 +1,4 @@
-"""What is wanted: the task and its options, those that matter to everyone in sight, the others folded away."""
+"""Form for the task and its options; less common options are in a collapsible section."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TaskForm(Container):
 
     @property
     def task_name(self) -> str:
-        """Name of the chosen task."""
+        """Return the name of the chosen task."""
         return str(self.menu.value)
 
     def names(self) -> list[str]:
@@ -53,7 +53,7 @@ class TaskForm(Container):
 
     @property
     def task(self) -> Task:
-        """The task with its options as shown.
+        """Return the task with its options as shown.
 
         Raises
         ------
