@@ -109,7 +109,7 @@ def test_haze_goes(photograph: np.ndarray, method: str, given: bool):
 
 
 def test_an_airlight_has_one_value_a_channel(photograph: np.ndarray):
-    with pytest.raises(ValueError, match="Expected an airlight of 3 values, one a channel, got 2"):
+    with pytest.raises(ValueError, match="Expected an airlight of 3 values, one per channel, got 2"):
         run("dehaze", photograph, airlight=(0.8, 0.9), device="cpu")
     with pytest.raises(ValueError, match="expected finite values of the airlight"):
         run("dehaze", photograph, airlight=(np.nan,) * 3, device="cpu")

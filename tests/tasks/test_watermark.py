@@ -108,7 +108,7 @@ def test_missing_pixels_stay_missing(photographs):
         ({"mask": np.zeros(SIZE, bool)}, "Expected a region with pixels in it, got an empty one"),
         ({"mask": np.ones((4, 4), bool)}, r"Expected a region of shape \(48, 96\), got \(4, 4\)"),
         ({"box": (100, 0, 120, 10)}, "Expected a box .* inside the image"),
-        ({"box": (0, 0, 20, 20), "colour": (1, 2)}, "Expected a colour of 3 values, one a channel, got 2"),
+        ({"box": (0, 0, 20, 20), "colour": (1, 2)}, "Expected a colour of 3 values, one per channel, got 2"),
     ],
 )
 def test_what_cannot_be_worked_on_is_refused(photographs, arguments, text):

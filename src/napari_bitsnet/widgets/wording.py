@@ -48,7 +48,7 @@ def in_form(text: str, task: str) -> str:
 
 
 def name_methods(text: str) -> str:
-    """Return a message with methods and tasks by their titles: ``solved by ica``, ``(task "separate")``."""
+    """Return a message with methods and tasks by their titles: ``use ica``, ``(task "separate")``."""
     methods = "|".join(sorted(METHODS, key=len, reverse=True))
     text = re.sub(rf"\b(use|by|is) ({methods})\b", lambda found: f'{found[1]} "{title_of(found[2])}"', text)
     tasks = "|".join(TASKS)
@@ -56,5 +56,5 @@ def name_methods(text: str) -> str:
 
 
 def title_of(method: str) -> str:
-    """A method's title; an unknown name as it is."""
+    """Return a method's title; an unknown name is returned unchanged."""
     return METHODS.get(method).title if method in METHODS.names() else method

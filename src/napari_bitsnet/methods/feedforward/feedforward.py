@@ -113,7 +113,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         if traits.has_hints and traits.n_sources > 2:
             return "The networks can use hints for two sources only: use sparse_gradients."
         if self.config.weights is None and not weights_available():
-            return "This installation has no trained weights: set weights=FILE or choose another method."
+            return "This installation has no trained weights: give weights=FILE or choose another method."
         return None
 
     def start(self, problem: Problem, *, device: str, seed: int) -> FeedforwardState:
