@@ -247,7 +247,7 @@ def test_register(call, folder):
     np.testing.assert_allclose(matrix, [[1, 0, 2], [0, 1, 3], [0, 0, 1]], atol=1e-6)
     code, text = call("register", folder / "back.png", folder / "xray.png", "-o", out, "--model", "rigid")
     assert code == BAD_USAGE
-    assert "a model of shift, affine or smooth" in text
+    assert "a model of shift, affine, projective or smooth" in text
 
 
 def test_files_for_the_lab(call, folder):

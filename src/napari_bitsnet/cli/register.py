@@ -36,7 +36,7 @@ def register_command(
             "grey). Beside it a .json with the transform.",
         ),
     ],
-    model: Annotated[str, typer.Option(help="shift, affine or smooth.")] = "affine",
+    model: Annotated[str, typer.Option(help="shift, affine, projective or smooth.")] = "affine",
     points: Annotated[Path | None, typer.Option(help=POINTS)] = None,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="MOVING is seen from the back: mirror it first.")
@@ -74,6 +74,7 @@ def register_command(
             "files": {"registered": out.name},
             "matrix": found.matrix,
             "score": found.score,
+            "doubtful": found.doubtful,
             "covered": covered,
             "assumed": found.assumed,
             "model": model,
@@ -94,8 +95,8 @@ def register_command(
     started = "" if same_size or points is not None else f"; both taken to {verb} the {found.assumed}"
     agreed = "" if residual is None else f"; the points agree to {residual:.1f} px"
     typer.echo(
-        f"{out}: score {found.score:.1f} (how much better edges meet than at other places; below {LEAST_SCORE:g} look at "
-        f"it); {_percent(covered)} of {fixed.name} is covered{started}{agreed}"
+        f"{out}: score {found.score:.1f}: {found.verdict}, {LEAST_SCORE:g} is needed; "
+        f"{_percent(covered)} of {fixed.name} is covered{started}{agreed}"
     )
     texts = [_doubt(moving, fixed, mirrored=mirror, by_points=points is not None)] if found.doubtful else []
     for text in [*notices, *texts, *_uncovered(moving, fixed, covered)]:

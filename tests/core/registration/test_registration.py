@@ -209,7 +209,7 @@ def test_mirrored_points_are_where_the_mirrored_image_shows_the_same():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "elastic"}, "a model of shift, affine or smooth, got 'elastic'"),
+        ({"model": "elastic"}, "a model of shift, affine, projective or smooth, got 'elastic'"),
         ({"points": ([[1, 2]], [[1, 2], [3, 4]])}, r"pairs of points, two arrays \(N, 2\), got \(1, 2\) and"),
         ({"points": ([[0, 0], [1, 1], [2, 2]],) * 2}, "span an area, got points on one line"),
     ],

@@ -29,6 +29,7 @@ from napari_bitsnet.widgets.layers.placing import (
 MODELS = (
     Entry("shift", "shift", "It is moved."),
     Entry("affine", "affine", "It is moved, rotated, scaled and sheared."),
+    Entry("projective", "projective", "Perspective may change as well: a new layer is made."),
     Entry("smooth", "smooth", "It is bent as well: a new layer is made."),
 )
 
@@ -199,7 +200,7 @@ class RegisterForm(Container):
         if not isalive(self.native) or layer not in self._viewer.layers:
             return
         matrix = found.matrix @ _mirror(found.moving_shape[1]) if mirrored else found.matrix
-        if found.coefficients is None:
+        if found.affine:
             self._before, self.undo.enabled = (layer, place_of(layer)), True
             put_onto(layer, fixed, matrix)
         else:
@@ -208,7 +209,7 @@ class RegisterForm(Container):
         text = f"{layer.name} is in place."
         if judged:
             doubt = " It may be wrong: look at the checkerboard." if found.doubtful else ""
-            text += f" Score {found.score:.1f} (how much better edges meet than elsewhere).{doubt}"
+            text += f" Score {found.score:.1f}: {found.verdict}.{doubt}"
         self._line.value = text
         self._points, self.points.text = None, "Set points"
         self._renew_board()
