@@ -89,4 +89,4 @@ def test_the_dock_says_warnings_and_errors_in_its_own_words(undocked, fake_run, 
 def test_greyed_methods_say_why_with_titles(undocked):
     undocked.widget.task.apply("multi_mixture", {})
     reasons = {entry.value: entry.reason for entry in undocked.widget.method.method._entries}
-    assert 'solved by "Independent components"' in reasons["feedforward"]
+    assert 'use "Independent components"' in reasons["feedforward"]
