@@ -45,7 +45,9 @@ def main() -> None:
     rows = []
     for seed in range(arguments.first, arguments.first + arguments.n):
         panel = simulate_panel(seed, arguments.size, recipe=Recipe(support=arguments.support))
-        run = nb.run("xray", panel.mixture, guides=panel.guides, support=True, settings={"uncertainty": False})
+        run = nb.run(
+            "xray", panel.mixture, guides=panel.guides, support=True, settings={"uncertainty": False}
+        )
         found = run.outputs["support"].array
         left = run.outputs["unexplained"].array + found
         true = panel.parts["support"].sum(axis=0)

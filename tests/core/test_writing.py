@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from napari_bitsnet.core import writing
 from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.core import writing
 from napari_bitsnet.core.writing import LONGEST, atomically, remove_leftovers, together
 
 

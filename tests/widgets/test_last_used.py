@@ -128,7 +128,14 @@ def test_times_that_are_none_are_left_out():
 def test_a_training_of_another_shape_is_left_out(undocked):
     remembered.remember(
         "training",
-        {"trainer": "absent", "data": {"images": [3, None]}, "output": 4, "shipped": "yes", "settings": [], "device": {}},
+        {
+            "trainer": "absent",
+            "data": {"images": [3, None]},
+            "output": 4,
+            "shipped": "yes",
+            "settings": [],
+            "device": {},
+        },
     )
     dock = TrainingDock(undocked.viewer)
     assert dock.sources.paths == ()

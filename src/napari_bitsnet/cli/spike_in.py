@@ -36,7 +36,7 @@ def spike_in_command(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A setting of the method that differs from the preset's; see: napari-bitsnet list regression.",
+            help="A setting of the method that differs from the preset's; see: napari-bitsnet list guided_regression.",
             show_default=False,
         ),
     ] = None,

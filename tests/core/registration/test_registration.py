@@ -23,7 +23,8 @@ def similarity(degrees: float, scale: float, shift: tuple[float, float]) -> np.n
 
 def places(matrix: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
-    return np.stack([row[0] * y + row[1] * x + row[2] for row in matrix[:2]])
+    rows = np.stack([row[0] * y + row[1] * x + row[2] for row in matrix])
+    return rows[:2] / rows[2]
 
 
 def moved(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -140,6 +141,20 @@ def test_a_smooth_deformation_is_followed():
 
     assert left(bent) < 0.5 * left(stiff)
     assert bent.mutual_information > 1.2 * stiff.mutual_information
+
+
+def test_perspective_is_followed_and_is_no_affine_map():
+    rng = np.random.default_rng(0)
+    image = gaussian_filter(rng.standard_normal((*SIZE, 3)), (2, 2, 0))
+    tilt = np.eye(3)
+    tilt[2, 1] = 0.0008  # 6 % over the width
+    moving = moved(image, tilt)
+    fixed = np.abs(image[..., 0]) + image[..., 1] ** 2  # another modality
+    corners = ([[0, 0], [0, 80], [90, 0]],) * 2
+    stiff, tilted = (register(moving, fixed, model=m, points=corners) for m in ("affine", "projective"))
+    assert (stiff.affine, tilted.affine) == (True, False)
+    assert error(tilted, tilt) < 0.3 * error(stiff, tilt)
+    assert tilted.score > stiff.score
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
