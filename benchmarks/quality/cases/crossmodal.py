@@ -66,14 +66,13 @@ def crossmodal_case(
 
 
 def colour_ceiling(truths: NDArray, guides: Sequence[NDArray | None]) -> NDArray:
-    """Return the best functions of the guides' colours, fitted to the truths, (K, Y, X).
+    """Return the functions of the guides' colours that fit the truths best by least squares, (K, Y, X).
 
     What they leave of the mixture is divided evenly if all sources have guides; otherwise it is that of the others.
     """
     import torch
 
     from napari_bitsnet.core.colours import ColourBasis, fit_centres
-    from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
 
     explained = np.zeros_like(truths)
     for k, guide in enumerate(guides):
@@ -82,9 +81,11 @@ def colour_ceiling(truths: NDArray, guides: Sequence[NDArray | None]) -> NDArray
         bands = guide if guide.ndim == 3 else guide[..., None]
         image = torch.from_numpy(bands).permute(2, 0, 1)[None].float()
         features = ColourBasis(fit_centres(image, 96, seed=0), 0.06)(image[0])
-        target = torch.from_numpy(truths[k])[None].float()
-        fit = fit_gradients([Piece(features, target)], torch.full((len(features),), 1.0), scales=4)
-        part = torch.einsum("nc,nhw->chw", fit.coefficients, features)[0].numpy()
+        columns = features.flatten(1).double()
+        columns = columns - columns.mean(dim=1, keepdim=True)
+        target = torch.from_numpy(truths[k]).double().flatten()
+        gram = columns @ columns.T + 1e-3 * torch.eye(len(columns), dtype=torch.float64)
+        part = (torch.linalg.solve(gram, columns @ target) @ columns).view(truths[k].shape).numpy()
         explained[k] = part - part.mean() + truths[k].mean()
     rest = truths.sum(axis=0) - explained.sum(axis=0)
     alone = [k for k, guide in enumerate(guides) if guide is None]

@@ -42,7 +42,7 @@ class GuidedNetwork(GuidedRegression):
             **GuidedRegression.presets["quick"].model_dump(exclude_unset=True), network_steps=0
         )
     }
-    cost = Cost(4.0, 140.0, 4500)
+    cost = Cost(4.0, 140.0, 4500)  # estimated from runs at 128 × 128 pixels
     config: GuidedNetworkConfig
 
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:
