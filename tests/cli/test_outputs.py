@@ -178,16 +178,18 @@ def test_demo(call, tmp_path, name, gui):
 @pytest.mark.parametrize(
     ("out", "there", "message"),
     [
-        ("w.pt", None, "Expected a file that ends in .safetensors after --out, got w.pt"),
+        ("w.pt", None, "Expected a file for the weights that ends in .safetensors, got 'w.pt'"),
         ("w.safetensors", "w.safetensors", FOREIGN),
         ("w.safetensors", "w/losses.csv", FOREIGN),
-        ("w.safetensors", "w/validation.png", FOREIGN),
+        ("w.safetensors", "w/held_out.png", FOREIGN),
         ("w.safetensors", "w/checkpoint.safetensors", FOREIGN),
         ("photos/w.safetensors", None, READ),
     ],
 )
 def test_train(call, tmp_path, out, there, message):
     (tmp_path / "photos").mkdir()
+    for k in range(2):
+        tifffile.imwrite(tmp_path / "photos" / f"{k}.tif", RNG.integers(0, 255, (80, 80, 3)).astype(np.uint8))
     if there is not None:
         (tmp_path / there).parent.mkdir(exist_ok=True)
         (tmp_path / there).write_bytes(b"mine")

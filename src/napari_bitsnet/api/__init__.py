@@ -120,8 +120,10 @@ def separate(
 
     Parameters
     ----------
-    mixture, hints, mask, stop, …
+    mixture, hints, mask, stop
         As in `run`.
+    **arguments
+        Settings of the run and of the task, as in `run`.
 
     Returns
     -------
@@ -139,8 +141,10 @@ def iter_separate(
 
     Parameters
     ----------
-    mixture, hints, mask, stop, …
+    mixture, hints, mask, stop
         As in `run`.
+    **arguments
+        Settings of the run and of the task, as in `run`.
 
     Returns
     -------

@@ -61,7 +61,7 @@ def run_lazily(
         A stack; a dask array is read one slice at a time.
     guides, hints, mask
         As in `run`: one plane for all slices, or a stack like the mixture.
-    axes, method, preset, settings, seed, n_seeds, device, size_limit, iterations, seconds, **options
+    **arguments
         As in `run`.
 
     Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def spelled_out(function: F) -> F:
-    """Show the fields of `RunSettings` in the signature of a function that takes them as ``**arguments``.
+    """Show the fields of `RunSettings` in the signature and the docstring of a function that takes ``**arguments``.
 
     The function's own parameters stand first. The task's settings are ``**options``.
     """
@@ -31,4 +32,16 @@ def spelled_out(function: F) -> F:
     options = inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD, annotation=Any)
     signature = inspect.signature(function).replace(parameters=[*own, *settings, options])
     function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__doc__ = _documented(function.__doc__ or "", [p.name for p in settings])
     return function
+
+
+def _documented(text: str, names: list[str]) -> str:
+    """Put an entry for each setting and one for the options in place of the docstring's ``**arguments``."""
+    entries = []
+    for name in names:
+        field = RunSettings.model_fields[name]
+        kind = re.sub(r"<class '(\w+)'>", r"\1", str(field.annotation)).replace("typing.", "")
+        entries += [f"    {name} : {kind}", f"        {field.description}"]
+    entries += ["    **options", "        Settings of the task, as in `run`."]
+    return re.sub(r"^    \*\*arguments\n(?: {8}.*\n)+", "\n".join(entries) + "\n", text, flags=re.MULTILINE)

@@ -51,7 +51,7 @@ def separate_layer(
         Of a stack, the slice: one index for each axis in front of Y and X.
     box : ((y0, y1), (x0, x1)), optional
         Region, in pixels of the level; the ends are not part of it.
-    method, preset, settings, seed, n_seeds, device, size_limit, iterations, seconds, **options
+    **arguments
         As for `napari_bitsnet.run`; the axes are those of the layer.
 
     Returns

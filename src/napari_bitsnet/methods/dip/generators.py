@@ -25,13 +25,20 @@ class NetworkSettings(Protocol):
     """Settings of a fit: side of the kernels in pixels, noise inputs, and Adam's step size."""
 
     @property
-    def kernel_size(self) -> int: ...
+    def kernel_size(self) -> int:
+        """Side of the networks' kernels, pixels."""
+
     @property
-    def input_channels(self) -> int: ...
+    def input_channels(self) -> int:
+        """Channels of the noise inputs."""
+
     @property
-    def input_scale(self) -> float: ...
+    def input_scale(self) -> float:
+        """Half width of the uniform noise."""
+
     @property
-    def learning_rate(self) -> float: ...
+    def learning_rate(self) -> float:
+        """Step size of Adam."""
 
 
 class StopsEarly(Protocol):
