@@ -84,7 +84,7 @@ def test_good_guides_are_let_pass_and_bad_ones_named(panels: list[Panel], right:
     )
     mirrored = problem_of(panels[0], [front, back[:, ::-1]])
     (text,) = registration_notices(mirrored)
-    assert text.startswith("Guide 2 fits no place within 8 px better than the others")
+    assert str(text).startswith("Guide 2 fits no place within 8 px better than the others")
 
 
 def test_a_guide_that_lies_elsewhere_is_told_by_how_much(panels: list[Panel]):
@@ -94,7 +94,7 @@ def test_a_guide_that_lies_elsewhere_is_told_by_how_much(panels: list[Panel]):
     assert score > 4
     assert abs(dy - 6) <= 2
     assert abs(dx + 4) <= 2
-    assert any(text.startswith("Guide 1 seems to lie about") for text in registration_notices(moved))
+    assert any(str(text).startswith("Guide 1 seems to lie about") for text in registration_notices(moved))
 
 
 def test_small_images_are_not_scored():
@@ -106,7 +106,7 @@ def test_colours_that_could_not_be_learnt_are_named():
     trust = Trust(0.8, 0.25)
     model = GuidedModel(Modes((2, 2), 1), Modes((2, 2), 1))
     (text,) = fit_notices(model, trust, max_shift=3, registered="smooth")
-    assert text.startswith("25% of the pixels have colours whose density the fit could hardly learn")
+    assert str(text).startswith("25% of the pixels have colours whose density the fit could hardly learn")
 
 
 def test_a_shift_at_the_border_of_the_search_is_told(right: GuidedRegressionState):
@@ -114,7 +114,7 @@ def test_a_shift_at_the_border_of_the_search_is_told(right: GuidedRegressionStat
     model.terms[1].displacement[:, 0] = torch.tensor([1.0, -2.9])
     assert fit_notices(model, trust, max_shift=3, registered="none") == []
     (text,) = fit_notices(model, trust, max_shift=3, registered="shift")
-    assert text.startswith("Guide 2 fits best +1 px down and -3 px right, at the border of what was tried")
+    assert str(text).startswith("Guide 2 fits best +1 px down and -3 px right, at the border of what was tried")
 
 
 def test_a_colour_seen_only_where_the_mixture_is_missing_is_extrapolated(panels: list[Panel]):
