@@ -38,7 +38,7 @@ class ColourBasis:
             1, keepdim=True
         ) - 2 * self.centres @ flat  # |x|² is the same for all n
         shares = torch.softmax(squared / (-2 * self.width**2), dim=0)
-        torch.nn.functional.threshold_(shares, NEGLIGIBLE, 0.0)
+        shares = torch.nn.functional.threshold(shares, NEGLIGIBLE, 0.0, inplace=True)
         return shares.view(-1, *colours.shape[1:])
 
     def __call__(self, colours: Tensor) -> Tensor:

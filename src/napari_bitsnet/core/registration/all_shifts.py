@@ -132,7 +132,8 @@ def best_shift(
     spectra = torch.stack([a[0].conj() * b[0] + a[1].conj() * b[1], *(a[[2, 3, 3]].conj() * b[[3, 2, 3]])])
     y, x = (torch.arange(least, most + 1) for least, most in lags)
     found = torch.fft.irfft2(spectra, size)[:, y[:, None], x].clone()
-    alike, energy, other_energy, count = found[0], *found[1:].clamp(min=0)
+    alike = found[0]
+    energy, other_energy, count = found[1:].clamp(min=0).unbind()
     tiny = 1e-6 * float(b[2, 0, 0].real) + 1e-6
     r = alike / (energy * other_energy).sqrt().clamp(min=tiny)
     gain = -count * torch.log1p(-(r.clamp(0, LARGEST) ** 2))
