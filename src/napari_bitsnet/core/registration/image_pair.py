@@ -202,9 +202,12 @@ class ImagePair:
         return map @ torch.linalg.inv(move)
 
     def score(self, map: Tensor, waves: Tensor | None = None) -> float:
-        """How much better edges fit there than elsewhere; see `Registration`."""
-        found = self.fit(map, waves, near=NEAR)
-        return found.gain / max(found.elsewhere, LEAST_GAIN)
+        """How much better edges fit there than elsewhere; see `Registration`.
+
+        The larger of the ratios at two sizes: fine edges tell most where the place is exact, coarse ones where it nearly is.
+        """
+        found = [self.fit(map, waves, near=NEAR, level=level) for level in range(SEARCHED, len(SIZES))]
+        return max(each.gain / max(each.elsewhere, LEAST_GAIN) for each in found)
 
     def _grid(
         self,
