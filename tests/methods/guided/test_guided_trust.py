@@ -114,7 +114,9 @@ def test_a_shift_at_the_border_of_the_search_is_told(right: GuidedRegressionStat
     model.terms[1].displacement[:, 0] = torch.tensor([1.0, -2.9])
     assert fit_notices(model, trust, max_shift=3, registered="none") == []
     (text,) = fit_notices(model, trust, max_shift=3, registered="shift")
-    assert str(text).startswith("Guide 2 fits best +1 px down and -3 px right, at the border of what was tried")
+    assert str(text).startswith(
+        "Guide 2 fits best +1 px down and -3 px right, at the border of what was tried"
+    )
 
 
 def test_a_colour_seen_only_where_the_mixture_is_missing_is_extrapolated(panels: list[Panel]):
@@ -139,7 +141,7 @@ def test_blocks_cover_what_was_fitted_to():
 
 
 def test_what_a_large_image_goes_without_is_said(panels: list[Panel], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.CRACKED", 96 * 96 - 1)
+    monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.MOST_PIXELS", 96 * 96 - 1)
     config = GuidedRegression.presets["quick"].updated(
         {"cracks": True, "correct": True, "uncertainty": False}
     )
@@ -149,14 +151,14 @@ def test_what_a_large_image_goes_without_is_said(panels: list[Panel], monkeypatc
         method = GuidedRegression(config.updated(settings))
         state = method.start(problem, device="cpu", seed=0)
         next(method.advance(state))
-        return state.notices
+        return [str(notice) for notice in state.notices]
 
     (text,) = said(problem)
     assert "cracks=True" in text
     assert "correct=True" in text
     assert "cracks" not in said(problem, cracks=False)[0]
     assert said(problem, cracks=False, correct=False) == []
-    monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.CRACKED", 96 * 96)
+    monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.MOST_PIXELS", 96 * 96)
     assert said(problem) == []
 
 

@@ -42,7 +42,9 @@ class GuidedNetwork(GuidedRegression):
             **GuidedRegression.presets["quick"].model_dump(exclude_unset=True), network_steps=0
         )
     }
-    cost = Cost(4.0, 140.0, 4500)  # estimated from runs at 128 × 128 pixels
+    cost = Cost(
+        4.0, 250.0
+    )  # two guides: 12 s of one core at 128 × 128 pixels; its parts take 37 s at 256 × 256
     config: GuidedNetworkConfig
 
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:

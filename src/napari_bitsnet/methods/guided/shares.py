@@ -24,17 +24,17 @@ OWN_POWER = 1.6
 
 
 def reliability(energy: float, doubt: float) -> float:
-    """Return the factor ``e³ / (e³ + doubt)`` of the explained part.
+    """Return the factor ``e³ (1 + doubt) / (e³ + doubt)`` of the explained part: 1 where all is explained.
 
     Parameters
     ----------
     energy : float
         e, the part of the gradients' energy that is explained in held-out blocks; below 0 it counts as 0.
     doubt : float
-        Greater than 0. The factor is one half where ``e³ = doubt``.
+        Greater than 0. The factor is about one half where ``e³ = doubt``.
     """
-    cube = max(energy, 0.0) ** 3
-    return cube / (cube + doubt)
+    cube = min(max(energy, 0.0), 1.0) ** 3
+    return cube * (1 + doubt) / (cube + doubt)
 
 
 def doubt(n_sources: int, n_guided: int) -> float:
