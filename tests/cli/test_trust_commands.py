@@ -67,7 +67,7 @@ def test_spike_in_takes_settings_of_the_method(call, folder, monkeypatch):
     command = ("spike-in", folder / "xray.png", "--guide", folder / "front.png")
     code, text = call(*command, "--set", "correct=false", "--set", "max_shift=3")
     assert code == SUCCESS, text
-    assert asked == [{"correct": False, "search": 3}]
+    assert asked == [{"correct": False, "max_shift": 3}]
     code, text = call(*command, "--set", "corect=false")
     assert (code, "correct" in text) == (BAD_USAGE, True), text
 
