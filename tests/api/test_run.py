@@ -241,7 +241,7 @@ def test_a_full_memory_says_what_would_fit(mixture, monkeypatch):
 
 
 def test_tasks_and_methods_are_listed_with_what_they_are_for():
-    assert "Takes one image apart" in api.list_tasks()["separate"]
+    assert "Separates one image" in api.list_tasks()["separate"]
     assert "half" in api.list_methods("separate")
 
 

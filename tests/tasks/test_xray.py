@@ -109,7 +109,9 @@ def test_one_guide_for_the_first_source(guides: list):
     found = outputs(Inputs(PANEL.mixture, guides=guides))
     assert "explained_1" in found
     assert "explained_2" not in found
-    np.testing.assert_allclose(found["source_1"], found["explained_1"], rtol=1e-5)
+    # the source without a guide takes most of the rest: the other one is nearer to its own part than an even split is
+    left = [np.std(found["source_1"] - found["explained_1"]), np.std(found["unexplained"])]
+    assert 0 < left[0] < 0.5 * left[1]
 
 
 def test_one_guide_for_the_second_source():
