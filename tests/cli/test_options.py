@@ -122,7 +122,7 @@ def test_what_is_not_given_overrides_nothing():
         (["--count", "many"], "count: Input should be a valid integer"),
         (["--rate", "1.5"], "rate: Input should be less than or equal to 1"),
         (["--choice", "three"], "choice: Input should be 'one' or 'two'"),
-        (["--box", "1,x"], "Expected numbers between commas for box, got '1,x'"),
+        (["--box", "1,x"], "Expected numbers separated by commas for box, got '1,x'"),
         (["--count", "none"], "count: Input should be a valid integer"),
     ],
 )
