@@ -62,7 +62,7 @@ def test_without_weights_there_are_no_cracks(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.parametrize(("largest", "searched"), [(2**24, True), (100, False)])
 def test_very_large_images_are_not_searched(monkeypatch: pytest.MonkeyPatch, largest: int, searched: bool):
-    monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.CRACKED", largest)
+    monkeypatch.setattr("napari_bitsnet.methods.guided.solve.MOST_PIXELS", largest)
     photograph = cracked(9, 48)[2]
     problem = Problem(photograph[:, :1], 2, guides=(photograph, None))
     method = GuidedRegression(
