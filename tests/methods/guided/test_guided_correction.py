@@ -125,8 +125,6 @@ def test_what_goes_to_a_single_photograph_is_said(corrected: bool):
     problem = panel_problem(simulate_panel(3, 96), 1)
     settings = {
         "uncertainty": False,
-        "registration": "none",
-        "drift": 1,
         "context": False,
         "correct": corrected,
     }
