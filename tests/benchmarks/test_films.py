@@ -25,7 +25,9 @@ def test_a_window_moves_over_a_photograph():
     film = passing("coffee", 48, (1.0, 2.0))
     assert film.shape == (8, 48, 48, 3)
     np.testing.assert_array_equal(film[1][1:, 2:], film[0][:-1, :-2])
-    with pytest.raises(ValueError, match=r"Expected a size that fits 8 frames with a motion of \(9.0, 9.0\) pixels"):
+    with pytest.raises(
+        ValueError, match=r"Expected a size that fits 8 frames with a motion of \(9.0, 9.0\) pixels"
+    ):
         passing("coffee", 48, (9.0, 9.0))
 
 

@@ -129,7 +129,9 @@ def test_what_is_not_given_overrides_nothing():
 def test_bad_values_are_bad_usage(arguments, message):
     outcome, _ = parse(Kinds, arguments)
     assert outcome.exit_code == 2
-    words = " ".join(outcome.output.replace("│", " ").split())  # errors stand in a box, whose lines are wrapped
+    words = " ".join(
+        outcome.output.replace("│", " ").split()
+    )  # errors stand in a box, whose lines are wrapped
     assert message in words
 
 
