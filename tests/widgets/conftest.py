@@ -123,17 +123,23 @@ class FakeRun:
         arrays = {"source_1": mixture * 0.25, "source_2": mixture * 0.75, "residual": mixture * 0}
         axes = request.mixtures[0].axes
         outputs = described("separate", arrays, axes if len(axes) > 2 else None)
+        plane_axes = axes[len(axes.removesuffix("C")) - 2 :]
+        first_plane = described(
+            "separate",
+            {name: array.reshape(-1, *array.shape[-len(plane_axes) :])[0] for name, array in arrays.items()},
+            plane_axes if len(plane_axes) > 2 else None,
+        )
         if self.error is not None and self.hold_at is None:
             raise self.error
         done, reason = 0, "iterations"
         for step in range(self.steps + 1):
-            yield Iteration(step, self.steps, 0.01 * step, {"total": 1 / (1 + step)}, lambda: outputs)
+            yield Iteration(step, self.steps, 0.01 * step, {"total": 1 / (1 + step)}, lambda: first_plane)
             done = step
             self._look_for_hints(new_hints)
             if step == self.hold_at:
                 while not self.go.wait(0.01) and not stop():
                     self._look_for_hints(new_hints)
-                    yield Iteration(step, self.steps, 0.01 * step, {"total": 1.0}, lambda: outputs)
+                    yield Iteration(step, self.steps, 0.01 * step, {"total": 1.0}, lambda: first_plane)
                 if self.error is not None:
                     raise self.error
             if stop():

@@ -11,6 +11,7 @@ from napari_bitsnet.core.stages import Stage
 from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.separation import runs_under_way
 from napari_bitsnet.widgets.run.states import RunState
+from tests.described import described
 
 
 class DeafRun:
@@ -20,7 +21,7 @@ class DeafRun:
         self.let_go, self.at_work, self.ended = threading.Event(), threading.Event(), threading.Event()
 
     def iterate(self, request, stop, new_hints=None):
-        outputs = {"source_1": np.asarray(request.mixtures[0].array) * 0.5}
+        outputs = described("separate", {"source_1": np.asarray(request.mixtures[0].array) * 0.5})
         yield Iteration(0, 1, 0.0, {}, lambda: outputs, stage=Stage("fit, round 2 of 4", better=True))
         self.at_work.set()
         self.let_go.wait(60)

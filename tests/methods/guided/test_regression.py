@@ -230,7 +230,7 @@ def test_large_images_are_fitted_at_reduced_size_and_registered_at_full_size(mon
     config = GuidedRegression.presets["quick"]
     answer = solve(problem, config)[0]
     monkeypatch.setattr(
-        "napari_bitsnet.methods.guided.guided_regression.SEEN", 2.0**-6
+        "napari_bitsnet.methods.guided.solve.SEEN", 2.0**-6
     )  # 2^13 pixels, 90 x 90
     reduced, small = solve(problem, config)
     assert small.model is not None
@@ -240,7 +240,7 @@ def test_large_images_are_fitted_at_reduced_size_and_registered_at_full_size(mon
     assert reduced["uncertainty"].shape == reduced["unexplained"].shape
     method = GuidedRegression(config)
     looked_at = method.warm_start(problem, small, device="cpu", seed=0)  # a slice of a stack, before its fit
-    monkeypatch.setattr("napari_bitsnet.methods.guided.guided_regression.SEEN", 2.0**-3)
+    monkeypatch.setattr("napari_bitsnet.methods.guided.solve.SEEN", 2.0**-3)
     assert gain(panel, method.solution(looked_at), problem) > 1.0
 
 
