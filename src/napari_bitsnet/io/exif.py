@@ -1,4 +1,4 @@
-"""Tags of EXIF: how a picture is to be turned, and how large its pixels are."""
+"""Tags of EXIF: how a picture is to be turned, how large its pixels are, and what its values mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_bitsnet.io.calibration import Calibration, from_tags
 
+_OWN_TAGS = 34665  # of the directory that holds EXIF's own tags, beside TIFF's
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
 _UNKNOWN = (72.0, 72.0)
 """Per inch: EXIF 2.3 demands it where the resolution is not known, so it says nothing."""
@@ -19,7 +20,7 @@ def exif_tags(contents: bytes) -> Mapping[int, Any]:
     exif = Exif()
     try:
         exif.load(contents)
-        return dict(exif)
+        return {**dict(exif), **exif.get_ifd(_OWN_TAGS)}
     except Exception:  # Pillow raises anything
         return {}
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.encoding import Encoding
 from napari_bitsnet.io.orientation import is_transposed, orientation_notice, upright
 
 
@@ -39,6 +40,8 @@ class ImageFile:
         The stored value that other programs show black, in files that say that white is zero; `array` is as stored.
     integers : dtype or None
         Type of the file's integers where missing pixels made `array` floating: its range tells white and saturation.
+    encoding : {"srgb", "linear", "other"} or None
+        Transfer curve of the values, as the file's ICC profile, EXIF or chunks state it; None where they do not.
     """
 
     array: NDArray
@@ -51,6 +54,7 @@ class ImageFile:
     lossy: bool = False
     black: int | None = None
     integers: np.dtype | None = None
+    encoding: Encoding | None = None
 
     @property
     def stored(self) -> np.dtype:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.io.calibration import Calibration, from_tags
+from napari_bitsnet.io.encoding import encoding_of_exif, encoding_of_profile
 from napari_bitsnet.io.errors import decoding
 from napari_bitsnet.io.exif import ORIENTATION, exif_pixel_size, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
@@ -43,7 +44,13 @@ class Jpeg:
             )
         tags = exif_tags(info["exif"]) if "exif" in info else {}
         file = ImageFile(
-            array, "YX" if array.ndim == 2 else "YXC", _pixel_size(info, tags), path, notices, lossy=True
+            array,
+            "YX" if array.ndim == 2 else "YXC",
+            _pixel_size(info, tags),
+            path,
+            notices,
+            lossy=True,
+            encoding=encoding_of_profile(info.get("icc_profile")) or encoding_of_exif(tags),
         )
         return file.upright(valid_orientation(tags.get(ORIENTATION)), str(file.axes))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.io.calibration import Calibration, from_tags
+from napari_bitsnet.io.encoding import encoding_of_png
 from napari_bitsnet.io.errors import decoding
 from napari_bitsnet.io.exif import ORIENTATION, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
@@ -57,6 +58,7 @@ class Png:
             path,
             indices=indices,
             integers=None if array.dtype == stored else stored,
+            encoding=encoding_of_png(chunks),
         )
         if "acTL" in chunks:
             file = replace(file, notices=(f"{path.name} is animated; its first image is read.",))

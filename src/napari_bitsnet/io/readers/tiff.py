@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.io import opacity
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.encoding import COLOUR_SPACE, encoding_of_exif, encoding_of_profile
 from napari_bitsnet.io.errors import UnreadableFile, decoding
 from napari_bitsnet.io.exif import ORIENTATION
 from napari_bitsnet.io.image_file import ImageFile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, little and big endian
 _NO_DATA = 42113  # GDAL
+_ICC_PROFILE, _EXIF_TAGS = 34675, 34665
 
 
 class Tiff:
@@ -155,9 +157,16 @@ def _as_image(
         lossy=is_lossy(page),
         black=full if photometric == colours.WHITE_IS_ZERO else None,
         integers=whole if whole.kind in "iu" and array.dtype.kind == "f" else None,
+        encoding=encoding_of_profile(page.tags.valueof(_ICC_PROFILE)) or encoding_of_exif(_exif(page)),
     )
     orientation = valid_orientation(page.tags.valueof(ORIENTATION, 1))
     return file.upright(orientation, letters).with_stored_notice()
+
+
+def _exif(page: TiffPage) -> dict[int, Any]:
+    """EXIF's colour space, which tifffile gives by its name; nothing where there is none."""
+    tags = page.tags.valueof(_EXIF_TAGS)
+    return {COLOUR_SPACE: tags["ColorSpace"]} if isinstance(tags, dict) and "ColorSpace" in tags else {}
 
 
 def _doubt(path: Path, shape: tuple[int, ...], n_channels: int, opaque: bool) -> str:
