@@ -28,11 +28,15 @@ class Stage:
     better: bool = False
 
 
-Stages = Generator[Stage, None, R]
-"""A computation that tells its stages and returns its result."""
+Stages = Generator[Stage, bool | None, R]
+"""A computation that tells its stages and returns its result.
+
+Who looks at the stages may send True at one, instead of going on with ``next``: what there is by then is enough, and the
+computation comes to an end as soon as it has something to return. Most computations take no notice, and are left instead.
+"""
 
 
-def exhaust(computation: Generator[Any, None, R]) -> R:
+def exhaust(computation: Generator[Any, Any, R]) -> R:
     """Run a computation to its end and return its result; its stages are not told to anyone."""
     while True:
         try:
@@ -40,6 +44,18 @@ def exhaust(computation: Generator[Any, None, R]) -> R:
         except StopIteration as end:
             result: R = end.value
             return result
+
+
+def named(name: str, stages: Stages[R]) -> Stages[R]:
+    """Put a name in front of each stage of a computation: ``"fit"`` makes ``"fit, round 2 of 4"``."""
+    enough: bool | None = None
+    while True:
+        try:
+            stage = stages.send(enough)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        enough = yield Stage(f"{name}, {stage.name}", stage.better)
 
 
 def without_stages(steps: Iterable[Stage | dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:

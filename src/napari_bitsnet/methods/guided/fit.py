@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.core.stages import Stage, Stages, named
 from napari_bitsnet.methods.guided.model import GuidedModel, GuideTerm
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ KEPT = 2**18
 """Up to this many pixels features are kept in memory, else made anew each time they are needed."""
 
 
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -232,14 +231,3 @@ def registering(
     for term, displacement in zip(model.terms, best, strict=True):
         term.displacement = displacement
     return history
-
-
-def named(name: str, stages: Stages[R]) -> Stages[R]:
-    """Put a name in front of each stage of a computation: ``"fit"`` makes ``"fit, round 2 of 4"``."""
-    while True:
-        try:
-            stage = next(stages)
-        except StopIteration as end:
-            result: R = end.value
-            return result
-        yield Stage(f"{name}, {stage.name}", stage.better)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
-from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.core.stages import Stage, Stages, named
 from napari_bitsnet.methods import METHODS, Cost
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionState
 from napari_bitsnet.methods.guided.settings import GuidedNetworkConfig
@@ -49,7 +49,6 @@ class GuidedNetwork(GuidedRegression):
 
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:
         """Add context, then the networks' change, as far as held-out blocks say that it helps."""
-        from napari_bitsnet.methods.guided.fit import named
         from napari_bitsnet.methods.guided.network import Training
 
         yield from super()._refining(state, parts)

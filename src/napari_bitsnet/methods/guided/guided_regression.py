@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, exhaust, without_stages
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, named, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.guided.correction import correcting
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, ROUGH, GuidedRegressionConfig
@@ -174,7 +174,6 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:
         """Add what blurred colours explain, as far as held-out blocks say that it helps."""
         from napari_bitsnet.methods.guided.context import fitting_context
-        from napari_bitsnet.methods.guided.fit import named
 
         if not self.config.context:
             return

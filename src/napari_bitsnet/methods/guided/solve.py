@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.displacement import Modes
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.core.stages import Stage, Stages, named
 from napari_bitsnet.methods.guided.cracks import cracks_of
-from napari_bitsnet.methods.guided.fit import Data, fitting_weights, named, refine_displacement, registering
+from napari_bitsnet.methods.guided.fit import Data, fitting_weights, refine_displacement, registering
 from napari_bitsnet.methods.guided.model import GuidedModel, GuideTerm, healed, sample_windows
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, GuidedRegressionConfig
 
