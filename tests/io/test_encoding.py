@@ -6,8 +6,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from napari_bitsnet.io.encoding import encoding_of_profile, light_of_srgb
 from napari_bitsnet.io.read import read_image
@@ -75,11 +74,16 @@ def test_files_with_a_profile(tmp_path, suffix, contents, expected):
 @pytest.mark.parametrize(("space", "expected"), [(1, "srgb"), (2, "other"), (65535, "other"), (None, None)])
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
 def test_exif_names_the_colour_space(tmp_path, suffix, space, expected):
-    exif = Image.Exif()
-    exif[305] = "a camera"
-    if space is not None:
-        exif.get_ifd(34665)[40961] = space
-    Image.fromarray(RGB).save(tmp_path / f"a.{suffix}", exif=exif)
+    own = {} if space is None else {40961: space}
+    if suffix == "tif":
+        info = TiffImagePlugin.ImageFileDirectory_v2()
+        info[34665] = {36864: b"0230", **own}
+        Image.fromarray(RGB).save(tmp_path / "a.tif", tiffinfo=info)
+    else:
+        exif = Image.Exif()
+        exif[305] = "a camera"
+        exif.get_ifd(34665).update(own)
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
     assert read_image(tmp_path / f"a.{suffix}").encoding == expected
 
 
@@ -105,8 +109,11 @@ def test_a_profile_goes_before_exif(tmp_path):
     ],
 )
 def test_chunks_of_png(tmp_path, chunks, expected):
-    info = PngInfo()
-    for name, contents in chunks.items():
-        info.add(name, contents)
-    Image.fromarray(RGB).save(tmp_path / "a.png", pnginfo=info)
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    contents = (tmp_path / "a.png").read_bytes()
+    own = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    )
+    (tmp_path / "a.png").write_bytes(contents[:33] + own + contents[33:])  # behind the header
     assert read_image(tmp_path / "a.png").encoding == expected
