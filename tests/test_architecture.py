@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 import napari_bitsnet
@@ -65,6 +67,13 @@ def test_imports_point_down():
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_imports_go_in_a_circle():
+    graph = grimp.build_graph("napari_bitsnet", cache_dir=None)  # with lazy imports and those of types
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert imported["napari_bitsnet.training.loop"] >= {"napari_bitsnet.training.records"}
+    TopologicalSorter(imported).prepare()  # raises CycleError, which names the modules
 
 
 def test_no_file_is_called_utils():

@@ -20,7 +20,7 @@ from napari_bitsnet.io.exif import ORIENTATION, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.orientation import upright, valid_orientation
 from napari_bitsnet.io.read import read_image
-from napari_bitsnet.training.protocol import Progress
+from napari_bitsnet.training.records import Progress
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 

@@ -20,12 +20,12 @@ from torch import Generator, Tensor, nn
 from napari_bitsnet.core.networks.weights import load_tensors, save_tensors
 from napari_bitsnet.training.checkpoints import restore_training, training_state
 from napari_bitsnet.training.files import CHECKPOINT, LOSSES, PICTURE
-from napari_bitsnet.training.protocol import Progress, TrainingConfig
+from napari_bitsnet.training.records import Progress, TrainingConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_bitsnet.training.protocol import Look
+    from napari_bitsnet.training.records import Look
 
     Loss = Callable[[Look, int], Tensor]
     Validate = Callable[[Look], tuple[dict[str, float], NDArray[np.uint8] | None]]

@@ -7,13 +7,12 @@ from its `inputs` and its `Config`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.registry import Registry
+from napari_bitsnet.training.records import Input, Progress, TrainingConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,84 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_bitsnet.training.loop import Loop
+    from napari_bitsnet.training.records import Look
 
-    Look = Callable[..., Tensor]
-
-
-@dataclass(frozen=True)
-class Input:
-    """A kind of data that a trainer reads: one or several folders or zips of images.
-
-    Parameters
-    ----------
-    name : str
-        ``"images"``, ``"mixtures"``, ``"layer"``: the key in the data. On the command line, the first input of a trainer
-        stands without a flag, and each other one behind its flag (``--layer``), which is repeated for several.
-    title, description : str
-        As shown to people.
-    least, most : int
-        Number of folders or zips; `most` None stands for any number.
-    """
-
-    name: str
-    title: str
-    description: str
-    least: int = 1
-    most: int | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One step of a training, or of its preparation.
-
-    Parameters
-    ----------
-    step : int
-        Steps done; 0 while the training is prepared.
-    seconds, seconds_left : float
-        Training time so far and what is left of it, without preparation and validation.
-    loss : float
-        Mean over the steps since the last validation.
-    scores : dict of str to float
-        Scores on held-out data where they were measured at this step, else empty. The most telling one comes first; a name
-        ends with its unit: ``"gain (dB)"``.
-    picture : ndarray of shape (Y, X, 3), optional
-        uint8: held-out examples, where there is a validation.
-    note : str
-        What is prepared, for people; empty during the training.
-    saved : bool
-        Whether a checkpoint was written at this step, so that it is time to export the weights, too.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    seconds_left: float = 0.0
-    loss: float = float("nan")
-    scores: dict[str, float] = field(default_factory=dict)
-    picture: NDArray[np.uint8] | None = None
-    note: str = ""
-    saved: bool = False
-
-
-class TrainingConfig(Config):
-    """Settings that all trainers share."""
-
-    hours: float = setting(
-        1.0, "Time to train, unless steps are given.", ge=0.001, le=1000, step=0.5, unit="h"
-    )
-    steps: int | None = setting(
-        None, "Steps to train; none: until the time is up.", ge=1, le=10**8, step=1000
-    )
-    validate_every: int = setting(500, "Steps between validations.", ge=1, le=10**6, step=100)
-    checkpoint_every: float = setting(180.0, "Time between checkpoints.", ge=1, le=86400, step=60, unit="s")
-    batch: int = setting(8, "Examples in a step.", ge=1, le=8192, step=8)
-    rate: float = setting(2e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
-    decay: float = setting(0.01, "Weight decay.", ge=0, le=1, step=0.01)
-    averaging: float = setting(0.998, "How slowly the averaged weights follow.", ge=0, le=0.99999, step=1e-3)
-    half: bool = setting(True, "Compute in bfloat16 where the processor can.")
-    compiled: bool = setting(False, "Compile the network, which pays on a GPU after a minute.")
-    weights: Path | None = setting(None, "Weights of an earlier training to begin with.")
-    seed: int = setting(0, "Seed of weights, examples and validation.", ge=0, le=2**31 - 1, step=1)
+__all__ = ["TRAINERS", "BaseTrainer", "Input", "Progress", "Trainer", "TrainingConfig"]
 
 
 class Trainer(Protocol):

@@ -320,7 +320,7 @@ class TaskWidget(Container):
         if run is not None and outcome.result is not None and run not in self._finished:
             self._finished.append(run)
         self._follow(run)
-        show_ending(self, outcome)
+        show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
         if outcome.result is not None and self._folder:
             self._save_aside()
 

@@ -150,7 +150,6 @@ def correcting(problem: Problem, model: GuidedModel) -> Stages[Correction | None
     from torch.nn import functional as F
 
     from napari_bitsnet.core.tiling import solve_in_tiles
-    from napari_bitsnet.methods.guided.shares import mean_of
 
     guided = {term.source: term for term in model.terms}
     colour = all(term.image.shape[1] == 3 for term in model.terms)
@@ -186,3 +185,10 @@ def correcting(problem: Problem, model: GuidedModel) -> Stages[Correction | None
     changes = (flat - mean_of(flat, problem.valid)).view_as(changes)
     first = (changes[0, 1] - changes[1, 1]) / len(guided)
     return Correction(changes[:, 0], torch.stack([first, -first]))
+
+
+def mean_of(images: Tensor, valid: Tensor | None) -> Tensor:
+    """Return the mean of the valid pixels of each image and channel, (N, C, 1, 1)."""
+    if valid is None:
+        return images.mean(dim=(2, 3), keepdim=True)
+    return (images * valid).sum(dim=(2, 3), keepdim=True) / valid.sum()

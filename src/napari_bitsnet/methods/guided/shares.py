@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_bitsnet.methods.guided.correction import mean_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -194,13 +196,6 @@ def at_size(image: Tensor, like: Tensor) -> Tensor:
     if image.ndim == 3:
         return F.interpolate(image[None], size, mode="bilinear")[0]
     return F.interpolate(image, size, mode="bilinear")
-
-
-def mean_of(images: Tensor, valid: Tensor | None) -> Tensor:
-    """Return the mean of the valid pixels of each image and channel, (N, C, 1, 1)."""
-    if valid is None:
-        return images.mean(dim=(2, 3), keepdim=True)
-    return (images * valid).sum(dim=(2, 3), keepdim=True) / valid.sum()
 
 
 def _darkest(images: Tensor, valid: Tensor | None) -> Tensor:

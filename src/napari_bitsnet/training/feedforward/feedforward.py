@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.feedforward.network import SplitNetwork
     from napari_bitsnet.training.feedforward.diet import Diet
     from napari_bitsnet.training.feedforward.pairs import Pairs
-    from napari_bitsnet.training.protocol import Look
+    from napari_bitsnet.training.records import Look
 
 VALIDATION = 2**31
 """Number of the held-out pairs among the random draws: no training has so many steps."""

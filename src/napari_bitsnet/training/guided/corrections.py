@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_bitsnet.methods.guided.correction import detail, view
 
 if TYPE_CHECKING:
-    from napari_bitsnet.training.protocol import Look
+    from napari_bitsnet.training.records import Look
 
 FLOOR = 0.03
 """Added to the relative error before its logarithm."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from napari_bitsnet.training.protocol import Look
+    from napari_bitsnet.training.records import Look
 
 WIDTHS = (24, 40, 56)
 """Channels of the network's levels: cracks are thin, so that three levels see enough around them."""

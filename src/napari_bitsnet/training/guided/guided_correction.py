@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from napari_bitsnet.training.guided.corrections import Sample
-    from napari_bitsnet.training.protocol import Look
+    from napari_bitsnet.training.records import Look
 
 NETWORK: dict[str, Any] = {"widths": (32, 48, 64, 96), "blocks": 1, "stem": 2}
 """Four levels: errors of a fit are as wide as the passages of one pigment."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.widgets.forms.notice import Action
+from napari_bitsnet.widgets.forms.notice import Action, Notice
+from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 from napari_bitsnet.widgets.run.bar import clock
+from napari_bitsnet.widgets.run.control import RunControl
 from napari_bitsnet.widgets.run.separation import Outcome
-
-if TYPE_CHECKING:
-    from napari_bitsnet.widgets.task_widget import TaskWidget
 
 REASONS = {
     "iterations": "Done",
@@ -35,36 +34,52 @@ def summary(outcome: Outcome) -> str:
     )
 
 
-def show_ending(widget: TaskWidget, outcome: Outcome) -> None:
-    """Say in the dock what is to be known about an outcome, with buttons."""
+def show_ending(
+    outcome: Outcome, form: ProblemForm, control: RunControl, notice: Notice, paint_hints: Callable[[], None]
+) -> None:
+    """Show the warnings or the error of a run in the dock, with buttons for what can be done.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        How the run ended.
+    form : ProblemForm
+        It changes where a button adds an input.
+    control : RunControl
+        It starts the run again where a button asks for it.
+    notice : Notice
+        Where the text and the buttons are shown.
+    paint_hints : callable
+        Called by the button *Paint hints*.
+    """
     if outcome.kind == "failed" and outcome.error is not None:
-        widget.notice.say("error", outcome.error.message, _retries(widget, outcome))
+        notice.say("error", outcome.error.message, _retries(outcome, form, control))
         return
     texts = [*(outcome.result.warnings if outcome.result is not None else ()), *outcome.remarks]
     if outcome.kind != "discarded" and texts:
         alone = any(text.startswith(("Not separable", "Hardly told apart")) for text in texts)
-        widget.notice.say("warning", " ".join(texts), _ways_out(widget) if alone else ())
+        notice.say("warning", " ".join(texts), _ways_out(form, paint_hints) if alone else ())
 
 
-def _retries(widget: TaskWidget, outcome: Outcome) -> list[Action]:
-    """After a full memory: the same at half the size, or on the CPU."""
-    if outcome.error is None or outcome.error.kind != "memory" or widget.separation is None:
+def _retries(outcome: Outcome, form: ProblemForm, control: RunControl) -> list[Action]:
+    """Return buttons for runs that ended for want of memory: half the size, or the CPU."""
+    if outcome.error is None or outcome.error.kind != "memory" or control.separation is None:
         return []
-    control, half = widget.control, widget.separation.request.half_size()
+    half = control.separation.request.half_size()
     actions: list[Action] = [("Retry at half the size", lambda: control.retry(size_limit=half))]
-    if widget.device.value != "cpu":
+    if form.device.value != "cpu":
         actions.append(("Retry on the CPU", lambda: control.retry(device="cpu")))
     return actions
 
 
-def _ways_out(widget: TaskWidget) -> list[Action]:
-    """What can be added to an image that cannot be separated alone."""
+def _ways_out(form: ProblemForm, paint_hints: Callable[[], None]) -> list[Action]:
+    """Return buttons for the inputs that can be added to an image that cannot be separated alone."""
     actions: list[Action] = []
-    tasks = widget.task.names()
-    if widget.task.task_name != "xray" and "xray" in tasks:
-        actions.append(("Add a guide", lambda: widget.task.apply("xray", {})))
-    if "hints" in widget.inputs.names():
-        actions.append(("Paint hints", widget.paint_hints))
-    if widget.task.task_name != "multi_mixture" and "multi_mixture" in tasks:
-        actions.append(("Add a second mixture", lambda: widget.task.apply("multi_mixture", {})))
+    task, known = form.task, form.task.names()
+    if task.task_name != "xray" and "xray" in known:
+        actions.append(("Add a guide", lambda: task.apply("xray", {})))
+    if "hints" in form.inputs.names():
+        actions.append(("Paint hints", paint_hints))
+    if task.task_name != "multi_mixture" and "multi_mixture" in known:
+        actions.append(("Add a second mixture", lambda: task.apply("multi_mixture", {})))
     return actions

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_bitsnet.training.protocol import Progress
+    from napari_bitsnet.training.records import Progress
 
 
 @dataclass(frozen=True)
