@@ -40,8 +40,9 @@ def test_shifts_are_in_pixels_of_the_mixture():
     assert place.spacing == round(2 * 288 / 160)
     assert abs(place.shift[0] - 11) <= place.spacing
     assert abs(place.shift[1] + 7) <= place.spacing
-    assert any(f"about {place.shift[0]:+d} px down" in text for text in found)
-    assert f"lies {place.shift[0]:+d} px down" in str(place)
+    words = f"{place.shift[0]} px too low and {-place.shift[1]} px too far to the left"
+    assert any(f"about {words} (score" in text for text in found)
+    assert str(place).startswith(f"Guide 1 lies {words}, to within {place.spacing} px")
 
 
 def test_a_stack_is_looked_at_in_its_middle():

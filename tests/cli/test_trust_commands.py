@@ -31,7 +31,7 @@ def test_check(call, folder):
     front = ("--guide", folder / "front.png")
     code, text = call("check", folder / "xray.png", *front, "--guide", "none", "--out", folder / "check.json")
     assert (code, "Nothing to mend" in text) == (SUCCESS, True), text
-    assert "Guide 1: registration score" in text
+    assert "(score of the check" in text
     record = json.loads((folder / "check.json").read_text())
     (place,) = record["guides"]
     assert (place["guide"], place["score"] > place["enough"]) == (1, True)

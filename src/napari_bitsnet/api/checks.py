@@ -11,6 +11,7 @@ from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.signatures import spelled_out
 from napari_bitsnet.core.problem import Problem
+from napari_bitsnet.core.registration.offset_words import offset_in_words
 
 CHECK_SIZE = 256
 """Longer side, in pixels, at which guides are fitted for the check."""
@@ -41,10 +42,15 @@ class GuidePlace:
     enough: float
 
     def __str__(self) -> str:
-        verdict = "a place of its own" if self.score >= self.enough else "no place of its own"
+        if self.score < self.enough:
+            return (
+                f"Guide {self.guide} fits no place much better than the others (score of the check {self.score:.1f}, "
+                f"{self.enough:g} is needed)."
+            )
+        words, distances = offset_in_words(self.shift)
         return (
-            f"Guide {self.guide}: registration score {self.score:.1f} ({verdict}: {self.enough:g} is needed), lies "
-            f"{self.shift[0]:+d} px down and {self.shift[1]:+d} px right of its best place, to about {self.spacing} px."
+            f"Guide {self.guide} lies {words.format(**distances)}, to within {self.spacing} px (score of the check "
+            f"{self.score:.1f}, {self.enough:g} is needed)."
         )
 
 
@@ -75,6 +81,7 @@ def check(
     guides: Sequence[Any] = (),
     hints: Any = None,
     mask: Any = None,
+    stored: Any = None,
     **arguments: Any,
 ) -> Findings:
     """Validate the inputs of a run and say what to correct first.
@@ -83,7 +90,7 @@ def check(
     ----------
     task : str
         As in `run`.
-    mixture, guides, hints, mask
+    mixture, guides, hints, mask, stored
         As in `run`; of a stack the middle slice is looked at.
     **arguments
         As in `run`, with the task's settings: ``axes``, ``mixing="attenuation"``, ``flat`` and ``dark`` decide what is looked
@@ -104,7 +111,9 @@ def check(
     """
     settings = RunSettings.of(task, **arguments)
     made = make_task(settings)
-    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes)
+    images = RunInputs(
+        made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes, stored=stored
+    )
     built = made.build(images[len(images) // 2])
     problem, notices = built.problem, list(map(str, built.notices))
     if not (problem.traits.n_guides and problem.mixing.name == "linear"):

@@ -84,7 +84,7 @@ def test_good_guides_are_let_pass_and_bad_ones_named(panels: list[Panel], right:
     )
     mirrored = problem_of(panels[0], [front, back[:, ::-1]])
     (text,) = registration_notices(mirrored)
-    assert str(text).startswith("Guide 2 fits no place within 8 px better than the others")
+    assert str(text).startswith("Guide 2 fits no place within 8 px much better than the others")
 
 
 def test_a_guide_that_lies_elsewhere_is_told_by_how_much(panels: list[Panel]):
@@ -115,7 +115,7 @@ def test_a_shift_at_the_border_of_the_search_is_told(right: GuidedRegressionStat
     assert fit_notices(model, trust, max_shift=3, registered="none") == []
     (text,) = fit_notices(model, trust, max_shift=3, registered="shift")
     assert str(text).startswith(
-        "Guide 2 fits best +1 px down and -3 px right, at the border of what was tried"
+        "Guide 2 lies 1 px too low and 3 px too far to the left. That is the largest shift that was tried"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.registration.offset_words import offset_in_words
 from napari_bitsnet.methods.guided.fit import Data, shift_energies
 from napari_bitsnet.methods.guided.model import GuidedModel
 
@@ -66,15 +67,15 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
             )
         )
     for term in model.terms:
-        shift = term.displacement[:, 0].round().int().tolist()
-        if registered != "none" and max_shift and max(map(abs, shift)) >= max_shift:
+        down, right = term.displacement[:, 0].round().int().tolist()
+        if registered != "none" and max_shift and max(abs(down), abs(right)) >= max_shift:
+            words, distances = offset_in_words((down, right))
             notices.append(
                 Notice(
                     "registration",
-                    f"Guide {term.source + 1} fits best {{down:+d}} px down and {{right:+d}} px right, at the border of what was "
-                    "tried: it may lie further off.",
+                    f"Guide {term.source + 1} lies {words}. That is the largest shift that was tried: it may lie further off.",
                     f"Register it first, or set max_shift above {max_shift}.",
-                    {"down": shift[0], "right": shift[1]},
+                    distances,
                 )
             )
     return notices
@@ -149,20 +150,20 @@ def registration_notices(
             notices.append(
                 Notice(
                     "registration",
-                    f"Guide {source + 1} fits no place within {reach} px better than the others (score {{score:.2f}}, below "
-                    f"{LEAST_SCORE:g}):",
-                    "register it first, and see whether it must be mirrored.",
+                    f"Guide {source + 1} fits no place within {reach} px much better than the others (score of the check "
+                    f"{{score:.1f}}, {LEAST_SCORE:g} is needed).",
+                    "Register it first, and see whether it must be mirrored.",
                     {"score": score},
                 )
             )
         elif max(abs(dy), abs(dx)) > 1.5 * spacing(problem):
+            words, distances = offset_in_words((dy, dx))
             notices.append(
                 Notice(
                     "registration",
-                    f"Guide {source + 1} seems to lie about {{down:+d}} px down and {{right:+d}} px right of its place (score "
-                    "{score:.2f}):",
-                    "register it first, the fit itself only follows a few pixels.",
-                    {"down": dy, "right": dx, "score": score},
+                    f"Guide {source + 1} seems to lie about {words} (score {{score:.2f}}).",
+                    "Register it first: the fit itself only follows a few pixels.",
+                    {**distances, "score": score},
                 )
             )
     return notices
