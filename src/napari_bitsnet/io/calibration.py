@@ -42,11 +42,14 @@ class Calibration:
         ``"inch"``, ``"cm"``, ``"micron"``, …; empty if the file gives none.
     z_step : float, optional
         Distance between planes of a stack, in `unit`.
+    affine : tuple of 4 tuples of 4 floats, optional
+        NIfTI's, from the indices (X, Y, Z, 1) of a pixel to its place in space; only NIfTI files hold it.
     """
 
     per_unit: tuple[float, float]
     unit: str = ""
     z_step: float | None = None
+    affine: tuple[tuple[float, ...], ...] | None = None
 
     @property
     def resolution_unit(self) -> int:
@@ -55,7 +58,7 @@ class Calibration:
 
     def transposed(self) -> Calibration:
         """Return the calibration of the image with rows and columns exchanged."""
-        return replace(self, per_unit=self.per_unit[::-1])
+        return replace(self, per_unit=self.per_unit[::-1], affine=None)
 
     def tiff_tags(self) -> dict[str, Any]:
         """tifffile's ``resolution`` and ``resolutionunit``; lengths for which TIFF has no unit are put in centimetres."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 
 class UnreadableFile(ValueError):
@@ -35,11 +37,30 @@ class DamagedFile(UnreadableFile):
         )
 
 
+def library(name: str, extra: str, path: Path) -> ModuleType:
+    """Return a package that only one format needs.
+
+    Raises
+    ------
+    UnreadableFile
+        If it is not installed; the message names the extra that brings it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UnreadableFile(
+            f"the package {name.partition('.')[0]} to be installed",
+            f"{path} without it ({reason_of(error)})",
+            f'run pip install "napari-bitsnet[{extra}]"',
+        ) from error
+
+
 @contextmanager
-def decoding(path: Path) -> Iterator[None]:
+def decoding(path: Path, *, private: bool = False) -> Iterator[None]:
     """Name the cause where a library fails on a file; only what a decoder complains about is called damage.
 
-    Nothing but calls of the library belongs inside, so that our own faults are not taken for the file's.
+    Nothing but calls of the library belongs inside, so that our own faults are not taken for the file's. With `private` the
+    library's words, which may quote the file, are left out.
 
     Raises
     ------
@@ -67,6 +88,8 @@ def decoding(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's, not the decoder's
             raise unreadable(path, error) from error
+        if private:
+            raise DamagedFile(path, type(error).__name__) from None
         raise DamagedFile(path, reason_of(error)) from error
 
 

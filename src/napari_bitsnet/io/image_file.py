@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ class ImageFile:
     Parameters
     ----------
     array : ndarray
-        The file's own range and type; floating where pixels are missing, which are NaN.
+        The file's own range and type; floating where pixels are missing, which are NaN. A dask array of formats that are read
+        piece by piece (zarr).
     axes : str or None
         One letter a dimension, channels C: ``"YX"``, ``"YXC"``, ``"ZYX"``, ``"CYX"``, …; None where the file
         does not name them. Three channels are colours; of four, the last is opacity unless `doubt` says otherwise.
@@ -42,6 +44,8 @@ class ImageFile:
         Type of the file's integers where missing pixels made `array` floating: its range tells white and saturation.
     encoding : {"srgb", "linear", "other"} or None
         Transfer curve of the values, as the file's ICC profile, EXIF or chunks state it; None where they do not.
+    levels : tuple of array
+        Smaller copies of `array` in a pyramid, each of half the size; empty where the file has none.
     """
 
     array: NDArray
@@ -55,6 +59,7 @@ class ImageFile:
     black: int | None = None
     integers: np.dtype | None = None
     encoding: Encoding | None = None
+    levels: tuple[Any, ...] = ()
 
     @property
     def stored(self) -> np.dtype:
@@ -116,6 +121,18 @@ class ImageFile:
         kept = tuple(notice for notice in self.notices if notice != _as_stored(self.path))
         told = f"{self.path.name} says that white is zero; it is read as other programs show it, with its values inverted."
         return replace(self, array=shown, black=None, notices=(*kept, told))
+
+
+def channels_doubt(path: Path, shape: tuple[int, ...], n_channels: int, opaque: bool) -> str:
+    """Return why channels are no colours, if they are not; see `ImageFile.doubt`."""
+    if n_channels in (1, 3) or (n_channels == 4 and opaque):
+        return ""
+    fourth = " and does not say that the fourth is opacity" if n_channels == 4 else ""
+    return (
+        f"Expected grey or colours (1 or 3 channels, with opacity or without), got {path.name} of shape {shape}, which has "
+        f"{n_channels} channels{fourth}: save its colours as RGB, or name the channels' dimension with another letter, for example "
+        'axes="ZYX" to take each by itself or, for several mixtures, axes="MYX".'
+    )
 
 
 def _as_stored(path: Path) -> str:

@@ -1,7 +1,9 @@
-"""Reads an image file of any format that there is a reader for."""
+"""Reads an image file of any format that there is a reader for, or several files as one stack."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari_bitsnet.io.calibration import Calibration
@@ -9,10 +11,11 @@ from napari_bitsnet.io.errors import UnreadableFile, unreadable
 from napari_bitsnet.io.formats import format_name
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.readers import HEAD_BYTES, READERS, Reader
+from napari_bitsnet.io.stack import files_of_folder, files_of_pattern, is_pattern
 
 
 def present(path: str | Path) -> Path:
-    """Return the absolute path of a file that there is.
+    """Return the absolute path of a file, a folder or a pattern of files that there is.
 
     Raises
     ------
@@ -20,19 +23,33 @@ def present(path: str | Path) -> Path:
         If there is nothing of that name.
     """
     path = Path(path).expanduser().absolute()
-    if not path.exists():
+    if not path.exists() and not (is_pattern(path) and files_of_pattern(path)):
         raise FileNotFoundError(f"Expected an image file, got {path}, which does not exist: check the path.")
     return path
 
 
-def read_image(path: str | Path) -> ImageFile:
-    """Read one image file; its content, not its suffix, decides how.
+def files_of(path: str | Path) -> list[Path]:
+    """Return the files and folders that `read_image` looks at: those of a pattern, else the path itself."""
+    path = Path(path).expanduser().absolute()
+    return files_of_pattern(path) if is_pattern(path) else [path]
+
+
+def read_image(
+    path: str | Path, *, series: int | None = None, page: int | None = None, slices: str = ""
+) -> ImageFile:
+    """Read an image file, or files as the slices of a stack; the contents of a file, not its suffix, decide how.
 
     Parameters
     ----------
     path : str or Path
-        TIFF (1 to 64 bits, integer or float; plain, ImageJ, OME, GeoTIFF; every compression that imagecodecs
-        decodes), PNG (1 to 16 bits) or JPEG (8 and 12 bits), of any size that fits into the memory.
+        A file of any format that there is a reader for (see the page "Files" of the documentation), of any size that fits
+        into the memory; an OME-Zarr folder; a folder of slices; or a pattern such as ``"slices/*.png"``.
+    series : int, optional
+        Which of several images, from 0; default the first, with a notice.
+    page : int, optional
+        Which page of a file, from 0: a single plane.
+    slices : str, optional
+        Which slices along the first axis of a stack, as Python counts: ``"5"``, ``"10:20"``, ``"::2"``.
 
     Returns
     -------
@@ -45,37 +62,36 @@ def read_image(path: str | Path) -> ImageFile:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is a folder, empty, truncated, damaged, of another format or colour space, a camera's raw file, or too large
-        for the memory; the message says which.
+        If it is empty, truncated, damaged, of another format or colour space, too large for the memory, needs a package
+        that is not installed, or has no such series, page or slices; the message says which.
     """
     path = present(path)
+    if is_pattern(path):
+        return _sliced(_stack(files_of_pattern(path), path, series, page), slices)
     head = _head(path)
     reader = _reader_of(path, head)
+    if reader is None and path.is_dir():
+        return _sliced(_stack(files_of_folder(path), path, series, page), slices)
     if reader is None:
         name = format_name(head)
         what = f"{path}, a {name} file" if name else str(path)
         raise UnreadableFile(
             f"a {_titles()} file", what, "convert it to one of these, or copy it again if it should be one"
         )
-    try:
-        return reader.read(path)
-    except UnreadableFile as error:
-        if format_name(head) == "DICOM":  # its preamble may look like another format's
-            raise UnreadableFile(
-                f"a {_titles()} file",
-                f"{path}, a DICOM file",
-                "export it as TIFF with 16 bits, or read it with pydicom and pass the array in Python",
-            ) from error
-        raise
+    if page is not None:
+        if series is not None or slices:
+            raise ValueError(f"Expected a page alone, got page {page} with series or slices: choose one.")
+        return reader.read_page(path, page)
+    return _sliced(reader.read(path) if series is None else reader.read_series(path, series), slices)
 
 
 def read_file_calibration(path: str | Path) -> Calibration | None:
-    """Return how large a pixel is as it is stored, without reading any.
+    """Return how large a pixel is as it is stored, without reading any where the format allows that.
 
     Parameters
     ----------
     path : str or Path
-        TIFF, PNG or JPEG.
+        As for `read_image`.
 
     Returns
     -------
@@ -88,10 +104,54 @@ def read_file_calibration(path: str | Path) -> Calibration | None:
         If it is no such file.
     """
     path = present(path)
+    if is_pattern(path):
+        return read_file_calibration(files_of_pattern(path)[0])
     reader = _reader_of(path, _head(path))
+    if reader is None and path.is_dir():
+        return read_image(path).calibration
     if reader is None:
         raise UnreadableFile(f"a {_titles()} file", path, "its pixel size cannot be read")
     return reader.calibration(path)
+
+
+def _stack(paths: Sequence[Path], place: Path, series: int | None, page: int | None) -> ImageFile:
+    """Read those files that are images; the reader of the first decides how they make a stack."""
+    known = [(path, reader) for path in paths if (reader := _reader_or_none(path)) is not None]
+    if not known:
+        raise UnreadableFile(f"{_titles()} files", f"{place}, which holds none", "name a file or its folder")
+    if page is not None:
+        raise UnreadableFile("a file to choose a page of", place, "choose slices, or name one file")
+    first = known[0][1]
+    ours = [path for path, reader in known if reader is first]
+    file = first.read_stack(ours, series)
+    left = len(paths) - len(ours)
+    told = f"{place.name}: {left} of {len(paths)} files are no {first.title} images and are left out."
+    return replace(file, path=place, notices=(*file.notices, told) if left else file.notices)
+
+
+def _sliced(file: ImageFile, slices: str) -> ImageFile:
+    """Choose along the first axis that is neither Y, X nor C; a single slice drops it."""
+    if not slices:
+        return file
+    at = next((k for k, a in enumerate(file.axes) if a not in "YXC"), None) if file.axes else 0
+    if at is None or file.array.ndim < 3:
+        raise UnreadableFile("a stack to choose slices of", f"{file.path}, one image", "leave slices out")
+    try:
+        parts = [int(part) if part.strip() else None for part in slices.split(":")]
+        chosen = slice(*parts) if len(parts) > 1 else range(file.array.shape[at])[int(slices)]
+        count = 1 if isinstance(chosen, int) else len(range(file.array.shape[at])[chosen])
+    except (ValueError, TypeError, IndexError):
+        count = 0
+    if not count:
+        raise ValueError(
+            f"Expected slices of {file.path.name} from 0 to {file.array.shape[at] - 1}, as in 5, 10:20 or ::2, got {slices!r}."
+        )
+    index = (slice(None),) * at + (chosen,)
+    axes = file.axes
+    if isinstance(chosen, int) and axes is not None:
+        axes = axes[:at] + axes[at + 1 :]
+    indices = None if file.indices is None else file.indices[index]
+    return replace(file, array=file.array[index], axes=axes, indices=indices)
 
 
 def _head(path: Path) -> bytes:
@@ -113,20 +173,14 @@ def _head(path: Path) -> bytes:
 
 
 def _reader_of(path: Path, head: bytes) -> Reader | None:
-    """Return the first reader that recognises a file.
+    """Return the first reader that recognises a file or folder."""
+    return next((reader for name in READERS if (reader := READERS.get(name)).recognises(path, head)), None)
 
-    Raises
-    ------
-    UnreadableFile
-        For a folder that none recognises.
-    """
-    for name in READERS:
-        reader = READERS.get(name)
-        if reader.recognises(path, head):
-            return reader
-    if path.is_dir():
-        raise UnreadableFile("an image file", f"the folder {path}", "name the files in it")
-    return None
+
+def _reader_or_none(path: Path) -> Reader | None:
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return _reader_of(path, head) if head else None
 
 
 def _titles() -> str:

@@ -15,12 +15,12 @@ from napari_bitsnet.io.errors import decoding
 from napari_bitsnet.io.exif import ORIENTATION, exif_pixel_size, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.orientation import valid_orientation
-from napari_bitsnet.io.readers import READERS
+from napari_bitsnet.io.readers import READERS, BaseReader
 
 _JFIF_UNITS = {1: 2, 2: 3}  # dots per inch and per centimetre, as TIFF's ResolutionUnit numbers them
 
 
-class Jpeg:
+class Jpeg(BaseReader):
     """See `Reader`."""
 
     title = "JPEG"

@@ -16,7 +16,7 @@ from napari_bitsnet.io.exif import ORIENTATION, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.opacity import grey_without_opacity
 from napari_bitsnet.io.orientation import valid_orientation
-from napari_bitsnet.io.readers import READERS
+from napari_bitsnet.io.readers import READERS, BaseReader
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _GREY, _PALETTE = 0, 3  # colour types
@@ -24,7 +24,7 @@ _PER_METRE = 1
 _CENTIMETRE_TAG = 3
 
 
-class Png:
+class Png(BaseReader):
     """See `Reader`."""
 
     title = "PNG"

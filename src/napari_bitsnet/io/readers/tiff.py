@@ -13,25 +13,25 @@ from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.encoding import COLOUR_SPACE, encoding_of_exif, encoding_of_profile
 from napari_bitsnet.io.errors import UnreadableFile, decoding
 from napari_bitsnet.io.exif import ORIENTATION
-from napari_bitsnet.io.image_file import ImageFile
+from napari_bitsnet.io.image_file import ImageFile, channels_doubt
 from napari_bitsnet.io.orientation import valid_orientation
-from napari_bitsnet.io.readers import READERS
+from napari_bitsnet.io.readers import READERS, BaseReader
 from napari_bitsnet.io.tiff import colours
-from napari_bitsnet.io.tiff.choice import choose, mask_of
+from napari_bitsnet.io.tiff.choice import choose, mask_of, page_of
 from napari_bitsnet.io.tiff.companions import check_companions
 from napari_bitsnet.io.tiff.complaints import complaints
 from napari_bitsnet.io.tiff.pixel_size import invalid_size, pixel_size
-from napari_bitsnet.io.tiff.segments import check_complete, check_decodable, is_lossy
+from napari_bitsnet.io.tiff.segments import check_complete, check_decodable, check_numbers, is_lossy
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPage
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF, little and big endian
 _NO_DATA = 42113  # GDAL
 _ICC_PROFILE, _EXIF_TAGS = 34675, 34665
 
 
-class Tiff:
+class Tiff(BaseReader):
     """See `Reader`."""
 
     title = "TIFF"
@@ -42,6 +42,9 @@ class Tiff:
 
     def read(self, path: Path) -> ImageFile:
         """Read the first image of full size, with its colours decoded."""
+        return self._read(path)
+
+    def _read(self, path: Path, series: int | None = None, page: int | None = None) -> ImageFile:
         with complaints() as heard, _opened(path) as tiff:
             with decoding(path):
                 has_pages = len(tiff.pages) > 0
@@ -49,27 +52,36 @@ class Tiff:
             if not has_pages:
                 raise UnreadableFile("a TIFF with an image", f"{path}, which holds none", "export it again")
             check_companions(tiff, path)
-            with decoding(path):
-                all_series = tiff.series
+            all_series = _series(tiff, path)
             heard.check(path)
-            series, notices = choose(tiff, all_series, path)
-            page = series.keyframe
-            colours.check_photometric(page, path)
-            check_decodable(page, path)
-            notices += check_complete(tiff, series, path)
+            if page is not None:
+                chosen, notices = page_of(tiff, page, path), []
+            else:
+                chosen, notices = choose(tiff, all_series, path, series)
+            colours.check_photometric(chosen.keyframe, path)
+            check_decodable(chosen.keyframe, path)
+            notices += check_complete(tiff, chosen, path)
             with decoding(path):
-                stored = series.asarray()
-                mask = mask_of(series, all_series)
+                stored = chosen.asarray()
+                mask = mask_of(chosen, all_series)
                 absent = None if mask is None else mask.asarray() == 0
             heard.check(path)
-            return _as_image(stored, absent, series.axes, page, tiff, path, (*notices, *heard.notices(path)))
+            told = (*notices, *heard.notices(path))
+            return _as_image(stored, absent, chosen.axes, chosen.keyframe, tiff, path, told)
+
+    def read_series(self, path: Path, number: int) -> ImageFile:
+        """Read one of tifffile's series."""
+        return self._read(path, series=number)
+
+    def read_page(self, path: Path, number: int) -> ImageFile:
+        """Read one page, in the order of the file; also a reduced copy."""
+        return self._read(path, page=number)
 
     def calibration(self, path: Path) -> Calibration | None:
         """Of the image that `read` reads."""
         with complaints(), _opened(path) as tiff:
             check_companions(tiff, path)
-            with decoding(path):
-                all_series = tiff.series
+            all_series = _series(tiff, path)
             return pixel_size(tiff, choose(tiff, all_series, path)[0].keyframe)
 
 
@@ -107,6 +119,15 @@ def _opened(path: Path) -> TiffFile:
 
     with decoding(path):
         return tifffile.TiffFile(path, is_ndtiff=False)
+
+
+def _series(tiff: TiffFile, path: Path) -> list[TiffPageSeries]:
+    """The images of a file, each with tags that can be read."""
+    with decoding(path):
+        found = list(tiff.series)
+    for one in found:
+        check_numbers(one.keyframe, path)
+    return found
 
 
 def _as_image(
@@ -152,7 +173,7 @@ def _as_image(
         pixel_size(tiff, page),
         path,
         tuple(told),
-        doubt="" if axes is None else _doubt(path, array.shape, n_channels, bool(alpha)),
+        doubt="" if axes is None else channels_doubt(path, array.shape, n_channels, bool(alpha)),
         indices=indices,
         lossy=is_lossy(page),
         black=full if photometric == colours.WHITE_IS_ZERO else None,
@@ -167,18 +188,6 @@ def _exif(page: TiffPage) -> dict[int, Any]:
     """EXIF's colour space, which tifffile gives by its name; nothing where there is none."""
     tags = page.tags.valueof(_EXIF_TAGS)
     return {COLOUR_SPACE: tags["ColorSpace"]} if isinstance(tags, dict) and "ColorSpace" in tags else {}
-
-
-def _doubt(path: Path, shape: tuple[int, ...], n_channels: int, opaque: bool) -> str:
-    """Why channels are no colours, if they are not."""
-    if n_channels in (1, 3) or (n_channels == 4 and opaque):
-        return ""
-    fourth = " and does not say that the fourth is opacity" if n_channels == 4 else ""
-    return (
-        f"Expected grey or colours (1 or 3 channels, with opacity or without), got {path.name} of shape {shape}, which has "
-        f"{n_channels} channels{fourth}: save its colours as RGB, or name the channels' dimension with another letter, for example "
-        'axes="ZYX" to take each by itself or, for several mixtures, axes="MYX".'
-    )
 
 
 def _missing(stored: NDArray, samples: int | None, alpha: bool, page: TiffPage) -> NDArray | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_bitsnet.io.errors import UnreadableFile
+from napari_bitsnet.io.errors import UnreadableFile, decoding
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2  # SubfileType
 _CFA, _LINEAR_RAW = 32803, 34892  # photometric interpretations of sensors' values
-_DNG_VERSION = 50706
+DNG_VERSION = 50706
 _CR2 = b"CR"
 
 
-def choose(tiff: TiffFile, series: Sequence[TiffPageSeries], path: Path) -> tuple[TiffPageSeries, list[str]]:
-    """Return the first image of full size, and what to say about the others.
+def choose(
+    tiff: TiffFile, series: Sequence[TiffPageSeries], path: Path, number: int | None = None
+) -> tuple[TiffPageSeries, list[str]]:
+    """Return image `number`, or the first of full size with what to say about the others.
 
     Raises
     ------
     UnreadableFile
-        If there is none, or if it is a camera's raw file: its values are those of a mosaic of colour filters.
+        If there is none, or none of that number, or if it is a camera's raw file: its values are those of a mosaic of colour filters.
     """
     if not series:
         raise UnreadableFile("a TIFF with an image", f"{path}, which holds none", "export it again")
@@ -34,6 +36,12 @@ def choose(tiff: TiffFile, series: Sequence[TiffPageSeries], path: Path) -> tupl
             f"{path}, a camera's raw file",
             "develop it with the camera's program or darktable, and save it as TIFF with 16 bits",
         )
+    if number is not None:
+        if number >= len(series):
+            raise UnreadableFile(
+                f"a series from 0 to {len(series) - 1}", f"series {number} of {path}", "choose another"
+            )
+        return series[number], []
     whole = [one for one in series if not _is_extra(one.keyframe)]
     if not whole:  # overviews that were saved by themselves
         whole = sorted(series, key=lambda one: -one.size)[:1]
@@ -47,6 +55,26 @@ def choose(tiff: TiffFile, series: Sequence[TiffPageSeries], path: Path) -> tupl
     if chosen is not series[0]:
         notices.append(f"{path.name} begins with a reduced copy, which is left out.")
     return chosen, notices
+
+
+def page_of(tiff: TiffFile, number: int, path: Path) -> TiffPageSeries:
+    """Return one page of a file as an image of its own.
+
+    Raises
+    ------
+    UnreadableFile
+        If there is none of that number, or it is a camera's.
+    """
+    from tifffile import TiffPageSeries
+
+    count = len(tiff.pages)
+    if number >= count:
+        raise UnreadableFile(f"a page from 0 to {count - 1}", f"page {number} of {path}", "choose another")
+    with decoding(path):
+        page = tiff.pages[number].aspage()
+    one = TiffPageSeries([page], page.shape, page.dtype, page.axes)
+    choose(tiff, [one], path)  # refuses raw files
+    return one
 
 
 def mask_of(chosen: TiffPageSeries, series: Sequence[TiffPageSeries]) -> TiffPageSeries | None:
@@ -71,4 +99,4 @@ def _is_camera_raw(tiff: TiffFile, series: Sequence[TiffPageSeries], path: Path)
         if file.read(10)[8:] == _CR2:
             return True
     photometrics = {int(one.keyframe.photometric) for one in series}
-    return _DNG_VERSION in tiff.pages.first.tags or bool(photometrics & {_CFA, _LINEAR_RAW})
+    return DNG_VERSION in tiff.pages.first.tags or bool(photometrics & {_CFA, _LINEAR_RAW})

@@ -18,6 +18,34 @@ def is_lossy(page: TiffPage) -> bool:
     return int(page.compression) in _JPEG
 
 
+def check_numbers(page: TiffPage, path: Path) -> None:
+    """See that those tags are whole numbers that say how the pixels are stored.
+
+    Raises
+    ------
+    DamagedFile
+        If one is of another type, as in a file with changed bytes.
+    """
+    for name in (
+        "photometric",
+        "compression",
+        "predictor",
+        "samplesperpixel",
+        "bitspersample",
+        "sampleformat",
+    ):
+        _check_number(getattr(page, name), name, path)
+    for kind in page.extrasamples:
+        _check_number(kind, "extrasamples", path)
+    for code in ("NewSubfileType", "SubfileType"):
+        _check_number(page.tags.valueof(code, 0), code, path)
+
+
+def _check_number(value: object, name: str, path: Path) -> None:
+    if not isinstance(value, int):
+        raise DamagedFile(path, f"the tag {name} is {value!r}")
+
+
 def check_decodable(page: TiffPage, path: Path) -> None:
     """See that there is a decoder for a page.
 
