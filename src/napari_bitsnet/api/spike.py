@@ -16,6 +16,7 @@ from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.api.running import finish, iter_run
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.aliases import takes_former_names
 from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.outputs import source_names
 from napari_bitsnet.tasks import TASKS
@@ -60,6 +61,7 @@ class SpikeIn:
         return "\n".join(lines)
 
 
+@takes_former_names
 def spike_in(
     mixture: Any,
     guides: Sequence[Any],
@@ -72,6 +74,7 @@ def spike_in(
     flat: str | Path | None = None,
     dark: str | Path | None = None,
     i0: float | None = None,
+    stored: Any = None,
     **arguments: Any,
 ) -> SpikeIn:
     """Add a faint shape to one's own images, separate with and without, and report where it went.
@@ -99,6 +102,8 @@ def spike_in(
         Under attenuation: image files of the beam without an object, and of the detector without a beam.
     i0 : float, optional
         Under attenuation: intensity without an object (I0); None takes the flat frame's mean, or a percentile.
+    stored : dtype, optional
+        As in `run`.
     **arguments
         As in `run`: ``method``, ``preset``, ``settings``, ``mask``, the task's options.
 
@@ -131,7 +136,8 @@ def spike_in(
     attenuating = mixing == "attenuation"
     arguments |= {"mixing": mixing, "maps": False}
     if attenuating:
-        image, i0 = freed(image, flat, dark, i0, arguments.pop("percentile", None))
+        dtype = planes.stored if stored is None else np.dtype(stored)
+        image, i0 = freed(image, dtype, flat, dark, i0, arguments.pop("percentile", None))
         arguments |= {"i0": i0, "output": "density"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they are about the run, which is not what is asked for
@@ -212,6 +218,7 @@ def lightened(guide: NDArray, amount: NDArray) -> NDArray:
 
 def freed(
     image: NDArray,
+    stored: np.dtype,
     flat: str | Path | None,
     dark: str | Path | None,
     i0: float | None,
@@ -227,7 +234,7 @@ def freed(
     given = {"flat": flat, "dark": dark, "i0": i0, "percentile": percentile}
     options = {name: value for name, value in given.items() if value is not None}
     task = make_task(RunSettings().updated({"task": "xray", "options": options}))
-    exposure = expose_mixture(image, task.config)  # type: ignore[arg-type]
+    exposure = expose_mixture(image, task.config, stored)  # type: ignore[arg-type]
     intensity = exposure.intensity
     intensity[exposure.dark | exposure.saturated] = np.nan
     return intensity, exposure.i0

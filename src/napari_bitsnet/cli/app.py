@@ -29,9 +29,9 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_options)
     app.command("demo")(demo)
-    app.command("check")(ends_cleanly()(check_command))
+    app.command("check", cls=TaskCommand)(ends_cleanly()(check_command))
     app.command("register")(ends_cleanly()(register_command))
-    app.command("spike-in")(ends_cleanly()(spike_in_command))
+    app.command("spike-in", cls=TaskCommand)(ends_cleanly()(spike_in_command))
     app.command("list")(list_entries)
     app.add_typer(build_train_app(), name="train")
     for name in TASKS:

@@ -16,6 +16,7 @@ from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from napari_bitsnet.core.aliases import present_name
 from napari_bitsnet.core.config import Config, UnknownSetting
 
 _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "true|false"}
@@ -159,6 +160,7 @@ def read_assignments(assignments: Iterable[str], config: type[Config]) -> dict[s
         name, separator, text = (part.strip() for part in assignment.partition("="))
         if not separator or not name:
             raise ValueError(f"Expected name=value, got {assignment!r}.")
+        name = present_name(name, config.model_fields)
         if name not in config.model_fields:
             raise UnknownSetting([name], sorted(config.model_fields))
         settings[name] = read_value(text, name, config.model_fields[name])

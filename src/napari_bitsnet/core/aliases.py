@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 TASKS = {"guided": "xray"}
 METHODS = {
@@ -42,3 +46,19 @@ def with_present_names(settings: Mapping[str, Any], known: Collection[str]) -> d
             value = METHODS.get(value, value)
         present[new if name not in known and new in known else name] = value
     return present
+
+
+def present_name(name: str, known: Collection[str]) -> str:
+    """Return the present name of a setting among `known`; the name itself where it is no former one."""
+    return next(iter(with_present_names({name: None}, known)))
+
+
+def takes_former_names(function: Function) -> Function:
+    """Let a function take its keyword arguments under their former names, too."""
+    known = inspect.signature(function).parameters
+
+    @wraps(function)
+    def renamed(*args: Any, **arguments: Any) -> Any:
+        return function(*args, **with_present_names(arguments, known))
+
+    return cast(Function, renamed)

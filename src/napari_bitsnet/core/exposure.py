@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bitsnet.core.aliases import takes_former_names
 from napari_bitsnet.core.images import check_image
 from napari_bitsnet.core.notices import Notice
 
@@ -136,6 +137,7 @@ def expose(
     return Exposure(intensity, i0, (_any_channel(~(intensity > 0)) & ~saturated) | clear, saturated)
 
 
+@takes_former_names
 def intensity_to_density(
     image: ArrayLike,
     *,
