@@ -42,6 +42,7 @@ def run(
     guides: Sequence[Any] = (),
     hints: Any = None,
     mask: Any = None,
+    stored: Any = None,
     axes: str | None = None,
     method: str = "auto",
     preset: str = "balanced",
@@ -69,6 +70,10 @@ def run(
         k where edges or areas belong to source k, 0 where nothing is known.
     mask : array of shape (Y, X), optional
         True where pixels are to be left out; they come back as NaN. For ``"inpaint"`` it marks the missing pixels.
+    stored : dtype, optional
+        Type of integers in which the mixture is stored, such as ``"uint8"``, where missing pixels (NaN) made floats of it:
+        it says which value is white or saturated, and what ``save(depth="input")`` writes. Default the mixture's own; masked
+        arrays (`numpy.ma`) keep theirs.
     axes : str, optional
         One letter for each dimension (Y, X, C for channels, any other for stacks); needed where the shape is ambiguous.
     method, preset : str
@@ -114,13 +119,19 @@ def run(
 
 @spelled_out
 def separate(
-    mixture: Any, *, hints: Any = None, mask: Any = None, stop: Stop | None = None, **arguments: Any
+    mixture: Any,
+    *,
+    hints: Any = None,
+    mask: Any = None,
+    stored: Any = None,
+    stop: Stop | None = None,
+    **arguments: Any,
 ) -> Result:
     """Separate one superimposed image: ``run("separate", mixture, …)``.
 
     Parameters
     ----------
-    mixture, hints, mask, stop
+    mixture, hints, mask, stored, stop
         As in `run`.
     **arguments
         Settings of the run and of the task, as in `run`.
@@ -130,18 +141,24 @@ def separate(
     Result
     """
     # not by way of `run`: a warning names the line that called, two frames up
-    return finish(_start("separate", mixture, hints=hints, mask=mask, stop=stop, **arguments))
+    return finish(_start("separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, **arguments))
 
 
 @spelled_out
 def iter_separate(
-    mixture: Any, *, hints: Any = None, mask: Any = None, stop: Stop | None = None, **arguments: Any
+    mixture: Any,
+    *,
+    hints: Any = None,
+    mask: Any = None,
+    stored: Any = None,
+    stop: Stop | None = None,
+    **arguments: Any,
 ) -> Run:
     """Do the same work as `separate`, iteration by iteration.
 
     Parameters
     ----------
-    mixture, hints, mask, stop
+    mixture, hints, mask, stored, stop
         As in `run`.
     **arguments
         Settings of the run and of the task, as in `run`.
@@ -156,7 +173,7 @@ def iter_separate(
     Iteration
         With ``losses`` and ``outputs``, fetched from the device only when they are looked at.
     """
-    return _start("separate", mixture, hints=hints, mask=mask, stop=stop, **arguments)
+    return _start("separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, **arguments)
 
 
 def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
@@ -214,9 +231,10 @@ def _start(
     guides: Sequence[Any] = (),
     hints: Any = None,
     mask: Any = None,
+    stored: Any = None,
     stop: Stop | None = None,
     **arguments: Any,
 ) -> Run:
     """Start a run whose settings are the arguments of `run`."""
     settings = RunSettings.of(task, **arguments)
-    return iter_run(settings, mixture, guides=guides, hints=hints, mask=mask, stop=stop)
+    return iter_run(settings, mixture, guides=guides, hints=hints, mask=mask, stored=stored, stop=stop)

@@ -49,6 +49,7 @@ def run_lazily(
     guides: Sequence[Any] = (),
     hints: Any = None,
     mask: Any = None,
+    stored: Any = None,
     **arguments: Any,
 ) -> LazyOutputs:
     """Separate a stack slice by slice as its outputs are looked at.
@@ -59,6 +60,8 @@ def run_lazily(
         As in `run`.
     mixture : array-like
         A stack; a dask array is read one slice at a time.
+    stored : dtype, optional
+        As in `run`.
     guides, hints, mask
         As in `run`: one plane for all slices, or a stack like the mixture.
     **arguments
@@ -99,7 +102,9 @@ def run_lazily(
 
     settings = RunSettings.of(task, **arguments)
     made, target = make_task(settings), resolve_device(settings.device)
-    images = RunInputs(made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes)
+    images = RunInputs(
+        made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes, stored=stored
+    )
     planes = images.planes
     middle = len(planes) // 2
     reference = _solve(settings, made, images[middle], target, None)

@@ -35,6 +35,7 @@ def record_provenance(
         "task_settings": session.task.config.model_dump(mode="json"),
         "method_settings": session.method.config.model_dump(mode="json"),
         "i0": session.problem.density_of,
+        "stored": str(session.inputs.dtype),
         "seed": settings.seed,
         "device": device,
         "threads": torch.get_num_threads(),

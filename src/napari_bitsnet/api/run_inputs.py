@@ -53,7 +53,7 @@ class RunInputs:
         hints: Any = None,
         mask: Any = None,
         axes: str | None = None,
-        stored: np.dtype | None = None,
+        stored: Any = None,
     ) -> None:
         if hasattr(guides, "shape") or isinstance(guides, str):
             raise TypeError(
@@ -62,7 +62,7 @@ class RunInputs:
         guides = tuple(guides or ())
         _check_taken(task, guides=[g for g in guides if g is not None], hints=hints, mask=mask)
         self.planes = planes_of(task, mixture, axes)
-        self._stored = self.planes.stored if stored is None else stored
+        self.stored: np.dtype = self.planes.stored if stored is None else np.dtype(stored)
         self._guides = [self.planes.match(g, f"guide {k + 1}") for k, g in enumerate(guides)]
         self._mask = self.planes.match(mask, "the mask", labels=True)
         self.take_hints(hints)
@@ -77,7 +77,7 @@ class RunInputs:
             tuple(self.planes.plane_of(g, index) for g in self._guides),
             self.hints_of(index),
             self.planes.plane_of(self._mask, index),
-            self._stored,
+            self.stored,
         )
 
     def take_hints(self, hints: Any) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.choose import make_task
@@ -17,10 +16,11 @@ from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.runner import NewHints, Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.stack_notices import StackNotices
-from napari_bitsnet.api.start import start_session
+from napari_bitsnet.api.start import starting_session
 from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.core.threads import with_polite_threads
 from napari_bitsnet.tasks import Task
 
 Stop = Callable[[], bool]
@@ -34,7 +34,7 @@ def iter_run(
     guides: Sequence[Any] | None = (),
     hints: Any = None,
     mask: Any = None,
-    stored: np.dtype | None = None,
+    stored: Any = None,
     stop: Stop | None = None,
     new_hints: NewHints | None = None,
 ) -> Run:
@@ -114,7 +114,9 @@ def _run_planes(
     told = StackNotices()
     for index in range(len(planes)):
         try:
-            started = start_session(settings, task, images[index], device, session)
+            started = yield from starting_session(
+                settings, task, images[index], device, session, stop=stop, plane=index
+            )
         except (TypeError, ValueError) as error:
             if len(planes) == 1:
                 raise
@@ -153,7 +155,7 @@ def _run_planes(
 def explain_full_memory(run: Run, pixels: int, device: str) -> Run:
     """Turn a device's out-of-memory error into one with advice."""
     try:
-        return (yield from run)
+        return (yield from with_polite_threads(run))
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator
 
 from napari_bitsnet.api.choose import make_method
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.tasks import Inputs, Task
 
 
@@ -14,6 +17,30 @@ def start_session(
     settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None = None
 ) -> Session:
     """Check one plane's images, choose the method and make it ready, from the slice before if it can."""
+    return exhaust(starting_session(settings, task, inputs, device, before))
+
+
+def starting_session(
+    settings: RunSettings,
+    task: Task,
+    inputs: Inputs,
+    device: str,
+    before: Session | None = None,
+    *,
+    stop: Callable[[], bool] | None = None,
+    plane: int = 0,
+) -> Generator[Iteration, None, Session]:
+    """Do what `start_session` does, and yield each stage of the method's start.
+
+    Parameters
+    ----------
+    settings, task, inputs, device, before
+        As in `start_session`.
+    stop : callable, optional
+        Asked at every stage; True makes the start end with the best it has, as soon as it has something.
+    plane : int
+        Index in a stack, for the records.
+    """
     began = time.perf_counter()
     built = task.build(inputs)
     problem = built.problem
@@ -35,9 +62,16 @@ def start_session(
 
         method = with_hints(method, problem) or method
     on_device = problem.to(device)
-    if before is None:
-        state = method.start(on_device, device=device, seed=settings.seed)
-    else:
-        state = method.warm_start(on_device, before.state, device=device, seed=settings.seed)
+    earlier = None if before is None else before.state
+    stages = method.starting(on_device, earlier, device=device, seed=settings.seed)
+    total, enough = settings.iterations or method.iterations, False
+    while True:
+        try:
+            stage = stages.send(enough or None)
+        except StopIteration as end:
+            state = end.value
+            break
+        yield Iteration(0, total, time.perf_counter() - began, {}, dict, plane, stage)
+        enough = stop is not None and stop()
     spent = time.perf_counter() - began
     return Session(task, inputs, built, method, state, spent, seed=settings.seed)

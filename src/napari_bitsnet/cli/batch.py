@@ -135,7 +135,9 @@ class Batch:
             warnings.warn(notice, stacklevel=1)
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
         planes = planes_of(TASKS.get(settings.task), images.mixture, settings.axes)
-        check_before_run(settings, planes, self.folder, kind=self.kind, depth=self.depth)
+        check_before_run(
+            settings, planes, self.folder, kind=self.kind, depth=self.depth, stored=images.stored
+        )
         run = iter_run(
             settings,
             images.mixture,

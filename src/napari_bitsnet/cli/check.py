@@ -58,6 +58,7 @@ def check_command(
             images.mixture,
             guides=images.guides,
             mask=images.mask,
+            stored=images.stored,
             axes=axes or images.axes,
             **options,
         )

@@ -62,6 +62,7 @@ def spike_in_command(
                 preset=preset,
                 settings=settings,
                 mask=images.mask,
+                stored=images.stored,
                 axes=axes or images.axes,
                 **options,
             )

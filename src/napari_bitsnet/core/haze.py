@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_bitsnet.core.guided_filter import apply_coefficients, linear_coefficients
+from napari_bitsnet.core.stages import Partial, exhaust
 
 WORKING_SIDE = 128
 """Longer side, in pixels, at which the smooth transmission is computed."""
@@ -26,9 +29,19 @@ GUIDED_RADIUS, GUIDED_EPSILON = 0.08, 1e-3
 
 def least_around(image: Tensor, radius: int) -> Tensor:
     """Return the minimum in a square window of side ``2 * radius + 1`` around each pixel of (N, C, H, W)."""
-    side = 2 * radius + 1
-    padded = F.pad(-image, (radius,) * 4, value=-torch.inf)
-    return -F.max_pool2d(F.max_pool2d(padded, (side, 1), 1), (1, side), 1)
+    padded = F.pad(image, (radius,) * 4, value=torch.inf)
+    return _least_along(_least_along(padded, 2 * radius + 1, -2), 2 * radius + 1, -1)
+
+
+def _least_along(image: Tensor, side: int, axis: int) -> Tensor:
+    """Return the minimum of every `side` neighbours along an axis, in steps that double what is compared."""
+    covered = 1
+    while covered < side:
+        step = min(covered, side - covered)
+        length = image.shape[axis] - step
+        image = torch.minimum(image.narrow(axis, 0, length), image.narrow(axis, step, length))
+        covered += step
+    return image
 
 
 def dark_channel(image: Tensor, radius: int) -> Tensor:
@@ -135,6 +148,20 @@ def smooth_transmission(
     doi:10.1109/ICCV.2013.82. Departures: a quadratic energy in log t with asymmetric weights in place of
     the bound's closing and absolute differences.
     """
+    options = {"radius": radius, "smoothness": smoothness, "part": part, "rounds": rounds}
+    return exhaust(smoothing_transmission(image, airlight, **options))  # type: ignore[arg-type]
+
+
+def smoothing_transmission(
+    image: Tensor,
+    airlight: tuple[float, ...],
+    *,
+    radius: float,
+    smoothness: float,
+    part: float = 1.0,
+    rounds: int = 8,
+) -> Generator[Partial, None, Tensor]:
+    """Do what `smooth_transmission` does, and yield the envelope as soon as there is one."""
     height, width = image.shape[-2:]
     factor = min(1.0, WORKING_SIDE / max(height, width))
     size = (max(2, round(height * factor)), max(2, round(width * factor)))
@@ -145,7 +172,9 @@ def smooth_transmission(
     grey = small[0].mean(dim=0).double().cpu().numpy()
     fitted = torch.from_numpy(np.exp(_envelope(log_bound, grey, smoothness, rounds))).to(image)
     wide = F.interpolate(fitted[None, None], (height, width), mode="bilinear")
+    yield Partial(0.25, lambda: 1 - part * (1 - wide))
     envelope = guided(1 - part * (1 - wide), image)
+    yield Partial(0.5, lambda: envelope)
     windows = dark_channel_transmission(
         image, airlight, max(1, round(radius * max(height, width))), part=part
     )

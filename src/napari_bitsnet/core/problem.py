@@ -184,7 +184,10 @@ class Iteration:
 
     @property
     def outputs(self) -> dict[str, Output]:
-        """Return the current named outputs, as in `Result.outputs`: detached arrays on the host."""
+        """Return the current named outputs, as in `Result.outputs`: detached arrays on the host.
+
+        Before the method has started, while another one goes first, there are none.
+        """
         if self._outputs is None:
             self._outputs = self._fetch()
         return self._outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +34,22 @@ Stages = Generator[Stage, bool | None, R]
 Who looks at the stages may send True at one, instead of going on with ``next``: what there is by then is enough, and the
 computation comes to an end as soon as it has something to return. Most computations take no notice, and are left instead.
 """
+
+
+@dataclass(frozen=True)
+class Partial:
+    """An image of which a part has been worked on.
+
+    Parameters
+    ----------
+    done : float
+        That part, in [0, 1].
+    image : callable
+        Returns the image so far (1, C, H, W); where no work has been done, as it was.
+    """
+
+    done: float
+    image: Callable[[], Tensor]
 
 
 def exhaust(computation: Generator[Any, Any, R]) -> R:

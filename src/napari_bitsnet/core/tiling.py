@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from napari_bitsnet.core.stages import Partial
 
 OVERLAP = 4
 """Neighbouring tiles share a strip of one OVERLAP-th of their side."""
@@ -35,18 +39,73 @@ def solve_in_tiles(
     height, width = images[0].shape[-2:]
     if max(height, width) <= side:
         return solve(*images)
-    rows = []
+    result: Tensor | None = None
+    for seen, inside, place in _tiles(height, width, side, margin):
+        answer = solve(*(image[seen] for image in images))
+        if result is None:
+            result = answer.new_empty(*answer.shape[:-2], height, width)
+        result[place] = answer[inside]
+    assert result is not None  # an image has a tile
+    return result
+
+
+def solving_in_tiles(
+    solving: Callable[..., Generator[Partial, None, Tensor]],
+    images: Sequence[Tensor],
+    before: Tensor,
+    *,
+    side: int,
+    margin: int,
+) -> Generator[Partial, None, Tensor]:
+    """Do what `solve_in_tiles` does with a computation that tells how far it is, and tell that of the whole image.
+
+    Parameters
+    ----------
+    solving : callable
+        As `solve` there; yields what is done on the way.
+    images, side, margin
+        As in `solve_in_tiles`.
+    before : Tensor of shape (1, C, H, W)
+        What an image of which only a part is done shows elsewhere.
+    """
+    height, width = images[0].shape[-2:]
+    if max(height, width) <= side:
+        return (yield from solving(*images))
+    result, tiles = before.clone(), list(_tiles(height, width, side, margin))
+    for number, (seen, inside, place) in enumerate(tiles):
+        work = solving(*(image[seen] for image in images))
+        while True:
+            try:
+                part = next(work)
+            except StopIteration as end:
+                result[place] = end.value[inside]
+                break
+            yield Partial((number + part.done) / len(tiles), partial(_with_tile, result, part, inside, place))
+    return result
+
+
+Window = tuple[Any, ...]
+
+
+def _tiles(height: int, width: int, side: int, margin: int) -> Iterator[tuple[Window, Window, Window]]:
+    """What each tile sees with its margin, where what it answers for lies inside that, and where in the image."""
     for top in range(0, height, side):
-        row = []
         for left in range(0, width, side):
-            y0, x0 = max(0, top - margin), max(0, left - margin)
-            y1, x1 = min(height, top + side + margin), min(width, left + side + margin)
-            answer = solve(*(image[..., y0:y1, x0:x1] for image in images))
-            inside = (slice(top - y0, top - y0 + side), slice(left - x0, left - x0 + side))
-            bottom, right = min(side, height - top), min(side, width - left)
-            row.append(answer[..., inside[0], inside[1]][..., :bottom, :right])
-        rows.append(torch.cat(row, dim=-1))
-    return torch.cat(rows, dim=-2)
+            seen, inside, place = [], [], []
+            for start, length in ((top, height), (left, width)):
+                first, last = max(0, start - margin), min(length, start + side + margin)
+                end = min(length, start + side)
+                seen.append(slice(first, last))
+                inside.append(slice(start - first, end - first))
+                place.append(slice(start, end))
+            yield (..., *seen), (..., *inside), (..., *place)
+
+
+def _with_tile(result: Tensor, part: Partial, inside: Window, place: Window) -> Tensor:
+    """An image with what a tile that is under way has so far."""
+    image = result.clone()
+    image[place] = part.image()[inside]
+    return image
 
 
 class TiledAverage:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.notices import Notice
-    from napari_bitsnet.core.stages import Stage
+    from napari_bitsnet.core.stages import Stage, Stages
 
 S = TypeVar("S", bound=State)
 """The state that a method extends."""
@@ -100,6 +100,13 @@ class Method(Protocol[S]):
     def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
         """Return the state before the first iteration on a slice of a stack, with what the slice before has shown."""
 
+    def starting(self, problem: Problem, previous: S | None, *, device: str, seed: int) -> Stages[S]:
+        """Do what `start` does, or `warm_start` from the slice before, with a `Stage` before each part that takes long.
+
+        Where another method goes first, True that is sent at a stage ends that one as soon as it has something: the state
+        then starts from it. The state is the same, bit for bit, whether anybody looks at the stages.
+        """
+
     @abstractmethod
     def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
         """Advance `state` in place, one iteration at a time, yielding its loss terms (on the device).
@@ -162,6 +169,13 @@ class BaseMethod(Method[S]):
     def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
         """See `Method.warm_start`: nothing is taken over."""
         return self.start(problem, device=device, seed=seed)
+
+    def starting(self, problem: Problem, previous: S | None, *, device: str, seed: int) -> Stages[S]:
+        """See `Method.starting`: a start is short, and has no parts."""
+        yield from ()
+        if previous is None:
+            return self.start(problem, device=device, seed=seed)
+        return self.warm_start(problem, previous, device=device, seed=seed)
 
     def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
         """See `Method.stages`: iterations are short, and have no parts."""

@@ -148,7 +148,12 @@ class Task(Protocol):
         """Return notices for the user about the outputs of one plane."""
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
+        self,
+        mixture: NDArray,
+        sources: NDArray,
+        truths: NDArray,
+        i0: float | None,
+        stored: np.dtype | None = None,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Return one plane's mixture, sources and truths (K, Y, X[, C]) on the scale on which sources add up.
 
@@ -160,6 +165,8 @@ class Task(Protocol):
             In the units of the outputs, float64.
         i0 : float or None
             I0 of the run under attenuation.
+        stored : dtype, optional
+            Type in which the mixture is stored; its largest value is saturated.
 
         Raises
         ------
@@ -198,7 +205,12 @@ class BaseTask:
         return []
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
+        self,
+        mixture: NDArray,
+        sources: NDArray,
+        truths: NDArray,
+        i0: float | None,
+        stored: np.dtype | None = None,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """See `Task.scorable`: sources add up in the mixture's units."""
         return mixture, sources, truths

@@ -33,14 +33,19 @@ class SharesTask(BaseTask):
         return "density" if config.mixing == "attenuation" and config.output == "density" else "mixture"
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
+        self,
+        mixture: NDArray,
+        sources: NDArray,
+        truths: NDArray,
+        i0: float | None,
+        stored: np.dtype | None = None,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """See `Task.scorable`: under attenuation shares add up in optical density, with the frames and I0 of
         the run."""
         if self.config.mixing == "linear" or i0 is None:
             return mixture, sources, truths
         # not by `updated`: an estimate may lie outside the bounds that hold for what people set
-        density = expose_mixture(mixture, self.config.model_copy(update={"i0": i0})).density
+        density = expose_mixture(mixture, self.config.model_copy(update={"i0": i0}), stored).density
         if self.config.output == "density":
             return density, sources, truths
         with np.errstate(divide="ignore", invalid="ignore"):

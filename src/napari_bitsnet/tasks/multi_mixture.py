@@ -220,7 +220,12 @@ class MultiMixture(BaseTask):
         return "density" if self.config.mixing == "attenuation" else "mixture"
 
     def scorable(
-        self, mixture: NDArray, sources: NDArray, truths: NDArray, i0: float | None
+        self,
+        mixture: NDArray,
+        sources: NDArray,
+        truths: NDArray,
+        i0: float | None,
+        stored: np.dtype | None = None,
     ) -> tuple[NDArray, NDArray, NDArray]:
         """See `Task.scorable`: sources are on the mixtures' scale if the weights of each mixture add to
         one."""
@@ -232,7 +237,7 @@ class MultiMixture(BaseTask):
                 'decibels would only measure that. Score with weights="sum-to-one", or by hand with nb.metrics.score.'
             )
         if self.config.mixing == "attenuation":
-            mixture = np.stack([expose(each, i0=self.config.i0).density for each in mixture])
+            mixture = np.stack([expose(each, i0=self.config.i0, stored=stored).density for each in mixture])
         return mixture, sources, truths
 
     def _registered(

@@ -15,7 +15,8 @@ from napari_bitsnet.core.patches.groups import (
     reference_rows,
     similar_patches,
 )
-from napari_bitsnet.core.patches.inpainting import inpaint_patches, interpolate_missing, refine_fill
+from napari_bitsnet.core.patches.inpainting import inpaint_patches, interpolate_missing, refining_fill
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.core.tiling import TiledAverage, solve_in_tiles
 
 SIGMA = 0.1
@@ -190,9 +191,9 @@ def test_texture_goes_on_in_holes_and_nothing_else_changes(seed):
     missing = torch.zeros(1, 1, 48, 56, dtype=torch.bool)
     missing[..., 20:27, 24:30] = True
     guessed = torch.where(missing, 0.5, images)
-    assert torch.equal(refine_fill(guessed, missing, rounds=0), guessed)
-    assert torch.equal(refine_fill(guessed, torch.zeros_like(missing), rounds=2), guessed)
-    filled = refine_fill(guessed, missing, rounds=4)
+    assert torch.equal(exhaust(refining_fill(guessed, missing, rounds=0)), guessed)
+    assert torch.equal(exhaust(refining_fill(guessed, torch.zeros_like(missing), rounds=2)), guessed)
+    filled = exhaust(refining_fill(guessed, missing, rounds=4))
     outside = ~missing.expand_as(images)
     assert torch.equal(filled[outside], images[outside])
     errors = [(found - images)[~outside].square().mean() for found in (guessed, filled)]

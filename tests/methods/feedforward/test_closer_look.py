@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.feedforward.multi_crop import _together, _windows, follow_windows, window_answers
 from napari_bitsnet.methods.feedforward.network import ANSWER_SIZE, SplitNetwork, reduce_image
 
@@ -20,7 +21,7 @@ class Oracle(SplitNetwork):
 
 
 def _look(mixture: torch.Tensor, difference: torch.Tensor, weight: float) -> torch.Tensor:
-    said = window_answers(Oracle(), mixture, torch.zeros(1, 2, *mixture.shape[-2:]))
+    said = exhaust(window_answers(Oracle(), mixture, torch.zeros(1, 2, *mixture.shape[-2:])))
     return follow_windows(said, difference, mixture.shape[-1] // 2, weight=weight)[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.feedforward.alternatives import disagreement, other_splits
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
 from napari_bitsnet.methods.feedforward.network import SplitNetwork, reduce_image
@@ -80,5 +81,5 @@ def test_views_that_agree_leave_no_disagreement():
 
 
 def test_windows_are_asked_once(network: SplitNetwork):
-    answers = window_answers(network, _smooth(5, 192), torch.zeros(1, 2, 192, 192))
+    answers = exhaust(window_answers(network, _smooth(5, 192), torch.zeros(1, 2, 192, 192)))
     assert answers.shape == (4, 3, 64, 64)

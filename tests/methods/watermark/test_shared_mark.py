@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from napari_bitsnet.core.operators.gradient import gradient
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.watermark.mark import (
     AREA,
     Edges,
@@ -16,7 +17,7 @@ from napari_bitsnet.methods.watermark.mark import (
     log_edges,
     mark_colour,
     remove_mark,
-    soften_mark,
+    softening_mark,
 )
 
 
@@ -77,7 +78,7 @@ def test_mark_and_opacity_follow_from_edges(marked):
     mark, energy = find_mark(edges, region, 0.4)
     assert energy < 0
     assert torch.equal(mark > 0.5, opacity > 0)
-    soft = soften_mark(edges, mark > 0.5, region, None, 0.4)
+    soft = exhaust(softening_mark(edges, mark > 0.5, region, None, 0.4))
     torch.testing.assert_close(soft, opacity, atol=0.06, rtol=0)
 
 

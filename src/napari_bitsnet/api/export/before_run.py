@@ -16,7 +16,13 @@ from napari_bitsnet.api.settings import RunSettings
 
 
 def check_before_run(
-    settings: RunSettings, planes: Planes, folder: Path, *, kind: TiffKind = "imagej", depth: Depth = "float"
+    settings: RunSettings,
+    planes: Planes,
+    folder: Path,
+    *,
+    kind: TiffKind = "imagej",
+    depth: Depth = "float",
+    stored: np.dtype | None = None,
 ) -> None:
     """See that the outputs of a run can be written.
 
@@ -30,6 +36,8 @@ def check_before_run(
         Where outputs go; must exist.
     kind, depth
         As in `save_result`.
+    stored : dtype, optional
+        Type of the mixture's file, where missing pixels made floats of its integers.
 
     Raises
     ------
@@ -39,9 +47,9 @@ def check_before_run(
         If the disk does not even hold the sources.
     """
     task = make_task(settings)
-    dtype = planes.array.dtype
+    dtype = planes.stored if stored is None else stored
     if depth == "input" and any(keeps_depth(spec.kind, task.units, dtype) for spec in task.output_specs):
-        check_depth(planes.array, kind)
+        check_depth(planes.array, kind, dtype)
     axes = planes.axes.replace("M", "")
     write_tiff(io.BytesIO(), np.zeros((1,) * len(axes), np.float32), axes, kind=kind)
     sizes = {letter: planes.array.shape[planes.axes.index(letter)] for letter in axes}

@@ -54,6 +54,11 @@ class Bundle:
         return planes_of(TASKS.get(self.record["task"]), self.mixture, self.record["settings"]["axes"])
 
     @cached_property
+    def dtype(self) -> np.dtype:
+        """The type in which the mixture is stored, also where missing pixels made floats of it."""
+        return np.dtype(self.record.get("stored", self.planes.stored))
+
+    @cached_property
     def images(self) -> dict[str, Output]:
         """Outputs that are written as images."""
         return {name: output for name, output in self.outputs.items() if output.is_image}
@@ -86,12 +91,12 @@ class Bundle:
         check_outputs(self.folder, names, inputs=recorded_files(self.inputs, self.record))
         check_name(self.folder, names.longest())
         if any(map(self._keeps_depth, self.images.values())):
-            check_depth(self.planes.array, self.kind)
+            check_depth(self.planes.array, self.kind, self.dtype)
         self.scores  # noqa: B018  (computed once; errors come before anything is written)
 
     def size(self) -> int:
         """Bytes that the files need, estimated from above: pictures are smaller than what they show."""
-        own = self.planes.array.dtype.itemsize
+        own = self.dtype.itemsize
         sizes = [output.size * (own if self._keeps_depth(output) else 4) for output in self.images.values()]
         return sum(sizes) + SLACK * (len(self.files) + 1)
 
@@ -110,7 +115,7 @@ class Bundle:
                 path = files.part(self.files[name])
                 write_tiff(path, image, axes, self.calibration, kind=self.kind, record=about)
             self._write_pages(files)
-            notices = clipped(lost, self.planes.array.dtype)
+            notices = clipped(lost, self.dtype)
             _write_record(files, record.name, self._record([*self.notices, *notices]))
         for name in earlier - {*self.files.values(), record.name}:
             (self.folder / name).unlink(missing_ok=True)
@@ -121,7 +126,7 @@ class Bundle:
         for name, output in self.images.items():
             image = output.array
             if self._keeps_depth(output):
-                image, lost[self.files[name]] = as_integers(image, self.planes.array.dtype, output.axes)
+                image, lost[self.files[name]] = as_integers(image, self.dtype, output.axes)
             yield name, image, output.axes
 
     def _write_pages(self, files: Together) -> None:
@@ -140,7 +145,7 @@ class Bundle:
             )
 
     def _keeps_depth(self, output: Output) -> bool:
-        return self.depth == "input" and keeps_depth(output.kind, output.units, self.planes.array.dtype)
+        return self.depth == "input" and keeps_depth(output.kind, output.units, self.dtype)
 
     def _facts(self) -> dict[str, Any]:
         return {**self.record, "planes": len(self.planes), "inputs": dict(self.inputs)}

@@ -29,7 +29,7 @@ def keeps_depth(kind: Kind, units: Units, dtype: np.dtype) -> bool:
     return dtype.kind in "iu" and units == "mixture" and kind in ("source", "part", "image")
 
 
-def check_depth(array: Any, kind: TiffKind) -> None:
+def check_depth(array: Any, kind: TiffKind, stored: np.dtype | None = None) -> None:
     """See that a mixture's integers can be written.
 
     Parameters
@@ -38,13 +38,15 @@ def check_depth(array: Any, kind: TiffKind) -> None:
         The mixture, of any type; those with fractions are written as float32.
     kind : {"imagej", "ome"}
         Kind of file.
+    stored : dtype, optional
+        Type in which the mixture is stored, where missing pixels made floats of it; default that of `array`.
 
     Raises
     ------
     ValueError
         If a file of this kind does not hold its type, or its values are larger than answers are exact for.
     """
-    dtype = np.dtype(array.dtype)
+    dtype = np.dtype(array.dtype) if stored is None else stored
     if dtype.kind not in "iu":
         return
     if dtype.name not in INTEGERS[kind]:
@@ -56,7 +58,8 @@ def check_depth(array: Any, kind: TiffKind) -> None:
         )
     if dtype.itemsize > 2:
         values = np.asarray(array)
-        largest = max(abs(int(values.max())), abs(int(values.min()))) if values.size else 0
+        seen = values[np.isfinite(values)]
+        largest = max(abs(int(seen.max())), abs(int(seen.min()))) if seen.size else 0
         if largest > EXACT:
             raise ValueError(
                 f'Expected values of at most {EXACT} for depth="input", up to which answers are exact, got {largest}: '

@@ -74,6 +74,7 @@ def score_slice(
         np.stack(found).astype(np.float64),
         np.stack(known).astype(np.float64),
         record.get("i0", record.get("blank")),
+        np.dtype(record.get("stored", planes.stored)),
     )
     if "C" in planes.axes:
         mixture = mixture[..., : sources.shape[-1]]  # opacity is not part of the mixture

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from napari_bitsnet.core.patches.groups import (
+    LOOK_EVERY,
     opponent,
     patches_of,
     put_together,
     reference_rows,
     similar_patches,
 )
+from napari_bitsnet.core.stages import Partial, exhaust
 
 CHUNK = 512
 """Groups whose covariances are worked on together."""
@@ -36,11 +40,12 @@ WHITE = 2.0
 """Ratio of the median eigenvalue to the one expected from the smallest, up to which patches hold noise rather than structure."""
 EQUAL = 0.5
 """Part of the pixels that equal a neighbour, above which an image is a drawing without noise."""
+BARELY = 1e-6
+"""Weight of what was before in an image of which a part of the groups has been worked on."""
 ROUNDING = 5e-7
 """Error of a covariance's eigenvalues in float32, relative to its trace."""
 
 
-@torch.no_grad()
 def denoise_patches(
     noisy: Tensor,
     sigma: float,
@@ -84,6 +89,22 @@ def denoise_patches(
     2013, doi:10.1137/120874989. Departures: a margin on the eigenvalues of the first round in place of its
     special case for flat groups, any number of rounds, groups of fixed size.
     """
+    shape = {"side": side, "reach": reach, "count": count, "stride": stride}
+    return exhaust(denoising_patches(noisy, sigma, basic, **shape))
+
+
+@torch.no_grad()
+def denoising_patches(
+    noisy: Tensor,
+    sigma: float,
+    basic: Tensor | None = None,
+    *,
+    side: int = 5,
+    reach: int = 10,
+    count: int = 60,
+    stride: int = 3,
+) -> Generator[Partial, None, Tensor]:
+    """Do what `denoise_patches` does, and yield what is done on the way."""
     _, channels, height, width = noisy.shape
     side = min(side, height, width)
     image = opponent(noisy)
@@ -92,8 +113,19 @@ def denoise_patches(
     patches = patches_of(image, side)
     known = patches if basic is None else patches_of(guide, side)
     total, seen = torch.zeros_like(patches), patches.new_zeros(len(patches))
+    before = opponent(noisy if basic is None else basic)
+
+    def so_far() -> Tensor:
+        started = patches_of(before, side) * BARELY
+        return opponent(put_together(total + started, seen + BARELY, (height, width), side), inverse=True)
+
+    chunks = 0
+    yield Partial(0.0, partial(torch.clone, noisy if basic is None else basic))
     for _, groups in similar_patches(guide, rows, columns, side=side, reach=reach, count=count):
         for group in groups.split(CHUNK):
+            chunks += 1
+            if chunks % LOOK_EVERY == 0:
+                yield Partial(chunks * CHUNK / (len(rows) * len(columns)), so_far)
             values = patches[group]  # (R, K, D)
             if basic is None:
                 parts = [_shrunk(part, sigma) for part in values.split(side**2, dim=-1)]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from napari_bitsnet.core.patches.groups import (
+    LOOK_EVERY,
     opponent,
     patches_of,
     put_together,
     reference_rows,
     similar_patches,
 )
+from napari_bitsnet.core.stages import Partial, Stage, Stages, exhaust
 
 CHUNK = 512
 """Groups whose covariances are worked on together."""
@@ -65,7 +69,6 @@ def interpolate_missing(image: Tensor, valid: Tensor) -> Tensor:
     return torch.from_numpy(np.moveaxis(out, -1, 0)[None]).to(image)
 
 
-@torch.no_grad()
 def inpaint_patches(
     estimate: Tensor,
     observed: Tensor,
@@ -113,6 +116,23 @@ def inpaint_patches(
     doi:10.1109/TIP.2011.2176743. Departure: one Gaussian for each group of similar patches (as in NL-Bayes)
     in place of a few for the whole image.
     """
+    shape = {"side": side, "reach": reach, "count": count, "stride": stride, "offset": offset}
+    return exhaust(inpainting_patches(estimate, observed, valid, **shape))
+
+
+@torch.no_grad()
+def inpainting_patches(
+    estimate: Tensor,
+    observed: Tensor,
+    valid: Tensor,
+    *,
+    side: int,
+    reach: int,
+    count: int,
+    stride: int,
+    offset: int,
+) -> Generator[Partial, None, Tensor]:
+    """Do what `inpaint_patches` does, and yield what is done on the way."""
     height, width = observed.shape[-2:]
     side = min(side, height, width)
     current, target = opponent(estimate), patches_of(opponent(observed), side)
@@ -125,8 +145,18 @@ def inpaint_patches(
     groups = similar_patches(
         current, rows, columns, side=side, reach=reach, count=count, wanted=~known.all(dim=1)
     )
+
+    def so_far() -> Tensor:
+        filled = opponent(put_together(total, seen, (height, width), side), inverse=True)
+        return torch.where(valid, observed, filled)
+
+    chunks = 0
+    yield Partial(0.0, so_far)
     for references, members in groups:
         for reference, group in zip(references.split(CHUNK), members.split(CHUNK), strict=True):
+            chunks += 1
+            if chunks % LOOK_EVERY == 0:
+                yield Partial(min(1.0, chunks * CHUNK / (len(rows) * len(columns))), so_far)
             values = patches[group]  # (R, K, D)
             mean = values.mean(dim=1, keepdim=True)
             centred = values - mean
@@ -138,12 +168,11 @@ def inpaint_patches(
             update = covariance @ torch.cholesky_solve(misfit[..., None], factor)
             total.index_add_(0, reference, mean[:, 0] + update[..., 0])
             seen.index_add_(0, reference, torch.ones_like(reference, dtype=seen.dtype))
-    filled = opponent(put_together(total, seen, (height, width), side), inverse=True)
-    return torch.where(valid, observed, filled)
+    return so_far()
 
 
-def refine_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Tensor:
-    """Go on from filled holes with texture from around: rounds of `inpaint_patches`, where the holes are.
+def refining_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Stages[Tensor]:
+    """Go on from filled holes with texture from around, where the holes are, in rounds of `inpaint_patches` that are told.
 
     Parameters
     ----------
@@ -172,6 +201,7 @@ def refine_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Tensor:
     for image in result.split(1):
         observed = filled = image[place]
         for k in range(rounds):
+            yield Stage(f"texture, round {k + 1} of {rounds}")
             filled = inpaint_patches(
                 filled, observed, known, side=HOLE_SIDE, reach=HOLE_REACH, offset=k % 2
             ).clamp(0, 1)

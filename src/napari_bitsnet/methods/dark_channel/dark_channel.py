@@ -10,6 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
@@ -90,29 +91,44 @@ class DarkChannel(BaseMethod[DarkChannelState]):
 
     def advance(self, state: DarkChannelState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration, which yields the mean transmission."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: DarkChannelState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: the envelope, its edges, and the windows that may be lighter."""
         import torch
 
-        from napari_bitsnet.core.haze import dark_channel_transmission, smooth_transmission
-
-        config, image = self.config, state.problem.observations
         if state.step:
             return
-        with torch.no_grad():
-            if config.fit == "windows":
-                radius = max(1, round(config.radius * max(image.shape[-2:])))
-                state.transmission = dark_channel_transmission(
-                    image, state.airlight, radius, part=config.part
-                )
-            else:
-                state.transmission = smooth_transmission(
-                    image,
-                    state.airlight,
-                    radius=config.radius,
-                    smoothness=config.smoothness,
-                    part=config.part,
-                )
+        # around the generator, not inside: consumers of the stages may need gradients
+        state.transmission = yield from torch.no_grad()(self._solving)(state)
         state.step = 1
         yield {"transmission": state.transmission.mean()}
+
+    def _solving(self, state: DarkChannelState) -> Stages[Tensor]:
+        """Return the transmission; what there is of it on the way is kept."""
+        from napari_bitsnet.core.haze import dark_channel_transmission, smoothing_transmission
+
+        config, image = self.config, state.problem.observations
+        yield Stage("dark channel")
+        if config.fit == "windows":
+            radius = max(1, round(config.radius * max(image.shape[-2:])))
+            return dark_channel_transmission(image, state.airlight, radius, part=config.part)
+        work = smoothing_transmission(
+            image,
+            state.airlight,
+            radius=config.radius,
+            smoothness=config.smoothness,
+            part=config.part,
+        )
+        names = iter(("edges of the haze", "haze in windows"))
+        while True:
+            try:
+                part = next(work)
+            except StopIteration as end:
+                transmission: Tensor = end.value
+                return transmission
+            state.transmission, state.has_start = part.image(), True
+            yield Stage(next(names), better=True)
 
     def solution(self, state: DarkChannelState) -> Answer:
         """See `Method.solution`: ``"sources"`` (the clear scene), ``"transmission"`` and ``"airlight"``."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import METHODS, Answer, Cost
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators
@@ -27,7 +28,7 @@ from napari_bitsnet.methods.dip.settings import (
     variance_window,
     widths,
 )
-from napari_bitsnet.methods.dip.starts import run_start
+from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
     import torch
@@ -168,19 +169,20 @@ class Dip(FittedMethod[DipState]):
 
     def prepare(
         self, problem: Problem, previous: DipState | None, rng: torch.Generator, *, device: str, seed: int
-    ) -> DipState:
+    ) -> Stages[DipState]:
         """See `FittedMethod.prepare`: one network, on the closed form's image where it corrects that, else on noise."""
         from napari_bitsnet.core.losses.reconstruction import l2_loss
         from napari_bitsnet.core.tiling import TiledAverage
-        from napari_bitsnet.methods.dip.holdout import hide_pixels
+        from napari_bitsnet.methods.dip.holdout import hiding_pixels
 
         config, refining = self.config, self.config.start != "none"
         correcting = refining and problem.mixing.name == "noisy"
         first, trial, fitted = problem.observations, None, problem.valid
         if refining:
-            first = run_start(config.start, problem, device=device, seed=seed).answer["sources"].to(device)
+            started = yield from running_start(config.start, problem, device=device, seed=seed)
+            first = started.answer["sources"].to(device)
         if refining and not correcting and problem.valid is not None:
-            trial = hide_pixels(problem, config.start, device=device, seed=seed)
+            trial = yield from hiding_pixels(problem, config.start, device=device, seed=seed)
             fitted = problem.valid & ~trial.hidden
         generators = Generators(problem, config, rng, corrects=correcting, silent=correcting)
         generators.add(

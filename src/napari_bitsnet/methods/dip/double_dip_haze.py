@@ -10,6 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import METHODS, Answer, Cost
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators
@@ -28,7 +29,7 @@ from napari_bitsnet.methods.dip.settings import (
     variance_window,
     widths,
 )
-from napari_bitsnet.methods.dip.starts import run_start
+from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
     import torch
@@ -124,11 +125,12 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
         """See `Method.unsupported_reason`."""
         return None if traits.mixing == "haze" else "It removes haze; for sums of images there is double_dip."
 
-    def _start(
+    def starting(
         self, problem: Problem, previous: DoubleDipHazeState | None, *, device: str, seed: int
-    ) -> DoubleDipHazeState:
+    ) -> Stages[DoubleDipHazeState]:
+        """See `Method.starting`."""
         device = "cpu" if device == "mps" else device  # float64 is missing there
-        return super()._start(problem, previous, device=device, seed=seed)
+        return super().starting(problem, previous, device=device, seed=seed)
 
     def prepare(
         self,
@@ -138,13 +140,13 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
         *,
         device: str,
         seed: int,
-    ) -> DoubleDipHazeState:
+    ) -> Stages[DoubleDipHazeState]:
         """See `FittedMethod.prepare`: a network for the scene, and one whose channels' mean is the transmission."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         config, refining = self.config, self.config.start != "none"
         assert isinstance(problem.mixing, Haze)  # see `unsupported_reason`
-        first = run_start("dark_channel", problem, device=device, seed=seed).answer
+        first = (yield from running_start("dark_channel", problem, device=device, seed=seed)).answer
         generators = Generators(problem, config, rng, corrects=refining, silent=refining)
         for _ in range(2):
             seen = problem.observations if refining else None

@@ -12,6 +12,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Cutout, Overlay
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import METHODS, Answer, Cost
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators, check_sizes
@@ -26,7 +27,7 @@ from napari_bitsnet.methods.dip.settings import (
     variance_patience,
     variance_window,
 )
-from napari_bitsnet.methods.dip.starts import run_start
+from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
     import torch
@@ -158,7 +159,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
         *,
         device: str,
         seed: int,
-    ) -> DoubleDipLayersState:
+    ) -> Stages[DoubleDipLayersState]:
         """See `FittedMethod.prepare`: a network for every image that is drawn, and one whose channels' mean is the mask."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
@@ -166,7 +167,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
         images, refining = problem.observations, config.start != "none"
         layers, mask = _no_start(problem)
         if refining:
-            first = run_start(CLOSED_FORMS[kind], problem, device=device, seed=seed).answer
+            first = (yield from running_start(CLOSED_FORMS[kind], problem, device=device, seed=seed)).answer
             layers, mask = first["sources"], first["opacity"]
         generators = Generators(problem, config, rng, corrects=refining, silent=refining)
         shared = generators.noise()  # the released code shows a segmentation's layers the same noise

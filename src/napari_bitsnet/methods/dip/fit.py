@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from napari_bitsnet.core.problem import Problem, State
+from napari_bitsnet.core.stages import Stages, exhaust
 from napari_bitsnet.methods import BaseMethod, StoppingRule
 from napari_bitsnet.methods.dip.generators import stopping_rule
 
@@ -76,23 +77,24 @@ class FittedMethod(BaseMethod[F]):
 
     def start(self, problem: Problem, *, device: str, seed: int) -> F:
         """See `Method.start`."""
-        return self._start(problem, None, device=device, seed=seed)
+        return exhaust(self.starting(problem, None, device=device, seed=seed))
 
     def warm_start(self, problem: Problem, previous: F, *, device: str, seed: int) -> F:
         """See `Method.warm_start`: the networks go on with their weights."""
-        return self._start(problem, previous, device=device, seed=seed)
+        return exhaust(self.starting(problem, previous, device=device, seed=seed))
 
-    def _start(self, problem: Problem, previous: F | None, *, device: str, seed: int) -> F:
+    def starting(self, problem: Problem, previous: F | None, *, device: str, seed: int) -> Stages[F]:
+        """See `Method.starting`: the stages of what goes first."""
         import torch
 
         rng = torch.Generator().manual_seed(seed)
-        return self.prepare(problem.to(device), previous, rng, device=device, seed=seed)
+        return (yield from self.prepare(problem.to(device), previous, rng, device=device, seed=seed))
 
     @abstractmethod
     def prepare(
         self, problem: Problem, previous: F | None, rng: torch.Generator, *, device: str, seed: int
-    ) -> F:
-        """Return the state before the first step: what goes first, the generators, and further unknowns.
+    ) -> Stages[F]:
+        """Tell the stages, and return the state before the first step: what goes first, the generators, and further unknowns.
 
         Parameters
         ----------

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.methods.dip.starts import run_start
+from napari_bitsnet.core.stages import Stages, named
+from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,8 +53,8 @@ class Trial:
         return first + weight * (drawn - first)
 
 
-def hide_pixels(problem: Problem, start: str, *, device: str, seed: int) -> Trial:
-    """Hide known pixels the way others are missing, and run the closed form called `start` without them."""
+def hiding_pixels(problem: Problem, start: str, *, device: str, seed: int) -> Stages[Trial]:
+    """Hide known pixels the way others are missing, and run the closed form called `start` without them; tell its stages."""
     import torch
 
     valid = problem.valid
@@ -67,5 +68,5 @@ def hide_pixels(problem: Problem, start: str, *, device: str, seed: int) -> Tria
     if not bool((valid & ~hidden).any()):
         hidden = torch.zeros_like(hidden)
     without = replace(problem, valid=valid & ~hidden)
-    guessed = run_start(start, without, device=device, seed=seed).answer["sources"]
-    return Trial(hidden, guessed.to(hidden.device))
+    guessed = yield from named("trial", running_start(start, without, device=device, seed=seed))
+    return Trial(hidden, guessed.answer["sources"].to(hidden.device))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, named
 from napari_bitsnet.methods import METHODS, Answer
 
 StartName = Literal["auto", "none", "guided_regression", "ica", "sparse_gradients", "feedforward"]
@@ -60,11 +61,21 @@ def run_start(
     name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
 ) -> Started:
     """Run the method called `name` with its balanced preset, from its state of the slice before if it can."""
+    return exhaust(running_start(name, problem, device=device, seed=seed, previous=previous))
+
+
+def running_start(
+    name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
+) -> Stages[Started]:
+    """Do what `run_start` does, and tell the stages; True that is sent at one keeps the best so far, once there is one."""
     method = METHODS.get(name)(METHODS.get(name).presets["balanced"])
-    if previous is None:
-        state = method.start(problem, device=device, seed=seed)
-    else:
-        state = method.warm_start(problem, previous, device=device, seed=seed)
-    for _ in method.advance(state):
-        pass
+    state = yield from named("start", method.starting(problem, previous, device=device, seed=seed))
+    enough: bool | None = False
+    for told in method.stages(state):
+        if isinstance(told, Stage):
+            enough = yield Stage(f"start, {told.name}")
+        elif state.step < method.iterations:
+            enough = yield Stage(f"start, iteration {state.step + 1} of {method.iterations}")
+        if enough and (state.step > 0 or state.has_start):
+            break
     return Started(method.solution(state), state, method.doubtful_below(state))

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.problem import Problem
+from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import Answer
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators
 from napari_bitsnet.methods.dip.settings import UntrainedConfig
-from napari_bitsnet.methods.dip.starts import Started, choose_start, run_start
+from napari_bitsnet.methods.dip.starts import Started, choose_start, running_start
 from napari_bitsnet.methods.dip.weights import FittedWeights, first_weights
 
 if TYPE_CHECKING:
@@ -71,15 +72,15 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
         *,
         device: str,
         seed: int,
-    ) -> UntrainedState:
+    ) -> Stages[UntrainedState]:
         """See `FittedMethod.prepare`: a generator sees the guide of its source, or noise."""
         from napari_bitsnet.methods.dip.averaging import BestRemix, RunningAverage
 
         config, name = self.config, choose_start(self.config.start, problem.traits)
         before = None if previous is None or previous.started is None else previous.started.state
-        started = (
-            None if name == "none" else run_start(name, problem, device=device, seed=seed, previous=before)
-        )
+        started = None
+        if name != "none":
+            started = yield from running_start(name, problem, device=device, seed=seed, previous=before)
         answer = {} if started is None else started.answer
         weights = first_weights(problem, answer, rng)
         unknowns = [] if weights is None or weights.change is None else [weights.change]

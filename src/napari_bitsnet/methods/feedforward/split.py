@@ -133,8 +133,16 @@ def splitting(
     difference = whole = (members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)).mean(dim=0)
     said = []
     for look, size in enumerate(sizes[1:]):
-        yield Looked(f"closer look {look + 1} of {len(sizes) - 1}", difference, seen)
-        said.append(window_answers(network, reduce_image(seen, size), reduce_hints(scribbles, size)))
+        name = f"closer look {look + 1} of {len(sizes) - 1}"
+        yield Looked(name, difference, seen)
+        looking = window_answers(network, reduce_image(seen, size), reduce_hints(scribbles, size))
+        while True:
+            try:
+                done, windows = next(looking)
+            except StopIteration as end:
+                said.append(end.value)
+                break
+            yield Looked(f"{name}, {done} of {windows} windows", difference, seen)
         difference = follow_windows(said[-1], difference, size // 2)[0]
     size = difference.shape[-1]
     guide, marks = reduce_image(seen, size), reduce_hints(scribbles, size)

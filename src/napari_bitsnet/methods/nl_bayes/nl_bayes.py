@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Noisy
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Partial, Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
@@ -45,10 +46,14 @@ class NLBayesConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class NLBayesState(State):
-    """Current image (1, C, H, W), and the noise's standard deviation, given or estimated (0 for none)."""
+    """Current image (1, C, H, W), and the noise's standard deviation, given or estimated (0 for none).
+
+    `partial` is an image of which a part is done, in the first round under noise, where there is no better one.
+    """
 
     image: Tensor
     sigma: float = 0.0
+    partial: Partial | None = None
 
 
 @METHODS.register("nl_bayes")
@@ -101,19 +106,23 @@ class NLBayes(BaseMethod[NLBayesState]):
 
     def advance(self, state: NLBayesState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; yields the mean absolute change, and ends after its rounds."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: NLBayesState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: parts of a round; in the first one what is done so far is the answer."""
         rounds = self.config.rounds
         if isinstance(state.problem.mixing, Noisy):
             rounds = min(rounds, ENOUGH)
         while state.step < rounds:
             before = state.image
-            state.image = self._round(state)
+            state.image, state.partial = (yield from self._round(state, rounds)), None
             state.step += 1
             yield {"change": (state.image - before).abs().mean()}
 
-    def _round(self, state: NLBayesState) -> Tensor:
-        from napari_bitsnet.core.patches.denoising import denoise_patches
-        from napari_bitsnet.core.patches.inpainting import inpaint_patches
-        from napari_bitsnet.core.tiling import solve_in_tiles
+    def _round(self, state: NLBayesState, rounds: int) -> Stages[Tensor]:
+        from napari_bitsnet.core.patches.denoising import denoising_patches
+        from napari_bitsnet.core.patches.inpainting import inpainting_patches
+        from napari_bitsnet.core.tiling import solving_in_tiles
 
         config, problem = self.config, state.problem
         shape = {"side": config.side, "reach": config.reach, "count": config.count}
@@ -122,19 +131,40 @@ class NLBayes(BaseMethod[NLBayesState]):
                 return state.image
             known = [state.image] if state.step else []
 
-            def denoise(noisy: Tensor, basic: Tensor | None = None) -> Tensor:
-                return denoise_patches(noisy, state.sigma, basic, stride=config.stride + 1, **shape)
+            def denoise(noisy: Tensor, basic: Tensor | None = None) -> Generator[Partial, None, Tensor]:
+                return denoising_patches(noisy, state.sigma, basic, stride=config.stride + 1, **shape)
 
-            return solve_in_tiles(denoise, [problem.observations, *known], side=TILE, margin=MARGIN)
+            images = [problem.observations, *known]
+            work = solving_in_tiles(denoise, images, state.image, side=TILE, margin=MARGIN)
+            return (yield from self._told(state, work, rounds))
         if problem.valid is None:
             return state.image
 
-        def inpaint(image: Tensor, observed: Tensor, valid: Tensor) -> Tensor:
-            return inpaint_patches(image, observed, valid, stride=config.stride, offset=state.step, **shape)
+        def inpaint(image: Tensor, observed: Tensor, valid: Tensor) -> Generator[Partial, None, Tensor]:
+            return inpainting_patches(
+                image, observed, valid, stride=config.stride, offset=state.step, **shape
+            )
 
         images = [state.image, problem.observations, problem.valid]
-        return solve_in_tiles(inpaint, images, side=TILE, margin=MARGIN)
+        work = solving_in_tiles(inpaint, images, state.image, side=TILE, margin=MARGIN)
+        return (yield from self._told(state, work, rounds))
+
+    def _told(
+        self, state: NLBayesState, work: Generator[Partial, None, Tensor], rounds: int
+    ) -> Stages[Tensor]:
+        """Tell how far a round is; in the first one under noise the part that is done is kept."""
+        first = state.step == 0 and isinstance(state.problem.mixing, Noisy)
+        while True:
+            try:
+                part = next(work)
+            except StopIteration as end:
+                image: Tensor = end.value
+                return image
+            if first and part.done > 0:
+                state.partial, state.has_start = part, True
+            yield Stage(f"round {state.step + 1} of {rounds}, {part.done:.0%}", better=state.partial is part)
 
     def solution(self, state: NLBayesState) -> Answer:
         """See `Method.solution`: ``"sources"`` is the clean image."""
-        return {"sources": state.image.clamp(0, 1)}
+        image = state.image if state.partial is None else state.partial.image()
+        return {"sources": image.clamp(0, 1)}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from napari_bitsnet.core.stages import Stage, Stages, exhaust
 from napari_bitsnet.methods.periodic.common_period import proposed_pairs
 from napari_bitsnet.methods.periodic.lattices import Lattice, band_pass, likely_lattices
 from napari_bitsnet.methods.periodic.repeating import Repeating
@@ -26,6 +27,11 @@ WHOLE = 0.3
 
 
 def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
+    """Do what `finding_lattices` does, without its stages."""
+    return exhaust(finding_lattices(image, valid))
+
+
+def finding_lattices(image: Tensor, valid: Tensor | None = None) -> Stages[list[Lattice]]:
     """Return the lattices (at most two) on which an image's patterns repeat, the stronger first.
 
     Parameters
@@ -50,21 +56,27 @@ def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
     if energy < 1e-10:
         return []
     likely = likely_lattices(fine, seen, count=FIRST)
-    alone = [
-        (error, lattice, rest) for lattice in likely for error, rest in [_predict(field, [lattice], mask)]
-    ]
+    alone: list[tuple[float, Lattice, Tensor]] = []
+    for lattice in likely:
+        yield Stage(f"periods, {len(alone) + 1} of {len(likely)}")
+        error, rest = _predict(field, [lattice], mask)
+        alone.append((error, lattice, rest))
     best = min(alone, key=lambda entry: entry[0], default=(energy, None, field))
     slack = ALIKE * energy
+    yield Stage("common period")
     split = _split(field, best[1], mask, best[0] + slack) if best[0] < WHOLE * energy else None
     if split is not None and split[0] < slack:
         return split[1]
     pair: tuple[float, list[Lattice]] = (energy, [])
-    for _, first, rest in alone:
+    for number, (_, first, rest) in enumerate(alone):
+        yield Stage(f"second periods, {number + 1} of {len(alone)}")
         for second in likely_lattices(rest.double().numpy(), seen, count=SECOND):
+            yield Stage(f"pairs of periods, {number + 1} of {len(alone)}")
             if first.contains(second) or second.contains(first):
                 continue
             error, _ = _predict(field, [first, second], mask)
             pair = min(pair, (error, [first, second]), key=lambda entry: entry[0])
+    yield Stage("halves of periods")
     pair = _subdivided(field, pair, mask, 0)  # half a cell may only show in the other's residual
     if split is not None and split[0] < pair[0] + slack:
         return split[1]

@@ -10,6 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, named, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
@@ -148,19 +149,23 @@ class Periodic(BaseMethod[PeriodicState]):
 
     def advance(self, state: PeriodicState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; each round yields the fraction of the energy that does not repeat."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: PeriodicState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: the search for the periods, and the parts of a round."""
         import torch
 
-        with torch.no_grad():
-            while state.step < self.iterations:
-                if state.patterns is None or state.centred is None:
-                    self._find(state)
-                losses = self._round(state)
-                state.step += 1
-                yield losses
+        while state.step < self.iterations:
+            # around the generators, not inside: consumers of the stages may need gradients
+            if state.patterns is None or state.centred is None:
+                yield from torch.no_grad()(self._find)(state)
+            losses = yield from torch.no_grad()(self._round)(state)
+            state.step += 1
+            yield losses
 
-    def _find(self, state: PeriodicState) -> None:
+    def _find(self, state: PeriodicState) -> Stages[None]:
         """Search for lattices, and add a notice if there are not two."""
-        from napari_bitsnet.methods.periodic.lattice_pair import find_lattices
+        from napari_bitsnet.methods.periodic.lattice_pair import finding_lattices
         from napari_bitsnet.methods.periodic.repeating import Repeating
 
         image, valid = state.problem.observations[0], state.problem.valid
@@ -169,12 +174,14 @@ class Periodic(BaseMethod[PeriodicState]):
         known = image.new_ones(size) if state.seen is None else state.seen
         mean = (image * known).sum(dim=(1, 2), keepdim=True) / known.sum().clamp_min(1)
         state.centred = (image - mean) * known
-        lattices = find_lattices(image, state.seen) if min(size) >= SMALLEST else []
+        lattices = []
+        if min(size) >= SMALLEST:
+            lattices = yield from named("search", finding_lattices(image, state.seen))
         if len(lattices) < 2:
             state.notices.append(ONE if lattices else NONE)
         state.patterns = [Repeating(lattice, size, len(image), image, state.seen) for lattice in lattices]
 
-    def _round(self, state: PeriodicState) -> dict[str, Tensor]:
+    def _round(self, state: PeriodicState) -> Stages[dict[str, Tensor]]:
         """Displace the patterns in later rounds, fit their cells, learn their spectra and the noise."""
         from napari_bitsnet.methods.periodic.split import displace, fit_cells
 
@@ -187,7 +194,9 @@ class Periodic(BaseMethod[PeriodicState]):
         if state.step >= self.config.rigid:
             fine = state.step >= self.config.rigid + self.config.coarse
             width = self.config.width * min(image.shape[-2:]) * (2 / 3 if fine else 1)
+            yield Stage(f"round {state.step + 1} of {self.iterations}, displacements")
             displace(patterns, self._rest(state), width, state.seen)
+        yield Stage(f"round {state.step + 1} of {self.iterations}, cells")
         fit_cells(patterns, image, state.noise)
         for pattern in patterns:
             pattern.learn(state.noise)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class RandomWalkerConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class RandomWalkerState(State):
-    """Mask (1, 1, H, W) and both layers (2, C, H, W); None before the first iteration."""
+    """Mask (1, 1, H, W), and both layers (2, C, H, W), which follow it; None before there is one."""
 
     mask: Tensor | None = None
     layers: Tensor | None = None
@@ -97,71 +98,65 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
 
     def advance(self, state: RandomWalkerState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; yields the area fraction of the foreground."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: RandomWalkerState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: colours, walk, outline and both layers; the mask is an answer before the layers are."""
         import torch
 
         while state.step < self.iterations:
-            with torch.no_grad():
-                state.mask = self._mask(state)
-                state.layers = _completed(state.problem, state.mask)
+            # around the generator, not inside: consumers of the stages may need gradients
+            foreground = yield from torch.no_grad()(self._round)(state)
             state.step += 1
-            yield {"foreground": state.mask.mean()}
+            yield {"foreground": foreground}
 
-    def _mask(self, state: RandomWalkerState) -> Tensor:
+    def _round(self, state: RandomWalkerState) -> Stages[Tensor]:
+        """Run one round, and return the area fraction of the foreground."""
+        from napari_bitsnet.core.cutouts import completing
+
+        mask = yield from self._masking(state)
+        state.mask, state.layers, state.has_start = mask, None, True
+        yield Stage("layers", better=True)
+        state.layers = yield from completing(state.problem.observations, mask, state.problem.valid)
+        return mask.mean()
+
+    def _masking(self, state: RandomWalkerState) -> Stages[Tensor]:
         """Return the soft mask (1, 1, H, W) at full size."""
-        from torch.nn import functional as F
+        import torch
 
-        from napari_bitsnet.core.guided_filter import apply_coefficients, linear_coefficients
-        from napari_bitsnet.methods.random_walker.walk import attached, colour_evidence, enlarged, random_walk
+        from napari_bitsnet.core.cutouts import attached, obeying, reduced, refined
+        from napari_bitsnet.methods.random_walker.walk import colour_evidence, random_walk
 
-        config, image = self.config, state.problem.observations
-        assert state.problem.hints is not None  # the task requires hints
-        size = (image.shape[-2], image.shape[-1])
-        factor = min(1.0, config.size / max(size))
-        small = (max(4, round(size[0] * factor)), max(4, round(size[1] * factor)))
-        seen = F.interpolate(image, size=small, mode="area") if factor < 1 else image
-        hints = F.adaptive_max_pool2d(state.problem.hints, small) if factor < 1 else state.problem.hints
-        evidence = colour_evidence(seen, _surer(hints, state.mask, small))
-        chance = random_walk(seen, hints, evidence, contrast=config.contrast, pull=config.pull)
+        config, image, hints = self.config, state.problem.observations, state.problem.hints
+        assert hints is not None  # the task requires hints
+        sides = torch.cat([hints[:1], hints[1:].amax(dim=0, keepdim=True)])  # further regions are background
+        seen, small = reduced(image, sides, config.size)
+        yield Stage("colours")
+        evidence = colour_evidence(seen, _surer(small, state.mask))
+        yield Stage("walk")
+        chance = random_walk(seen, small, evidence, contrast=config.contrast, pull=config.pull)
+        yield Stage("outline")
         if config.attached:
-            chance = attached(chance, hints)
+            chance = attached(chance, small)
         mask = (0.5 + SHARPNESS * (chance - 0.5)).clamp(0, 1)[None, None]
-        if factor < 1:
-            a, b = linear_coefficients(seen, mask, radius=config.radius, epsilon=1e-4)
-            beyond = mask - apply_coefficients(a, b, seen)
-            mask = apply_coefficients(enlarged(a, size), enlarged(b + beyond, size), image).clamp(0, 1)
-        marked = state.problem.hints > 0
-        return mask.masked_fill(marked[:1], 1.0).masked_fill(marked[1:], 0.0)
+        return obeying(refined(mask, seen, image, radius=config.radius), hints)
 
     def solution(self, state: RandomWalkerState) -> Answer:
         """See `Method.solution`: ``"sources"`` (foreground, background) and ``"opacity"`` (the mask)."""
         import torch
 
         image = state.problem.observations
-        if state.mask is None or state.layers is None:
-            return {"sources": image.expand(2, -1, -1, -1), "opacity": torch.full_like(image[:, :1], 0.5)}
-        return {"sources": state.layers, "opacity": state.mask}
+        layers = image.expand(2, -1, -1, -1) if state.layers is None else state.layers
+        mask = torch.full_like(image[:, :1], 0.5) if state.mask is None else state.mask
+        return {"sources": layers, "opacity": mask}
 
 
-def _surer(hints: Tensor, mask: Tensor | None, size: tuple[int, int]) -> Tensor:
+def _surer(hints: Tensor, mask: Tensor | None) -> Tensor:
     """Return the marks (2, 1, h, w), joined with the certain pixels of an earlier mask (1, 1, H, W)."""
     import torch
     from torch.nn import functional as F
 
     if mask is None:
         return hints
-    known = F.interpolate(mask, size=size, mode="area")
+    known = F.interpolate(mask, size=hints.shape[-2:], mode="area")
     return torch.maximum(hints, torch.cat([known > 0.98, known < 0.02]).to(hints))
-
-
-def _completed(problem: Problem, mask: Tensor) -> Tensor:
-    """Return foreground and background (2, C, H, W), each filled where the other one is visible."""
-    import torch
-
-    from napari_bitsnet.core.patches.sparse_fill import membrane_fill
-
-    image = problem.observations
-    layers = []
-    for own in (mask > 0.9, mask < 0.1):
-        known = own if problem.valid is None else own & problem.valid
-        layers.append(membrane_fill(image, ~known) if bool(known.any()) else image)
-    return torch.cat(layers)

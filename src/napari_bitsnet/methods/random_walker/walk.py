@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.core.operators.conjugate_gradients import conjugate_gradients
@@ -20,8 +19,6 @@ MARKS = 1500
 """Largest number of pixels of a scribble that are compared with the image."""
 ROWS = 16384
 """Number of pixels that are compared at a time; it bounds the memory."""
-NECK = 3
-"""Smallest width, in pixels, of a connection between parts of the foreground."""
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
@@ -153,20 +150,6 @@ def _pair(image: Tensor, down: int, right: int) -> tuple[Tensor, Tensor]:
     return here, image[..., down:, max(0, right) : width + min(0, right)]
 
 
-def attached(chance: Tensor, hints: Tensor) -> Tensor:
-    """Keep the parts of the foreground (H, W) that are connected to a mark over at least `NECK` pixels."""
-    import numpy as np
-    from scipy.ndimage import binary_dilation, binary_opening, label
-
-    found = (chance > 0.5).cpu().numpy()
-    marks = (hints[0, 0] > 0).cpu().numpy()
-    square = np.ones((NECK, NECK), bool)
-    parts, _ = label(binary_opening(found, square) | (marks & found))  # connected by sides, not by corners
-    kept = np.isin(parts, np.unique(parts[marks & (parts > 0)]))
-    kept = binary_dilation(kept, square) & found
-    return torch.where(torch.from_numpy(kept).to(chance.device), chance, torch.minimum(chance, 1 - chance))
-
-
 def automatic_hints(image: Tensor, *, certain: float = 0.06) -> Tensor:
     """Guess marks: pixels unlike the border's colours are foreground, the border itself is background.
 
@@ -219,8 +202,3 @@ def saliency_hints(salient: Tensor, *, above: float = 0.94, below: float = 0.06)
     if not bool(background.any()):
         background = grey <= low
     return torch.stack([foreground, background])[:, None].to(grey)
-
-
-def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Interpolate (1, C, h, w) linearly to (1, C, H, W)."""
-    return F.interpolate(image, size=size, mode="bilinear", align_corners=False)

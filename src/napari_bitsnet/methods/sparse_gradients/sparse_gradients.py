@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
@@ -124,13 +125,17 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
 
     def advance(self, state: SparseGradientsState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after the rounds."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: SparseGradientsState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: the parts of the first estimate."""
         from napari_bitsnet.methods.sparse_gradients.shares import reweighted_step, sparse_energy
 
         config = self.config
         while state.step < self.iterations:
             if state.sources is None or state.first is None or state.prices is None or state.poisson is None:
-                state.first, state.prices, state.poisson = self._first_answer(state.problem)
-                state.sources = state.first
+                first, state.prices, state.poisson = yield from self._first_answer(state.problem)
+                state.first = state.sources = first
             else:
                 state.sources = reweighted_step(
                     state.sources,
@@ -160,7 +165,7 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
             state.first = state.prices = state.poisson = None
             state.step = 0
 
-    def _first_answer(self, problem: Problem) -> tuple[Tensor, Tensor, Poisson]:
+    def _first_answer(self, problem: Problem) -> Stages[tuple[Tensor, Tensor, Poisson]]:
         """Integrate each source's part of the gradients; prepare the edge costs and the Poisson solver."""
         from napari_bitsnet.core.operators.gradient import gradient
         from napari_bitsnet.core.operators.poisson import Poisson
@@ -168,7 +173,9 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
 
         assert problem.hints is not None
         mixture, hints, even = problem.observations, problem.hints, 1 / problem.n_sources
+        yield Stage("similarity of edges")
         part = propagate(mixture, hints, size=self.config.size)
+        yield Stage("integration")
         poisson = Poisson(mixture.shape[-2], mixture.shape[-1], mixture)
         beyond = poisson.integrate((part - even) * gradient(mixture), damped=DAMPED)
         marked = hints.sum(dim=0, keepdim=True)

@@ -10,6 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
@@ -113,12 +114,15 @@ class Ica(BaseMethod[IcaState]):
         ValueError
             If the mixtures contradict the rule of the mixing.
         """
+        return without_stages(self.stages(state))
 
+    def stages(self, state: IcaState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: the weights at each smoothing, then parts of the rounds of denoising."""
         while state.step < self.iterations:
             if state.sources is None:
-                self._unmix(state)
+                yield from self._unmixing(state)
             else:
-                following = self._denoised(state)
+                following = yield from self._denoising(state)
                 if following is None:
                     return
                 state.sources = following
@@ -128,7 +132,7 @@ class Ica(BaseMethod[IcaState]):
             misfit = Weighted(state.weights)(state.sources) - state.problem.observations
             yield {"misfit": misfit.abs().mean()}
 
-    def _unmix(self, state: IcaState) -> None:
+    def _unmixing(self, state: IcaState) -> Stages[None]:
         """Estimate the weights and invert them."""
         import torch
 
@@ -138,7 +142,7 @@ class Ica(BaseMethod[IcaState]):
             assert mixing.weights is not None  # see the task
             weights = mixing.weights.double().cpu()
         else:
-            weights = torch.from_numpy(self._estimate(problem, mixing.rule))
+            weights = torch.from_numpy((yield from self._estimating(problem, mixing.rule)))
         sources = torch.einsum(
             "km,mchw->kchw", torch.linalg.pinv(weights).to(problem.observations), problem.observations
         )
@@ -146,9 +150,9 @@ class Ica(BaseMethod[IcaState]):
             sources, weights = _to_unit_range(sources, weights, problem.valid)
         state.sources, state.weights = sources, weights.to(sources)
 
-    def _denoised(self, state: IcaState) -> Tensor | None:
+    def _denoising(self, state: IcaState) -> Stages[Tensor | None]:
         """Return the sources after one more round of denoising, or None if the noise is negligible."""
-        from napari_bitsnet.methods.unmixing.joint_denoising import denoise_jointly
+        from napari_bitsnet.methods.unmixing.joint_denoising import denoising_jointly
         from napari_bitsnet.methods.unmixing.weights import noise_variance
 
         problem = state.problem
@@ -159,7 +163,14 @@ class Ica(BaseMethod[IcaState]):
         if state.step == 1 and self._is_quiet(state, sigma):
             return None
         earlier = state.sources if state.step > 1 else None
-        return denoise_jointly(problem.observations, state.weights, sigma, earlier)
+        work = denoising_jointly(problem.observations, state.weights, sigma, earlier)
+        while True:
+            try:
+                part = next(work)
+            except StopIteration as end:
+                following: Tensor = end.value
+                return following
+            yield Stage(f"denoising, round {state.step} of {self.config.rounds}, {part.done:.0%}")
 
     def _is_quiet(self, state: IcaState, sigma: float) -> bool:
         """Return True if the noise of all sources is weak relative to their contrast, or images are small."""
@@ -173,11 +184,11 @@ class Ica(BaseMethod[IcaState]):
         contrast = state.sources.double().std(dim=(-2, -1)).mean(dim=1)
         return bool((noise < NOISY * contrast).all())
 
-    def _estimate(self, problem: Problem, rule: str) -> NDArray:
+    def _estimating(self, problem: Problem, rule: str) -> Stages[NDArray]:
         """Return W (M, K), float64, with the scales that the rule sets."""
-        from napari_bitsnet.methods.unmixing.weights import estimate_weights
+        from napari_bitsnet.methods.unmixing.weights import estimating_weights
 
-        weights = estimate_weights(
+        weights = yield from estimating_weights(
             problem.observations, problem.n_sources, valid=problem.valid, window=self.config.window
         )
         return scaled_to_one(weights) if rule == "sum-to-one" else weights

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import torch
 from torch import Tensor
 
-from napari_bitsnet.core.patches.denoising import denoise_patches
+from napari_bitsnet.core.patches.denoising import denoising_patches
 from napari_bitsnet.core.patches.groups import opponent
+from napari_bitsnet.core.stages import Partial, exhaust
 
 STRIDE = 4
 """Pixels between reference patches."""
@@ -49,12 +52,19 @@ def denoise_jointly(
     Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3),
     2013, doi:10.1137/120874989.
     """
+    return exhaust(denoising_jointly(observations, weights, sigma, earlier))
+
+
+def denoising_jointly(
+    observations: Tensor, weights: Tensor, sigma: float, earlier: Tensor | None = None
+) -> Generator[Partial, None, Tensor]:
+    """Do what `denoise_jointly` does, and yield what is done on the way: components, not sources."""
     axes = torch.linalg.svd(weights.double(), full_matrices=False).U
     axes = axes * torch.where(axes.sum(dim=0) < 0, -1.0, 1.0)
     there = axes.T @ weights.double()  # (K, K): from sources to components
     noisy = _channels(torch.einsum("mk,mchw->kchw", axes.to(observations), observations))
     basic = None if earlier is None else _channels(torch.einsum("kl,lchw->kchw", there.to(earlier), earlier))
-    clean = denoise_patches(noisy, min(sigma, LARGEST), basic, stride=STRIDE)
+    clean = yield from denoising_patches(noisy, min(sigma, LARGEST), basic, stride=STRIDE)
     parts = clean.split(observations.shape[1], dim=1)
     components = torch.cat([opponent(part, inverse=True) for part in parts])
     return torch.einsum("lk,kchw->lchw", torch.linalg.inv(there).to(components), components)

@@ -8,7 +8,9 @@ the gradients.
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from napari_bitsnet.core.guided_filter import box_mean
 from napari_bitsnet.core.operators.gradient import divergence, gradient
 from napari_bitsnet.core.operators.nearest import nearest_valid
 from napari_bitsnet.core.patches.sparse_fill import smooth_fill
+from napari_bitsnet.core.stages import Stage, Stages
 
 STEP = 1 / 255
 """Resolution of differences to the mark's colour, on the [0, 1] scale; smaller ones are clipped to it."""
@@ -136,13 +139,28 @@ def find_mark(
     return mark, float(energy)
 
 
-def best_mark(edges: Edges, region: Tensor, **options: float) -> tuple[Tensor, float, float]:
-    """Return the mark (H, W), its energy and its opacity: the best of the opacities in `TRIED`."""
-    found = [(*find_mark(edges, region, a, **options), a) for a in TRIED]  # type: ignore[arg-type]
-    return min(found, key=lambda one: one[1])
+class Mark(NamedTuple):
+    """A mark that was found: its mask (H, W), its energy and its opacity."""
+
+    mask: Tensor
+    energy: float
+    opacity: float
 
 
-def soften_mark(
+def finding_best_mark(
+    edges: Edges, region: Tensor, *, length: float = 1.0, steps: int = 200
+) -> Generator[Mark | None, None, Mark]:
+    """Return the best mark of the opacities in `TRIED`; before each of them, the best so far is yielded."""
+    best: Mark | None = None
+    for opacity in TRIED:
+        yield best
+        found = Mark(*find_mark(edges, region, opacity, length=length, steps=steps), opacity)
+        best = found if best is None or found.energy < best.energy else best
+    assert best is not None
+    return best
+
+
+def softening_mark(
     edges: Edges,
     mark: Tensor,
     region: Tensor,
@@ -151,8 +169,8 @@ def soften_mark(
     *,
     length: float = 1.0,
     steps: int = 150,
-) -> Tensor:
-    """Fit the mark's opacity, inside and along its soft outline.
+) -> Stages[Tensor]:
+    """Fit the mark's opacity, inside and along its soft outline, and tell the stages.
 
     Parameters
     ----------
@@ -192,9 +210,15 @@ def soften_mark(
 
     level = math.log(max(1 - (guess if opacity is None else opacity), STEP))
     width = 0.0 if opacity is not None else FIRST_WIDTH
+    tries = 0
     while width > LAST_WIDTH:  # one minimum lies near the guess: bracket it, then narrow the bracket
         tried = [min(max(level + width * k, math.log(STEP)), -0.03) for k in (-1, -0.5, 0, 0.5, 1)]
-        best = min(range(5), key=lambda k: fitted(tried[k], steps)[1])
+        energies = []
+        for each in tried:
+            tries += 1
+            yield Stage(f"opacity, fit {tries}")
+            energies.append(fitted(each, steps)[1])
+        best = energies.index(min(energies))
         width /= 2 if best in (1, 2, 3) or tried[best] in (level, math.log(STEP), -0.03) else 1
         level = tried[best]
     soft = torch.zeros_like(edges.steps[0, 0, 0])

@@ -12,10 +12,13 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Overlay
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from napari_bitsnet.methods.watermark.mark import Mark
 
 FEWEST = 12
 """Smallest number of pixels of a mark."""
@@ -51,19 +54,23 @@ class WatermarkMattingConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class WatermarkMattingState(State):
-    """Current estimates: the mark's colour (C,), its opacity (H, W), and the clean images (M, C, H, W)."""
+    """Current estimates: the mark's colour (C,), its opacity (H, W), and the clean images (M, C, H, W).
+
+    Before there are any, `guess` is the mark that explains the images best so far.
+    """
 
     colour: Tensor
     opacity: Tensor | None = None
     clean: Tensor | None = None
+    guess: Mark | None = None
 
 
 @METHODS.register("watermark_matting")
 class WatermarkMatting(BaseMethod[WatermarkMattingState]):
     """Solve ``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, then opacity and colour alternate.
 
-    Areas hidden by an opaque mark are filled from their surroundings. See `find_mark`, `soften_mark`,
-    `mark_colour`, `sparse_fill` and `refine_fill`. For one image, an unknown colour is taken as white. For
+    Areas hidden by an opaque mark are filled from their surroundings. See `find_mark`, `softening_mark`,
+    `mark_colour`, `sparse_fill` and `refining_fill`. For one image, an unknown colour is taken as white. For
     several images, the corner of the colour cube with the lowest energy is refined.
     """
 
@@ -100,28 +107,30 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
 
     def advance(self, state: WatermarkMattingState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; yields the mean opacity, and ends after the filling."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: WatermarkMattingState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: each colour and opacity that is tried; the first mark that is found is an answer."""
         import torch
 
         while state.step < self.iterations:
-            with torch.no_grad():
-                if state.step < self.config.rounds:
-                    self._turn(state)
-                else:
-                    self._fill(state)
+            part = self._turn if state.step < self.config.rounds else self._fill
+            # around the generator, not inside: consumers of the stages may need gradients
+            yield from torch.no_grad()(part)(state)
             state.step += 1
             assert state.opacity is not None
             yield {"mean opacity": state.opacity.mean()}
 
-    def _turn(self, state: WatermarkMattingState) -> None:
+    def _turn(self, state: WatermarkMattingState) -> Stages[None]:
         """Run one round: estimate the colour, the mark's outline and opacity, and the images below."""
         import torch
 
         from napari_bitsnet.methods.watermark.mark import (
-            best_mark,
+            finding_best_mark,
             log_edges,
             mark_colour,
             remove_mark,
-            soften_mark,
+            softening_mark,
         )
 
         config, problem = self.config, state.problem
@@ -130,63 +139,89 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         region, given = _region(problem), mixing.opacity
         if mixing.colour is None and len(images) > 1:
             if state.opacity is None:
-                state.colour = self._likeliest_colour(images, region)
+                state.colour = yield from self._likeliest_colour(state, region)
             elif bool(state.opacity.any()):
                 colour, given = mark_colour(images, state.opacity)
                 state.colour = _snapped(colour)
                 if mixing.opacity is not None or bool(((state.colour == 0) | (state.colour == 1)).all()):
                     given = mixing.opacity  # once the colour is certain, the edges give the better opacity
         edges = log_edges(images, state.colour, radius=config.radius)
-        options = {"length": config.length, "steps": config.search_steps}
-        soft, _, guess = best_mark(edges, region, **options)
+        search = finding_best_mark(edges, region, length=config.length, steps=config.search_steps)
+        tried = 0
+        while True:
+            try:
+                self._keep(state, next(search))
+            except StopIteration as end:
+                found: Mark = end.value
+                break
+            tried += 1
+            yield Stage(f"round {state.step + 1} of {config.rounds}, opacity {tried}")
+        soft = found.mask
         mark = soft > 0.5
         if int(mark.sum()) < FEWEST:
             state.opacity = torch.zeros_like(soft)
             state.notices = [NO_MARK]
         else:
-            state.opacity = soften_mark(
-                edges, mark, region, given, guess, length=config.length, steps=config.fit_steps
+            self._keep(state, found)
+            state.opacity = yield from softening_mark(
+                edges, mark, region, given, found.opacity, length=config.length, steps=config.fit_steps
             )
         state.clean, _, _ = remove_mark(images, state.opacity, state.colour)
 
-    def _likeliest_colour(self, images: Tensor, region: Tensor) -> Tensor:
-        """Return the corner of the colour cube with the lowest energy of the mark."""
-        from napari_bitsnet.methods.watermark.mark import find_mark, log_edges
+    @staticmethod
+    def _keep(state: WatermarkMattingState, mark: Mark | None) -> None:
+        """Keep a mark that explains more than it costs as the answer, as long as there is no better one."""
+        if mark is not None and mark.energy < 0 and state.clean is None:
+            state.guess, state.has_start = mark, True
 
+    def _likeliest_colour(self, state: WatermarkMattingState, region: Tensor) -> Stages[Tensor]:
+        """Return the corner of the colour cube with the lowest energy of the mark."""
+        from napari_bitsnet.methods.watermark.mark import Mark, find_mark, log_edges
+
+        images = state.problem.observations
         best, lowest = images.new_ones(images.shape[1]), 0.0
         for corner in product((1.0, 0.0), repeat=images.shape[1]):
             colour = images.new_tensor(corner)
             edges = log_edges(images, colour, radius=self.config.radius)
             for opacity in (0.25, 0.45, 0.7):
                 steps = max(20, self.config.search_steps // 2)
-                energy = find_mark(edges, region, opacity, length=self.config.length, steps=steps)[1]
+                yield Stage(f"colour {''.join(f'{value:.0f}' for value in corner)}, opacity {opacity:g}")
+                mask, energy = find_mark(edges, region, opacity, length=self.config.length, steps=steps)
                 if energy < lowest:
-                    best, lowest = colour, energy
+                    best, lowest, state.colour = colour, energy, colour
+                    self._keep(state, Mark(mask, energy, opacity))
         return best
 
-    def _fill(self, state: WatermarkMattingState) -> None:
+    def _fill(self, state: WatermarkMattingState) -> Stages[None]:
         """Fill the area that the mark hides completely."""
-        from napari_bitsnet.core.patches.inpainting import refine_fill
+        from napari_bitsnet.core.patches.inpainting import refining_fill
         from napari_bitsnet.core.patches.sparse_fill import sparse_fill
         from napari_bitsnet.methods.watermark.mark import remove_mark
 
         assert state.opacity is not None
         images = state.problem.observations
-        clean, hidden, state.opacity = remove_mark(
+        yield Stage("hidden areas")
+        clean, hidden, opacity = remove_mark(
             images, state.opacity, state.colour, keep_outline=self.config.outline == "undo"
         )
         filled = sparse_fill(clean, hidden, steps=self.config.fill_steps)
-        state.clean = refine_fill(filled, hidden, rounds=self.config.fill_rounds)
+        clean = yield from refining_fill(filled, hidden, rounds=self.config.fill_rounds)
+        state.clean, state.opacity = clean, opacity
 
     def solution(self, state: WatermarkMattingState) -> Answer:
         """See `Method.solution`: ``"sources"`` (M clean images, the mark's colour) and ``"opacity"``."""
         import torch
 
+        from napari_bitsnet.methods.watermark.mark import remove_mark
+
         images = state.problem.observations
-        clean = images if state.clean is None else state.clean
+        clean, opacity = state.clean, state.opacity
+        if clean is None and state.guess is not None:
+            clean, _, opacity = remove_mark(images, state.guess.opacity * state.guess.mask, state.colour)
+        clean = images if clean is None else clean
         mark = state.colour[None, :, None, None].expand_as(images[:1])
-        opacity = torch.zeros_like(images[:1, :1]) if state.opacity is None else state.opacity[None, None]
-        return {"sources": torch.cat([clean, mark]), "opacity": opacity}
+        cover = torch.zeros_like(images[:1, :1]) if opacity is None else opacity[None, None]
+        return {"sources": torch.cat([clean, mark]), "opacity": cover}
 
 
 def _region(problem: Problem) -> Tensor:

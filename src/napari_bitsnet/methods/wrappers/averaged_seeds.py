@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, without_stages
 from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
@@ -56,18 +58,32 @@ class AveragedSeeds(Wrapper[SeedsState]):
 
     def start(self, problem: Problem, *, device: str, seed: int) -> SeedsState:
         """See `Method.start`."""
-        return self._around(
-            [self.method.start(problem, device=device, seed=seed + i) for i in range(self.n_seeds)]
-        )
+        return exhaust(self.starting(problem, None, device=device, seed=seed))
 
     def warm_start(self, problem: Problem, previous: SeedsState, *, device: str, seed: int) -> SeedsState:
         """See `Method.warm_start`: every seed goes on from its own."""
-        return self._around(
-            [
-                self.method.warm_start(problem, before, device=device, seed=seed + i)
-                for i, before in enumerate(previous.members)
+        return exhaust(self.starting(problem, previous, device=device, seed=seed))
+
+    def starting(
+        self, problem: Problem, previous: SeedsState | None, *, device: str, seed: int
+    ) -> Stages[SeedsState]:
+        """See `Method.starting`: one seed after the other; those that have not begun when it is enough are left out."""
+        members: list[State] = []
+        earlier = [None] * self.n_seeds if previous is None else previous.members
+        for i, before in enumerate(earlier):
+            if members and (yield Stage(f"start of seed {i + 1} of {len(earlier)}")):
+                break
+            stages = self.method.starting(problem, before, device=device, seed=seed + i)
+            members.append((yield from stages))
+        state = self._around(members)
+        if len(members) < len(earlier):
+            state.notices = [
+                *state.notices,
+                Notice(
+                    "seeds", f"Stopped at the start: {len(members)} of {len(earlier)} seeds are averaged."
+                ),
             ]
-        )
+        return state
 
     def _around(self, members: list[State]) -> SeedsState:
         first = members[0]
@@ -82,10 +98,27 @@ class AveragedSeeds(Wrapper[SeedsState]):
 
     def advance(self, state: SeedsState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`: one iteration of every seed; the losses are their means."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: SeedsState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: one seed after the other; those that were ahead when a run was left wait for the others."""
         import torch
 
-        for losses in zip(*(self.method.advance(member) for member in state.members), strict=True):
-            state.step = state.members[0].step
+        running = [self.method.stages(member) for member in state.members]
+        while True:
+            losses: list[dict[str, Tensor]] = []
+            for i, (member, steps) in enumerate(zip(state.members, running, strict=True)):
+                if i:
+                    yield Stage(f"seed {i + 1} of {len(running)}")
+                while member.step == state.step:
+                    told = next(steps, None)
+                    if told is None:
+                        return
+                    if isinstance(told, Stage):
+                        yield told
+                    else:
+                        losses.append(told)
+            state.step = min(member.step for member in state.members)
             yield {name: torch.stack([own[name] for own in losses]).mean(dim=0) for name in losses[0]}
 
     def update_hints(self, state: SeedsState, hints: Tensor | None) -> None:

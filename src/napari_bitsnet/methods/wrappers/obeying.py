@@ -13,7 +13,7 @@ from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.core.stages import Stage
+    from napari_bitsnet.core.stages import Stage, Stages
 
 
 class Obeying(Wrapper[State]):
@@ -40,6 +40,10 @@ class Obeying(Wrapper[State]):
         """See `Method.warm_start`."""
         state: State = self.method.warm_start(problem, previous, device=device, seed=seed)
         return state
+
+    def starting(self, problem: Problem, previous: State | None, *, device: str, seed: int) -> Stages[State]:
+        """See `Method.starting`."""
+        return self.method.starting(problem, previous, device=device, seed=seed)
 
     def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Problem, State
-from napari_bitsnet.core.stages import Stage, without_stages
+from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
@@ -62,6 +62,14 @@ class WorkingSize(Wrapper[WorkingState]):
     def warm_start(self, problem: Problem, previous: WorkingState, *, device: str, seed: int) -> WorkingState:
         """See `Method.warm_start`."""
         inner = self.method.warm_start(self._small(problem), previous.inner, device=device, seed=seed)
+        return self._around(inner, problem)
+
+    def starting(
+        self, problem: Problem, previous: WorkingState | None, *, device: str, seed: int
+    ) -> Stages[WorkingState]:
+        """See `Method.starting`."""
+        before = None if previous is None else previous.inner
+        inner = yield from self.method.starting(self._small(problem), before, device=device, seed=seed)
         return self._around(inner, problem)
 
     def _small(self, problem: Problem) -> Problem:

@@ -100,6 +100,7 @@ def findings(request: Request) -> Findings:
             guides=[None if part is None else part.array for part in request.guides],
             hints=None if request.hints is None else request.hints.array,
             mask=None if request.mask is None else request.mask.array != 0,
+            stored=request.stored,
             axes=request.mixtures[0].axes,
             seed=request.settings.seed,
             **request.settings.options,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_bitsnet.api import RunSettings
 from napari_bitsnet.widgets.layers.alignment import plane_shape
 from napari_bitsnet.widgets.layers.parts import Part
@@ -54,9 +56,15 @@ class Request:
             guides=tuple(None if part is None else part.array for part in self.guides),
             hints=None if self.hints is None else self.hints.array,
             mask=None if self.mask is None else self.mask.array != 0,
+            stored=self.stored,
             stop=stop,
             new_hints=new_hints,
         )
+
+    @property
+    def stored(self) -> np.dtype:
+        """Type of the mixtures' layers: resampling one onto the other makes floats of integers."""
+        return np.result_type(*(np.dtype(part.record["dtype"]) for part in self.mixtures))
 
     def half_size(self) -> int:
         """Half the working size, or half the image where that is smaller."""

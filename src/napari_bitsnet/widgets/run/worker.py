@@ -239,7 +239,7 @@ def _loop(run: Generator[Iteration, None, Result], controls: Controls) -> Messag
         preview = fresh and controls.live.is_set() and now - last_preview >= controls.preview_every
         if not preview and stage is None and now - last_numbers < NUMBERS_EVERY:
             continue
-        outputs = iteration.outputs if preview else None
+        outputs = (iteration.outputs or None) if preview else None  # none while another method goes first
         yield Message(
             stage="" if stage is None else stage.name,
             step=iteration.step,
