@@ -1,4 +1,4 @@
-"""What training needs to go on as if it had never stopped: network, averaged weights, optimiser."""
+"""State of a training from which it continues with the same bits: network, averaged weights, optimiser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 
 def training_state(network: nn.Module, average: nn.Module, optimiser: Optimizer) -> dict[str, Tensor]:
-    """Return all their tensors by name, copied."""
+    """Return copies of all tensors by name."""
     state = {f"network.{n}": t for n, t in network.state_dict().items()}
     state |= {f"average.{n}": t for n, t in average.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
@@ -21,7 +21,7 @@ def training_state(network: nn.Module, average: nn.Module, optimiser: Optimizer)
 def restore_training(
     state: Mapping[str, Tensor], network: nn.Module, average: nn.Module, optimiser: Optimizer
 ) -> None:
-    """Put back what `training_state` took."""
+    """Restore the state that `training_state` returned."""
     network.load_state_dict(part(state, "network."))
     average.load_state_dict(part(state, "average."))
     moments: dict[int, dict[str, Tensor]] = {}

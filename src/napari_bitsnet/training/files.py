@@ -1,4 +1,4 @@
-"""Names of the files that a training keeps in its folder."""
+"""Names of the files in the folder of a training."""
 
 from __future__ import annotations
 

@@ -31,37 +31,37 @@ if TYPE_CHECKING:
     Validate = Callable[[Look], tuple[dict[str, float], NDArray[np.uint8] | None]]
 
 WARM_UP = 200
-"""Steps until the largest learning rate: AdamW's second moments need about 100 to settle at beta 0.99."""
+"""Steps until the largest learning rate: the second moments of AdamW need about 100 steps at beta 0.99."""
 LAST_RATE = 0.01
-"""Learning rate at the end, over the largest one."""
+"""Ratio of the last to the largest learning rate."""
 LARGEST_GRADIENT = 1.0
-"""Norm to which the gradients are clipped."""
+"""Norm at which gradients are clipped."""
 LOOK_EVERY = 10
-"""Steps after which the loss is fetched from the device: not after each, so that the device need not wait."""
+"""Steps between two readings of the loss from the device, which waits at each of them."""
 
 
 class Loop:
-    """A network, its averaged weights, its optimiser, and how far its training is.
+    """A network, its averaged weights, its optimiser, and the progress of its training.
 
     Parameters
     ----------
     trainer : str
         Name of the trainer, for the checkpoint.
     network : nn.Module
-        Is changed and moved to the device.
+        Network, which is moved to the device and trained in place.
     paces : list of (list of parameters, float)
-        Groups of parameters with their learning rates over ``config.rate``.
+        Groups of parameters with their learning rates relative to ``config.rate``.
     config : TrainingConfig
         Length, rates, averaging and precision.
     folder : Path
-        For the checkpoint, the loss curve and the picture of held-out data.
+        Folder of the checkpoint, the loss curve and the picture of held-out data.
     device : str
         A torch device.
 
     Notes
     -----
-    The averaged weights ``a <- b a + (1 - b) w`` with ``b = min(averaging, n / (n + 10))`` after ``n`` steps are what is
-    validated and exported.
+The averaged weights ``a <- b a + (1 - b) w`` are validated and exported, with ``b = min(averaging, n / (n + 10))``
+    after ``n`` steps.
     """
 
     def __init__(
@@ -89,12 +89,12 @@ class Loop:
 
     @property
     def done(self) -> float:
-        """Part of the training done, in [0, 1]."""
+        """Return the finished fraction of the training, in [0, 1]."""
         steps = self.config.steps
         return min(self.step / steps if steps is not None else self.seconds / (3600 * self.config.hours), 1.0)
 
     def run(self, loss: Loss, validate: Validate) -> Iterator[Progress]:
-        """Go on from the checkpoint, if there is one, and train to the end.
+        """Continue from the checkpoint, if there is one, and train to the end.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Loop:
         Yields
         ------
         Progress
-            One a step. Where the iterator is closed, a checkpoint is written.
+            One for each step. Closing the iterator writes a checkpoint.
         """
         if (self.folder / CHECKPOINT).is_file():
             self.resume()
@@ -141,12 +141,12 @@ class Loop:
         save_tensors(self.folder / CHECKPOINT, state, facts)
 
     def resume(self) -> None:
-        """Go on from the checkpoint; what the loss curve holds from later steps goes.
+        """Continue from the checkpoint, and remove later steps from the loss curve.
 
         Raises
         ------
         ValueError
-            If it is one of another trainer, or of a network of another size.
+            If the checkpoint is of another trainer, or of a network of another size.
         """
         path = self.folder / CHECKPOINT
         state, facts = load_tensors(path)
@@ -169,7 +169,7 @@ class Loop:
             curve.write_text("".join([head, *kept]), encoding="utf-8")
 
     def _advance(self, loss: Tensor) -> Tensor:
-        """Make one step of the optimiser and let the average follow; return the loss without its graph."""
+        """Make one step of the optimiser and update the average; return the loss without its graph."""
         warm_up = min(1.0, (self.step + 1) / WARM_UP)
         cosine = (1 + math.cos(math.pi * self.done)) / 2
         for group in self.optimiser.param_groups:
@@ -185,7 +185,7 @@ class Loop:
         return loss.detach()
 
     def _look(self, network: Any) -> Look:
-        """Return the network in the training's precision, with float32 answers."""
+        """Return the network in the precision of the training, with float32 outputs."""
 
         def look(*seen: Tensor) -> Tensor:
             with self._autocast:
@@ -194,7 +194,7 @@ class Loop:
         return look
 
     def _record(self, progress: Progress) -> None:
-        """Add a line to the loss curve, and show the held-out examples as they are now."""
+        """Add a line to the loss curve, and write the picture of held-out examples."""
         row = {"step": progress.step, "seconds": round(progress.seconds, 1), "loss": progress.loss}
         row |= {f"held-out {name}": value for name, value in progress.scores.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -211,13 +211,13 @@ class Loop:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw from torch's own generator with a seed of its own; afterwards it is as it was before."""
+    """Seed the global generator of torch, and restore its state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
 def generator(seed: int, number: int, device: str = "cpu") -> Generator:
-    """Return random numbers on a device that depend on `seed` and `number` alone."""
+    """Return a generator on a device that depends only on `seed` and `number`."""
     state = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
     return Generator(device).manual_seed(int(state[0] >> 1))

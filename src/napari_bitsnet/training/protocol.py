@@ -1,4 +1,4 @@
-"""What training is: the `Trainer` contract, its usual base class and its registry; loads no torch.
+"""The `Trainer` contract, its base class and its registry; loads no torch.
 
 A new trainer is one file. The command ``napari-bitsnet train NAME DATA… -o FILE`` and the dock "Train networks…" are generated
 from its `inputs` and its `Config`.
@@ -26,7 +26,7 @@ __all__ = ["TRAINERS", "BaseTrainer", "Input", "Progress", "Trainer", "TrainingC
 
 
 class Trainer(Protocol):
-    """Fits the weights of one network. All of this is told without loading torch, but for `steps` and `export`."""
+    """Fits the weights of one network. Only `steps` and `export` load torch."""
 
     name: ClassVar[str]
     title: ClassVar[str]  # as shown in menus
@@ -40,39 +40,39 @@ class Trainer(Protocol):
 
     @classmethod
     def shipped(cls) -> Path | None:
-        """Return the weights of the package, to begin with; None where it carries none."""
+        """Return the weights of the package as a start; None if the package has none."""
 
     def check(self) -> None:
-        """See that the data can be used, before any long work.
+        """Check that the data can be used, before any long work.
 
         Raises
         ------
         OSError, ValueError
-            What was expected, what came, what to do.
+            If the data cannot be used.
         """
 
     def steps(self) -> Iterator[Progress]:
-        """Prepare, and train step by step to the end; a checkpoint in the folder is gone on from.
+        """Prepare the data and train step by step to the end, from a checkpoint in the folder if there is one.
 
-        Closing the iterator between two steps writes a checkpoint. The next training with the same settings and data then
-        reaches the same weights, bit for bit, as one that was never stopped.
+        Closing the iterator between two steps writes a checkpoint. The next training with the same settings and data
+        then ends with the same bits as an uninterrupted one.
         """
 
     def export(self, path: Path) -> None:
-        """Write the averaged weights of the steps so far as a ``.safetensors`` file, with what is needed to use them."""
+        """Write the averaged weights so far and the facts about their network to a ``.safetensors`` file."""
 
 
 class BaseTrainer(ABC):
-    """A `Trainer` of one network by `Loop`: a subclass says which network, which loss and which validation.
+    """A `Trainer` of one network with `Loop`; a subclass defines the network, the loss and the validation.
 
     Parameters
     ----------
     config : TrainingConfig
-        Of the trainer's own class `Config`.
+        Settings, of the class `Config` of the trainer.
     data : mapping of str to sequence of Path
         Folders and zips by the name of the input.
     folder : Path
-        For checkpoints, loss curve, pictures of held-out data, and whatever the preparation keeps.
+        Folder for checkpoints, the loss curve, pictures of held-out data, and prepared data.
     device : str
         As in `resolve_device`.
     """
@@ -92,11 +92,11 @@ class BaseTrainer(ABC):
 
     @classmethod
     def shipped(cls) -> Path | None:
-        """See `Trainer.shipped`: none."""
+        """See `Trainer.shipped`; None by default."""
         return None
 
     def check(self) -> None:
-        """See `Trainer.check`: the number of folders and zips of each input, and that each holds images."""
+        """See `Trainer.check`: check the number of folders and zips of each input, and that they have images."""
         from napari_bitsnet.training.images import image_names
 
         for each in self.inputs:
@@ -111,7 +111,7 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def prepare(self) -> Iterator[Progress]:
-        """Read or simulate the data, telling by `Progress.note` how far this is."""
+        """Read or simulate the data, and report the progress by `Progress.note`."""
 
     @abstractmethod
     def network(self) -> nn.Module:
@@ -123,12 +123,12 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def loss(self, look: Look, step: int) -> Tensor:
-        """Draw a batch that depends on the seed and `step` alone, and return its loss, shape ().
+        """Draw a batch that depends only on the seed and `step`, and return its loss, shape ().
 
         Parameters
         ----------
         look : callable
-            The network: tensors on the device in, a float32 tensor out.
+            The network, from tensors on the device to a float32 tensor.
         step : int
             Steps done.
         """
@@ -139,14 +139,14 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """Return what `load` needs to build the network, as JSON can hold it; written beside the weights."""
+        """Return the facts from which `load` builds the network, as JSON values; they are written beside the weights."""
 
     def paces(self, network: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
-        """Return groups of parameters, each with its learning rate over the setting's; one group by default."""
+        """Return groups of parameters, each with its learning rate relative to the setting; one group by default."""
         return [(list(network.parameters()), 1.0)]
 
     def small(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weights as they are exported; in half precision by default."""
+        """Return the weights for the export, in half precision by default."""
         return {name: tensor.half() for name, tensor in tensors.items()}
 
     def steps(self) -> Iterator[Progress]:
@@ -168,7 +168,7 @@ class BaseTrainer(ABC):
         Raises
         ------
         ValueError
-            If the training has not begun.
+            If the training has not started.
         """
         from napari_bitsnet.core.networks.weights import save_tensors
 

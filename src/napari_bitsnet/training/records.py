@@ -1,4 +1,4 @@
-"""What a training is given and what it tells: folders of images, settings and progress; loads no torch."""
+"""Inputs, settings and progress of a training; loads no torch."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Input:
-    """A kind of data that a trainer reads: one or several folders or zips of images.
+    """An input of a trainer: one or several folders or zips of images.
 
     Parameters
     ----------
     name : str
-        ``"images"``, ``"mixtures"``, ``"layer"``: the key in the data. On the command line, the first input of a trainer
-        stands without a flag, and each other one behind its flag (``--layer``), which is repeated for several.
+        Key in the data, such as ``"images"``. On the command line, the first input of a trainer has no flag; each other
+        input has one (``--layer``), which is repeated for several folders.
     title, description : str
-        As shown to people.
+        Texts of the form and the help.
     least, most : int
-        Number of folders or zips; `most` None stands for any number.
+        Smallest and largest number of folders or zips; None means any number.
     """
 
     name: str
@@ -46,20 +46,20 @@ class Progress:
     Parameters
     ----------
     step : int
-        Steps done; 0 while the training is prepared.
+        Finished steps; 0 during the preparation.
     seconds, seconds_left : float
-        Training time so far and what is left of it, without preparation and validation.
+        Elapsed and remaining time of the training, without preparation and validation.
     loss : float
         Mean over the steps since the last validation.
     scores : dict of str to float
-        Scores on held-out data where they were measured at this step, else empty. The most telling one comes first; a name
+        Scores on held-out data if they were measured at this step, else empty. The most important one is first; a name
         ends with its unit: ``"gain (dB)"``.
     picture : ndarray of shape (Y, X, 3), optional
-        uint8: held-out examples, where there is a validation.
+        uint8: held-out examples, if there was a validation.
     note : str
-        What is prepared, for people; empty during the training.
+        Text about the preparation; empty during the training.
     saved : bool
-        Whether a checkpoint was written at this step, so that it is time to export the weights, too.
+        Whether a checkpoint was written at this step; the weights should then be exported as well.
     """
 
     step: int = 0

@@ -10,10 +10,10 @@ from torch import Generator, Tensor
 from napari_bitsnet.data.datasets import PackedImages
 
 OVERSAMPLING = 2
-"""Crops are sampled so many times finer than asked for and averaged, so that reducing does not alias."""
+"""Oversampling factor of crops, which are then averaged to avoid aliasing."""
 
 LONGEST = 1.5
-"""Images longer than this times their shorter side lose their ends."""
+"""Largest ratio of the sides; longer images are cut at their ends."""
 
 
 class ImageBank:
@@ -22,7 +22,7 @@ class ImageBank:
     Parameters
     ----------
     images : PackedImages
-        Of any sizes; they are padded to the largest, so they should be of about one size.
+        Images of any sizes. They are padded to the largest, so sizes should be similar.
     device : str
         A torch device.
 
@@ -50,12 +50,12 @@ class ImageBank:
         return len(self.pixels)
 
     def crops(self, count: int, size: int, generator: Generator) -> Tensor:
-        """Cut out parts of random images: half to all of a side, squeezed by up to 30 %, some turned a little.
+        """Cut random parts of random images: half to all of a side, squeezed by up to 30 %, some rotated slightly.
 
         Parameters
         ----------
         count, size : int
-            Number of crops; height and width to which they are brought.
+            Number of crops; their height and width after resampling.
         generator : Generator
             Source of all randomness, on the images' device.
 

@@ -1,4 +1,4 @@
-"""Which images the method `feedforward` is trained on and validated with, and how often each collection is drawn from."""
+"""Collections of images for training and validation of the method `feedforward`, and how often each is used."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_bitsnet.data.procedural import procedural_images
 from napari_bitsnet.training.feedforward.bank import ImageBank
 
 HOLD_OUT = 40
-"""One image in so many is kept for validation."""
+"""Number of images for each one that is held out for validation."""
 
 
 @dataclass(frozen=True)
 class Diet:
-    """Collections to train on and to validate with, and the chance of each."""
+    """Collections for training and validation, and the probability of each."""
 
     used: Sequence[ImageBank]
     kept: Sequence[ImageBank]
@@ -33,30 +33,30 @@ def make_diet(
     seed: int = 0,
     device: str = "cpu",
 ) -> Diet:
-    """Put images onto the device.
+    """Copy the images to the device.
 
-    Every folder or zip is drawn from equally often, so that a thousand whole scenes are not lost among many
-    small pictures. Those of pictures smaller than half of `size` are left out.
+    Every folder or zip is used equally often, so that a thousand whole scenes are not lost among many small
+    pictures. Collections of pictures smaller than half of `size` are left out.
 
     Parameters
     ----------
     collections : sequence of PackedImages
-        One a folder or zip.
+        One for each folder or zip.
     size : int
-        Side of the pictures that are trained on, in pixels.
+        Side of the training pictures in pixels.
     procedural : float
-        Part of the images that are drawn by rules, in [0, 1].
+        Fraction of procedural images, in [0, 1].
     drawn : int
-        Number of these.
+        Number of procedural images.
     seed : int
-        Their seed.
+        Seed of the procedural images.
     device : str
         A torch device.
 
     Raises
     ------
     ValueError
-        If nothing is left.
+        If no collection is left.
     """
     loaded = [images for images in collections if np.median(images.shapes.min(axis=1)) >= size / 2]
     if not loaded and procedural < 1:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from napari_bitsnet.training.records import Look
 
 VALIDATION = 2**31
-"""Number of the held-out pairs among the random draws: no training has so many steps."""
+"""Number of the random draw for held-out pairs, larger than the number of steps of any training."""
 SHOWN = 8
-"""Held-out pairs in the picture."""
+"""Number of held-out pairs in the picture."""
 
 
 class FeedforwardTraining(TrainingConfig):
-    """How the method `feedforward` is trained."""
+    """Settings of the training of `feedforward`."""
 
     batch: int = setting(48, "Pairs of images in a step.", ge=2, le=8192, step=16)
     rate: float = setting(1e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
@@ -48,7 +48,7 @@ class FeedforwardTraining(TrainingConfig):
 
 @TRAINERS.register("feedforward")
 class Feedforward(BaseTrainer):
-    """See `Trainer`: the loss is that of `sign_free_loss`."""
+    """Train the network of `feedforward` with `sign_free_loss`; see `Trainer`."""
 
     name: ClassVar[str] = "feedforward"
     title: ClassVar[str] = "Trained networks"
@@ -72,7 +72,7 @@ class Feedforward(BaseTrainer):
         return shipped_weights() if weights_available() else None
 
     def prepare(self) -> Iterator[Progress]:
-        """Read the images, twice as large as they are trained on, onto the device."""
+        """Read the images at twice the training size and copy them to the device."""
         from napari_bitsnet.methods.feedforward.network import SEEN_SIZE
         from napari_bitsnet.training.feedforward.diet import make_diet
         from napari_bitsnet.training.images import load_images
@@ -89,7 +89,7 @@ class Feedforward(BaseTrainer):
         self._held_out = self._pairs(VALIDATION, self.config.validation_pairs, held_out=True)
 
     def network(self) -> SplitNetwork:
-        """See `BaseTrainer.network`; the trunk begins with published weights where a file is given."""
+        """See `BaseTrainer.network`; the trunk starts with published weights if a file is given."""
         from napari_bitsnet.methods.feedforward.network import SplitNetwork
 
         network = SplitNetwork(trunk={"width": 1.1, "depth": 1.2})
@@ -102,7 +102,7 @@ class Feedforward(BaseTrainer):
         return load_network(path)
 
     def paces(self, network: Any) -> list[tuple[list[nn.Parameter], float]]:
-        """Return the trunk, which begins with published weights and moves slowly, and all others."""
+        """Return the trunk, which has published weights and a small learning rate, and all other parameters."""
         trunk = [] if network.trunk is None else list(network.trunk.parameters())
         known = set(trunk)
         groups = [([p for p in network.parameters() if p not in known], 1.0)]
@@ -118,7 +118,7 @@ class Feedforward(BaseTrainer):
         return sign_free_loss(look(pairs.mixture, pairs.hints), truth, pairs.hinted).mean()
 
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:
-        """Return the offset-free gain at the network's size, and a row a pair: mixture, two answers, two truths."""
+        """Return the offset-free gain at the network's size, and a picture: mixture, answers and truths in a row for each pair."""
         import torch
 
         from napari_bitsnet.core.losses.sign_free import sign_free_loss
@@ -147,7 +147,7 @@ class Feedforward(BaseTrainer):
         return {"network": network.sizes}
 
     def small(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return half precision, and 8 bits for large convolutions; see `compress`."""
+        """Return the weights in half precision, large convolutions in 8 bits; see `compress`."""
         from napari_bitsnet.core.networks.weights import compress
 
         return compress(tensors)
@@ -168,12 +168,12 @@ class Feedforward(BaseTrainer):
 
 
 def load_trunk(network: SplitNetwork, path: Path) -> None:
-    """Begin the network's trunk with published weights; see `fold_normalisation`.
+    """Load published weights into the network's trunk; see `fold_normalisation`.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file is absent, or not such a checkpoint.
+        If the file is missing, or is another kind of checkpoint.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Random pairs of images, mixed on the fly: what the trained start learns from."""
+"""Random pairs of images, mixed during the training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_bitsnet.training.feedforward.bank import ImageBank
 
 @dataclass(frozen=True)
 class Pairs:
-    """Mixtures of two images each, with what separates them.
+    """Mixtures of two images each, with the truth and scribbles.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Pairs:
     difference : Tensor of shape (N, 3, S, S)
         ``d = y1 - y2`` on the same scale.
     hints : Tensor of shape (N, 2, S, S)
-        Scribbles: 1 where edges belong to the first or the second image; all zero where none are given.
+        Scribbles: 1 where edges belong to the first or the second image; zero for pairs without scribbles.
     """
 
     mixture: Tensor
@@ -32,7 +32,7 @@ class Pairs:
 
     @property
     def hinted(self) -> Tensor:
-        """Whether a pair comes with scribbles (N,), so that its sources have an order."""
+        """Return True for pairs with scribbles (N,), whose sources have an order."""
         return self.hints.amax(dim=(1, 2, 3)) > 0
 
 
@@ -45,20 +45,20 @@ def mix_pairs(
     *,
     hint_chance: float = 0.5,
 ) -> Pairs:
-    """Draw images, change their looks, and mix them about half and half.
+    """Draw images, change their appearance, and mix them in about equal parts.
 
     Parameters
     ----------
     banks : sequence of ImageBank
-        Where images come from, all on the generator's device.
+        Sources of images, all on the generator's device.
     chances : sequence of float
-        Chance of each bank; they add up to one.
+        Probability of each bank; the sum is 1.
     count, size : int
-        Number of pairs; height and width to which crops are resized.
+        Number of pairs; height and width of the crops.
     generator : Generator
         Source of all randomness.
     hint_chance : float
-        Part of the pairs that come with scribbles.
+        Fraction of the pairs with scribbles.
     """
     device = generator.device
     which = torch.multinomial(
@@ -94,7 +94,7 @@ def mix_pairs(
 
 
 def change_looks(images: Tensor, generator: Generator) -> Tensor:
-    """Flip, turn, tint, brighten and bend the tone curve of each image (N, 3, S, S) by itself; stays in [0, 1]."""
+    """Flip, rotate, tint, brighten and change the tone curve of each image (N, 3, S, S); the result is in [0, 1]."""
     uniform, normal = _drawing(len(images), generator)
     for chance, change in (
         (0.5, lambda x: x.flip(-1)),
@@ -112,16 +112,16 @@ def change_looks(images: Tensor, generator: Generator) -> Tensor:
 
 
 STROKES = [(1, 1), (3, 3), (1, 7), (7, 1)]
-"""Height and width of the marks that scribbles are made of, pixels."""
+"""Heights and widths of the marks that form scribbles, in pixels."""
 
 
 def scribble(first: Tensor, second: Tensor, generator: Generator) -> Tensor:
-    """Mark a few places where the edges of one share (N, 3, S, S) clearly outweigh the other's.
+    """Mark some places where the edges of one share (N, 3, S, S) are clearly stronger than those of the other.
 
     Returns
     -------
     Tensor of shape (N, 2, S, S)
-        Points or short strokes, one kind a pair; from 1 to 30 a share.
+        Points or short strokes, one kind for each pair; 1 to 30 marks for each share.
     """
     count = len(first)
     uniform, _ = _drawing(count, generator)
@@ -140,7 +140,7 @@ def scribble(first: Tensor, second: Tensor, generator: Generator) -> Tensor:
 
 
 def _edge_energy(image: Tensor) -> Tensor:
-    """Sum over channels of squared forward differences; (N, C, H, W) -> (N, H, W)."""
+    """Return the sum over channels of squared forward differences; (N, C, H, W) -> (N, H, W)."""
     dy = F.pad(image.diff(dim=-2), (0, 0, 0, 1))
     dx = F.pad(image.diff(dim=-1), (0, 1, 0, 0))
     return (dy**2 + dx**2).sum(dim=1)
@@ -149,7 +149,7 @@ def _edge_energy(image: Tensor) -> Tensor:
 def _drawing(
     count: int, generator: Generator
 ) -> tuple[Callable[[float, float], Tensor], Callable[[], Tensor]]:
-    """Functions that draw a number for each of `count` pairs, shaped to multiply images (N, C, H, W)."""
+    """Return functions that draw a number for each of `count` pairs, of a shape that multiplies images (N, C, H, W)."""
     shape, device = (count, 1, 1, 1), generator.device
 
     def uniform(low: float, high: float) -> Tensor:
@@ -162,5 +162,5 @@ def _drawing(
 
 
 def _on_host(generator: Generator) -> Generator:
-    """A generator on the host that follows from the seed of one on the device: numbers known without waiting."""
+    """Return a generator on the host, seeded by that of the device, whose numbers need no synchronisation."""
     return torch.Generator().manual_seed(generator.initial_seed())

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from napari_bitsnet.training.records import Look
 
 FLOOR = 0.03
-"""Added to the relative error before its logarithm."""
+"""Offset of the relative error before its logarithm, so that a perfect answer has a finite loss."""
 
 
 class Sample:
-    """One panel with one or two guides, solved; tensors in half precision."""
+    """One fitted panel with one or two guides; tensors in half precision."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as arrays:
@@ -48,7 +48,7 @@ class Sample:
 
 
 def example(samples: list[Sample], rng: Generator, *, side: int, two_guides: float) -> tuple[Tensor, Tensor]:
-    """Cut a square out of a random panel, for one of its guided sources; resized, turned, mirrored, tinted at random."""
+    """Cut a square out of a random panel for one of its guided sources, and resize, rotate, mirror and tint it at random."""
     n_guides = 2 if rng.uniform() < two_guides else 1
     of_kind = [sample for sample in samples if sample.n_guides == n_guides]
     sample = of_kind[int(rng.integers(len(of_kind)))]
@@ -81,7 +81,7 @@ def log_error(said: Tensor, target: Tensor) -> Tensor:
 
 
 def gains(look: Look, samples: list[Sample], device: str = "cpu") -> dict[int, list[tuple[float, float]]]:
-    """Return, for one and two guides, the decibels by which the errors of the explained part and of the sources shrink."""
+    """Return the reduction of the errors of the explained part and the sources in dB, for one and two guides."""
     found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
     for sample in samples:
         said, targets = [], []

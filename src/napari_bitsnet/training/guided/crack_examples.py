@@ -1,4 +1,4 @@
-"""Examples for the network that finds cracks: pictures, with cracks drawn into them, and what the cracks take."""
+"""Examples for the network that finds cracks: pictures with simulated cracks, and the light that the cracks take."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from napari_bitsnet.data.paintings import painting
 from napari_bitsnet.data.photographs import fit
 
 SIDE, BORDER = 128, 4
-"""Side of an example, and pixels that are cut off around it after warping."""
+"""Side of an example, and the border that is cut off after warping; pixels."""
 
 
 def picture(
     n: int, photographs: Sequence[PackedImages], shape: tuple[int, int], rng: Generator
 ) -> NDArray[np.uint8]:
-    """Return the n-th picture (Y, X, 3): a painting drawn by rules (half of them), a photograph, or one painted over."""
+    """Return the n-th picture (Y, X, 3): a procedural painting (half of them), a photograph, or an overpainted one."""
     if n % 4 < 2 or not photographs:
         image = painting(rng, shape)[0]
     else:
@@ -34,7 +34,7 @@ def picture(
 
 
 def crop(image: Tensor, zoom: float, rng: Generator) -> Tensor:
-    """Cut a square out of (C, Y, X), resized, turned and mirrored at random."""
+    """Cut a square out of (C, Y, X), and resize, rotate and mirror it at random."""
     side = SIDE + 2 * BORDER
     size = image.shape[-1]
     cut = min(round(side * zoom), size)
@@ -48,7 +48,7 @@ def crop(image: Tensor, zoom: float, rng: Generator) -> Tensor:
 
 
 def example(picture: NDArray, crack: NDArray, rng: Generator) -> tuple[Tensor, Tensor]:
-    """Return a cracked picture (3, S, S) in [0, 1] and the part of the light that its cracks take (1, S, S)."""
+    """Return a cracked picture (3, S, S) in [0, 1] and the fraction of light that its cracks take (1, S, S)."""
     image = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)
     lines = torch.from_numpy(crack.astype(np.float32) / 255)[None]
     image = crop(image, 1.0 if rng.uniform() < 0.5 else rng.uniform(0.5, 1.6), rng)

@@ -1,4 +1,4 @@
-"""Trains the network that finds cracks in photographs of paintings: cracks are drawn by rules into pictures."""
+"""Trains the network that finds cracks in photographs of paintings, on pictures with simulated cracks."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from napari_bitsnet.training.records import Look
 
 WIDTHS = (24, 40, 56)
-"""Channels of the network's levels: cracks are thin, so that three levels see enough around them."""
+"""Channels of the levels of the network. Cracks are thin, so three levels see enough of their surroundings."""
 FIRST = 1_000_000
-"""Added to the setting's seed for the pictures: far from the seeds of benchmarks and tests."""
+"""Offset of the seed of pictures, far from the seeds of benchmarks and tests."""
 USUAL_ERROR = 0.1
-"""Errors are divided by this, so that the loss is of the order of one."""
+"""Divisor of errors, so that the loss is of the order of 1."""
 SHOWN = 6
-"""Held-out examples in the picture."""
+"""Number of held-out examples in the picture."""
 
 
 class CrackTraining(TrainingConfig):
-    """How the network that finds cracks is trained."""
+    """Settings of the training of the network that finds cracks."""
 
     hours: float = setting(
         0.5, "Time to train, unless steps are given.", ge=0.001, le=1000, step=0.5, unit="h"
@@ -43,7 +43,7 @@ class CrackTraining(TrainingConfig):
 
 @TRAINERS.register("cracks")
 class Cracks(BaseTrainer):
-    """See `Trainer`: the network learns the part of the light that cracks take, by its mean squared error."""
+    """Train a network to predict the light that cracks take, by its mean squared error; see `Trainer`."""
 
     name: ClassVar[str] = "cracks"
     title: ClassVar[str] = "Cracks in photographs"
@@ -69,7 +69,7 @@ class Cracks(BaseTrainer):
         return crack_weights() if crack_weights().is_file() else None
 
     def check(self) -> None:
-        """See `Trainer.check`; some pictures and nets have to be left to train on, too."""
+        """See `Trainer.check`; some pictures and crack patterns have to remain for training."""
         super().check()
         if self.config.kept >= min(self.config.pictures, self.config.nets):
             raise ValueError(
@@ -129,7 +129,7 @@ class Cracks(BaseTrainer):
         return (error / USUAL_ERROR).square().mean()
 
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:
-        """Return the part of the held-out cracks' energy that is explained, and a row an example: seen, found, truth."""
+        """Return the explained fraction of the energy of held-out cracks, and a picture: input, answer and truth in each row."""
         import torch
 
         seen, taken = self._held_out

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from napari_bitsnet.training.records import Look
 
 NETWORK: dict[str, Any] = {"widths": (32, 48, 64, 96), "blocks": 1, "stem": 2}
-"""Four levels: errors of a fit are as wide as the passages of one pigment."""
+"""Channels of the four levels: errors of a fit are as wide as the areas of one pigment."""
 
 
 class CorrectionTraining(TrainingConfig):
-    """How the network that corrects guided separation is trained."""
+    """Settings of the training of the network that corrects guided separation."""
 
     validate_every: int = setting(100, "Steps between validations.", ge=1, le=10**6, step=50)
     half: bool = setting(False, "Compute in bfloat16 where the processor can.")
@@ -38,7 +38,7 @@ class CorrectionTraining(TrainingConfig):
 
 @TRAINERS.register("guided_correction")
 class GuidedCorrection(BaseTrainer):
-    """See `Trainer`: the loss is that of `log_error`."""
+    """Train the network that corrects guided separation with `log_error`; see `Trainer`."""
 
     name: ClassVar[str] = "guided_correction"
     title: ClassVar[str] = "Corrections of guided separation"
@@ -61,7 +61,7 @@ class GuidedCorrection(BaseTrainer):
         return correction_weights() if correction_weights().is_file() else None
 
     def check(self) -> None:
-        """See `Trainer.check`; panels have to be left to train on, and examples to fit into them."""
+        """See `Trainer.check`; some panels have to remain for training, and examples have to fit into them."""
         super().check()
         if self.config.panels <= self.config.kept or self.config.side > self.config.size:
             raise ValueError(
@@ -70,7 +70,7 @@ class GuidedCorrection(BaseTrainer):
             )
 
     def prepare(self) -> Iterator[Progress]:
-        """Simulate and fit the panels, in the folder ``panels``; those that are there already are used."""
+        """Simulate and fit the panels in the folder ``panels``; existing ones are used."""
         from napari_bitsnet.training.guided.corrections import Sample
         from napari_bitsnet.training.guided.panels import solve_panels
         from napari_bitsnet.training.images import load_images
@@ -115,7 +115,7 @@ class GuidedCorrection(BaseTrainer):
         return log_error(look(seen), target)
 
     def validate(self, look: Look) -> tuple[dict[str, float], None]:
-        """Return by how many decibels the errors of the kept panels' sources shrink, with one and two guides."""
+        """Return the reduction of the errors of the held-out panels' sources in dB, with one and two guides."""
         import numpy as np
 
         from napari_bitsnet.training.guided.corrections import gains

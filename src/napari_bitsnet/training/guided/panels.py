@@ -19,7 +19,7 @@ from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
 
 FIRST = 2_000_000
-"""Seed of the first panel, far from those of benchmarks and tests."""
+"""Seed of the first panel, far from the seeds of benchmarks and tests."""
 
 
 def solve_panels(
@@ -35,9 +35,9 @@ def solve_panels(
     Parameters
     ----------
     folder : Path
-        Folder of the files; made if absent.
+        Folder of the files, which is created if it is missing.
     photographs : sequence of PackedImages
-        Photographs that two of five panels show, where there are any.
+        Photographs, if there are any, which two of five panels show.
     count : int
         Number of panels.
     size : int
@@ -48,7 +48,7 @@ def solve_panels(
     Yields
     ------
     Path
-        Each file, once it is there.
+        Path of each file after it is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for n in range(seed, seed + count):
@@ -64,7 +64,7 @@ def solve_panels(
 
 
 def draw_panel(seed: int, size: int, photographs: Sequence[PackedImages]) -> Panel:
-    """Draw a panel by the usual recipe or, half of the time, by another one; two of five show photographs."""
+    """Draw a panel with the default parameters or, in half of the cases, with others; two of five show photographs."""
     rng = np.random.default_rng(seed)
     usual = rng.uniform() < 0.5
     recipe = Recipe(
@@ -93,7 +93,7 @@ def draw_panel(seed: int, size: int, photographs: Sequence[PackedImages]) -> Pan
 
 
 def solved(panel: Panel, sides: tuple[int, ...]) -> dict[str, NDArray]:
-    """Fit the panel with guides of these sides, the first as source 1; return the fit and the truth on the [0, 1] scale."""
+    """Fit a panel with guides of the given sides (the first is source 1); return the fit and the truth on the [0, 1] scale."""
     seen = normalise(panel.mixture)
     order = [*sides, *(side for side in (0, 1) if side not in sides)]
     guides = tuple(normalise(panel.guides[k]).tensor if k in sides else None for k in order)

@@ -1,1 +1,1 @@
-"""Layers as arrays: which part a run works on, where it lies, and in which unit."""
+"""Layers as arrays: the part that a run works on, its place and its units."""

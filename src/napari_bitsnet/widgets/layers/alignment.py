@@ -1,8 +1,8 @@
-"""Further inputs brought onto the mixture's pixels, through the layers' transforms.
+"""Resample further inputs onto the pixels of the mixture, through the transforms of the layers.
 
-A layer that has been placed (scale, translate, rotate, shear or affine) is read where it lies in the world. One
-that has not is taken to show all of what the mixture shows: of a region of the mixture it gives the same region,
-and otherwise the task fits it, as it does without a viewer.
+A layer that has a transform (scale, translate, rotate, shear or affine) is read at its place in the world. A layer
+without one is assumed to cover the same view as the mixture: for a region of the mixture the same region is taken;
+otherwise the task fits its size, as it does without a viewer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def align(part: Part, mixture: Part, *, labels: bool = False) -> Part:
     part : Part
         All of a layer's Y and X, with or without a stack.
     mixture : Part
-        Whose grid is wanted.
+        Part that defines the pixel grid.
     labels : bool
-        Whether values are names that must not be mixed.
+        Whether values are labels, which must not be interpolated.
 
     Raises
     ------
     ValueError
-        If a region is asked of a layer that has not been placed and has another aspect ratio.
+        If a region is needed from a layer without a transform that has another aspect ratio.
     """
     if not is_placed(part) and mixture.record["box"] is None:
         return part
@@ -50,19 +50,19 @@ def align(part: Part, mixture: Part, *, labels: bool = False) -> Part:
 
 
 def plane_shape(part: Part) -> tuple[int, int]:
-    """Height and width in pixels."""
+    """Return height and width in pixels."""
     y = len(part.stack_shape)
     return int(part.array.shape[y]), int(part.array.shape[y + 1])
 
 
 def is_placed(part: Part) -> bool:
-    """Whether someone, or the file, has said where the layer lies."""
+    """Return True if the layer has a transform, from the user or from its file."""
     matrix, offset = to_world(part)
     return not (np.allclose(matrix, np.eye(2)) and np.allclose(offset, 0))
 
 
 def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
-    """Matrix and offset that take the mixture's pixels (y, x) to the part's."""
+    """Return the matrix and the offset that map pixels (y, x) of the mixture to pixels of the part."""
     if is_placed(part):
         mine, mine_offset = to_world(part)
         other, other_offset = to_world(mixture)
@@ -82,7 +82,7 @@ def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
 
 
 def to_world(part: Part) -> tuple[NDArray, NDArray]:
-    """Matrix and offset that take pixels (y, x) to the last two axes of the world, in the part's own units."""
+    """Return the matrix and the offset that map pixels (y, x) to the last two world axes, in the units of the part."""
     geometry = part.geometry
     own = CompositeAffine(
         scale=geometry["scale"],

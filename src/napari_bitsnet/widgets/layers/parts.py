@@ -1,7 +1,7 @@
-"""Layer -> array and array -> layer: which part of a layer a run works on, and where its outputs lie.
+"""Convert layers to arrays and outputs to layers: the part that a run works on, and the place of its outputs.
 
-Everything a run needs is taken from the layers at its start, so that no napari object is touched outside
-the main thread and nothing that happens to the layers later reaches the run.
+A run copies everything that it needs from the layers at its start. No napari object is therefore used outside the
+main thread, and later changes of the layers do not affect the run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 METADATA_KEY = "napari-bitsnet"
-"""Where the provenance record stands in a result layer's metadata."""
+"""Key of the provenance record in the metadata of a result layer."""
 
 STACK_LETTERS = "WVUSRQONLKJIHGFEDBAPTZ"
 """Names of stack axes, the last one next to Y; Y, X, C and M have a meaning of their own."""
@@ -25,24 +25,24 @@ STACK_LETTERS = "WVUSRQONLKJIHGFEDBAPTZ"
 
 @dataclass(frozen=True)
 class Part:
-    """Part of a layer: one level, and a slice along each of its axes.
+    """Part of a layer: one resolution level and a slice along each axis.
 
     Parameters
     ----------
     array : array-like
-        The part's pixels; lazily computed arrays stay lazy.
+        Pixels of the part; lazily computed arrays stay lazy.
     axes : str
-        One letter a dimension of `array`.
+        One letter for each dimension of `array`.
     rgb : bool
-        Whether the last axis holds colours.
+        Whether the last axis has the colour channels.
     dropped : int
-        Number of leading axes of which one position was taken: outputs get them back.
+        Number of leading axes from which one position was taken. Outputs get these axes back.
     geometry : dict
-        Keyword arguments (scale, translate, rotate, …) of a layer that shows outputs of this part in place.
+        Keyword arguments (scale, translate, rotate, …) that place outputs of this part over the layer.
     look : dict
-        Keyword arguments (colormap, gamma, interpolation) with which it looks like the layer.
+        Keyword arguments (colormap, gamma, interpolation) that give outputs the appearance of the layer.
     record : dict
-        Where the pixels came from, as JSON.
+        Origin of the pixels, as JSON.
     """
 
     array: Any
@@ -55,24 +55,24 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Name of the layer."""
+        """Return the name of the layer."""
         return str(self.record["name"])
 
     @property
     def is_file(self) -> bool:
-        """Whether these are all pixels of a file, as they are in it."""
+        """Return True if the part has all pixels of a file, unchanged."""
         taken = any(self.record[key] for key in ("level", "position", "box", "resampled"))
         return bool(self.record["path"]) and not taken
 
     @property
     def unit(self) -> float:
-        """Value that counts as full brightness in colour images, which napari shows on the scale 0 to 1."""
+        """Return the value of full brightness in colour images, which napari shows on the scale 0 to 1."""
         integer = self.rgb and np.issubdtype(self.array.dtype, np.integer)
         return float(np.iinfo(self.array.dtype).max) if integer else 1.0
 
     @property
     def stack_shape(self) -> tuple[int, ...]:
-        """Shape along the axes in front of Y and X."""
+        """Return the shape along the axes in front of Y and X."""
         return tuple(self.array.shape[: len(self.axes) - 2 - self.rgb])
 
     def to_layer_data(self, output: NDArray) -> NDArray:
@@ -129,7 +129,7 @@ def layer_part(
 
 
 def describe(layer: Layer) -> str:
-    """One line for people: ``"1024 × 768 RGB uint8, 0.05 mm/px"``; width first, as painters say it."""
+    """Return ``"1024 × 768 RGB uint8, 0.05 mm/px"``: width first."""
     if hasattr(layer, "nshapes"):
         return f"{layer.nshapes} shape{'' if layer.nshapes == 1 else 's'}"
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
@@ -149,7 +149,7 @@ def describe(layer: Layer) -> str:
 
 
 def _level_factor(layer: Layer, level: int) -> NDArray:
-    """Size of the level's pixels in pixels of the full resolution, along each axis."""
+    """Return the size of a level's pixels in pixels of the full resolution, along each axis."""
     if not getattr(layer, "multiscale", False):
         return np.ones(layer.ndim)
     full, own = layer.data[0].shape[: layer.ndim], layer.data[level].shape[: layer.ndim]
@@ -157,9 +157,9 @@ def _level_factor(layer: Layer, level: int) -> NDArray:
 
 
 def _geometry(layer: Layer, origin: NDArray, factor: NDArray) -> dict[str, Any]:
-    """Keyword arguments that put pixel (0, 0) of a part where the layer has pixel `origin` of the level.
+    """Return keyword arguments that place pixel (0, 0) of a part at pixel `origin` of the layer's level.
 
-    Level k's pixel i covers full-resolution pixels f*i … f*i + f - 1, whose middle is f*i + (f - 1) / 2.
+    Pixel i of level k covers the full-resolution pixels f*i … f*i + f - 1, whose centre is f*i + (f - 1) / 2.
     The translation acts before `affine`, so the shift is undone through its linear part.
     """
     start = factor * origin + (factor - 1) / 2
@@ -179,7 +179,7 @@ def _geometry(layer: Layer, origin: NDArray, factor: NDArray) -> dict[str, Any]:
 
 
 def _look(layer: Layer) -> dict[str, Any]:
-    """Colormap, gamma and interpolation; colour images have no colormap."""
+    """Return colormap, gamma and interpolation; colour images have no colormap."""
     if not hasattr(layer, "gamma") or getattr(layer, "rgb", False):
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Layers put onto another one: by a registration's matrix, or warped; and the points that say where things are."""
+"""Place layers onto another one, by the matrix of a registration or by warping, and read points."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def place_of(layer: Any) -> dict[str, Any]:
-    """Return what says where a layer lies, so that it can be put back."""
+    """Return the transform of a layer, so that it can be restored."""
     return {**{name: getattr(layer, name) for name in PLACE}, "affine": layer.affine.affine_matrix.copy()}
 
 
 def put_back(layer: Any, place: dict[str, Any]) -> None:
-    """Put a layer where it was."""
+    """Restore the transform of a layer."""
     for name, value in place.items():
         setattr(layer, name, value)
 
 
 def put_onto(layer: Any, fixed: Part, matrix: NDArray) -> None:
-    """Move a layer so that its pixel p lies where the fixed part has pixel ``matrix @ (p, 1)``.
+    """Move a layer so that its pixel p lies on pixel ``matrix @ (p, 1)`` of the fixed part.
 
     Parameters
     ----------
     layer : Layer
-        Its own scale, translation, rotation and shear become none: `affine` says it all. Axes in front of Y and X stay.
+        Its scale, translation, rotation and shear are reset, and `affine` replaces them. Axes in front of Y and X keep theirs.
     fixed : Part
-        All of Y and X of the layer it is put onto.
+        All of Y and X of the layer that stays in place.
     matrix : array of shape (3, 3)
         In pixels, (y, x, 1).
     """
@@ -65,9 +65,9 @@ def in_pixels(points: Any, layer: Any) -> NDArray:
 
 
 def add_warped(viewer: Any, moving: Part, fixed: Part, found: Registration) -> Any:
-    """Add the moving image as it lies on the fixed one's pixels; needed where no matrix can say it.
+    """Add the moving image, resampled onto the pixels of the fixed one, for transforms that are not affine.
 
-    What it does not cover is transparent in colours of integers, and NaN in grey: missing for the run, not black.
+    Pixels outside the moving image are transparent in integer colour images and NaN in grey ones: the run treats them as missing.
     """
     warped = found.as_guide(np.asarray(moving.array))
     if moving.rgb and not np.issubdtype(warped.dtype, np.integer):
@@ -86,7 +86,7 @@ def add_warped(viewer: Any, moving: Part, fixed: Part, found: Registration) -> A
 
 
 def show_checkerboard(viewer: Any, moving: Part, fixed: Part, layer: Any = None) -> Any:
-    """Show a checkerboard of two images in a layer of its own, or in the one that is given; return the layer."""
+    """Show a checkerboard of two images in a new or the given layer; return the layer."""
     board = checkerboard(np.asarray(fixed.array), np.asarray(align(moving, fixed).array))
     if layer is not None and layer in viewer.layers and layer.data.shape == board.shape:
         layer.data = board

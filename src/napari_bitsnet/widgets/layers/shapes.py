@@ -1,4 +1,4 @@
-"""Areas drawn in a Shapes layer, as a mask on the mixture's pixels."""
+"""Convert the areas of a Shapes layer to a mask on the pixels of the mixture."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from napari_bitsnet.widgets.layers.parts import Part
 from napari_bitsnet.widgets.layers.units import factors
 
 ELLIPSE_CORNERS = 90
-"""An ellipse is filled as a polygon of this many corners."""
+"""Number of corners of the polygon that stands for an ellipse."""
 
 
 def shapes_part(shapes: Any, mixture: Part) -> Part:
-    """Fill all shapes of a layer: 1 inside, 0 outside, on the pixels of the mixture's part.
+    """Return a mask of all shapes of a layer on the pixels of the mixture: 1 inside, 0 outside.
 
     Parameters
     ----------
     shapes : Shapes
-        Through its transforms its vertices lie in the same world as the mixture.
+        Layer whose transforms place the vertices in the world of the mixture.
     mixture : Part
-        Whose grid is wanted.
+        Part that defines the pixel grid.
     """
     from skimage.draw import polygon2mask
 

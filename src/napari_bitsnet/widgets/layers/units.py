@@ -1,4 +1,4 @@
-"""Places of two layers in one unit: napari draws layers in mm and in µm on one scale, so what compares their places must, too."""
+"""Compare the places of two layers in one unit, because napari draws layers in mm and in µm on one scale."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 
 
 def factors(own: Sequence[Any] | None, wanted: Sequence[Any] | None, ndim: int) -> NDArray:
-    """Return what coordinates in some units are multiplied by to be in other ones.
+    """Return the factors that convert coordinates from one set of units to another.
 
     Parameters
     ----------
     own, wanted : sequence of pint.Unit, or None
-        One an axis, the last axes belong together; None where nothing is known.
+        One unit for each axis, aligned at the last axis; None if unknown.
     ndim : int
         Number of axes, counted from the last one.
 
     Returns
     -------
     ndarray of shape (ndim,)
-        1 where an axis is missing, or where there is no ratio (pixels and millimetres): napari, too, draws such layers by their
-        numbers as they are.
+        1 for a missing axis, or if the units have no ratio (pixels and millimetres): napari draws such layers by their numbers.
     """
     found = np.ones(ndim)
     for axis in range(1, ndim + 1):
@@ -33,7 +32,7 @@ def factors(own: Sequence[Any] | None, wanted: Sequence[Any] | None, ndim: int) 
 
 
 def units_remark(layer: Any, other: Any) -> str:
-    """Say that the places of two layers were compared by their numbers, where there is no ratio between their units; else empty."""
+    """Return a warning if the units of two layers have no ratio, so that their numbers were compared; else an empty text."""
     if not (hasattr(layer, "nshapes") or _says_where(layer)):
         return ""
     for a, b in zip(layer.units[-2:], other.units[-2:], strict=True):
@@ -46,13 +45,13 @@ def units_remark(layer: Any, other: Any) -> str:
 
 
 def _says_where(layer: Any) -> bool:
-    """Whether a layer's transform along Y and X is any other than none."""
+    """Return True if the transform of a layer along Y and X is not the identity."""
     corner, far = (np.asarray(layer.data_to_world(np.full(layer.ndim, at)))[-2:] for at in (0.0, 1.0))
     return bool((corner != 0).any() or (far != 1).any())
 
 
 def _ratio(own: Any, wanted: Any) -> float | None:
-    """How many of the wanted unit one of the own unit is; None if they are of different kinds."""
+    """Return the factor from one unit to the other; None if they measure different quantities."""
     if own == wanted:
         return 1.0
     if own.dimensionality != wanted.dimensionality:
@@ -61,16 +60,16 @@ def _ratio(own: Any, wanted: Any) -> float | None:
 
 
 def in_layer(position: NDArray, units: Sequence[Any] | None, layer: Any) -> NDArray:
-    """Return the pixel of a layer at a position in the world that is given in other units.
+    """Return the pixel of a layer at a world position in other units.
 
     Parameters
     ----------
     position : ndarray of shape (D,)
-        In the world; if it is shorter than the layer's number of axes, the first ones are 0.
+        World coordinates; missing leading axes are 0.
     units : sequence of pint.Unit, or None
-        Of the position, one an axis.
+        Units of the position, one for each axis.
     layer : Layer
-        With its own units.
+        Layer, which has units of its own.
     """
     world = np.zeros(layer.ndim)
     last = min(layer.ndim, len(position))

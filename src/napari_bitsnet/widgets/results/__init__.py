@@ -1,1 +1,1 @@
-"""What can be done with a finished run's layers: compare, correct, save, repeat."""
+"""Work with the layers of a finished run: compare, correct, save, repeat."""

@@ -1,4 +1,4 @@
-"""After a run: an area that went to the wrong source is marked and given to another one."""
+"""Assign an area that is in the wrong source to another source after a run."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ WHAT = (
 
 
 class AreaForm(Container):
-    """A button that begins an area, and one for each source that it may belong to.
+    """A button to mark an area, and one button for each source that it may belong to.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Where areas are drawn.
+        Viewer in which areas are drawn.
     """
 
     given = Signal(object, int)
-    """Emitted with the Shapes layer and the number of the source, from 1, that it is given to."""
+    """Emitted with the Shapes layer and the number of the chosen source, from 1."""
 
     drawing = Signal()
-    """Emitted before someone draws: images are to lie on top of each other for that."""
+    """Emitted before drawing starts, so that images are shown on top of each other."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -50,11 +50,11 @@ class AreaForm(Container):
 
     @property
     def buttons(self) -> list[PushButton]:
-        """One a source."""
+        """Return the buttons, one for each source."""
         return self._buttons
 
     def follow(self, separation: Separation | None) -> None:
-        """Offer a button for each source of a run that can go on; none if there is none."""
+        """Show a button for each source of a run that can be continued; no buttons without such a run."""
         self._row.clear()
         result = None if separation is None else separation.result
         self._mixture = None if separation is None else separation.request.mixtures[0]
@@ -70,7 +70,7 @@ class AreaForm(Container):
             self._buttons.append(button)
 
     def mark_area(self) -> None:
-        """Add a layer to draw areas in, with the lasso at hand."""
+        """Add a Shapes layer for areas and select its lasso tool."""
         self.drawing.emit()
         if self._areas is None or self._areas not in self._viewer.layers:
             units = None if self._mixture is None else self._mixture.geometry["units"][-2:]
@@ -81,19 +81,19 @@ class AreaForm(Container):
         self._areas.mode = "add_polygon_lasso"
 
     def give(self, source: int) -> None:
-        """Say that what is marked belongs to a source, from 1: the selected Shapes layer, or the marked area."""
+        """Assign the selected Shapes layer, or else the marked area, to a source (from 1)."""
         active = self._viewer.layers.selection.active
         self.given.emit(active if isinstance(active, Shapes) else self._areas, source)
 
     def clear_areas(self, layer: Any) -> None:
-        """Take the areas away that have been given, if they were drawn for that."""
+        """Remove assigned areas that were drawn with this form."""
         if layer is not None and layer == self._areas:
             layer.data = []
             layer.mode = "add_polygon_lasso"
 
 
 def takes_areas(session: Any) -> bool:
-    """Whether a run's sources can be changed by hints."""
+    """Return True if hints can change the sources of a run."""
     from napari_bitsnet.methods.wrappers.obeying import with_hints
 
     asks = {each.name for each in session.task.inputs}

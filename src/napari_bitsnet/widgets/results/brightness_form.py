@@ -1,4 +1,4 @@
-"""What no method can know about the sources of a finished run: their brightness, and which one is the first."""
+"""Brightness and order of the sources of a finished run, which no method can determine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHY = "No method can know how brightness is divided between sources: move it; th
 
 
 class BrightnessForm(Container):
-    """One slider a source, in parts of the mixture's range; none without sources that add up."""
+    """One slider for each source, in fractions of the mixture's range; no sliders if the sources do not add up."""
 
     def __init__(self) -> None:
         self._separation: Separation | None = None
@@ -41,16 +41,16 @@ class BrightnessForm(Container):
 
     @property
     def sliders(self) -> list[FloatSlider]:
-        """One a source, from -0.5 to 0.5."""
+        """Return the sliders, one for each source, from -0.5 to 0.5."""
         return self._sliders
 
     def follow(self, separation: Separation | None) -> None:
-        """Offer sliders for the layers of a run's sources, if these are shares of one mixture.
+        """Show sliders for the source layers of a run if these are shares of one mixture.
 
         Parameters
         ----------
         separation : Separation or None
-            A run that has ended; its `Edits` say where the sliders were left.
+            A finished run, whose `Edits` have the positions of the sliders.
         """
         self.clear()
         self._separation, self._sliders, self._captions = separation, [], []
@@ -110,12 +110,12 @@ class BrightnessForm(Container):
         self._note({"brightness_shifts": list(edits.shifts)}, self._layers)
 
     def _note(self, what: dict[str, Any], layers: list[Any]) -> None:
-        """Write into the layers' records what was done to them."""
+        """Write the changes into the records of the layers."""
         for layer in layers:
             layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], **what}
 
 
 def _add_up(layer: Any) -> bool:
-    """Whether the run's sources are shares; transmitted intensities multiply instead."""
+    """Return True if the sources of the run are shares; transmitted intensities multiply instead."""
     options = layer.metadata[METADATA_KEY].get("settings", {}).get("options", {})
     return options.get("mixing", "linear") == "linear" or options.get("output", "density") == "density"

@@ -1,4 +1,4 @@
-"""Other splits of a finished run as thumbnails: a click shows one in the layers of the sources."""
+"""Thumbnails of the other splits of a finished run; a click shows a split in the source layers."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from napari_bitsnet.widgets.run.separation import Separation
 
 SIDE = 54
-"""Pixels of each source in a thumbnail, which shows them one above the other."""
+"""Height and width of a source in a thumbnail, which has the sources one above the other; pixels."""
 
 FRAME = "QToolButton { border: 2px solid transparent } QToolButton:checked { border: 2px solid #ffb000 }"
-"""The split that is shown has a frame."""
+"""Style of the frame around the split that is shown."""
 WHY = "One image may be split in several ways. The first is the answer; if it looks wrong, try another."
 
 
 class CandidateBar(Container):
-    """A row of thumbnails, the answer first; empty where a method knows one answer only."""
+    """A row of thumbnails, the answer first; empty if the method has only one answer."""
 
     def __init__(self) -> None:
         super().__init__(widgets=[Text(WHY)], labels=False)
@@ -49,12 +49,12 @@ class CandidateBar(Container):
         self._separation: Separation | None = None
 
     def follow(self, separation: Separation | None) -> None:
-        """Offer what a run's result may be besides.
+        """Show the other splits of a run.
 
         Parameters
         ----------
         separation : Separation or None
-            A run that has ended.
+            A finished run.
         """
         for button in self.buttons:
             button.setParent(None)
@@ -87,8 +87,9 @@ class CandidateBar(Container):
             self.buttons.append(button)
 
     def show_split(self, k: int) -> None:
-        """Put a split into the layers of the sources; 0 is the answer. The layers' records say which one it is, and it is
-        what will be saved.
+        """Show a split in the source layers; 0 is the answer.
+
+        The records of the layers name the split, and saving writes it.
         """
         if self._separation is not None:
             self._separation.edits = Edits(k, swapped=self._separation.edits.swapped)
@@ -103,7 +104,7 @@ class CandidateBar(Container):
 
 
 def _thumbnail(sources: NDArray) -> QPixmap:
-    """Two sources (2, Y, X[, C]) one above the other, each stretched to its own range."""
+    """Return two sources (2, Y, X[, C]) one above the other, each stretched to its own range."""
     pictures = []
     for source in sources:
         step = max(1, round(max(source.shape[:2]) / SIDE))

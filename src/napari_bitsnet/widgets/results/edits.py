@@ -1,4 +1,4 @@
-"""What is done in the viewer to a result after its run, so that files and records tell what is on the screen."""
+"""Changes of a result in the viewer, so that files and records match the screen."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Edits:
-    """Changes of a result that no method can decide.
+    """Changes of a result by the user.
 
     Parameters
     ----------
     candidate : int
-        The split that is shown; 0 is the answer.
+        Number of the split that is shown; 0 is the answer.
     shifts : tuple of K float
-        How much brighter each source was made, in parts of the mixture's range; empty for none.
+        Brightness that was added to each source, in fractions of the mixture's range; empty for none.
     swapped : bool
         Whether the names of the two sources were exchanged.
     bases : list of K ndarray
-        Data of the sources' layers before their brightness was shifted; empty where nobody has looked.
+        Data of the source layers before their brightness was changed; empty if it never was.
     """
 
     candidate: int = 0
@@ -38,7 +38,7 @@ class Edits:
     bases: list[NDArray] = field(default_factory=list, repr=False)
 
     def record(self) -> dict[str, Any]:
-        """Return what has been changed, for the record of the run; {} if nothing has."""
+        """Return the changes for the record of the run; {} without changes."""
         found: dict[str, Any] = {"candidate": self.candidate} if self.candidate else {}
         if any(self.shifts):
             found["brightness_shifts"] = list(self.shifts)
@@ -48,14 +48,14 @@ class Edits:
 
 
 def as_shown(result: Result, edits: Edits) -> Result:
-    """Return a result as the viewer shows it, with a record that says what was changed.
+    """Return a result as the viewer shows it, with the changes in its record.
 
     Parameters
     ----------
     result : Result
-        As it was computed.
+        Result as computed.
     edits : Edits
-        What was changed since.
+        Changes since then.
     """
     if not edits.record():
         return result
@@ -75,14 +75,14 @@ def as_shown(result: Result, edits: Edits) -> Result:
 
 
 def moved(sources: Sequence[NDArray], shifts: Sequence[float]) -> list[NDArray]:
-    """Return sources with their brightness shifted, in parts of the range of their sum; see `split_brightness`."""
+    """Return sources with changed brightness, in fractions of the range of their sum; see `split_brightness`."""
     total = np.sum(sources, axis=0)
     span = float(np.nanmax(total) - np.nanmin(total)) or 1.0
     return split_brightness(sources, [shift * span for shift in shifts])
 
 
 def swapped_name(outputs: Mapping[str, Output], name: str) -> str:
-    """Return the name that an output of one of two sources has once these are exchanged: ``source_2`` for ``source_1``."""
+    """Return the name of an output after its two sources are exchanged: ``source_2`` for ``source_1``."""
     kind, number = outputs[name].kind, outputs[name].of_source
     if number is None:
         return name

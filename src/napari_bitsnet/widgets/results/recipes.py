@@ -1,4 +1,4 @@
-"""The record of a result as text that makes it again: Python, or a command."""
+"""Convert the record of a result to Python code or a command that repeats it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SIMPLE = ("method", "preset", "seed", "n_seeds", "device", "size_limit", "iterat
 
 
 def as_python(record: Mapping[str, Any]) -> str:
-    """Return Python that repeats a run: from its files, or from the viewer's layers where it has none.
+    """Return Python code that repeats a run from its files, or from the layers of the viewer without files.
 
     Parameters
     ----------
     record : mapping
-        From a result layer's metadata.
+        Record in the metadata of a result layer.
     """
     settings = recorded_settings(dict(record))
     arguments = [f"{name}={value!r}" for name, value in _given(settings).items()]
@@ -33,7 +33,7 @@ def as_python(record: Mapping[str, Any]) -> str:
 def as_command(record: Mapping[str, Any]) -> str:
     """Return the command line that repeats a run.
 
-    Where an input is not a whole file, it stands there as the file that it would have to be saved to.
+    An input that is not a whole file appears as the file to which it would have to be saved.
     """
     settings = recorded_settings(dict(record))
     files = record.get("inputs") or {}
@@ -71,7 +71,7 @@ def as_command(record: Mapping[str, Any]) -> str:
 
 
 def _given(settings: RunSettings) -> dict[str, Any]:
-    """Simple settings that are not the defaults; the method always, since the default may become another."""
+    """Return simple settings that differ from the defaults, and always the method, because its default may change."""
     default = RunSettings()
     return {
         name: getattr(settings, name)
@@ -124,7 +124,7 @@ def _from_layers(record: Mapping[str, Any], settings: RunSettings, arguments: li
 
 
 def _done_by_hand(record: Mapping[str, Any], before: str = "") -> str:
-    """Comments on what was changed in the viewer after the run, which no run repeats."""
+    """Return comments on changes in the viewer after the run, which a new run does not repeat."""
     lines = []
     if any(record.get("brightness_shifts") or ()):
         shifts = ", ".join(f"{shift:+g}" for shift in record["brightness_shifts"])
@@ -137,7 +137,7 @@ def _done_by_hand(record: Mapping[str, Any], before: str = "") -> str:
 
 
 def _text(value: Any) -> str:
-    """A value as the command line reads it."""
+    """Return a value as the command line reads it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What can be done with a result layer's record: run like it again, here or elsewhere, and save."""
+"""Use the record of a result layer: repeat the run here or elsewhere, and save."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from napari_bitsnet.widgets.results.saving import SaveOptions
 
 
 class RecordBar(Container):
-    """Buttons on the record of the selected layer, greyed while no result is selected, and how images are saved.
+    """Buttons for the record of the selected layer, greyed if no result is selected, and options for saving.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Whose selection is followed.
+        Viewer whose selection is followed.
     """
 
     settings_wanted = Signal(dict)
-    """Emitted with the record whose settings the form should take."""
+    """Emitted with the record whose settings the form should show."""
     save_wanted = Signal()
     files: ConfigForm
     """The `SaveOptions`."""
     copied = Signal(str)
-    """Emitted with the text that was put on the clipboard."""
+    """Emitted with the text that was copied to the clipboard."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -69,13 +69,13 @@ class RecordBar(Container):
 
     @property
     def record(self) -> dict[str, Any]:
-        """The record of the selected layer; {} if it is no finished result."""
+        """Return the record of the selected layer; {} if it is not a finished result."""
         layer = self._viewer.layers.selection.active
         record = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
         return dict(record) if "settings" in record else {}
 
     def reset(self, *_: Any) -> None:
-        """See whether a result is selected."""
+        """Enable the buttons if a result is selected."""
         if not isalive(self.native):  # the dock was closed, the viewer goes on
             return
         known = bool(self.record)

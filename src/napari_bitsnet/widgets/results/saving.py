@@ -1,4 +1,4 @@
-"""A run's result written to a folder, as the command line writes it."""
+"""Write the result of a run to a folder, in the same way as the command line."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from napari_bitsnet.api.export.saving import save_result
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_file_calibration
+from napari_bitsnet.io.writers import format_type
 from napari_bitsnet.widgets.layers.parts import Part
 from napari_bitsnet.widgets.results.edits import as_shown
 from napari_bitsnet.widgets.run.separation import Separation
 
 
 class SaveOptions(Config):
-    """How images are written; as ``--format`` and ``--depth``."""
+    """Options for saving images, as ``--format`` and ``--depth``."""
 
-    format: Literal["imagej", "ome"] = setting(
-        "imagej", "Kind of the TIFFs: ImageJ's hyperstacks (imagej), or OME-TIFF (ome)."
+    format: format_type() = setting(  # type: ignore[valid-type]
+        "imagej", "Format of the images: ImageJ's hyperstacks (imagej), OME-TIFF (ome), NIfTI (nifti) or OME-Zarr (zarr)."
     )
     depth: Literal["float", "input"] = setting(
         "float",
@@ -33,16 +34,16 @@ class SaveOptions(Config):
 def save_separation(
     separation: Separation, folder: str | Path, options: SaveOptions | None = None
 ) -> list[Path]:
-    """Write the outputs as they are on the screen, as TIFF files, a preview, the record and a one-page report.
+    """Write the outputs as shown on the screen: TIFF files, a preview, the record and a report.
 
     Parameters
     ----------
     separation : Separation
-        A run that has a result.
+        Run with a result.
     folder : str or Path
-        Made if it does not exist.
+        Folder, which is created if it does not exist.
     options : SaveOptions, optional
-        How images are written.
+        Options for images.
 
     Returns
     -------
@@ -76,9 +77,9 @@ def save_separation(
 
 
 def calibration(part: Part) -> Calibration | None:
-    """Return how large a pixel is, and how far slices lie apart, from the layer's scale and units.
+    """Return the pixel size and the spacing of slices, from the scale and units of the layer.
 
-    Where these are pixels, the file that the layer was opened from may know it; napari does not ask it.
+    If the units are pixels, the file of the layer is read, because napari does not take the pixel size from it.
     """
     scale = [float(size) for size in part.geometry["scale"]]
     units = part.geometry.get("units")
@@ -93,14 +94,14 @@ def calibration(part: Part) -> Calibration | None:
 
 
 def _in(unit: Any, size: float, own: Any) -> float | None:
-    """A size in another unit; None where that is of another kind, as of times or pixels."""
+    """Return a size in another unit; None if that unit measures something else (times, pixels)."""
     if own.dimensionality != unit.dimensionality:
         return None
     return float((size * own).to(unit).magnitude)
 
 
 def _of_file(part: Part) -> Calibration | None:
-    """What the file says, where the part has its pixels; None where there is none that can be read."""
+    """Return the calibration of the file if the part has its pixels; None if there is no readable file."""
     if not part.record["path"] or part.record["level"] or part.record["resampled"]:
         return None
     try:
@@ -110,5 +111,5 @@ def _of_file(part: Part) -> Calibration | None:
 
 
 def file_stem(name: str) -> str:
-    """Return a layer's name as the beginning of file names."""
+    """Return the name of a layer as the beginning of file names."""
     return re.sub(r"[^\w.-]+", "_", name).strip("_.") or "mixture"

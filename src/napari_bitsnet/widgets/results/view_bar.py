@@ -1,4 +1,4 @@
-"""Looking at what a run has made: all side by side, or one image at a time."""
+"""Show the outputs of a run side by side, or one image at a time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 EVERYTHING = "all"
 
 LOOKING = ("pan_zoom", "transform")
-"""Modes of the active layer in which nobody is drawing on the canvas."""
+"""Modes of the active layer in which the user is not drawing."""
 
 
 class ViewBar(Container):
-    """Side by side, or one output alone; hidden until there are outputs.
+    """Show outputs side by side or alone; hidden until there are outputs.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Whose layers are shown and hidden.
+        Viewer whose layers are shown and hidden.
     by_itself : bool
-        Whether the first run's images are put side by side, unless someone has chosen how to look at them.
+        Whether the images of the first run are shown side by side, unless the user has chosen a view.
     """
 
     def __init__(self, viewer: Any, *, by_itself: bool = True) -> None:
@@ -58,7 +58,7 @@ class ViewBar(Container):
         self.side_by_side.value = False
 
     def reset_choices(self, *_: Any) -> None:
-        """Offer the images that there are."""
+        """List the images of the viewer."""
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         self.visible = any(METADATA_KEY in layer.metadata for layer in images)
         self.alone.offer(
@@ -71,12 +71,12 @@ class ViewBar(Container):
         self._cells = cells
 
     def show_all(self, layers: Sequence[Any]) -> None:
-        """Put a run's images side by side, once: not again, nor over a grid that someone has switched or set up.
+        """Show the images of a run side by side once, but never change a grid that the user has set up.
 
         Parameters
         ----------
         layers : sequence of layers
-            The run's. One image stays as it is, and so does everything while someone draws on the canvas.
+            Layers of the run. The view stays unchanged for a single image, and while the user draws.
         """
         active = self._viewer.layers.selection.active
         drawing = active is not None and str(active.mode) not in LOOKING
@@ -88,7 +88,7 @@ class ViewBar(Container):
         self._viewer.reset_view()
 
     def _on_grid(self, _: Any) -> None:
-        """Follow the viewer's own button; whoever has changed the grid is not to be interfered with."""
+        """Follow the grid button of the viewer; a grid that the user has changed is left alone."""
         if not isalive(self.native):
             return
         self._by_itself = False

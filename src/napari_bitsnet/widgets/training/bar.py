@@ -1,4 +1,4 @@
-"""The buttons below the training's form, and how far a training is: a run's bar in other words."""
+"""Buttons and progress of a training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_bitsnet.widgets.training.worker import TrainingMessage
 
 
 class TrainingBar(RunBar):
-    """Train, and Stop & keep; nothing to discard, and the picture is always live."""
+    """Buttons *Train* and *Stop & keep*, and the progress; there is nothing to discard, and the picture is always live."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -23,16 +23,16 @@ class TrainingBar(RunBar):
 
     @property
     def points(self) -> list[tuple[int, float]]:
-        """Steps and losses of the curve."""
+        """Return the steps and losses of the curve."""
         return self._curve.points
 
     def show_state(self, state: RunState) -> None:
-        """Show what can be done in this state."""
+        """Show the buttons that work in this state."""
         super().show_state(state)
         self.throw.visible = self.live.visible = False
 
     def show_progress(self, message: Message) -> None:
-        """Show a worker's message."""
+        """Show a message of the worker."""
         super().show_progress(message)
         if isinstance(message, TrainingMessage):
             self._line.value = training_line(message)

@@ -1,4 +1,4 @@
-"""The dock "Train networks…": fits the network of a trainer to one's own images, and shows how far it is."""
+"""Dock "Train networks…", which fits the network of a trainer to the user's images and shows the progress."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 PAGE = "tutorials/training.md"
 
 DEFAULT = "feedforward"
-"""The trainer that is chosen at first: the only one whose weights depend on what somebody's images look like."""
+"""Trainer that is chosen at first."""
 
 FILE = "training"
-"""Under which name the last training is remembered."""
+"""Key under which the last training is remembered."""
 
 
 class TrainingDock(Container):
-    """Train networks on one's own images.
+    """Train networks on the user's images.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
-        Where the picture of held-out pairs is shown.
+        Viewer in which the picture of held-out examples is shown.
 
     Examples
     --------
@@ -95,22 +95,22 @@ class TrainingDock(Container):
 
     @property
     def form(self) -> TrainerForm:
-        """The form of the trainer that is chosen."""
+        """Return the form of the chosen trainer."""
         return self._forms[self.menu.value]
 
     @property
     def sources(self) -> SourceList:
-        """The list of the trainer's first input."""
+        """Return the list of the trainer's first input."""
         return next(iter(self.form.lists.values()))
 
     @property
     def shipped(self) -> CheckBox:
-        """Whether the training begins with the package's network."""
+        """Return the box that starts the training from the weights of the package."""
         return self.form.shipped
 
     @property
     def config(self) -> TrainingConfig:
-        """The settings as the form shows them; see `TrainerForm.config`."""
+        """Return the settings as shown; see `TrainerForm.config`."""
         return self.form.config
 
     @config.setter
@@ -119,16 +119,16 @@ class TrainingDock(Container):
 
     @property
     def busy(self) -> bool:
-        """Whether a training is under way."""
+        """Return True while a training is running."""
         return self.training is not None and self.training.states.busy
 
     def train(self) -> Training | None:
-        """Start a training, or go on with one that was stopped; does not wait for it.
+        """Start a training, or continue one that was stopped, without waiting for it.
 
         Returns
         -------
         Training or None
-            None, with a notice that says why, if it cannot be started.
+            None, with a notice that gives the reason, if it cannot be started.
         """
         if self.busy:
             self.notice.say("info", "A training is under way: stop it first.")
@@ -155,7 +155,7 @@ class TrainingDock(Container):
         return training
 
     def stop_and_keep(self) -> None:
-        """End the training after the current step; the weights so far are written."""
+        """End the training after the current step and write the weights."""
         if self.training is not None and self.busy:
             self.training.stop_and_keep()
 
@@ -188,33 +188,33 @@ class TrainingDock(Container):
             show_info(f"Weights written to {outcome.output}.")
 
     def _complain(self, text: str) -> None:
-        """Say what went wrong in the dock and as a notification."""
+        """Show an error in the dock and as a notification."""
         self.notice.say("error", text)
         show_error(text)
 
     def _tell(self, show: Callable[[Any], None], what: Any) -> None:
-        """Pass on what the training says; once the widgets are gone with the viewer, end it instead."""
+        """Pass on a signal of the training; after the viewer has closed, end the training instead."""
         if isalive(self.bar.native):
             show(what)
         elif self.training is not None and self.busy:
             self.training.let_go()
 
     def _on_docked(self, parent: Any) -> None:
-        """Ask for devices once the dock is shown; closing the dock is Stop & keep."""
+        """Query the devices when the dock is shown; closing the dock means *Stop & keep*."""
         if parent is not None:
             QTimer.singleShot(LOOK_AFTER_MS, while_alive(self.device, self.device.look))
         elif self.training is not None and self.busy:
             self.training.let_go()
 
     def _use(self) -> str:
-        """Where the weights are put to use, for a method that takes a file of weights."""
+        """Return the advice where to use the weights, for methods with a setting for weights."""
         name = self.training.request.trainer if self.training is not None else ""
         if name not in METHODS.names() or "weights" not in METHODS.get(name).Config.model_fields:
             return ""
         return f" To use them, name the file under the settings of the method {METHODS.get(name).title}."
 
     def _show_form(self) -> None:
-        """Show the form of the chosen trainer, which is made when it is first chosen."""
+        """Show the form of the chosen trainer; it is created when it is first chosen."""
         name = self.menu.value
         if name not in self._forms:
             self._forms[name] = TrainerForm(name, PAGE)
@@ -229,7 +229,7 @@ class TrainingDock(Container):
         remember(FILE, {**what, "device": request.device})
 
     def _recall(self) -> None:
-        """Fill in the last training, so that it can go on; what no longer fits is left out."""
+        """Fill in the last training, so that it can be continued; values that no longer fit are left out."""
         last = recall(FILE)
         name = entry(last, "trainer", DEFAULT)
         if name in TRAINERS.names():

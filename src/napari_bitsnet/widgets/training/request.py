@@ -1,4 +1,4 @@
-"""What a training works on, checked before any long work; loads no torch."""
+"""Inputs and settings of a training, checked before any long work; loads no torch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from napari_bitsnet.training.protocol import TRAINERS, TrainingConfig
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What to train, on what, where to, and how.
+    """Inputs and settings of a training.
 
     Parameters
     ----------
     trainer : str
         Name of the trainer.
     data : mapping of str to sequence of Path
-        Folders and zips by the names of its inputs.
+        Folders and zips by the name of the input.
     output : Path
-        Weights to write; checkpoints go to a folder of the same name.
+        File of the weights; checkpoints go to a folder of the same name.
     config : TrainingConfig
         Settings.
     device : str
@@ -45,12 +45,12 @@ class TrainingRequest:
 
     @property
     def folder(self) -> Path:
-        """For checkpoints, packed images, loss curve and pictures."""
+        """Return the folder for checkpoints, packed images, the loss curve and pictures."""
         return training_folder(self.output)
 
     @property
     def resumes(self) -> bool:
-        """Whether there is a training to go on from."""
+        """Return True if there is a training to continue."""
         return (self.folder / CHECKPOINT).is_file()
 
     def check(self) -> None:

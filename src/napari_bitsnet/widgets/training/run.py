@@ -1,4 +1,4 @@
-"""One training in the viewer: the worker, the picture of held-out examples, and what happens on every way out of it."""
+"""One training in the viewer: the worker, the picture of held-out examples, and every way that it can end."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from napari_bitsnet.widgets.training.worker import (
 )
 
 PICTURE = "Held-out examples"
-"""Name of the layer that shows how far the networks are."""
+"""Name of the layer with the held-out examples."""
 
 WIDTH = 640
-"""Width of that layer in the viewer, whatever the size of its pictures."""
+"""Width of that layer in the viewer, independent of the size of its pictures."""
 
 
 class Training:
-    """A training and its layer; it knows nothing of docks, which may vanish while it goes on.
+    """A training and its layer. It does not depend on the dock, which may close during the training.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Where the picture of held-out examples is shown.
+        Viewer in which the picture of held-out examples is shown.
     request : TrainingRequest
-        What to train on, and how.
+        Inputs and settings.
     """
 
     progressed = Signal(Message)
     ended = Signal(object)
-    """Emitted with a `Trained`, a `SeparationFailed`, or None where napari made the worker quit."""
+    """Emitted with a `Trained`, a `SeparationFailed`, or None if napari ended the worker."""
 
     def __init__(self, viewer: Any, request: TrainingRequest) -> None:
         self.request = request
@@ -56,7 +56,7 @@ class Training:
         self._alone = False
 
     def start(self) -> None:
-        """Begin."""
+        """Start the training."""
         self.states.to(RunState.PREPARING)
         self._activity = ActivityBar("Training networks")
         _under_way.add(self)
@@ -73,18 +73,18 @@ class Training:
         )
 
     def stop_and_keep(self) -> None:
-        """End after the current step; the weights so far are written."""
+        """End after the current step and write the weights."""
         self._controls.stop.set()
         if self.states.current in (RunState.PREPARING, RunState.RUNNING):
             self.states.to(RunState.STOPPING)
 
     def let_go(self) -> None:
-        """Stop and keep, and show nothing any more: the dock or the viewer is gone."""
+        """Stop and keep, and show nothing further, because the dock or the viewer has closed."""
         self._alone = True
         self.stop_and_keep()
 
     def keep(self) -> None:
-        """Write the weights of a training that stands between two steps; of one that computes, do nothing."""
+        """Write the weights if the training is between two steps; do nothing during a step."""
         with contextlib.suppress(ValueError):  # "generator already executing"
             self._controls.close()
 
@@ -106,7 +106,7 @@ class Training:
             self._activity.update(message.step, message.total)
 
     def _show(self, picture: Any) -> None:
-        """Put a picture into the layer, which is made once; where it was deleted, show none."""
+        """Show a picture in the layer, which is created once; show none if the layer was deleted."""
         scale = (WIDTH / picture.shape[1],) * 2
         if self.layer is None:
             self.layer = self._viewer.add_image(picture, rgb=True, name=PICTURE, scale=scale)
@@ -118,7 +118,7 @@ class Training:
         self._outcome = outcome
 
     def _on_finished(self) -> None:
-        """Clean up, whatever happened."""
+        """Clean up after the training, also after an error."""
         if self._activity is not None:
             self._activity.close()
         self._activity, self._worker = None, None
@@ -129,7 +129,7 @@ class Training:
 
 
 _under_way: set[Training] = set()
-"""Keeps trainings alive whose dock was closed."""
+"""Trainings that are running, kept alive when their dock closes."""
 
 
 def trainings_under_way() -> Sequence[Training]:
@@ -139,6 +139,6 @@ def trainings_under_way() -> Sequence[Training]:
 
 @atexit.register
 def keep_all() -> None:
-    """Write the weights of trainings that napari has made quit as it closed."""
+    """Write the weights of trainings that napari has ended by closing."""
     for training in trainings_under_way():
         training.keep()

@@ -1,4 +1,4 @@
-"""A list of folders and zips of images, with buttons that add and remove."""
+"""List of folders and zips of images, with buttons to add and remove entries."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.rows import plain
 
 HEIGHT = 72
-"""Of the list, pixels: three or four lines, with a bar to scroll where there are more."""
+"""Height of the list in pixels: three or four lines, with a scroll bar for more."""
 
 
 class SourceList(Container):
-    """Folders and zips; ``changed`` is emitted when one is added or removed.
+    """Folders and zips; ``changed`` is emitted when an entry is added or removed.
 
     Parameters
     ----------
     description : str
-        What they are for.
+        Purpose of the images.
     """
 
     def __init__(self, description: str = "") -> None:
@@ -47,21 +47,21 @@ class SourceList(Container):
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """What is on the list, in order."""
+        """Return the entries in order."""
         return tuple(self._paths)
 
     @property
     def selected(self) -> tuple[Path, ...]:
-        """What is selected in the list."""
+        """Return the selected entries."""
         return tuple(self._select.value)
 
     def add(self, paths: Sequence[Path | str]) -> None:
-        """Put folders or zips on the list; those on it already stay as they are."""
+        """Add folders or zips; existing entries stay."""
         self._paths = list(dict.fromkeys([*self._paths, *map(Path, paths)]))
         self._show()
 
     def take_off(self, paths: Sequence[Path]) -> None:
-        """Take some off the list."""
+        """Remove entries."""
         self._paths = [path for path in self._paths if path not in paths]
         self._show()
 

@@ -1,4 +1,4 @@
-"""The form of one trainer: a list of folders and zips for each input, and its settings."""
+"""Form of one trainer: a list of folders and zips for each input, and the settings."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from napari_bitsnet.widgets.forms.section import Section
 from napari_bitsnet.widgets.training.source_list import SourceList
 
 FIRST = ("hours", "steps", "validate_every")
-"""Settings that are always shown; the others are folded away."""
+"""Settings that are always shown; the others are in a folded section."""
 
 VALIDATE_EVERY = 100
-"""Steps between validations at first: more often than on the command line, because someone looks."""
+"""Initial steps between validations: fewer than on the command line, because the dock shows the pictures."""
 
 
 class TrainerForm(Container):
-    """What a trainer asks for, generated from its inputs and its settings.
+    """Form that is generated from the inputs and the settings of a trainer.
 
     Parameters
     ----------
     name : str
-        Of the trainer.
+        Name of the trainer.
     page : str
         Page of the documentation on training.
     """
@@ -58,7 +58,7 @@ class TrainerForm(Container):
 
     @property
     def data(self) -> dict[str, tuple[Path, ...]]:
-        """Folders and zips by the names of the inputs."""
+        """Return folders and zips by the name of the input."""
         return {name: sources.paths for name, sources in self.lists.items()}
 
     @data.setter
@@ -69,7 +69,7 @@ class TrainerForm(Container):
 
     @property
     def config(self) -> TrainingConfig:
-        """The settings as the form shows them.
+        """Return the settings as shown.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class TrainerForm(Container):
 
     @property
     def config_to_run(self) -> TrainingConfig:
-        """The settings, with the package's weights to begin with where these are ticked and no others are named."""
+        """Return the settings, with the weights of the package as the start if they are ticked and no others are named."""
         config = self.config
         if self.shipped.value and config.weights is None:
             return config.updated({"weights": self.trainer.shipped()})

@@ -1,4 +1,4 @@
-"""What happens on the worker's thread while networks are trained: data are prepared, steps are made, the end is kept.
+"""Train networks on the worker's thread: prepare the data, make the steps and keep the weights.
 
 No napari and no Qt object is touched here; see `worker` for the traps that this avoids.
 """
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingMessage(Message):
-    """What the worker tells the viewer of a step.
+    """Message of the worker about one step.
 
     Parameters
     ----------
     scores : dict of str to float
-        The last ones on held-out images; see `Progress`.
+        Latest scores on held-out images; see `Progress`.
     picture : ndarray of shape (Y, X, 3), optional
         uint8: held-out examples; see `Progress`.
     """
@@ -47,16 +47,16 @@ class TrainingMessage(Message):
 
 @dataclass(frozen=True)
 class Trained:
-    """How far a training came.
+    """Result of a training.
 
     Parameters
     ----------
     output : Path
         The weights.
     stopped : bool
-        Whether it was stopped before its end.
+        Whether the training was stopped before its end.
     last : TrainingMessage, optional
-        Of the last step; None if no step was made.
+        Message of the last step; None without any step.
     """
 
     output: Path
@@ -66,12 +66,12 @@ class Trained:
 
 @dataclass
 class TrainingControls(Controls):
-    """What the viewer tells the worker, and the training itself, to be closed by whoever sees that it is over."""
+    """Requests of the viewer to the worker, and the training, which is closed by the thread that notices its end."""
 
     steps: Generator[Progress, None, None] | None = None
 
     def close(self) -> None:
-        """Write the weights and a checkpoint if the training stands between two steps; give the device back."""
+        """Write the weights and a checkpoint if the training is between two steps, and release the device."""
         try:
             if self.steps is not None:
                 self.steps.close()
@@ -85,9 +85,9 @@ TrainingMessages = Generator[Message, None, Trained]
 
 @guarded
 def train_networks(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
-    """Train to the end or until told to stop; either way the weights are written.
+    """Train to the end or until a stop request, and write the weights in both cases.
 
-    The name is what napari shows in its dialog when it is closed during a training.
+    Napari shows the name of this function in its dialog if it is closed during a training.
     """
     try:
         yield Message("Looking at the images…")
@@ -111,7 +111,7 @@ def train_networks(request: TrainingRequest, controls: TrainingControls) -> Trai
 
 
 def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
-    """Make step after step; pass on ten a second at most, but every validation."""
+    """Make the steps; pass on at most ten messages a second, and every validation."""
     message: TrainingMessage | None = None
     shown = -float("inf")
     # kept where it can be closed also after napari has made the worker quit, which closes no generator
@@ -133,7 +133,7 @@ def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingM
 
 
 def _message(progress: Progress, before: TrainingMessage | None) -> TrainingMessage:
-    """Put a step in the terms of a run; its total follows from the time it took and the time left."""
+    """Convert a step to a message of a run; its total follows from the elapsed and the remaining time."""
     done = progress.seconds / ((progress.seconds + progress.seconds_left) or 1.0)
     return TrainingMessage(
         step=progress.step,
@@ -147,7 +147,7 @@ def _message(progress: Progress, before: TrainingMessage | None) -> TrainingMess
 
 
 def _in_words(error: OSError) -> str:
-    """What a file or folder did not allow."""
+    """Return the message of an error of a file or folder."""
     if error.errno is None:
         return str(error)
     return f"Expected to read and write {error.filename}, got: {error.strerror}."
