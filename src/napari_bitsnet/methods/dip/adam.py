@@ -19,11 +19,11 @@ class DipFit:
     networks : sequence of K nn.Module
         Each maps (1, C_k, H, W) to an image (1, C, H, W) and a list of feature maps.
     inputs : sequence of K Tensor (1, C_k, H, W)
-        Noise, or a guide.
+        Noise or a guide.
     learning_rate : float
         Of Adam.
     rng : torch.Generator
-        On the inputs' device; draws the noise that is added to the inputs.
+        Generator of the noise that is added to the inputs, on their device.
     unknowns : sequence of Tensor
         Further parameters to fit, such as mixing weights.
 
@@ -61,28 +61,28 @@ class DipFit:
         self.optimiser = torch.optim.Adam(self.fitted, lr=learning_rate, fused=fused, capturable=self.steady)
 
     def lay_out(self, layout: torch.memory_format) -> None:
-        """Choose the order of pixels and channels in memory."""
+        """Set the memory layout of the tensors."""
         self.layout = layout
         self.networks.to(memory_format=layout)  # type: ignore[call-overload]
 
     def follow(self, earlier: DipFit, drifting: Sequence[int], *, drift: float, seed: int) -> None:
-        """Go on where another fit of the same kind ended: its weights, Adam's moments, its noise, a little changed.
+        """Continue from another fit of the same kind: its weights, Adam's moments and its slightly changed noise.
 
         Parameters
         ----------
         earlier : DipFit
-            Of the slice before: generators and inputs of the same sizes.
+            Fit of the previous slice, with generators and inputs of the same sizes.
         drifting : sequence of int
-            Which inputs are noise; others (guides, the image itself) stay this slice's own.
+            Indices of the noise inputs. Other inputs (guides, the image itself) stay those of this slice.
         drift : float
-            Half width of the uniform noise that is added to it.
+            Half width of the uniform noise that is added to these inputs.
         seed : int
-            Of that noise, which is another one for every slice.
+            Seed of that noise, different for every slice.
 
         Notes
         -----
-        Inputs that hardly change make images that hardly change. The released Double-DIP code has such drifting inputs for
-        video, but no driver for it.
+        Inputs that change little give images that change little. The released Double-DIP code has such drifting inputs for
+        video, but no script that uses them.
         """
         with torch.no_grad():
             for own, other in zip(self.fitted, earlier.fitted, strict=True):
@@ -98,24 +98,24 @@ class DipFit:
             )
 
     def alike(self, other: DipFit) -> bool:
-        """Whether another fit has generators and inputs of the same sizes."""
+        """Return True if another fit has generators and inputs of the same sizes."""
 
         mine, others = ([tuple(t.shape) for t in (*fit.inputs, *fit.fitted)] for fit in (self, other))
         return mine == others
 
     def look(self, *, orientation: int = 0, jitter: float = 0.0) -> None:
-        """Make what the generators see next, ``seen``.
+        """Prepare the next inputs of the generators, ``seen``.
 
         Parameters
         ----------
         orientation : int
-            0 to 7: the generators see their inputs flipped and turned so.
+            0 to 7: orientation in which the generators see their inputs.
         jitter : float
             Standard deviation of the noise added to the inputs.
 
         Notes
         -----
-        On CUDA the tensors of an orientation stay the same from call to call, as recorded steps need.
+        On CUDA the tensors of an orientation keep their memory from call to call, as recorded steps need.
         """
         seen = []
         for fixed in self.inputs:
@@ -133,7 +133,7 @@ class DipFit:
         self.seen = seen
 
     def draw(self, *, orientation: int = 0) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what the generators make of what they see: see `generate`."""
+        """Return the images of the generators for the prepared inputs; see `generate`."""
         made = []
         for network, seen, stream in zip_longest(self.networks, self.seen, self.streams):
             if stream is None:
@@ -149,19 +149,19 @@ class DipFit:
         return torch.cat(images), features
 
     def generate(self, *, orientation: int = 0, jitter: float = 0.0) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return the images (K, C, H, W) and each generator's feature maps (in its own orientation).
+        """Return the images (K, C, H, W) and the feature maps of each generator (in its own orientation).
 
         Parameters
         ----------
         orientation : int
-            0 to 7: the generators see their inputs flipped and turned so; the images come back upright.
+            0 to 7: orientation in which the generators see their inputs; the returned images are upright.
         jitter : float
             Standard deviation of the noise added to the inputs.
 
         Notes
         -----
         The released code turns the observation and the ADMM variables instead of turning the images back.
-        As the losses and denoisers do not care, that is the same up to rounding and border pixels.
+        Losses and denoisers do not depend on the orientation, so this is equal up to rounding and border pixels.
         """
         self.look(orientation=orientation, jitter=jitter)
         return self.draw(orientation=orientation)
@@ -176,5 +176,5 @@ class DipFit:
 def uniform_noise(
     channels: int, size: tuple[int, int], scale: float, rng: torch.Generator, device: str
 ) -> Tensor:
-    """A generator's fixed input: (1, channels, H, W), uniform within ± `scale`; drawn on the CPU for any device."""
+    """Return the fixed input of a generator, (1, channels, H, W), uniform within ± `scale`; drawn on the CPU for any device."""
     return (torch.rand(1, channels, *size, generator=rng) * 2 - 1).mul(scale).to(device)

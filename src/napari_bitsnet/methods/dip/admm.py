@@ -16,7 +16,7 @@ from napari_bitsnet.core.losses.reconstruction import l2_loss
 
 
 def coupling_loss(z: Tensor, y: Tensor, u: Tensor, *, mu: float, valid: Tensor | None = None) -> Tensor:
-    """The augmented term of eq. 9: ``mu / 2 * mean((z - y - u)**2)``.
+    """Return the augmented term of eq. 9: ``mu / 2 * mean((z - y - u)**2)``.
 
     Parameters
     ----------
@@ -25,18 +25,18 @@ def coupling_loss(z: Tensor, y: Tensor, u: Tensor, *, mu: float, valid: Tensor |
     mu : float
         Penalty, > 0.
     valid : Tensor of shape (1, 1, H, W), optional
-        bool; pixels where it is False do not count.
+        bool; False for pixels that are left out.
 
     Returns
     -------
     Tensor of shape ()
-        Dimensionless. A mean over all sources, where the paper adds one term a source.
+        Dimensionless. A mean over all sources; the paper adds one term for each source.
     """
     return 0.5 * mu * l2_loss(y, z - u, valid)
 
 
 def denoising_step(denoised: Tensor, y: Tensor, u: Tensor, *, lam: float, mu: float) -> Tensor:
-    """One fixed-point step of RED for z, eq. 10: ``(lam * f(z) + mu * (y + u)) / (lam + mu)``.
+    """Return z after one fixed-point step of RED, eq. 10: ``(lam * f(z) + mu * (y + u)) / (lam + mu)``.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def denoising_step(denoised: Tensor, y: Tensor, u: Tensor, *, lam: float, mu: fl
 
 
 def dual_step(u: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    """Update of the scaled dual, eq. 11: ``u + y - z``."""
+    """Return the updated scaled dual, eq. 11: ``u + y - z``."""
     return u + y - z
 
 
@@ -67,16 +67,16 @@ class RedAdmm:
     lam, mu, sigma : float
         See `denoising_step`; noise level handed to the denoiser, on the [0, 1] scale.
     every : int
-        f(z) is computed anew in every block of so many steps.
+        Number of steps after which f(z) is computed again.
     n_copies : int
-        Pairs (z, u) kept: 1, or one for each orientation as in the released code, where a step touches
+        Number of pairs (z, u): 1, or one for each orientation as in the released code, in which a step changes
         only the pair of its orientation.
 
     Notes
     -----
-    Copies are kept upright, since flips and quarter turns commute with the denoisers. f(z) is computed when a copy
-    is used for the first time in a block. That is what the released code gets by denoising all copies
-    at the start of the block, for about a ninth of the calls: nothing but its own use changes a copy.
+    Copies are upright, because flips and quarter turns commute with the denoisers. f(z) is computed when a copy is
+    first used in a block. The released code denoises all copies at the start of the block and gets the same values
+    with about nine times the calls, because only its own use changes a copy.
     """
 
     def __init__(
@@ -97,23 +97,23 @@ class RedAdmm:
         self._block = [-1] * n_copies
 
     def follow(self, earlier: RedAdmm) -> None:
-        """Take over the variables of the slice before, of the same size."""
+        """Copy the variables of the previous slice, which has the same size."""
         self.z, self.u, self.denoised = earlier.z.clone(), earlier.u.clone(), earlier.denoised.clone()
 
     def coupling(self, y: Tensor, copy: int = 0, valid: Tensor | None = None) -> Tensor:
-        """The augmented term of eq. 9 for the images y (K, C, H, W), to be minimised over the generators."""
+        """Return the augmented term of eq. 9 for the images y (K, C, H, W), which the generators minimise."""
         return coupling_loss(self.z[copy], y, self.u[copy], mu=self.mu, valid=valid)
 
     @torch.no_grad()
     def refresh(self, step: int, copy: int = 0) -> None:
-        """Compute f(z) anew where this is a copy's first use in the block of `step`, counted from 0."""
+        """Compute f(z) if this is the first use of a copy in the block of `step` (from 0)."""
         if self._block[copy] != step // self.every:
             self.denoised[copy] = self.denoiser(self.z[copy], self.sigma)
             self._block[copy] = step // self.every
 
     @torch.no_grad()
     def update(self, y: Tensor, step: int, copy: int = 0) -> None:
-        """Eqs. 10 and 11 after the generators' step.
+        """Apply eqs. 10 and 11 after the step of the generators.
 
         Parameters
         ----------
@@ -122,11 +122,11 @@ class RedAdmm:
         step : int
             Counted from 0.
         copy : int
-            Which pair is used.
+            Index of the pair.
 
         Notes
         -----
-        z is clipped to [0, 1], u is not, as in the released code.
+        As in the released code, z is clipped to [0, 1] and u is not.
         """
         self.refresh(step, copy)
         u = self.u[copy]

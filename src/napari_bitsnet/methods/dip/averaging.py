@@ -1,4 +1,4 @@
-"""Which of a run's answers is kept: their running average, or the one that remixes best."""
+"""Choose the answer of a run: the running average, or the answer with the best remix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari_bitsnet.core.losses.reconstruction import l2_loss
 
 
 class RunningAverage:
-    """Exponential moving average of answers, without a bias towards the first ones.
+    """Exponential moving average of answers, corrected for the bias towards the first ones.
 
     ``m_t = m_{t-1} + (y_t - m_{t-1}) (1 - d) / (1 - d**t)``, which is ``sum_i d**(t-i) y_i / sum_i d**(t-i)``.
 
@@ -20,8 +20,8 @@ class RunningAverage:
 
     Notes
     -----
-    A weighted mean: answers that all lie in a convex set (that add up to the mixture, within the possible
-    range) average to one that does.
+    It is a weighted mean, so the average of answers in a convex set (shares that add up to the mixture and stay in
+    their range) is in that set.
     """
 
     def __init__(self, decay: float = 0.99) -> None:
@@ -30,7 +30,7 @@ class RunningAverage:
 
     @torch.no_grad()
     def update(self, answer: Tensor) -> None:
-        """Take one more answer into the average."""
+        """Add an answer to the average."""
         self.count += 1
         if self.value is None:
             self.value = answer.detach().clone()
@@ -39,9 +39,9 @@ class RunningAverage:
 
 
 class BestRemix:
-    """The answer whose clipped remix is nearest to the observations; chosen on the device, without a host copy.
+    """Keep the answer whose clipped remix is nearest to the observations, on the device.
 
-    The released code's choice: highest PSNR of the sum against the mixture. It says nothing about how well
+    The released code chooses in this way (the highest PSNR of the sum against the mixture). It does not measure how well
     sources are separated.
     """
 
@@ -53,7 +53,7 @@ class BestRemix:
     def update(
         self, answer: Tensor, remix: Tensor, observations: Tensor, valid: Tensor | None = None
     ) -> None:
-        """Keep `solution` (K, C, H, W) if its remix (M, C, H, W) is nearer to the observations than any before."""
+        """Keep `solution` (K, C, H, W) if its remix (M, C, H, W) is nearer to the observations than all earlier ones."""
         error = l2_loss(remix.clamp(0, 1), observations, valid)
         if self.value is None or self._error is None:
             self.value, self._error = answer.detach().clone(), error

@@ -1,4 +1,4 @@
-"""BITS-Net: two deep image priors, edges and deep features kept apart, and regularisation by denoising."""
+"""BITS-Net: two deep image priors with exclusion of edges and deep features, and regularisation by denoising."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BitsNetConfig(UntrainedConfig):
-    """Settings of BITS-Net; alpha 1, alpha 2 and lam at 0 are the paper's ablations."""
+    """Settings of BITS-Net; the paper's ablations set alpha 1, alpha 2 or lam to 0."""
 
     alpha_features: float = setting(
         0.001, "Weight of the deep feature separation (alpha 2).", ge=0, le=10, step=0.001
@@ -125,7 +125,7 @@ class BitsNet(UntrainedMethod):
         return None
 
     def split_variables(self, first: Tensor) -> RedAdmm | None:
-        """ADMM's variables, or None without regularisation by denoising."""
+        """Return the ADMM variables, or None without regularisation by denoising."""
         import torch
 
         from napari_bitsnet.methods.dip.admm import RedAdmm
@@ -144,7 +144,7 @@ class BitsNet(UntrainedMethod):
         )
 
     def before_step(self, state: UntrainedState, orientation: int) -> None:
-        """Draw the feature channels to compare, and denoise what has to be."""
+        """Draw the feature channels to compare, and denoise if it is time."""
         from napari_bitsnet.core.losses.features import draw_channels
 
         config, fit = self.config, state.fit
@@ -160,7 +160,7 @@ class BitsNet(UntrainedMethod):
     def own_terms(
         self, state: UntrainedState, sources: Tensor, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """Deep feature separation (eq. 4) and the coupling to the denoised images (eq. 9)."""
+        """Return deep feature separation (eq. 4) and the coupling to the denoised images (eq. 9)."""
         from napari_bitsnet.core.losses.features import feature_exclusion_loss
 
         config, terms = self.config, {}
@@ -178,7 +178,7 @@ class BitsNet(UntrainedMethod):
         return terms
 
     def after_step(self, state: UntrainedState, seen: Descent, orientation: int) -> None:
-        """Apply eqs. 10 and 11, with the images from before the generators' step."""
+        """Apply eqs. 10 and 11 with the images before the generators' step."""
         if state.admm is not None:
             copy = orientation if self.config.copy_per_orientation else 0
             state.admm.update(seen.drawn.sources.clamp(0, 1), state.step, copy)

@@ -1,4 +1,4 @@
-"""A step recorded once as a CUDA graph and replayed: no launch costs, no waiting for the host."""
+"""Record a step as a CUDA graph and replay it, without launch costs and without waiting for the host."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ LOG = logging.getLogger(__name__)
 
 
 class CapturedCalls(Generic[T]):
-    """Calls of functions that do the same work on the same tensors each time, by name.
+    """Named calls of functions that do the same work on the same tensors each time.
 
-    The first calls of a name run plainly; then the work is recorded, and from there on replayed. Where recording
-    fails, all calls run plainly, and ``failure`` says why.
+    The first calls of a name run normally; then the work is recorded and replayed. If the recording fails, all calls run
+    normally, and ``failure`` has the reason.
 
     Parameters
     ----------
     device : torch.device
         A CUDA device.
     warm_up : int
-        Plain calls of each name before it is recorded, >= 1: libraries choose their kernels in them, and the optimiser
-        makes its state.
+        Normal calls of each name before it is recorded, >= 1. In these calls libraries choose their kernels, and the
+        optimiser creates its state.
 
     Notes
     -----
-    What a function reads from outside must stay where it is: tensors are to be changed in place between calls.
-    What it returns is overwritten by the next call of any name. It must not wait for the device (``.item()``, branches
-    on tensors) nor draw random numbers.
+    Inputs of a function must keep their memory: change tensors in place between calls. The next call of any name
+    overwrites the returned tensors. A function must not wait for the device (``.item()``, branches on tensors) nor draw
+    random numbers.
 
-    Recordings share one pool of memory, since only one runs at a time. Recording is bound to this thread, so that
-    others may use the device meanwhile.
+    Recordings share one memory pool, because only one runs at a time. A recording is bound to this thread, so that other
+    threads can use the device.
     """
 
     def __init__(self, device: torch.device, *, warm_up: int = 2) -> None:
@@ -56,7 +56,7 @@ class CapturedCalls(Generic[T]):
         return self(name, work)
 
     def _run(self, work: Callable[[], T]) -> T:
-        """Run plainly, on the stream that recordings use."""
+        """Run normally on the stream of the recordings."""
         here = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(here)
         with torch.cuda.stream(self._stream), _fastest_kernels():
@@ -65,7 +65,7 @@ class CapturedCalls(Generic[T]):
         return result
 
     def _record(self, name: Hashable, work: Callable[[], T]) -> bool:
-        """Record without running; whether it worked."""
+        """Record without running; return True on success."""
         graph = torch.cuda.CUDAGraph()
         try:
             with (
@@ -86,7 +86,7 @@ class CapturedCalls(Generic[T]):
 
 
 def _first_cause(error: BaseException) -> str:
-    """In one line; ending a broken recording raises an error of its own on top."""
+    """Return the first cause in one line, because ending a broken recording raises an error of its own."""
     while error.__context__ is not None:
         error = error.__context__
     return f"{type(error).__name__}: {error}".splitlines()[0]
@@ -94,7 +94,7 @@ def _first_cause(error: BaseException) -> str:
 
 @contextmanager
 def _fastest_kernels() -> Iterator[None]:
-    """Let cuDNN try its kernels for each new shape, which all steps have in common."""
+    """Let cuDNN choose the fastest kernels, because all steps have the same shapes."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

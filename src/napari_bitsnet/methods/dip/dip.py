@@ -1,4 +1,4 @@
-"""Deep image prior: one untrained network draws one image, from noise or as a correction to a closed form."""
+"""Deep image prior: one untrained network generates an image, from noise or as a correction of a closed form."""
 
 from __future__ import annotations
 
@@ -96,22 +96,22 @@ _ORIGINAL = DipConfig(
 
 @dataclass(kw_only=True)
 class DipState(FitState):
-    """A run: the start, the network's fit, and the running average of what it draws.
+    """State of a run: the start, the fit of the network, and the running average of its images.
 
     Parameters
     ----------
     first : Tensor of shape (1, C, H, W)
-        The closed form's image; of a run without one the observation.
+        Image of the closed form, or the observation without one.
     kept : TiledAverage
-        Running average of what it draws, tile by tile.
+        Running average of the generated images, tile by tile.
     fitted : Tensor of shape (1, 1, H, W), optional
-        bool: the known pixels that are fitted to; None for all.
+        bool: the known pixels of the fit; None for all.
     best : Tensor of shape (1, C, H, W)
-        The answer so far.
+        Answer so far.
     before : Tensor of shape ()
-        The start's mean squared difference from what was observed.
+        Mean squared difference between the start and the observation.
     trial : Trial, optional
-        Where pixels are missing and there is a start: what to weigh start and network by.
+        Hidden pixels that give the weights of start and network, if pixels are missing and there is a start.
     """
 
     first: Tensor
@@ -126,13 +126,13 @@ class DipState(FitState):
 class Dip(FittedMethod[DipState]):
     """``min_Theta mean_known (I - x)²``, ``x = x_0 + c DIP(x_0; Theta)`` or ``x = DIP(z; Theta)``.
 
-    A network without connections at fine scales draws structure before it draws noise. Under noise it is fed with a
-    closed form's image x_0 and corrects it: in a few dozen steps it finds structure that x_0 lost, where drawing the
-    image from noise takes thousands. The answers on the way are averaged, until corrections have explained a small
-    part, the budget, of what x_0 left, which is noise for the most part. Where pixels are missing no correction could
-    be seen at known ones: there it draws the image itself, from noise z, and the answer is the mean of x_0 and the
-    network's image whose weights predict best some known pixels that were hidden from both. The presets ``"official"``
-    and ``"official_inpainting"`` have the original's settings for the F-16 photograph and for inpainting.
+    A network without connections at fine scales generates structure before noise. Under noise its input is the image x_0
+    of a closed form, which it corrects: in a few dozen steps it finds structure that x_0 has lost, whereas an image from
+    noise takes thousands of steps. The answers are averaged until the corrections have explained a small fraction (the
+    budget) of the difference between x_0 and the observation, which is mostly noise. If pixels are missing, known pixels
+    cannot show a correction. The network then generates the image from noise z, and the answer is the weighted mean of
+    x_0 and that image which best predicts some known pixels that were hidden from both. The presets ``"official"`` and
+    ``"official_inpainting"`` have the settings of the original for the F-16 photograph and for inpainting.
 
     References
     ----------
@@ -170,7 +170,7 @@ class Dip(FittedMethod[DipState]):
     def prepare(
         self, problem: Problem, previous: DipState | None, rng: torch.Generator, *, device: str, seed: int
     ) -> Stages[DipState]:
-        """See `FittedMethod.prepare`: one network, on the closed form's image where it corrects that, else on noise."""
+        """See `FittedMethod.prepare`: one network, whose input is the image that it corrects, or noise."""
         from napari_bitsnet.core.losses.reconstruction import l2_loss
         from napari_bitsnet.core.tiling import TiledAverage
         from napari_bitsnet.methods.dip.holdout import hiding_pixels
@@ -229,7 +229,7 @@ class Dip(FittedMethod[DipState]):
         return {"reconstruction": l2_loss(drawn.remix, state.problem.observations[tile], fitted)}
 
     def after_step(self, state: DipState, seen: Descent, orientation: int) -> None:
-        """See `FittedMethod.after_step`: the average, within its budget or weighed with the start."""
+        """See `FittedMethod.after_step`: update the average, within its budget or weighted with the start."""
         import torch
 
         from napari_bitsnet.core.losses.reconstruction import l2_loss
@@ -245,10 +245,10 @@ class Dip(FittedMethod[DipState]):
         state.best = average
 
     def solution(self, state: DipState) -> Answer:
-        """See `Method.solution`: the average of what was drawn; the start where nothing was."""
+        """See `Method.solution`: the average of the generated images; the start before the first step."""
         return {"sources": state.best.clamp(0, 1)}
 
 
 def _corrects(state: DipState) -> bool:
-    """Whether the network corrects the start, as it does under noise."""
+    """Return True if the network corrects the start, as it does under noise."""
     return state.has_start and state.problem.mixing.name == "noisy"

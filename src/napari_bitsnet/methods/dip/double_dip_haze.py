@@ -1,4 +1,4 @@
-"""Double-DIP for haze: one untrained network draws the scene, one the transmission, the airlight is learnt."""
+"""Double-DIP for haze: one untrained network for the scene, one for the transmission, and a fitted airlight."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.dip.averaging import RunningAverage
 
 AIRLIGHT_STEPS = 1000
-"""Steps for which a learnt airlight is kept near its estimate."""
+"""Number of first steps that keep the fitted airlight near its estimate, as in the released code."""
 
 
 class DoubleDipHazeConfig(BaseConfig):
@@ -72,16 +72,16 @@ class DoubleDipHazeConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class DoubleDipHazeState(FitState):
-    """A run.
+    """State of a run.
 
     Parameters
     ----------
     scene, transmission : Tensor of shape (1, C, H, W) and (1, 1, H, W)
         The start's.
     first_airlight, airlight : Tensor of shape (C,)
-        Its estimate or what was given, and what it is now.
+        Estimated or given airlight, and the current one.
     kept : RunningAverage
-        Of transmissions.
+        Average of transmissions.
     """
 
     scene: Tensor
@@ -95,10 +95,11 @@ class DoubleDipHazeState(FitState):
 class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
     """``min mean (I - t J - (1 - t) A)² + a smooth(t)``, ``J = DIP_1``, ``t = DIP_2``; then J by inversion.
 
-    From a closed form, networks see the image itself and correct scene and transmission. The preset ``"official"``
-    draws both from noise with the released code's settings. Departures from that code: one run, where it applies itself
-    to its own result again; one airlight for all pixels, where a third network draws it; new noise on both inputs, where
-    the transmission's has none; the guided filter's ridge is 1e-3 for 1e-4, its radius follows the image's size.
+    From a closed form, the networks see the image itself and correct scene and transmission. The preset ``"official"``
+    generates both from noise with the settings of the released code. Departures from that code: one run (the code applies
+    itself to its own result again); one airlight for all pixels (the code: a third network); new noise on both inputs
+    (the code: only on the scene's); the ridge of the guided filter is 1e-3 instead of 1e-4, and its radius follows the
+    size of the image.
 
     References
     ----------
@@ -141,7 +142,7 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
         device: str,
         seed: int,
     ) -> Stages[DoubleDipHazeState]:
-        """See `FittedMethod.prepare`: a network for the scene, and one whose channels' mean is the transmission."""
+        """See `FittedMethod.prepare`: a network for the scene, and one with the transmission as the mean of its channels."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         config, refining = self.config, self.config.start != "none"

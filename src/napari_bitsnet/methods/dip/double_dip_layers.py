@@ -1,4 +1,4 @@
-"""Double-DIP for layers with a mask: watermarks and segmentation drawn by untrained networks."""
+"""Double-DIP for layers with a mask: watermarks and segmentation with untrained networks."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.dip.averaging import RunningAverage
 
 CLOSED_FORMS = {"overlay": "watermark_matting", "cutout": "random_walker"}
-"""What goes first, for each kind of mixing."""
+"""Method that gives the start, for each kind of mixing."""
 OFFICIAL_CHANNELS = {"overlay": (8, 16, 32, 64, 128), "cutout": (8, 16, 32)}
-"""Widths of the released code's networks."""
+"""Widths of the networks in the released code."""
 MASK_CHANNELS = (8, 16, 32)
 UNTOUCHED = 0.02
-"""Opacities of a mark below which the image is kept as it is."""
+"""Opacity of a mark below which the image stays unchanged."""
 
 
 class DoubleDipLayersConfig(BaseConfig):
@@ -87,16 +87,16 @@ class DoubleDipLayersConfig(BaseConfig):
 
 @dataclass(kw_only=True)
 class DoubleDipLayersState(FitState):
-    """A run.
+    """State of a run.
 
     Parameters
     ----------
     layers, mask : Tensor of shape (K, C, H, W) and (1, 1, H, W)
         The start's; K = M + 1 with a mark, whose colour is the last layer, 2 in a segmentation.
     colour : Tensor of shape (1, C, 1, 1), optional
-        Of a mark; learnt unless given.
+        Colour of the mark, fitted unless given.
     kept, kept_mask : RunningAverage
-        Of layers and masks.
+        Averages of layers and masks.
     """
 
     layers: Tensor
@@ -108,15 +108,15 @@ class DoubleDipLayersState(FitState):
 
 @METHODS.register("double_dip_layers")
 class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
-    """Each layer and the mask from a network of its own: ``min mean |I − remix| + terms``.
+    """Fit one network for each layer and one for the mask: ``min mean |I − remix| + terms``.
 
-    - Generators: ``C_m = DIP_m`` and ``a = DIP_0`` with a learnt colour W (marks), or ``F, B = DIP_1, DIP_2`` and ``m = DIP_0``.
+    - Generators: ``C_m = DIP_m`` and ``a = DIP_0`` with a fitted colour W (marks), or ``F, B = DIP_1, DIP_2`` and ``m = DIP_0``.
     - Mixing: ``(1 − a) C_m + a W``, or ``m F + (1 − m) B``.
-    - Terms: of a segmentation, ``1 / mean |m − 0.5|`` pulls the mask to 0 and 1, and at the marks layers and mask are held;
-      outside its region a mark's opacity is 0. From a closed form, an anchor to it.
+    - Terms: in a segmentation, ``1 / mean |m − 0.5|`` pulls the mask to 0 and 1, and layers and mask are fixed at the
+      hints; outside its region the opacity of a mark is 0. A start from a closed form adds an anchor to it.
 
-    The preset ``"official"`` has the released code's learning rate, inputs, networks and numbers of steps. Departures from
-    it: both of its steps are one, a mark has one colour instead of an image, one run instead of the median of three.
+    The preset ``"official"`` has the learning rate, inputs, networks and numbers of steps of the released code. Departures:
+    its two stages are one, a mark has one colour instead of an image, and there is one run instead of the median of three.
 
     References
     ----------
@@ -160,7 +160,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
         device: str,
         seed: int,
     ) -> Stages[DoubleDipLayersState]:
-        """See `FittedMethod.prepare`: a network for every image that is drawn, and one whose channels' mean is the mask."""
+        """See `FittedMethod.prepare`: a network for each layer, and one with the mask as the mean of its channels."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         config, kind = self.config, problem.mixing.name
@@ -208,7 +208,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
     def terms(
         self, state: DoubleDipLayersState, drawn: Drawn, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """See `FittedMethod.terms`: the remix, of a segmentation the marks and a binary mask, nearness to the start."""
+        """See `FittedMethod.terms`: the remix, hints and a binary mask in a segmentation, and nearness to the start."""
         from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
 
         config, problem, image = self.config, state.problem, state.problem.observations
@@ -238,7 +238,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
         state.kept_mask.update(seen.drawn.mask)
 
     def _drawn(self, state: DoubleDipLayersState, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Layers (K, C, H, W) and mask (1, 1, H, W) that the networks' images mean."""
+        """Return layers (K, C, H, W) and mask (1, 1, H, W) from the images of the networks."""
         import torch
 
         layers, mask = images[:-1], images[-1:].mean(dim=1, keepdim=True)
@@ -266,7 +266,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
 
 
 def _no_start(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Layers and mask before the first step where nothing goes first: the images, a white mark, a mask of one half."""
+    """Return layers and mask without a start: the images, a white mark, and a mask of 0.5."""
     import torch
 
     images = problem.observations

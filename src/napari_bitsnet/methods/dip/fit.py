@@ -1,7 +1,7 @@
-"""The fit that all untrained networks share: generators, their mixing and loss terms, step after step.
+"""The fit that all untrained methods share: generators, their mixing and their loss terms, step by step.
 
-An image is explained as the mixing of images that generators draw, or of a closed form's images that they correct. A method
-names its generators (`FittedMethod.prepare`), its mixing (`explain`) and its terms (`terms`).
+An image is explained as the mixing of generated images, or of images of a closed form with generated corrections. A
+method names its generators (`FittedMethod.prepare`), its mixing (`explain`) and its terms (`terms`).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class FitState(State):
-    """A run of fitted generators.
+    """State of a run of fitted generators.
 
     Parameters
     ----------
     fit : DipFit
         Generators and optimiser.
     calls : CapturedCalls, optional
-        Records and replays the steps on CUDA.
+        Recorder of the steps on CUDA.
     """
 
     fit: DipFit
@@ -42,7 +42,7 @@ class FitState(State):
 
 
 class Drawn(NamedTuple):
-    """What the generators' images mean: sources, an opacity or transmission where there is one, and their remix."""
+    """Sources, an opacity or transmission if there is one, and the remix, from the images of the generators."""
 
     sources: Tensor
     remix: Tensor
@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """What one step of Adam saw: loss terms with their total, what was drawn, each generator's finest features."""
+    """Loss terms with their total, generated images, and the finest features of each generator, of one step of Adam."""
 
     terms: dict[str, Tensor]
     drawn: Drawn
@@ -68,11 +68,11 @@ class FittedMethod(BaseMethod[F]):
 
     @property
     def iterations(self) -> int:
-        """Steps of Adam."""
+        """Return the number of steps of Adam."""
         return int(self.config.iterations)
 
     def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`: the running-variance rule, if it is wanted."""
+        """See `Method.stopping`: the running-variance rule, if it is enabled."""
         return stopping_rule(self.config)
 
     def start(self, problem: Problem, *, device: str, seed: int) -> F:
@@ -80,11 +80,11 @@ class FittedMethod(BaseMethod[F]):
         return exhaust(self.starting(problem, None, device=device, seed=seed))
 
     def warm_start(self, problem: Problem, previous: F, *, device: str, seed: int) -> F:
-        """See `Method.warm_start`: the networks go on with their weights."""
+        """See `Method.warm_start`: the networks continue with their weights."""
         return exhaust(self.starting(problem, previous, device=device, seed=seed))
 
     def starting(self, problem: Problem, previous: F | None, *, device: str, seed: int) -> Stages[F]:
-        """See `Method.starting`: the stages of what goes first."""
+        """See `Method.starting`: the stages of the start."""
         import torch
 
         rng = torch.Generator().manual_seed(seed)
@@ -94,16 +94,16 @@ class FittedMethod(BaseMethod[F]):
     def prepare(
         self, problem: Problem, previous: F | None, rng: torch.Generator, *, device: str, seed: int
     ) -> Stages[F]:
-        """Tell the stages, and return the state before the first step: what goes first, the generators, and further unknowns.
+        """Yield the stages, and return the state before the first step: the start, the generators and further unknowns.
 
         Parameters
         ----------
         problem : Problem
-            On `device`.
+            Problem on `device`.
         previous : FitState, optional
-            Of the slice before in a stack.
+            State of the previous slice in a stack.
         rng : torch.Generator
-            On the CPU; draws noise inputs and weights.
+            Generator of noise inputs and weights, on the CPU.
         device : str
             As in `Method.start`.
         seed : int
@@ -112,20 +112,20 @@ class FittedMethod(BaseMethod[F]):
 
     @abstractmethod
     def explain(self, state: F, images: Tensor) -> Drawn:
-        """Return what the generators' images (G, C, H, W) mean, and their mixing."""
+        """Return sources and remix from the images (G, C, H, W) of the generators."""
 
     @abstractmethod
     def terms(
         self, state: F, drawn: Drawn, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """Return the loss terms, weighted; their sum is minimised."""
+        """Return the weighted loss terms; their sum is minimised."""
 
     def orientation(self, state: F) -> int:
-        """Return the flip or rotation (0 to 7) in which the generators see their inputs: upright."""
+        """Return the orientation (0 to 7) in which the generators see their inputs: upright."""
         return 0
 
     def look(self, state: F, orientation: int) -> None:
-        """Make what the generators see in this step: their inputs with jitter."""
+        """Prepare the inputs of the generators for this step, with jitter."""
         from napari_bitsnet.methods.dip.schedules import jitter_at
 
         jitter = self.config.jitter
@@ -134,14 +134,14 @@ class FittedMethod(BaseMethod[F]):
         state.fit.look(orientation=orientation, jitter=jitter)
 
     def before_step(self, state: F, orientation: int) -> None:
-        """Do what goes before the generators' step."""
+        """Prepare the step of the generators."""
 
     @abstractmethod
     def after_step(self, state: F, seen: Descent, orientation: int) -> None:
-        """Keep the answer, with what was drawn before the generators' step."""
+        """Update the answer with the images from before the generators' step."""
 
     def advance(self, state: F) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`: a step of Adam and what belongs to it; all but the generators' view is upright."""
+        """See `Method.advance`: one step of Adam; everything except the inputs of the generators is upright."""
         while True:
             orientation = self.orientation(state)
             self.look(state, orientation)
@@ -153,7 +153,7 @@ class FittedMethod(BaseMethod[F]):
             yield seen.terms
 
     def _descend(self, state: F, orientation: int) -> Descent:
-        """Forward, losses, backward, Adam; where it is recorded and replayed nothing in it may wait or draw."""
+        """Do the forward pass, losses, backward pass and Adam; recorded steps must not wait or draw random numbers."""
         import torch
 
         images, features = state.fit.draw(orientation=orientation)

@@ -1,4 +1,4 @@
-"""Generators of a fit: their sizes checked, the networks built on their inputs, and when to stop."""
+"""Generators of a fit: check their sizes, build the networks on their inputs, and make the stopping rule."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 
 LATER = 1 / 3
-"""Part of the planned steps that networks take which go on from the slice before."""
+"""Fraction of the planned steps for networks that continue from the previous slice."""
 DRIFT = 0.2
-"""Noise that is added to noise inputs from slice to slice, in parts of the first's half width."""
+"""Noise that is added to noise inputs from slice to slice, relative to the half width of the first."""
 
 
 class NetworkSettings(Protocol):
-    """Settings of a fit: side of the kernels in pixels, noise inputs, and Adam's step size."""
+    """Settings of a fit: size of the kernels, noise inputs, and the step size of Adam."""
 
     @property
     def kernel_size(self) -> int:
-        """Side of the networks' kernels, pixels."""
+        """Return the side of the kernels in pixels."""
 
     @property
     def input_channels(self) -> int:
-        """Channels of the noise inputs."""
+        """Return the number of channels of the noise inputs."""
 
     @property
     def input_scale(self) -> float:
-        """Half width of the uniform noise."""
+        """Return the half width of the uniform noise."""
 
     @property
     def learning_rate(self) -> float:
-        """Step size of Adam."""
+        """Return the step size of Adam."""
 
 
 class StopsEarly(Protocol):
@@ -46,24 +46,24 @@ class StopsEarly(Protocol):
 
     @property
     def early_stopping(self) -> bool:
-        """Whether it ends runs."""
+        """Return True if the rule ends runs."""
 
     @property
     def window(self) -> int:
-        """Steps over which the variance is taken."""
+        """Return the number of steps of the variance."""
 
     @property
     def patience(self) -> int:
-        """Steps without a new lowest variance."""
+        """Return the number of steps without a new lowest variance."""
 
 
 def check_sizes(kernel_size: int, channels: Sequence[float], skip_channels: Sequence[float]) -> None:
-    """Check what settings say of a network's sizes.
+    """Check the sizes of a network in the settings.
 
     Raises
     ------
     ValueError
-        If the kernel is even, a scale lacks its skip connection's width, or widths are no whole numbers.
+        If the kernel is even, a scale has no width of its skip connection, or a width is no whole number.
     """
     if kernel_size % 2 == 0:
         raise ValueError(f"expected an odd kernel_size, got {kernel_size}")
@@ -80,20 +80,20 @@ def check_sizes(kernel_size: int, channels: Sequence[float], skip_channels: Sequ
 
 
 class Generators:
-    """Networks and their inputs, added one by one; weights and noise are drawn in this order.
+    """Networks and their inputs, added one by one; weights and noise are drawn in that order.
 
     Parameters
     ----------
     problem : Problem
-        On the device of the run.
+        Problem on the device of the run.
     config : NetworkSettings
-        Sizes of the networks, of their noise, and the step size.
+        Sizes of the networks and their noise, and the step size.
     rng : torch.Generator
         On the CPU.
     corrects : bool
-        Whether they draw corrections, of any sign, instead of images in [0, 1].
+        Whether they generate corrections of any sign instead of images in [0, 1].
     silent : bool
-        Whether their first correction is none.
+        Whether their first correction is 0.
     """
 
     def __init__(
@@ -133,11 +133,11 @@ class Generators:
         Parameters
         ----------
         seen : Tensor of shape (1, C, H, W), optional
-            Its input; None is noise of its own.
+            Input of the network; None makes a new noise input.
         channels, skip_channels, upsampling
             See `SkipNetwork`.
         drifts : bool
-            Whether the input is noise that changes from slice to slice, as its own always does.
+            Whether a given input is noise that changes from slice to slice; new noise always does.
         """
         import torch
 
@@ -170,19 +170,19 @@ class Generators:
         seed: int,
         anew: bool = False,
     ) -> tuple[DipFit, float]:
-        """Return the fit of all networks, and `State.share`: the part of the planned steps that is left to do.
+        """Return the fit of all networks, and `State.share`, the fraction of the planned steps that remains.
 
         Parameters
         ----------
         unknowns : sequence of Tensor
             Further parameters to fit.
         previous : DipFit, optional
-            Of the slice before, from which networks of the same sizes go on (`DipFit.follow`).
+            Fit of the previous slice, from which networks of the same sizes continue (`DipFit.follow`).
         seed : int
-            Of the noise that is added while the fit goes on.
+            Seed of the noise that is added during the fit.
         anew : bool
-            Whether networks that correct a start from noise begin anew: what they learnt belongs to the places of the slice before,
-            and the start has its own memory. They, too, need fewer steps then.
+            Whether networks that correct a start from noise are new for each slice, because their weights belong to places in
+            the previous slice. They need fewer steps as well, because the start continues from the previous slice.
         """
         import torch
 
@@ -201,7 +201,7 @@ class Generators:
 
 
 def stopping_rule(config: StopsEarly) -> RunningVariance | None:
-    """The running-variance rule, if it is wanted."""
+    """Return the running-variance rule, if it is enabled."""
     from napari_bitsnet.methods.dip.stopping import RunningVariance
 
     if not config.early_stopping:

@@ -1,4 +1,4 @@
-"""How far to trust two ways of filling missing pixels: known pixels are hidden from both, and tell."""
+"""Weight two ways of filling missing pixels by known pixels that are hidden from both."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_HOLES = 0.25
-"""Part of the pixels up to which the missing ones' shapes are hidden elsewhere; else single pixels at random."""
+"""Largest fraction of missing pixels for which their shapes are hidden elsewhere; above it single pixels are hidden."""
 AT_RANDOM = 0.2
-"""Part of the known pixels that is hidden then."""
+"""Fraction of the known pixels that is hidden in that case."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Known pixels that were hidden, and what the closed form made of them.
+    """Known pixels that were hidden, and their prediction by the closed form.
 
     Parameters
     ----------
     hidden : Tensor of shape (1, 1, H, W)
         bool.
     guessed : Tensor of shape (1, C, H, W)
-        The closed form's image where they count as missing as well.
+        Image of the closed form if these pixels are missing as well.
     """
 
     hidden: Tensor
     guessed: Tensor
 
     def combine(self, first: Tensor, drawn: Tensor, observed: Tensor) -> Tensor:
-        """Return ``x_0 + w (d - x_0)`` with w in [0, 1] fitted at the hidden pixels, ``guessed`` for x_0 there.
+        """Return ``x_0 + w (d - x_0)`` with w in [0, 1] fitted at the hidden pixels, where ``guessed`` stands for x_0.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class Trial:
 
 
 def hiding_pixels(problem: Problem, start: str, *, device: str, seed: int) -> Stages[Trial]:
-    """Hide known pixels the way others are missing, and run the closed form called `start` without them; tell its stages."""
+    """Hide known pixels in the pattern of the missing ones, and run the closed form `start` without them; yield its stages."""
     import torch
 
     valid = problem.valid

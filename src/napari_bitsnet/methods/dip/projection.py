@@ -1,4 +1,4 @@
-"""The nearest sources that add up to the mixture exactly and stay within their possible range."""
+"""Project sources onto those that add up to the mixture exactly and stay in their possible range."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def project_shares(
     Parameters
     ----------
     estimate : Tensor of shape (K, C, H, W)
-        v, the shares to project.
+        Shares v to project.
     total : Tensor of shape (1, C, H, W)
         I, with ``sum lower <= I <= sum upper``.
     lower, upper : Tensor of shape (K, C, H, W), or float
@@ -56,7 +56,7 @@ def project_shares(
 
 
 def _balance(v: Tensor, total: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """The tau (1, C, H, W) for which ``sum clip(v - tau, lower, upper)`` is `total`."""
+    """Return tau (1, C, H, W) for which ``sum clip(v - tau, lower, upper)`` is `total`."""
     corners = torch.cat([v - upper, v - lower]).sort(dim=0).values  # (2K, C, H, W)
     sums = torch.stack([(v - c).clamp(lower, upper).sum(dim=0) for c in corners])
     # the last corner whose sum is still at least I; the sums fall along the corners

@@ -1,6 +1,6 @@
-"""What changes from step to step while a generator is fitted: noise on its input, and its orientation.
+"""Schedules of a fit: noise on the input of a generator, and its orientation.
 
-Both are pure functions of the step, so that a run can be continued or repeated from anywhere.
+Both depend only on the step, so that a run can be continued or repeated from any step.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ N_ORIENTATIONS = 8
 
 
 def orientation_at(step: int, *, last: bool = False) -> int:
-    """Which flip or rotation (0 to 7) the generators see: 0 on odd steps and the last, else each in turn.
+    """Return the orientation (0 to 7) of the generators: 0 on odd steps and the last, else each in turn.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ def orientation_at(step: int, *, last: bool = False) -> int:
 
 
 def jitter_at(step: int, *, last: bool = False) -> float:
-    """Standard deviation of the noise that is added to the generators' inputs.
+    """Return the standard deviation of the noise that is added to the inputs of the generators.
 
-    ``floor(step / 100) / 1000`` up to step 999, that is 0 to .009, then .001; 0 on the last planned step (the
-    schedule of the released Double-DIP and BITS-Net code).
+    It is ``floor(step / 100) / 1000`` up to step 999 (0 to 0.009), then 0.001, and 0 on the last planned step. This is the
+    schedule of the released Double-DIP and BITS-Net code.
     """
     if last:
         return 0.0
@@ -46,6 +46,6 @@ def orient(image: Tensor, orientation: int) -> Tensor:
 
 
 def unorient(image: Tensor, orientation: int) -> Tensor:
-    """Inverse of `orient`."""
+    """Invert `orient`."""
     turned = torch.rot90(image, -(orientation % 4), (-2, -1))
     return turned.flip(-1) if orientation >= 4 else turned

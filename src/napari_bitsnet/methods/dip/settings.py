@@ -1,4 +1,4 @@
-"""Settings of methods that fit untrained networks to one problem; those that several methods have are declared once."""
+"""Settings of methods that fit untrained networks to one problem; settings of several methods are declared once."""
 
 from __future__ import annotations
 
@@ -15,69 +15,69 @@ from napari_bitsnet.methods.dip.starts import StartName
 
 
 def adam_steps(default: int, *, step: int = 20) -> Any:
-    """``iterations``."""
+    """Declare ``iterations``."""
     return setting(default, "Steps of Adam.", ge=1, le=100_000, step=step)
 
 
 def adam_rate(default: float) -> Any:
-    """``learning_rate``."""
+    """Declare ``learning_rate``."""
     return setting(default, "Step size of Adam.", ge=1e-5, le=0.1, step=0.001)
 
 
 def kernel_side(whose: str) -> Any:
-    """``kernel_size``."""
+    """Declare ``kernel_size``."""
     return setting(3, f"Side of the {whose} kernels, odd.", ge=1, le=9, step=2, unit="px")
 
 
 def widths(whose: str) -> Any:
-    """``channels``."""
+    """Declare ``channels``."""
     return setting((8, 16, 32, 64, 128), f"Width of each of the {whose} scales, finest first.")
 
 
 def skip_widths() -> Any:
-    """``skip_channels``."""
+    """Declare ``skip_channels``."""
     return setting((0, 0, 0, 4, 4), "Width of each scale's skip connection, finest first; 0 for none.")
 
 
 def noise_channels(default: int, description: str = "Channels of the noise input without a start.") -> Any:
-    """``input_channels``."""
+    """Declare ``input_channels``."""
     return setting(default, description, ge=1, le=64, step=1)
 
 
 def noise_scale(default: float) -> Any:
-    """``input_scale``."""
+    """Declare ``input_scale``."""
     return setting(default, "That noise is uniform within plus or minus this.", ge=1e-4, le=1, step=0.01)
 
 
 def noise_jitter(what: str) -> Any:
-    """``jitter``, as a number."""
+    """Declare ``jitter`` as a number."""
     return setting(
         0.0, f"Standard deviation of new noise added to the {what} in each step.", ge=0, le=1, step=0.01
     )
 
 
 def running_average(default: float, description: str) -> Any:
-    """``decay``."""
+    """Declare ``decay``."""
     return setting(default, description, ge=0, le=0.9999, step=0.01)
 
 
 def stops_early() -> Any:
-    """``early_stopping``."""
+    """Declare ``early_stopping``."""
     return setting(True, "Stop once the answers' running variance has passed its lowest value.")
 
 
 def variance_window(default: int = 50) -> Any:
-    """``window``."""
+    """Declare ``window``."""
     return setting(default, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
 
 
 def variance_patience(default: int = 100) -> Any:
-    """``patience``."""
+    """Declare ``patience``."""
     return setting(default, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50)
 
 
 def network_check() -> Any:
-    """A validator of kernel size and widths."""
+    """Return a validator of kernel size and widths."""
 
     def check(config: Any) -> Any:
         check_sizes(config.kernel_size, config.channels, config.skip_channels)

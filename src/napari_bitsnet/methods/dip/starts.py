@@ -1,4 +1,4 @@
-"""Start from the best answer that costs nothing: which closed form, or trained network, goes first."""
+"""Choose and run the closed form or trained network that initialises the networks."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ StartName = Literal["auto", "none", "guided_regression", "ica", "sparse_gradient
 
 
 def choose_start(name: StartName, traits: Traits) -> str:
-    """Return the name of the method that goes first, or ``"none"``.
+    """Return the name of the method that gives the start, or ``"none"``.
 
     Parameters
     ----------
     name : str
-        ``"auto"`` takes guided_regression where there are guides, ica where there are several mixtures,
-        sparse_gradients where there are hints, else feedforward if its trained weights are at hand.
+        ``"auto"`` chooses guided_regression with guides, ica for several mixtures, sparse_gradients with hints, else
+        feedforward if its trained weights are available.
     traits : Traits
-        Of the problem.
+        Traits of the problem.
 
     Raises
     ------
     ValueError
-        If a start was asked for by name that cannot solve such a problem.
+        If the named method cannot solve such a problem.
     """
     if name == "none":
         return name
@@ -50,7 +50,7 @@ def choose_start(name: StartName, traits: Traits) -> str:
 
 
 class Started(NamedTuple):
-    """The whole answer of the method that went first, its state, and its `Method.doubtful_below`."""
+    """Answer and state of the method that gave the start, and its `Method.doubtful_below`."""
 
     answer: Answer
     state: State
@@ -60,14 +60,14 @@ class Started(NamedTuple):
 def run_start(
     name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
 ) -> Started:
-    """Run the method called `name` with its balanced preset, from its state of the slice before if it can."""
+    """Run the method `name` with its preset ``balanced``, from its state of the previous slice if possible."""
     return exhaust(running_start(name, problem, device=device, seed=seed, previous=previous))
 
 
 def running_start(
     name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
 ) -> Stages[Started]:
-    """Do what `run_start` does, and tell the stages; True that is sent at one keeps the best so far, once there is one."""
+    """Run the start as `run_start` does and yield its stages; sending True keeps the best answer so far."""
     method = METHODS.get(name)(METHODS.get(name).presets["balanced"])
     state = yield from named("start", method.starting(problem, previous, device=device, seed=seed))
     enough: bool | None = False

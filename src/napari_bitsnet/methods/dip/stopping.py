@@ -1,4 +1,4 @@
-"""When to stop: a rule that looks at the answer alone, without a truth."""
+"""Stopping rule that depends only on the answers, without a truth."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch.nn import functional as F
 class RunningVariance:
     """Stop when the answers' variance over a window of steps has passed its lowest value (ES-WMV).
 
-    A generator first moves towards the image, then slowly on to its noise: in between its answers vary least.
+    A generator first approaches the image and then slowly fits its noise; in between, its answers vary least.
 
     Parameters
     ----------
     window : int
-        W, number of answers the variance is taken over.
+        Number W of answers in the variance.
     patience : int
-        P, steps without a new lowest variance after which to stop.
+        Number P of steps without a new lowest variance after which the run ends.
     every : int
-        Steps between two answers that are looked at; each look costs a wait for the device.
+        Steps between two stored answers; storing waits for the device.
     side : int
-        Answers are first averaged down to at most so many pixels a side.
+        Largest side in pixels of stored answers, which are averaged down to it.
 
     Notes
     -----
     ``VAR(t) = mean over entries of the variance of y over the last W answers``. Departures from the paper: W and P
-    are counted in steps, but only one answer in `every` is stored and compared, at a reduced size: the memory
-    does not grow with the image, and the curve is the same but for the noise of single pixels.
+    count steps, but only one answer in `every` is stored and compared, at a reduced size. The memory then does not grow
+    with the image, and the curve lacks only the noise of single pixels.
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""Sources that add up or are weighted, one generator a source: what BITS-Net and Double-DIP share.
+"""Sources that add up or are weighted, with one generator for each: the common part of BITS-Net and Double-DIP.
 
-The sources are the generators' images, or a start plus the generators' corrections to it. The losses compare their
-remix with the observations and keep their edges apart.
+The sources are the images of the generators, or a start plus generated corrections. The losses compare their remix
+with the observations and penalise common edges.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class UntrainedState(FitState):
-    """A run of fitted generators.
+    """State of a run of fitted generators.
 
     Parameters
     ----------
     first : Tensor of shape (K, C, H, W)
-        The sources before the first step: the start's, or the mixture split evenly.
+        Sources before the first step: those of the start, or the mixture divided evenly.
     started : Started, optional
-        What went first: its whole answer, and its state.
+        Answer and state of the start.
     admm : RedAdmm, optional
-        Split and dual variables where there is regularisation by denoising.
+        Split and dual variables of regularisation by denoising, if it is used.
     weights : FittedWeights, optional
         Under `Weighted` mixing.
     kept : RunningAverage or BestRemix
-        The answer so far.
+        Answer so far.
     feature_maps : Tensor of shape (K, C_f, H, W), optional
         Second-to-last feature maps of the last upright step.
     channels : list
-        Feature channels that this step compares, where not all; see `draw_channels`.
+        Feature channels that this step compares; empty for all. See `draw_channels`.
     """
 
     first: Tensor
@@ -59,7 +59,7 @@ class UntrainedState(FitState):
 
 
 class UntrainedMethod(FittedMethod[UntrainedState]):
-    """Fit one generator a source; what a method adds are its presets, loss terms and what follows a step."""
+    """Fit one generator for each source; a method adds its presets, its loss terms and its updates after a step."""
 
     updates_hints = True
     config: UntrainedConfig
@@ -109,7 +109,7 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
         )
 
     def update_hints(self, state: UntrainedState, hints: Tensor | None) -> None:
-        """See `Method`: the loss of hints changes, what was fitted stays; the answer is averaged anew."""
+        """See `Method.update_hints`: the loss of hints changes, the networks stay, and the average of answers restarts."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         state.problem = replace(state.problem, hints=hints)
@@ -119,7 +119,7 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
             state.calls = _recorder(str(state.problem.observations.device))
 
     def solution(self, state: UntrainedState) -> Answer:
-        """See `Method.solution`: before the first step what went first, then what `keep` names."""
+        """See `Method.solution`: the start before the first step, then the answer that `keep` names."""
         sources = state.first if state.kept.value is None else state.kept.value
         answer = {**(state.started.answer if state.started else {}), "sources": sources}
         if state.weights is not None:
@@ -129,21 +129,21 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
         return answer
 
     def doubtful_below(self, state: UntrainedState) -> float:
-        """See `Method.doubtful_below`: a confidence is that of what went first."""
+        """See `Method.doubtful_below`: a confidence is that of the start."""
         return 0.0 if state.started is None else state.started.doubtful_below
 
     def split_variables(self, first: Tensor) -> RedAdmm | None:
-        """The variables of ADMM for a run from the sources `first`, where the method has a denoiser."""
+        """Return the ADMM variables for a run from the sources `first`, if the method has a denoiser."""
         return None
 
     def own_terms(
         self, state: UntrainedState, sources: Tensor, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """Loss terms that the method adds, weighted."""
+        """Return the weighted loss terms that the method adds."""
         return {}
 
     def explain(self, state: UntrainedState, images: Tensor) -> Drawn:
-        """See `FittedMethod.explain`: the problem's mixing, or the weights that are fitted."""
+        """See `FittedMethod.explain`: the mixing of the problem, or the fitted weights."""
         sources = self._sources(state, images)
         mix = state.problem.mixing if state.weights is None else state.weights.mix
         return Drawn(sources, mix(sources))
@@ -151,7 +151,7 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
     def terms(
         self, state: UntrainedState, drawn: Drawn, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """See `FittedMethod.terms`: the remix, edges kept apart, hints, nearness to the start, and `own_terms`."""
+        """See `FittedMethod.terms`: the remix, exclusion of edges, hints, nearness to the start, and `own_terms`."""
         from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
         from napari_bitsnet.core.losses.hint import hint_loss
         from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
@@ -169,7 +169,7 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
         return terms | self.own_terms(state, sources, features, orientation)
 
     def orientation(self, state: UntrainedState) -> int:
-        """See `FittedMethod.orientation`: the schedule of the released code, if wanted."""
+        """See `FittedMethod.orientation`: the schedule of the released code, if it is enabled."""
         from napari_bitsnet.methods.dip.schedules import orientation_at
 
         last = state.step == self.iterations - 1
@@ -192,14 +192,14 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
             state.feature_maps = torch.cat(seen.features)
 
     def _anchor(self, state: UntrainedState) -> float:
-        """How much sources are kept near the start: more where it knew more than the mixture."""
+        """Return the weight of nearness to the start: larger if the start knew more than the mixture."""
         config, traits = self.config, state.problem.traits
         if state.has_start and (traits.n_guides or traits.n_observations > 1):
             return config.anchor_informed
         return config.anchor if config.correction or state.has_start else 0.0
 
     def _sources(self, state: UntrainedState, images: Tensor) -> Tensor:
-        """Return the sources that the generators' images, or corrections, mean; shares are projected if `exact`."""
+        """Return the sources from the generated images or corrections; shares are projected if `exact`."""
         from napari_bitsnet.methods.dip.projection import project_shares
 
         config, problem, first = self.config, state.problem, state.first
@@ -217,14 +217,14 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
 
 
 def _even_split(problem: Problem) -> Tensor:
-    """Every source the same: the observation's K-th part, or the observations' mean as a whole image."""
+    """Return equal sources: a K-th of the observation, or the mean of the observations as a whole image."""
     image = problem.observations.mean(dim=0, keepdim=True)
     share = image / problem.n_sources if problem.mixing.name == "linear" else image
     return share.repeat(problem.n_sources, 1, 1, 1)
 
 
 def _recorder(device: str) -> CapturedCalls[Descent] | None:
-    """Recording steps is for CUDA alone."""
+    """Return the recorder of steps on CUDA, else None."""
     import torch
 
     from napari_bitsnet.methods.dip.capture import CapturedCalls

@@ -1,4 +1,4 @@
-"""Mixing weights that are fitted together with the sources, under the rule of their mixing."""
+"""Mixing weights that are fitted together with the sources, subject to the rule of the mixing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class FittedWeights:
     Parameters
     ----------
     first : Tensor of shape (M, K)
-        Known weights, the start's, or random ones.
+        Known weights, those of the start, or random ones.
     change : Tensor of shape (M, K), optional
-        What is fitted; None where the weights are known.
+        Fitted change; None for known weights.
     rule : str
-        Of `Weighted`: under ``"sum-to-one"`` the change's rows add to zero.
+        Rule of `Weighted`: under ``"sum-to-one"`` the rows of the change add to 0.
     """
 
     first: Tensor
@@ -33,7 +33,7 @@ class FittedWeights:
 
     @property
     def current(self) -> Tensor:
-        """W (M, K), no weight falling below zero, or below where it started if that was negative."""
+        """Return W (M, K); no weight is below 0, or below its start if that is negative."""
         import torch
 
         if self.change is None:
@@ -51,7 +51,7 @@ class FittedWeights:
 
 
 def first_weights(problem: Problem, answer: dict[str, Tensor], rng: torch.Generator) -> FittedWeights | None:
-    """Known weights, else those of the start's answer, else random ones near 1 / K; None under other mixings."""
+    """Return known weights, else those of the start, else random ones near 1 / K; None under other mixings."""
     import torch
 
     mixing = problem.mixing
