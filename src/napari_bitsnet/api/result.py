@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.api.export.saving import save_results
-from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.core.outputs import Output, source_names, stack_sources
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.writers import FormatName
 
 if TYPE_CHECKING:
     from napari_bitsnet.api.runner import Session
@@ -123,7 +123,7 @@ class Result:
         folder: str | Path,
         stem: str = "result",
         *,
-        format: TiffKind = "imagej",
+        format: FormatName = "imagej",
         depth: Depth = "float",
         report: bool = False,
         truths: Sequence[Any] | None = None,
@@ -140,8 +140,9 @@ class Result:
             nothing else is.
         stem : str
             Beginning of the names: ``<stem>_source_1.tif`` …, ``<stem>_preview.png``, ``<stem>_run.json``.
-        format : {"imagej", "ome"}
-            ImageJ hyperstacks, or OME-TIFF (``.ome.tif``). Axes, pixel size and record are inside.
+        format : {"imagej", "ome", "nifti", "zarr"}
+            ImageJ hyperstacks, OME-TIFF (``.ome.tif``), NIfTI (``.nii.gz``) or OME-Zarr (``.ome.zarr``, a folder), or the name
+            of another package's writer. Axes, pixel size and record are inside.
         depth : {"float", "input"}
             float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own integers:
             rounded and clipped, NaN as 0.

@@ -17,13 +17,13 @@ from napari_bitsnet.api.export.before_run import check_before_run
 from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.export.saving import is_finished
-from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.api.records import read_record
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.progress import follow
 from napari_bitsnet.cli.wording import in_flags
+from napari_bitsnet.io.writers import FormatName
 from napari_bitsnet.tasks import TASKS
 
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -68,7 +68,7 @@ class Batch:
     folder: Path
     overwrite: bool = False
     quiet: bool = False
-    kind: TiffKind = "imagej"
+    kind: FormatName = "imagej"
     depth: Depth = "float"
     report: bool = False
     candidates: bool = False

@@ -12,9 +12,9 @@ from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.export.folders import check_name, folding
 from napari_bitsnet.api.export.names import PossibleNames, possible_names, stem_of
 from napari_bitsnet.api.export.overwriting import check_outputs
-from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.job import Job
+from napari_bitsnet.io.writers import FormatName
 
 
 def check_batch(
@@ -22,7 +22,7 @@ def check_batch(
     settings: RunSettings,
     folder: Path,
     *,
-    kind: TiffKind,
+    kind: FormatName,
     report: bool,
     candidates: bool,
 ) -> None:

@@ -12,7 +12,6 @@ import typer
 from napari_bitsnet.api.choose import make_method, make_task
 from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.folders import check_writable
-from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.api.misplaced import place_of_settings
 from napari_bitsnet.api.records import read_record, recorded_settings
 from napari_bitsnet.api.settings import RunSettings
@@ -22,6 +21,7 @@ from napari_bitsnet.cli.options import config_parameters, given_values, read_ass
 from napari_bitsnet.cli.outputs import check_batch
 from napari_bitsnet.cli.wording import RUN_OPTIONS, in_flags
 from napari_bitsnet.core.config import UnknownSetting
+from napari_bitsnet.io.writers import format_type
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Input, Task
 
@@ -246,7 +246,8 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
     overwrite = typer.Option("--overwrite", help="Run finished inputs again.", show_default=False)
     quiet = typer.Option("--quiet", "-q", help="Hide the progress bar.", show_default=False)
     kind = typer.Option(
-        "--format", help="imagej: hyperstacks; ome: OME-TIFF. Axes, pixel size and provenance are inside."
+        "--format",
+        help="imagej: TIFF hyperstacks; ome: OME-TIFF; nifti: NIfTI; zarr: OME-Zarr. Axes, pixel size and provenance are inside.",
     )
     depth = typer.Option(
         "--depth", help="float: 32 bits; input: images as integers like IN, rounded and clipped."
@@ -268,7 +269,7 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
     return [
         _keyword("set", list[str] | None, changes),
         _keyword("settings", Path | None, settings),
-        _keyword("format", TiffKind, kind, default="imagej"),
+        _keyword("format", format_type(), kind, default="imagej"),
         _keyword("depth", Depth, depth, default="float"),
         _keyword("report", bool, report, default=False),
         *([_keyword("truth", list[Path] | None, truth)] if "n_sources" in task.Config.model_fields else []),

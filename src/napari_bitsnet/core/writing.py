@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, one by one or several together."""
+"""Files, and folders that stand for one, that are written whole or not at all, one by one or several together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -43,18 +44,39 @@ class Together:
 
     def written(self) -> int:
         """Bytes that lie under temporary names."""
-        return sum(temporary.stat().st_size for temporary, _ in self._parts if temporary.exists())
+        return sum(size_of(temporary) for temporary, _ in self._parts)
 
     def put_in_place(self) -> None:
         """Give every file its name, in the order in which they were asked for; this needs next to no space."""
         for temporary, path in self._parts:
-            os.replace(temporary, path)
+            if path.is_dir() and not path.is_symlink():  # which no system call replaces: it makes room first
+                before = temporary_path(self.folder)
+                os.replace(path, before)
+                os.replace(temporary, path)
+                remove(before)
+            else:
+                os.replace(temporary, path)
 
     def discard(self) -> None:
         """Remove what still has a temporary name."""
         for temporary, _ in self._parts:
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; 0 if there is none."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size if path.exists() else 0
 
 
 @contextmanager
@@ -101,7 +123,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
         with suppress(OSError):
             is_old = time.time() - path.stat().st_mtime > LONGEST
             if is_old or (found[1] == _machine() and not _runs(int(found[2]))):
-                path.unlink()
+                remove(path)
                 removed.append(path)
     return removed
 

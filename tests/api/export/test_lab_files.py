@@ -15,7 +15,7 @@ from PIL import Image
 import napari_bitsnet as nb
 from napari_bitsnet.api.export.report import write_report
 from napari_bitsnet.api.export.saving import save_result
-from napari_bitsnet.api.export.tiff import write_tiff
+from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
@@ -42,7 +42,7 @@ def test_ome_tiff_keeps_axes_units_and_provenance(tmp_path, axes, stored):
         .astype(np.float32)
     )
     place = Calibration((4.0, 2.0), "micron", 2.5)
-    write_tiff(tmp_path / "a.ome.tif", image, axes, place, kind="ome", record={"task": "x <&> y"})
+    write_image(tmp_path / "a.ome.tif", image, axes, place, format="ome", record={"task": "x <&> y"})
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
         assert tiff.is_ome
         assert tiff.series[0].axes == stored
@@ -54,7 +54,7 @@ def test_ome_tiff_keeps_axes_units_and_provenance(tmp_path, axes, stored):
 
 def test_ome_tiff_has_no_more_than_five_axes(tmp_path):
     with pytest.raises(ValueError, match="at most the axes T, C, Z, Y and X for OME-TIFF, got PTZYX"):
-        write_tiff(tmp_path / "a.ome.tif", np.zeros((1, 1, 1, 4, 4)), "PTZYX", kind="ome")
+        write_image(tmp_path / "a.ome.tif", np.zeros((1, 1, 1, 4, 4)), "PTZYX", format="ome")
 
 
 def test_imagej_files_carry_their_provenance(result, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 
 from napari_bitsnet.api.export.pixel_size import writable_calibration
-from napari_bitsnet.api.export.tiff import write_tiff
+from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
 
@@ -41,7 +41,7 @@ def test_units_are_any_text_and_cost_no_result(tmp_path, unit, kind):
     found, notices = writable_calibration(given, kind)
     assert (found is None) == bool(notices)
     image = np.random.default_rng(0).random((5, 6)).astype(np.float32)
-    write_tiff(tmp_path / "a.tif", image, "YX", found, kind=kind)
+    write_image(tmp_path / "a.tif", image, "YX", found, format=kind)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), image)
 
 
@@ -50,7 +50,7 @@ def test_units_are_any_text_and_cost_no_result(tmp_path, unit, kind):
 def test_good_ones_come_back(tmp_path, given, kind):
     found, notices = writable_calibration(given, kind)
     assert (found, notices) == (given, [])
-    write_tiff(tmp_path / "a.tif", np.zeros((3, 5, 6), np.float32), "ZYX", found, kind=kind)
+    write_image(tmp_path / "a.tif", np.zeros((3, 5, 6), np.float32), "ZYX", found, format=kind)
     read = read_image(tmp_path / "a.tif").calibration
     assert read is not None
     np.testing.assert_allclose(read.per_unit, given.per_unit, rtol=1e-6)

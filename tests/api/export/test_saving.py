@@ -16,7 +16,7 @@ from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.export.saving import is_finished, save_result
 from napari_bitsnet.api.export.space import NoSpaceError
-from napari_bitsnet.api.export.tiff import write_tiff
+from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
 from tests.described import described
@@ -128,7 +128,7 @@ def test_axes_are_imagej_s(tmp_path, axes, shape, stored_axes):
 
 def test_more_axes_than_imagej_has(tmp_path):
     image = RNG.random((2, 2, 2, 2, 8, 9)).astype(np.float32)
-    write_tiff(tmp_path / "a.tif", image, "PTZIYX", Calibration((300, 300), "inch"))
+    write_image(tmp_path / "a.tif", image, "PTZIYX", Calibration((300, 300), "inch"))
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         assert tiff.series[0].axes == "PTZIYX"
         assert tiff.pages.first.tags.valueof("XResolution") == (300, 1)
@@ -185,7 +185,7 @@ def test_a_record_cannot_make_other_files_go(tmp_path):
     assert other.read_text() == "kept"
 
 
-@pytest.mark.parametrize("broken", ["write_tiff", "_write_png", "draw_preview"])
+@pytest.mark.parametrize("broken", ["write_image", "_write_png", "draw_preview"])
 def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monkeypatch, broken):
     save(make_result(n=3), MIXTURE, tmp_path, "scan", report=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -193,11 +193,11 @@ def test_what_cannot_be_written_leaves_the_earlier_run_as_it_was(tmp_path, monke
 
     def fail(path, *rest, **options):
         calls.append(path)
-        if broken != "write_tiff" or len(calls) == 2:
+        if broken != "write_image" or len(calls) == 2:
             if broken != "draw_preview":
                 path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
-        write_tiff(path, *rest, **options)
+        write_image(path, *rest, **options)
 
     monkeypatch.setattr(bundle, broken, fail)
     with pytest.raises(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,10 @@ import numpy as np
 from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.export.depth import Depth, check_depth, keeps_depth
 from napari_bitsnet.api.export.space import check_space
-from napari_bitsnet.api.export.tiff import TiffKind, write_tiff
+from napari_bitsnet.api.export.writing import try_writing
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.io.writers import FormatName
 
 
 def check_before_run(
@@ -20,7 +20,7 @@ def check_before_run(
     planes: Planes,
     folder: Path,
     *,
-    kind: TiffKind = "imagej",
+    kind: FormatName = "imagej",
     depth: Depth = "float",
     stored: np.dtype | None = None,
 ) -> None:
@@ -51,7 +51,7 @@ def check_before_run(
     if depth == "input" and any(keeps_depth(spec.kind, task.units, dtype) for spec in task.output_specs):
         check_depth(planes.array, kind, dtype)
     axes = planes.axes.replace("M", "")
-    write_tiff(io.BytesIO(), np.zeros((1,) * len(axes), np.float32), axes, kind=kind)
+    try_writing(axes, format=kind)
     sizes = {letter: planes.array.shape[planes.axes.index(letter)] for letter in axes}
     if sizes.get("C") == 4:
         sizes["C"] = 3  # opacity is not part of the outputs

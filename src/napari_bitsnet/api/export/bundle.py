@@ -21,13 +21,17 @@ from napari_bitsnet.api.export.report import shown_slice, write_report
 from napari_bitsnet.api.export.scores import score_slice
 from napari_bitsnet.api.export.space import SLACK, telling_what_is_missing
 from napari_bitsnet.api.export.strict_json import strict_json
-from napari_bitsnet.api.export.tiff import SUFFIXES, TiffKind, write_tiff
+from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.core.outputs import Output
-from napari_bitsnet.core.writing import Together, together
+from napari_bitsnet.core.writing import Together, remove, together
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.writers import WRITERS, FormatName
 from napari_bitsnet.tasks import TASKS
+
+_COPIES = 4 / 3
+"""Size of a pyramid, with all its smaller copies, as a multiple of the image."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Bundle:
     calibration: Calibration | None
     notices: tuple[str, ...]
     inputs: Mapping[str, Any]
-    kind: TiffKind
+    kind: FormatName
     depth: Depth
     report: bool
     guides: Sequence[NDArray | None]
@@ -75,7 +79,9 @@ class Bundle:
         """Name of the file of each image, and of preview and report."""
         paths = [Path(path) for path in self.inputs.get("mixture") or [] if path]
         names = image_names(self.stem, paths, self.images)
-        files = {name: f"{beginning}{SUFFIXES[self.kind]}" for name, beginning in names.items()}
+        files = {
+            name: f"{beginning}{WRITERS.get(self.kind).suffixes[0]}" for name, beginning in names.items()
+        }
         files["preview"] = f"{self.stem}_preview.png"
         if self.report:
             files["report"] = f"{self.stem}_report.html"
@@ -98,7 +104,8 @@ class Bundle:
         """Bytes that the files need, estimated from above: pictures are smaller than what they show."""
         own = self.dtype.itemsize
         sizes = [output.size * (own if self._keeps_depth(output) else 4) for output in self.images.values()]
-        return sum(sizes) + SLACK * (len(self.files) + 1)
+        copies = _COPIES if WRITERS.get(self.kind).is_folder else 1.0
+        return int(copies * sum(sizes)) + SLACK * (len(self.files) + 1)
 
     def write(self) -> tuple[list[Path], list[str]]:
         """Write all files, or none; return them, the record last, and what has to be said about them."""
@@ -110,24 +117,32 @@ class Bundle:
             # a run that is killed while files take their places leaves a record of what may be replaced
             names = {f"file {k + 1}": name for k, name in enumerate(sorted({*earlier, *self.files.values()}))}
             _write_record(files, record.name, {"complete": False, **self._facts(), "files": names})
-            for name, image, axes in self._written(lost):
+            for name, image, axes, kind in self._written(lost):
                 about = {**self.record, "output": name, "inputs": dict(self.inputs)}
                 path = files.part(self.files[name])
-                write_tiff(path, image, axes, self.calibration, kind=self.kind, record=about)
+                write_image(
+                    path,
+                    image,
+                    axes,
+                    self.calibration,
+                    format=self.kind,
+                    record=about,
+                    labels=kind == "labels",
+                )
             self._write_pages(files)
             notices = clipped(lost, self.dtype)
             _write_record(files, record.name, self._record([*self.notices, *notices]))
         for name in earlier - {*self.files.values(), record.name}:
-            (self.folder / name).unlink(missing_ok=True)
+            remove(self.folder / name)
         return [*(self.folder / name for name in self.files.values()), record], notices
 
-    def _written(self, lost: dict[str, int]) -> Iterator[tuple[str, NDArray, str]]:
-        """Every image as it is written, with its name and axes; how many pixels were clipped goes into `lost`."""
+    def _written(self, lost: dict[str, int]) -> Iterator[tuple[str, NDArray, str, str]]:
+        """Every image as it is written, with its name, axes and kind; how many pixels were clipped goes into `lost`."""
         for name, output in self.images.items():
             image = output.array
             if self._keeps_depth(output):
                 image, lost[self.files[name]] = as_integers(image, self.dtype, output.axes)
-            yield name, image, output.axes
+            yield name, image, output.axes, output.kind
 
     def _write_pages(self, files: Together) -> None:
         _write_png(files.part(self.files["preview"]), draw_preview(self.outputs, self.record, self.planes))

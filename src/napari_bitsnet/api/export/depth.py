@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.export.tiff import INTEGERS, TiffKind
 from napari_bitsnet.core.outputs import Kind, Units
+from napari_bitsnet.io.writers import WRITERS, FormatName
 
 Depth = Literal["float", "input"]
 EXACT = 2**24
@@ -29,15 +29,15 @@ def keeps_depth(kind: Kind, units: Units, dtype: np.dtype) -> bool:
     return dtype.kind in "iu" and units == "mixture" and kind in ("source", "part", "image")
 
 
-def check_depth(array: Any, kind: TiffKind, stored: np.dtype | None = None) -> None:
+def check_depth(array: Any, kind: FormatName, stored: np.dtype | None = None) -> None:
     """See that a mixture's integers can be written.
 
     Parameters
     ----------
     array : array
         The mixture, of any type; those with fractions are written as float32.
-    kind : {"imagej", "ome"}
-        Kind of file.
+    kind : str
+        Format of the file.
     stored : dtype, optional
         Type in which the mixture is stored, where missing pixels made floats of it; default that of `array`.
 
@@ -49,11 +49,13 @@ def check_depth(array: Any, kind: TiffKind, stored: np.dtype | None = None) -> N
     dtype = np.dtype(array.dtype) if stored is None else stored
     if dtype.kind not in "iu":
         return
-    if dtype.name not in INTEGERS[kind]:
-        others = [f"format={other!r}" for other in INTEGERS if dtype.name in INTEGERS[other]]
+    if dtype.name not in WRITERS.get(kind).integers:
+        writers = {name: WRITERS.get(name) for name in WRITERS}
+        holding = [name for name, each in writers.items() if dtype.name in each.integers and not each.extra]
+        others = [f"format={other!r}" for other in holding]
         choices = " or ".join([*others, 'depth="float"'])
         raise ValueError(
-            f'Expected an image of {", ".join(INTEGERS[kind])} for depth="input" with format={kind!r}, got {dtype.name}: '
+            f'Expected an image of {", ".join(WRITERS.get(kind).integers)} for depth="input" with format={kind!r}, got {dtype.name}: '
             f"choose {choices}."
         )
     if dtype.itemsize > 2:

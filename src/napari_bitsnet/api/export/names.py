@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_bitsnet.api.export.tiff import SUFFIXES, TiffKind
 from napari_bitsnet.core.outputs import FEATURES, Output
+from napari_bitsnet.io.stack import is_pattern
+from napari_bitsnet.io.writers import WRITERS, FormatName
 from napari_bitsnet.tasks import TASKS
 
+_LONG = (".ome.tif", ".ome.tiff", ".ome.zarr", ".nii.gz")
 _ALWAYS = ("_preview.png", "_run.json")
 
 
@@ -20,8 +22,11 @@ def record_path(folder: str | Path, stem: str) -> Path:
 
 
 def stem_of(path: Path) -> str:
-    """Return a file's name without its suffix, ``.ome.tif`` being one."""
-    return path.name[: -len(".ome.tif")] if path.name.lower().endswith(".ome.tif") else path.stem
+    """Return a file's name without its suffix, of which some have two parts; of a pattern (``slices/*.png``) its folder's."""
+    if is_pattern(path):
+        return stem_of(path.parent)
+    long = next((ending for ending in _LONG if path.name.lower().endswith(ending)), "")
+    return path.name[: -len(long)] if long else path.stem
 
 
 def image_names(stem: str, inputs: Sequence[Path], images: Mapping[str, Output]) -> dict[str, str]:
@@ -93,7 +98,7 @@ def possible_names(
     task: str,
     stems: Sequence[str],
     *,
-    kind: TiffKind = "imagej",
+    kind: FormatName = "imagej",
     report: bool = False,
     candidates: bool = False,
 ) -> PossibleNames:
@@ -111,7 +116,7 @@ def possible_names(
     images = [spec for spec in (*TASKS.get(task).output_specs, FEATURES) if spec.kind != "values"]
     outputs = dict.fromkeys(spec.name for spec in images)
     outputs |= dict.fromkeys(unnumbered(spec.name) for spec in images if spec.of_mixture)
-    endings = [f"_{name}{SUFFIXES[kind]}" for name in outputs]
+    endings = [f"_{name}{WRITERS.get(kind).suffixes[0]}" for name in outputs]
     endings += [*_ALWAYS, *(["_report.html"] if report else [])]
     return PossibleNames(tuple(stems), tuple(endings), candidates)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_bitsnet.api.export.folders import folding
 from napari_bitsnet.api.export.names import PossibleNames, plain_names
+from napari_bitsnet.io.writers import WRITERS
 
 SHOWN = 5
 """So many names are listed in a message."""
@@ -58,7 +59,7 @@ def check_outputs(
         *map(folder.joinpath, records),
     ]:
         known |= files_of(path) or set()
-    foreign = [path for path in there if path.name not in known or (path.is_dir() and not path.is_symlink())]
+    foreign = [path for path in there if path.name not in known or _is_foreign_folder(path)]
     if foreign:
         raise ValueError(
             f"Expected to write new files, or to replace those of an earlier run of this name, got {_listed(foreign)} there "
@@ -85,17 +86,24 @@ def _is_read_and_written(
 ) -> bool:
     """Whether an input is among the outputs, or a folder that they would go into."""
     real, place = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
-    if real.is_dir():
-        return place == real or real in place.parents
-    if real.parent == place and is_output(
-        real.name
-    ):  # also where it is missing: an earlier run of the batch would make it
+    if real.is_dir() and (place == real or real in place.parents):
+        return True
+    # the input itself, also where it is missing (an earlier run of the batch would make it), or an image's folder around it
+    if any(part.parent == place and is_output(part.name) for part in (real, *real.parents)):
         return True
     for output in there:
         with suppress(OSError):  # a link to nowhere
             if os.path.samefile(path, output):
                 return True
     return False
+
+
+def _is_foreign_folder(path: Path) -> bool:
+    """Whether it is a folder that no writer makes: nothing in it would be ours."""
+    if not path.is_dir() or path.is_symlink():
+        return False
+    writers = [WRITERS.get(name) for name in WRITERS]
+    return not any(writer.is_folder and path.name.endswith(writer.suffixes) for writer in writers)
 
 
 def _path(path: str | Path) -> Path:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import replace
 
-import numpy as np
-
-from napari_bitsnet.api.export.tiff import TiffKind, write_tiff
+from napari_bitsnet.api.export.writing import try_writing
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.writers import FormatName
 
 _RATIONAL = 2.0**32
 """TIFF holds pixels per unit as a ratio of two whole numbers below this."""
 
 
 def writable_calibration(
-    calibration: Calibration | None, kind: TiffKind
+    calibration: Calibration | None, kind: FormatName
 ) -> tuple[Calibration | None, list[str]]:
     """Return what of a calibration can be written, and what has to be said about the rest.
 
@@ -24,8 +22,8 @@ def writable_calibration(
     ----------
     calibration : Calibration or None
         As a file or a layer has it: sizes may be zero, negative or not finite, and units any text.
-    kind : {"imagej", "ome"}
-        Kind of file.
+    kind : str
+        Format of the files.
 
     Returns
     -------
@@ -49,11 +47,11 @@ def writable_calibration(
         )
         calibration = replace(calibration, z_step=None)
     try:
-        write_tiff(io.BytesIO(), np.zeros((1, 1), np.float32), "YX", calibration, kind=kind)
+        try_writing("YX", calibration, format=kind)
     except Exception as error:  # whatever the text of a unit does to the writer must not cost the result
         return None, [
             *notices,
-            f"Expected a pixel size that TIFF can hold, got {calibration} ({error}); it {advice}",
+            f"Expected a pixel size that the files can hold, got {calibration} ({error}); it {advice}",
         ]
     return calibration, notices
 

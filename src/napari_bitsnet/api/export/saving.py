@@ -1,4 +1,4 @@
-"""Results to files: TIFFs, a preview, a report and the record of the run, all written or none."""
+"""Results to files: images, a preview, a report and the record of the run, all written or none."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.export.overwriting import files_of
 from napari_bitsnet.api.export.pixel_size import writable_calibration
 from napari_bitsnet.api.export.space import check_space
-from napari_bitsnet.api.export.tiff import TiffKind
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.writers import FormatName
 
 
 def is_finished(folder: str | Path, stem: str) -> bool:
@@ -39,7 +39,7 @@ def save_result(
     *,
     calibration: Calibration | None = None,
     inputs: Mapping[str, Any] | None = None,
-    kind: TiffKind = "imagej",
+    kind: FormatName = "imagej",
     depth: Depth = "float",
     report: bool = False,
     guides: Sequence[NDArray | None] = (),
@@ -67,8 +67,9 @@ def save_result(
     inputs : mapping, optional
         Paths of the input files, for the record: ``mixture`` (a list), ``guides``, ``hints``, ``mask``. None of them is
         replaced.
-    kind : {"imagej", "ome"}
-        ImageJ hyperstacks, or OME-TIFF (``.ome.tif``). Either has axes, pixel size and the record inside.
+    kind : {"imagej", "ome", "nifti", "zarr"} or the name of another writer
+        ImageJ hyperstacks, OME-TIFF (``.ome.tif``), NIfTI (``.nii.gz``, with the affine of the calibration) or OME-Zarr
+        (``.ome.zarr``, a folder). All have axes, pixel size and the record inside.
     depth : {"float", "input"}
         float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own integers: rounded,
         clipped, NaN as 0. Densities, differences and maps stay float32.
@@ -125,7 +126,7 @@ def save_results(
     *,
     calibration: Calibration | None,
     inputs: Mapping[str, Any] | None,
-    kind: TiffKind,
+    kind: FormatName,
     depth: Depth,
     report: bool,
     guides: Sequence[NDArray | None],
