@@ -67,13 +67,13 @@ def run(
     guides : sequence of array or None
         One image of each source in another modality, registered with the mixture, or None.
     hints : integer array of shape (Y, X), optional
-        k where edges or areas belong to source k, 0 where nothing is known.
+        k for edges or areas of source k, 0 for unknown.
     mask : array of shape (Y, X), optional
-        True where pixels are to be left out; they come back as NaN. For ``"inpaint"`` it marks the missing pixels.
+        True for pixels that are left out and come back as NaN. For ``"inpaint"`` it marks the missing pixels.
     stored : dtype, optional
-        Type of integers in which the mixture is stored, such as ``"uint8"``, where missing pixels (NaN) made floats of it:
-        it says which value is white or saturated, and what ``save(depth="input")`` writes. Default the mixture's own; masked
-        arrays (`numpy.ma`) keep theirs.
+        Integer type in which the mixture is stored, such as ``"uint8"``, if it was converted to float because of missing
+        pixels (NaN). It gives the value of white and of saturation, and the type that ``save(depth="input")`` writes. By
+        default the type of the mixture; masked arrays (`numpy.ma`) keep theirs.
     axes : str, optional
         One letter for each dimension (Y, X, C for channels, any other for stacks); needed where the shape is ambiguous.
     method, preset : str
@@ -93,9 +93,9 @@ def run(
     seconds : float, optional
         Time limit; the best so far is kept.
     stop : callable, optional
-        Called after every iteration; True ends the run and keeps the best result so far.
+        Called after each iteration. Return True to stop and keep the best result so far.
     **options
-        The task's settings, checked against its ``Config``: ``n_sources=2``, ``mixing="attenuation"`` …
+        Settings of the task, checked against its ``Config``: ``n_sources=2``, ``mixing="attenuation"`` …
 
     Returns
     -------
@@ -104,7 +104,7 @@ def run(
     Raises
     ------
     TypeError, ValueError
-        If an image or a setting cannot be worked on: what was expected, what came, what to do.
+        If an image or a setting is not valid.
     OutOfMemory
         If the device's memory is full; the message names what would fit.
 
@@ -171,20 +171,20 @@ def iter_separate(
     Yields
     ------
     Iteration
-        With ``losses`` and ``outputs``, fetched from the device only when they are looked at.
+        Has ``losses`` and ``outputs``, which are copied from the device only when they are read.
     """
     return _start("separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, **arguments)
 
 
 def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
-    """Go on from a result as if it had not ended.
+    """Continue from a result as if it had not ended.
 
     Parameters
     ----------
     result : Result
-        Of a single image, with its state.
+        Result of a single image, with its state.
     iterations : int
-        How many to add.
+        Number of additional iterations.
     stop : callable, optional
         As in `run`.
 
@@ -201,17 +201,17 @@ def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -
 
 
 def list_tasks() -> dict[str, str]:
-    """Return every task's name with a sentence on what it does."""
+    """Return the name of each task with a sentence about its purpose."""
     return {name: TASKS.get(name).summary for name in TASKS}
 
 
 def list_methods(task: str | None = None) -> dict[str, str]:
-    """Return every method's name with a sentence on when to use it.
+    """Return the name of each method with a sentence about its use.
 
     Parameters
     ----------
     task : str, optional
-        Only methods that can solve this task, with all its inputs given.
+        Restrict the list to methods that can solve this task with all its inputs.
     """
     summaries = {name: METHODS.get(name).summary for name in METHODS}
     if task is None:

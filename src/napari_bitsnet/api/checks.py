@@ -1,4 +1,4 @@
-"""Looking at the inputs before a run: what is wrong with them, in words, within seconds."""
+"""Check the inputs before a run, within seconds."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.core.registration.offset_words import offset_in_words
 
 CHECK_SIZE = 256
-"""Longer side, in pixels, at which guides are fitted for the check."""
+"""Longer side in pixels at which the check fits guides."""
 
 
 @dataclass(frozen=True)
 class GuidePlace:
-    """Where a guide fits best.
+    """Shift of a guide at which it fits best.
 
     Parameters
     ----------
     guide : int
-        From 1.
+        Number of the guide, from 1.
     score : float
-        Gradient energy that it explains there over the median of all places nearby; `enough` and more in its place.
+        Explained gradient energy at this shift over the median of nearby shifts; at least `enough` in the right place.
     shift : (int, int)
-        (dy, dx): how far down and right of that place it lies, in pixels of the mixture.
+        (dy, dx): distance of the guide from that place, down and right, in pixels of the mixture.
     spacing : int
-        Of the places that were tried, in these pixels: the shift is known to about so much.
+        Grid spacing of the shift search in pixels of the mixture, which is about the accuracy of the shift.
     enough : float
-        Score from which one place stands out.
+        Score above which one place is clearly the best.
     """
 
     guide: int
@@ -55,14 +55,14 @@ class GuidePlace:
 
 
 class Findings(list[str]):
-    """What is to be mended, one text each, and `places`: where each guide fits best, also where all is well.
+    """Findings about the inputs, one text each, and `places` with the best place of each guide.
 
     Parameters
     ----------
     texts : iterable of str
         Findings.
     places : iterable of GuidePlace
-        One a guide; none for images too small to tell.
+        One for each guide; none if the images are too small.
     """
 
     def __init__(self, texts: Iterable[str] = (), places: Iterable[GuidePlace] = ()) -> None:
@@ -84,30 +84,29 @@ def check(
     stored: Any = None,
     **arguments: Any,
 ) -> Findings:
-    """Validate the inputs of a run and say what to correct first.
+    """Validate the inputs of a run and describe the necessary corrections.
 
     Parameters
     ----------
     task : str
         As in `run`.
     mixture, guides, hints, mask, stored
-        As in `run`; of a stack the middle slice is looked at.
+        As in `run`; the middle slice of a stack is checked.
     **arguments
-        As in `run`, with the task's settings: ``axes``, ``mixing="attenuation"``, ``flat`` and ``dark`` decide what is looked
-        at. Those of the method make no difference.
+        As in `run`, with the settings of the task. The settings of the method have no influence.
 
     Returns
     -------
     Findings
-        A list with one sentence or two for each finding, with what to do; empty if there is nothing to say. With guides:
-        whether each has a place on the mixture where it fits better than elsewhere, whether what a quick fit at reduced
-        size learns holds in blocks that it has not seen, and whether there are colours it could not learn. Its `places`
-        say the score and the shift of each guide in any case.
+        List of one or two sentences for each finding, with a remedy; empty without findings. With guides, the check tests
+        whether each guide has a place on the mixture where it fits better than elsewhere, whether a quick fit at reduced
+        size generalises to held-out blocks, and whether there are colours that it could not learn. `places` always has the
+        score and the shift of each guide.
 
     Raises
     ------
     TypeError, ValueError
-        If an input cannot be worked on at all; see `run`.
+        If an input is not valid; see `run`.
     """
     settings = RunSettings.of(task, **arguments)
     made = make_task(settings)
@@ -123,7 +122,7 @@ def check(
 
 
 def guide_findings(problem: Problem, seed: int) -> Findings:
-    """Fit guides at reduced size and say what comes of it, in pixels of the problem."""
+    """Fit guides at reduced size and return the findings, in pixels of the problem."""
     from torch.nn import functional as F
 
     from napari_bitsnet.methods.guided.checks import (

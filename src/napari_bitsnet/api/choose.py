@@ -1,4 +1,4 @@
-"""The task and the method that settings name, made with their own settings checked."""
+"""Make the task and the method of a run, and check their settings."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
 
 
 def tasks_of(method: str) -> list[str]:
-    """Names of the tasks that a method can solve, with all their inputs given."""
+    """Return the names of the tasks that a method can solve, with all their inputs."""
     made = METHODS.get(method)(METHODS.get(method).Config())
     return [name for name in TASKS if made.unsupported_reason(full_traits(name)) is None]
 
 
 def full_traits(task: str) -> Traits:
-    """What a task's problems look like with its default settings and all its inputs given."""
+    """Return the traits of the problems of a task with its default settings and all its inputs."""
     entry = TASKS.get(task)
     names = {i.name: i for i in entry.inputs}
     several = "mixture" in names and names["mixture"].many

@@ -1,4 +1,4 @@
-"""The demo: three cases that can be separated and one that cannot, each scored beside its nulls and its ceiling."""
+"""The demo: three cases that can be separated and one that cannot, each with its nulls and its ceiling."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from napari_bitsnet.data.case_sheet import draw_case
 from napari_bitsnet.data.photographs import bundled_photograph
 
 ENOUGH = 3.0
-"""Offset-free gain that separable cases must reach, dB."""
+"""Offset-free gain in dB that separable cases have to reach."""
 
 KEYS = ("panel", "two_mixtures", "blind", "too_hard")
-"""Beginnings of the names of files, one a case."""
+"""Beginnings of the names of files, one for each case."""
 INPUTS = ("mixture", "mixture_1", "mixture_2", "guide_1", "guide_2")
-"""Names of a case's images, after its key."""
+"""Names of the images of a case, which follow its key."""
 RECORD = "demo_run.json"
 
 WORDS = """\
@@ -40,16 +40,16 @@ what a method has to estimate.
 
 @dataclass(frozen=True)
 class DemoCase:
-    """One of the demo's cases.
+    """One case of the demo.
 
     Parameters
     ----------
     key : str
-        Beginning of the names of its files.
+        Beginning of the names of the files.
     case : Case
         Problem and truth.
     separable : bool
-        Whether its answer must gain `ENOUGH`.
+        Whether the answer has to gain `ENOUGH`.
     """
 
     key: str
@@ -58,18 +58,18 @@ class DemoCase:
 
     @property
     def settings(self) -> RunSettings:
-        """Settings of the run: the defaults, as a user would meet them."""
+        """Return the settings of the run: the defaults."""
         return RunSettings(task=self.case.task, options=self.case.options)
 
     def start(self, device: str, stop: Stop | None = None) -> Run:
-        """Return the run, to be iterated."""
+        """Return the run as an iterator."""
         settings = self.settings.updated({"device": device})
         return iter_run(settings, self.case.mixture, guides=self.case.guides, stop=stop)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case with its result, and the scores of nulls, answer and ceiling in this order, as `Case.score` returns them."""
+    """A case with its result, and the scores of nulls, answer and ceiling in this order (see `Case.score`)."""
 
     demo: DemoCase
     result: Result
@@ -77,17 +77,17 @@ class Outcome:
 
     @property
     def gain(self) -> float:
-        """Offset-free gain of the answer, dB."""
+        """Return the offset-free gain of the answer in dB."""
         return float(self.scores["answer"]["mean_gain_offset_free"])
 
     @property
     def passed(self) -> bool:
-        """True if the case was separated, or is not expected to be."""
+        """Return True if the case was separated, or is not expected to be."""
         return not self.demo.separable or self.gain >= ENOUGH
 
 
 def demo_cases(size: int = 256) -> Iterator[DemoCase]:
-    """Yield the demo's cases, drawn from fixed seeds and scikit-image's bundled photographs.
+    """Yield the cases of the demo, from fixed seeds and the bundled photographs of scikit-image.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def score_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def claim_folder(folder: Path) -> None:
-    """See that the demo replaces no files but those of an earlier demo, and leave a record of those that it writes.
+    """Check that the demo replaces only files of an earlier demo, and write a record of its files.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def claim_folder(folder: Path) -> None:
     Raises
     ------
     ValueError
-        If there are other files of these names.
+        If there are other files with these names.
     """
     inputs = [f"{key}_{name}.tif" for key in KEYS for name in INPUTS]
     own = {f"file {k + 1}": name for k, name in enumerate([*inputs, "scores.md", "demo.png"])}
@@ -165,7 +165,7 @@ def claim_folder(folder: Path) -> None:
 
 
 def write_inputs(demo: DemoCase, folder: Path) -> dict[str, Any]:
-    """Write a case's images, as a user would have them, and return their paths by input.
+    """Write the input images of a case and return their paths by input.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def write_inputs(demo: DemoCase, folder: Path) -> dict[str, Any]:
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:
-    """Write a case's images, sources, preview and record."""
+    """Write the images, sources, preview and record of a case."""
     inputs = write_inputs(outcome.demo, folder)
     save_result(
         outcome.result.outputs,

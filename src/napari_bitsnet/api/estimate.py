@@ -1,4 +1,4 @@
-"""How long a run will take and how much memory it needs, roughly, before it is started."""
+"""Estimate the time and memory of a run before it starts."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.methods import METHODS, Cost
 
 UNKNOWN = Cost(0.5, 1.0)
-"""Of a method that was not measured."""
+"""Cost of a method that was not measured."""
 
 FASTER = {"cuda": 40.0, "mps": 8.0}
-"""How much faster than one core, until a run has shown it."""
+"""Speed of devices relative to one core, until a run has been measured."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is expected of a run.
+    """Expected time and memory of a run.
 
     Parameters
     ----------
     seconds : float
-        At most: rules that stop early are not foreseen.
+        Upper estimate, because stopping rules may end a run earlier.
     mebibytes : float or None
-        Memory on the device; None if the method's was not measured.
+        Memory on the device; None if it was not measured for the method.
     known : bool
-        Whether the method was measured, here or when the program was made; else `seconds` says nothing.
+        Whether the method was measured, here or for this release; otherwise `seconds` is not meaningful.
     """
 
     seconds: float
@@ -50,17 +50,17 @@ def estimate(
     Parameters
     ----------
     settings : RunSettings
-        With a method's name, not ``"auto"``.
+        Settings with the name of a method, not ``"auto"``.
     size : (Y, X)
         Pixels.
     n_sources, n_planes : int
-        Sources, and slices one after the other.
+        Number of sources, and of slices.
     device : str
         Resolved.
     learnt : mapping of str to float, optional
-        Factors by `kind_of_run`: how much longer runs took here than was estimated without.
+        Factors by `kind_of_run`: measured time on this machine over the estimate without factors.
     iterations : int, optional
-        Done or planned; default those of the settings.
+        Finished or planned iterations; default those of the settings.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def estimate(
 
 
 def kind_of_run(settings: RunSettings, device: str) -> str:
-    """Name of the runs whose times are comparable."""
+    """Return the name of runs with comparable times."""
     return f"{settings.method} on {device.partition(':')[0]}"
 
 
@@ -101,14 +101,14 @@ def learn(
     iterations: int,
     learnt: Mapping[str, float],
 ) -> dict[str, float]:
-    """Return the factors with what a run has shown: half of it new, half of it from before.
+    """Return the factors, updated by a run with weight 0.5.
 
     Parameters
     ----------
     seconds : float
-        That the run took.
+        Time of the run.
     iterations : int
-        That it did.
+        Iterations of the run.
     settings, size, n_sources, n_planes, device, learnt
         As for `estimate`.
     """
@@ -128,7 +128,7 @@ def learn(
 
 
 def in_words(seconds: float, mebibytes: float | None = None) -> str:
-    """``"≈ 2 min, ≈ 3.1 GB"``."""
+    """Return ``"≈ 2 min, ≈ 3.1 GB"``."""
     if seconds < 10:
         time = "a few seconds"
     elif seconds < 90:

@@ -1,4 +1,4 @@
-"""Stacks whose slices are separated when they are looked at: outputs as dask arrays."""
+"""Separate the slices of a stack when they are read: outputs as dask arrays."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from napari_bitsnet.tasks import Inputs, Task
 
 
 class LazyOutputs(dict[str, Any]):
-    """Outputs by name, as dask arrays, with what is known before they are computed.
+    """Outputs by name, as dask arrays, with the record and warnings of the middle slice.
 
     Attributes
     ----------
     provenance : dict
-        As `Result.provenance`, of the run of the middle slice: versions, settings, device and I0 hold for all slices,
-        iterations, seconds and losses for that one.
+        As `Result.provenance`, of the middle slice. Versions, settings, device and I0 are those of all slices; iterations,
+        seconds and losses are those of the middle slice.
     warnings : tuple of str
-        What was said of the middle slice.
+        Warnings of the middle slice.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ def run_lazily(
     stored: Any = None,
     **arguments: Any,
 ) -> LazyOutputs:
-    """Separate a stack slice by slice as its outputs are looked at.
+    """Separate a stack slice by slice when its outputs are read.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def run_lazily(
     -------
     LazyOutputs
         A dict of str to dask array: outputs in the layout of the mixture, one chunk a slice. Compute several of one slice
-        together (``dask.compute(a[3], b[3])``): they come from one run. Slices that cannot be worked on are NaN. Its
+        together (``dask.compute(a[3], b[3])``): they come from one run. Slices that are not valid are NaN. Its
         ``provenance`` and ``warnings`` are those of the middle slice.
 
     Raises
@@ -79,20 +79,19 @@ def run_lazily(
     ImportError
         If dask is missing.
     TypeError, ValueError
-        If the middle slice or a setting cannot be worked on.
+        If the middle slice or a setting is not valid.
 
     Warns
     -----
     UserWarning
-        What there is to say of the middle slice; later, when it is computed, that a slice could not be worked on. What
-        else there would be to say of other slices is not said, nor are their iterations, seconds and losses kept: `run`
-        does both.
+        The notices of the middle slice at once, and the reason for each slice that is left out when it is computed. Other
+        notices, iterations, seconds and losses of other slices are not kept; `run` keeps them.
 
     Notes
     -----
-    The middle slice is separated at once, and under attenuation its I0 is that of all, if there is neither ``i0`` nor flat
-    frame. Methods that can (`Method.warm_start`) start every other slice from it, with one model of
-    colours for all; so a slice does not depend on the order in which slices are looked at.
+    The middle slice is separated at once. Under attenuation its I0 is used for all slices, unless ``i0`` or a flat frame is
+    given. Methods with a warm start (`Method.warm_start`) start every other slice from it, with one model of colours for
+    all. The result of a slice therefore does not depend on the order in which slices are read.
     """
     try:
         import dask

@@ -1,4 +1,4 @@
-"""Settings that were given in the wrong place: where they belong."""
+"""Find the right place of settings that were given in a wrong one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from napari_bitsnet.tasks import TASKS
 
 
 def place_of_options(names: Iterable[str], settings: RunSettings) -> str:
-    """Say of names that are no options of the task which are settings of a method; empty if none is.
+    """Return a sentence about unknown options that are settings of a method; empty if none is.
 
     Parameters
     ----------
     names : iterable of str
         Unknown options.
     settings : RunSettings
-        Of the run: its method is looked at first.
+        Settings of the run, whose method is checked first.
     """
     methods = [settings.method, *METHODS] if settings.method in METHODS.names() else list(METHODS)
     words = []
@@ -32,7 +32,7 @@ def place_of_options(names: Iterable[str], settings: RunSettings) -> str:
 
 
 def place_of_settings(names: Iterable[str], settings: RunSettings) -> str:
-    """Say of names that are no settings of the method which are options of the task or of the run itself."""
+    """Return a sentence about unknown settings of the method that are options of the task or of the run."""
     options = TASKS.get(settings.task.replace("-", "_")).Config.model_fields
     words = []
     for name in names:

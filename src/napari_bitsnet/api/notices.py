@@ -1,4 +1,4 @@
-"""What a user should know before trusting a result: notices of the task, of the method, and of what came out."""
+"""Notices about a result: those of the task, of the method, and of the outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import METHODS
 
 COPY_LIMIT = 0.9
-"""Squared correlation of gradients above which a source counts as the mixture again."""
+"""Squared correlation of gradients above which a source counts as a copy of the mixture."""
 
 WAYS_OUT = (
     "What helps: a guide (a photograph of one source), hints (scribbles that say which edge is whose), "
@@ -56,7 +56,7 @@ def plane_notices(session: Session, outputs: Mapping[str, Output]) -> list[Notic
 
 
 def recommended(method: str, mixture: NDArray, traits: Traits) -> list[Notice]:
-    """Return what other methods say for themselves about an image that `method` has separated."""
+    """Return the recommendations of other methods for an image that `method` has separated."""
     others = (METHODS.get(name) for name in METHODS if name != method)
     found = (other.recommendation(mixture, traits) for other in others)
     return [notice for notice in found if notice is not None]
@@ -65,7 +65,7 @@ def recommended(method: str, mixture: NDArray, traits: Traits) -> list[Notice]:
 def not_separated(
     sources: Sequence[NDArray], mixture: NDArray, traits: Traits, *, better: bool = False
 ) -> Notice | None:
-    """Return a notice if every source is little more than the mixture again, else None.
+    """Return a notice if every source is little more than a copy of the mixture, else None.
 
     Parameters
     ----------
@@ -74,13 +74,13 @@ def not_separated(
     mixture : array of shape (Y, X[, C])
         The observed image.
     traits : Traits
-        What the method had to go on.
+        Traits of the problem.
     better : bool
-        Whether a method is `recommended` that may do better; then this image alone may be enough.
+        Whether another method is `recommended`, which may separate this image alone.
 
     Notes
     -----
-    An empty answer has every edge of the mixture in every source. See `copy_fraction`.
+    In such an answer, every source has every edge of the mixture. See `copy_fraction`.
     """
     mixture = np.asarray(mixture)
     if mixture.ndim == 3:

@@ -1,4 +1,4 @@
-"""Stacks: an array of declared axes as a sequence of planes, and outputs put back into its layout."""
+"""Read an array with declared axes as a sequence of planes, and put outputs back into its layout."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from napari_bitsnet.core.outputs import Output
 class Planes:
     """Planes (Y, X[, C]), or (M, Y, X[, C]) of several mixtures, along the remaining axes of an array.
 
-    Only the plane that is asked for is read, so lazily computed arrays (dask, zarr) stay lazy. ``stored`` is the type of the
-    array as it was given: where integers have missing pixels, `array` is float.
+    Only the requested plane is read, so lazily computed arrays (dask, zarr) stay lazy. ``stored`` is the type of the given
+    array; `array` is float if integers have missing pixels.
 
     Parameters
     ----------
     array : array-like
-        As `axes` says; for several mixtures a list of arrays or an array with an axis M.
+        Array with `axes`; for several mixtures a list of arrays or an array with an axis M.
     axes : str or None
-        One letter a dimension; M is put in front if several mixtures are given and it is missing.
+        One letter for each dimension; a missing M is added in front for several mixtures.
     several : bool
         Whether the array holds several mixtures.
     single : bool
-        With `several`, whether one mixture without an axis M will do.
+        With `several`, whether one mixture without an axis M is accepted.
     labels : bool
-        Whether it holds labels or a mask; see `as_array`.
+        Whether the array has labels or a mask; see `as_array`.
     what : str
-        What it is, for error messages.
+        Name of the array in error messages.
 
     Raises
     ------
     ValueError
-        If axes and shape do not fit, or leave a doubt.
+        If axes and shape do not fit, or are ambiguous.
     """
 
     def __init__(
@@ -104,12 +104,12 @@ class Planes:
         return plane.transpose([left.index(a) for a in self._plane_axes])
 
     def match(self, other: Any, what: str, *, labels: bool = False) -> Planes | None:
-        """Return `other` as planes over the same stack: it has the same stack axes, or is one plane for all.
+        """Return `other` as planes of the same stack; it has the same stack axes, or is one plane for all.
 
         Raises
         ------
         TypeError, ValueError
-            If it is no array, or fits neither the stack nor a plane.
+            If it is not an array, or fits neither the stack nor a plane.
         """
         if other is None:
             return None
@@ -134,10 +134,10 @@ class Planes:
         return other[index if len(other) > 1 else 0]
 
     def assemble(self, planes: Sequence[Output | None]) -> Output:
-        """Stack one output's planes in the layout of the input; failed planes (None) become NaN, of labels 0.
+        """Stack the planes of one output in the layout of the input; failed planes (None) become NaN, or 0 for labels.
 
-        Images come back in the input's order of axes; feature maps, which have channels of their own, and values are
-        stacked behind the stack's axes.
+        Images have the order of axes of the input. Feature maps, which have channels of their own, and values follow the
+        axes of the stack.
         """
         known = next(p for p in planes if p is not None)
         filled = [missing_plane(known.array) if p is None else p.array for p in planes]
@@ -150,18 +150,18 @@ class Planes:
 
 
 def _is_lazy(array: Any) -> bool:
-    """Whether an array is computed or read where it is looked at: it has shape and type, and is neither here nor a tensor."""
+    """Return True if an array is computed or read on access: it has a shape and a type, and is not in memory or a tensor."""
     known = hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")
     return known and not isinstance(array, np.ndarray) and not hasattr(array, "detach")
 
 
 def missing_plane(known: NDArray) -> NDArray:
-    """A plane of which nothing is known, like another one: NaN, or 0 for labels."""
+    """Return an unknown plane like another one: NaN, or 0 for labels."""
     return np.full(known.shape, 0 if np.issubdtype(known.dtype, np.integer) else np.nan, known.dtype)
 
 
 def _is_one_image(shape: tuple[int, ...], axes: str | None) -> bool:
-    """Whether this is one image rather than several: by its axes, or without them (Y, X) or (Y, X, 3 or 4)."""
+    """Return True for one image: by its axes, or by the shape (Y, X) or (Y, X, 3 or 4) without axes."""
     if axes is not None:
         return len(axes) == len(shape) and "M" not in axes.upper()
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (3, 4))

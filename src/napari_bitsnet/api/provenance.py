@@ -1,4 +1,4 @@
-"""Everything about a run, ready for JSON."""
+"""Record of a run as JSON values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a run (``run.json``), read back to repeat it."""
+"""Read the record of a run (``run.json``) to repeat it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FilePath = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")
 
 
 class RecordedInputs(BaseModel):
-    """Files of a recorded run; empty where the images were no files."""
+    """Files of a recorded run; empty if the images were not files."""
 
     model_config = ConfigDict(strict=True)
 
@@ -29,7 +29,7 @@ class RecordedInputs(BaseModel):
 
 
 class Record(BaseModel):
-    """Parts of a record that a run is repeated from; it may hold more."""
+    """Parts of a record that repeat a run; a record may have more entries."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -43,7 +43,7 @@ class Record(BaseModel):
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
-    """Read what `save_result` recorded.
+    """Read a record of `save_result`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a run returns."""
+"""Result of a run."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 @dataclass(repr=False)
 class Result:
-    """Named outputs, what they mean, and how to get them again.
+    """Named outputs of a run, with the record that repeats it.
 
     Attributes
     ----------
     outputs : dict of str to Output
-        Arrays that say what they are, in the mixture's layout: ``source_1`` …, and by the task ``residual``,
-        ``explained_1`` …, ``unexplained``, ``weights``. Images are float32 and NaN where pixels are missing. Integers are
-        labels, 0 where pixels are missing.
+        Arrays with axes, kind and caption, in the layout of the mixture: ``source_1`` …, and by the task ``residual``,
+        ``explained_1`` …, ``unexplained``, ``weights``. Images are float32 and NaN for missing pixels. Integers are
+        labels, 0 for missing pixels.
     provenance : dict
-        Ready for JSON: versions, task, method, every setting, seed, device, threads, iterations, stop
+        JSON values: versions, task, method, every setting, seed, device, threads, iterations, stop
         reason, seconds, final losses, warnings. ``provenance["settings"]`` is a `RunSettings` record.
     notices : tuple of Notice
-        What the user should know before trusting the result, as records; `warnings` has the text.
+        Notices about the result, as records; `warnings` has their texts.
     state : Session or None
-        What `resume` goes on from; `drop_state` gives its memory back.
+        State that `resume` continues from; `drop_state` frees its memory.
     mixture, guides : array, sequence of array or None
-        What was run on, as it was given and not copied; for `save`.
+        Inputs as given, not copied; used by `save`.
     """
 
     outputs: dict[str, Output]
@@ -62,43 +62,42 @@ class Result:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know before trusting the result."""
+        """Return the texts of the notices about the result."""
         return tuple(map(str, self.notices))
 
     @property
     def sources(self) -> NDArray:
-        """The sources, ``(K, *mixture.shape)``, float32."""
+        """Return the sources, ``(K, *mixture.shape)``, float32."""
         return stack_sources(self.outputs)
 
     @property
     def residual(self) -> NDArray:
-        """The mixture minus what the sources explain, in the mixture's units."""
+        """Return the mixture minus the explained part, in the units of the mixture."""
         return self.outputs["residual"].array
 
     @property
     def candidates(self) -> tuple[NDArray, ...]:
-        """Other sources ``(K, *mixture.shape)`` that the mixture may consist of, the likeliest first, in its units.
+        """Return alternative sources ``(K, *mixture.shape)`` in the units of the mixture, the most likely first.
 
-        The answer itself is not among them. Most methods know none, nor are there any for stacks. They are made from the
-        state when they are first asked for, so none are left to make after `drop_state`.
+        The answer itself is not included. Most methods have no alternatives, and stacks have none. They are computed from
+        the state at the first access, and so not after `drop_state`.
         """
         if self._candidates is None:
             self._candidates = () if self.state is None else self.state.candidates()
         return self._candidates
 
     def choose(self, candidate: int) -> Result:
-        """Return the result with another one of its splits as its sources.
+        """Return the result with one of its other splits as sources.
 
         Parameters
         ----------
         candidate : int
-            Its number among `candidates`, from 1; 0 is the answer itself.
+            Number among `candidates`, from 1; 0 is the answer itself.
 
         Returns
         -------
         Result
-            ``provenance["candidate"]`` says which one it is. Without maps such as the confidence, which are the answer's, and
-            without state.
+            Result with ``provenance["candidate"]``, without state and without maps of the answer, such as the confidence.
 
         Raises
         ------
@@ -131,13 +130,12 @@ class Result:
         calibration: Calibration | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> list[Path]:
-        """Write what the command line writes: a TIFF of every image, a preview and the record of the run.
+        """Write the same files as the command line: a TIFF of each image, a preview and the record of the run.
 
         Parameters
         ----------
         folder : str or Path
-            Made with its parents if it does not exist. Files of an earlier run under the same `stem` are replaced, and
-            nothing else is.
+            Created with its parents if it does not exist. Only files of an earlier run with the same `stem` are replaced.
         stem : str
             Beginning of the names: ``<stem>_source_1.tif`` …, ``<stem>_preview.png``, ``<stem>_run.json``.
         format : {"imagej", "ome", "nifti", "zarr"}
@@ -147,16 +145,16 @@ class Result:
             float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own integers:
             rounded and clipped, NaN as 0.
         report : bool
-            Whether to write ``<stem>_report.html``, one page with pictures, settings and warnings, as well.
+            Whether to write ``<stem>_report.html`` as well: one page with pictures, settings and warnings.
         truths : sequence of K arrays, optional
-            The true sources where they are known, in the units and the layout of `sources`: the report then has scores
-            (`metrics.score`), under attenuation in optical density, of a stack those of its middle slice.
+            True sources in the units and the layout of `sources`, for scores in the report (`metrics.score`). Scores under
+            attenuation are those of optical densities, scores of a stack those of its middle slice.
         candidates : bool
-            Whether to write the other splits, ``<stem>_candidate_1_source_1.tif`` …, as well, where there are any.
+            Whether to write other splits, ``<stem>_candidate_1_source_1.tif`` …, as well.
         calibration : Calibration, optional
-            How large a pixel is.
+            Pixel size.
         inputs : mapping, optional
-            Paths of the files that the arrays came from, for the record: ``mixture`` (a list), ``guides`` (a list),
+            Paths of the files of the arrays, for the record: ``mixture`` (a list), ``guides`` (a list),
             ``hints``, ``mask``. None of them is replaced.
 
         Returns
@@ -202,5 +200,5 @@ class Result:
         )
 
     def drop_state(self) -> None:
-        """Forget networks and optimiser; the result can then no longer be resumed."""
+        """Free networks and optimiser; the result can then no longer be resumed."""
         self.state = None

@@ -1,4 +1,4 @@
-"""Go on from a result."""
+"""Continue from a result."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def iter_resume(
     hints: Any = None,
     new_hints: NewHints | None = None,
 ) -> Run:
-    """Go on from a result, yielding every iteration and returning the new `Result`.
+    """Continue from a result, yield each iteration and return the new `Result`.
 
     Parameters
     ----------
     result : Result
-        Of a single image, with its state.
+        Result of a single image, with its state.
     iterations : int
-        How many to add.
+        Number of additional iterations.
     stop : callable, optional
         As in `iter_run`.
     hints : integer array of shape (Y, X), optional
-        Other hints than before: networks go on with them, closed forms are solved again.
+        New hints: networks continue with them, and closed forms are solved again.
     new_hints : callable, optional
         As in `iter_run`.
 

@@ -1,4 +1,4 @@
-"""The images of a run, made ready in the one way that every entry uses: run, lazy run, check, spike-in and saving."""
+"""Prepare the images of a run, in the same way for every entry: run, lazy run, check, spike-in and saving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_bitsnet.tasks import TASKS, Inputs, Task
 
 
 def planes_of(task: Task | type[Task], mixture: Any, axes: str | None) -> Planes:
-    """Return a task's mixture as planes: whether one image or several belong to a plane is the task's to say.
+    """Return the mixture of a task as planes; the task defines whether a plane has one image or several.
 
     Raises
     ------
@@ -25,23 +25,23 @@ def planes_of(task: Task | type[Task], mixture: Any, axes: str | None) -> Planes
 
 
 class RunInputs:
-    """Mixture, guides, hints and mask of a run, one `Inputs` a plane.
+    """Mixture, guides, hints and mask of a run, as one `Inputs` for each plane.
 
     Parameters
     ----------
     task : Task
-        Says what it takes.
+        Task, which declares its inputs.
     mixture, guides, hints, mask
         As in `run`.
     axes : str, optional
-        One letter a dimension of the mixture.
+        One letter for each dimension of the mixture.
     stored : dtype, optional
-        Type of the mixture's file, where missing pixels made floats of its integers; default the type of `mixture`.
+        Integer type of the mixture's file, if missing pixels made it float; default the type of `mixture`.
 
     Raises
     ------
     TypeError, ValueError
-        If something is no array, does not fit the mixture, or is of no use to the task.
+        If an input is not an array, does not fit the mixture, or is not used by the task.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RunInputs:
         )
 
     def take_hints(self, hints: Any) -> None:
-        """Put other hints in the place of those there were."""
+        """Replace the hints."""
         self._hints = self.planes.match(hints, "hints", labels=True)
 
     def hints_of(self, index: int) -> NDArray | None:
@@ -90,7 +90,7 @@ class RunInputs:
 
 
 def _check_taken(task: Task, **given: Any) -> None:
-    """Raise a ValueError if there is an input that the task does not take: it would make no difference."""
+    """Raise a ValueError for an input that the task does not use."""
     for name, value in given.items():
         if value is None or (name == "guides" and not value) or name in {i.name for i in task.inputs}:
             continue

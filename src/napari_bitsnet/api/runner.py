@@ -1,4 +1,4 @@
-"""The runner owns everything about time: budget, stopping rule, stop request, continuing later."""
+"""The runner owns everything about time: budget, stopping rule, stop request and continuation."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NewHints = Callable[[], "NDArray | None"]
-"""Asked after every iteration: hints (Y, X) that have come since it was last asked, else None."""
+"""Called after each iteration; returns new hints (Y, X) since the last call, else None."""
 
 
 @dataclass
 class Session:
-    """One plane's run: everything needed to go on with it.
+    """Run of one plane, with everything that its continuation needs.
 
     Parameters
     ----------
     task, inputs, built, method, state
-        What is solved, and how far it got.
+        Task, inputs, problem, method, and its current state.
     seconds : float
-        Time spent so far, from stating the problem on: the method's start and the last outputs are part of it.
+        Elapsed time, including the start of the method and the last outputs.
     stop_reason : str
         ``"iterations"``, ``"time"``, ``"converged"``, ``"stopped"`` (on request) or ``"finished"``
         (a closed form).
     losses : dict
         Loss terms of the last iteration.
     notices : list of Notice
-        What the user should know of the run itself, such as hints that were left out.
+        Notices about the run itself, such as hints that were left out.
     hints_taken_at : list of int
-        Iterations after which other hints were taken; such a run cannot be repeated from its last ones.
+        Iterations after which hints changed; such a run cannot be repeated from its last hints.
     seed : int
-        Of all randomness, for methods that have to start again.
+        Seed, for methods that have to start again.
     """
 
     task: Task
@@ -58,29 +58,29 @@ class Session:
 
     @property
     def problem(self) -> Problem:
-        """What is solved."""
+        """Return the problem."""
         return self.built.problem
 
     def planned(self, iterations: int | None) -> int:
-        """Steps of this run, of `iterations` or else what the method plans; fewer where it goes on from another slice."""
+        """Return the steps of this run: `iterations` or those of the method, fewer after a warm start."""
         return max(1, round(self.state.share * (iterations or self.method.iterations)))
 
     def outputs(self) -> dict[str, Output]:
-        """Return the named outputs so far, on the host, in the mixture's units; feature maps (C_f, Y, X) as they are."""
+        """Return the named outputs so far, on the host, in the units of the mixture; feature maps (C_f, Y, X) unchanged."""
         answer = self.method.solution(self.state)
         outputs = self.task.outputs(self.built, answer)
         maps = [each.cpu().numpy() for each in answer.get("features", ())]  # (K, C_f, H, W), on request
         return outputs | describe(numbered(maps, "features"), [FEATURES])
 
     def finished(self) -> dict[str, Output]:
-        """The outputs at the end of a run, whose making is part of its time: `answer` may bring them to full resolution."""
+        """Return the outputs at the end of a run, perhaps at full resolution; their computation counts as time of the run."""
         began = time.perf_counter()
         outputs = self.outputs()
         self.seconds += time.perf_counter() - began
         return outputs
 
     def candidates(self) -> tuple[NDArray, ...]:
-        """Other sources (K, Y, X[, C]) that the method would rather not choose, in the mixture's units; most methods know none."""
+        """Return alternative sources (K, Y, X[, C]) in the units of the mixture; most methods have none."""
         others = self.method.alternatives(self.state)
         return tuple(stack_sources(self.task.outputs(self.built, {"sources": shares})) for shares in others)
 
@@ -93,23 +93,23 @@ class Session:
         hints: NewHints | None = None,
         plane: int = 0,
     ) -> Generator[Iteration, None, None]:
-        """Advance until a limit, the method's stopping rule or a stop request, yielding every iteration.
+        """Advance until a limit, the stopping rule of the method or a stop request, and yield each iteration.
 
-        Every stage (`Method.stages`) is yielded, too, as an `Iteration` that is not done: limits and stop requests
-        are heard there as well, and so are hints.
+        Each stage (`Method.stages`) is yielded as well, as an `Iteration` that is not done. Limits, stop requests and hints
+        are checked there, too.
 
         Parameters
         ----------
         iterations : int
-            How many to add to those already done.
+            Number of additional iterations.
         seconds : float, optional
             Time limit of this call.
         stop : callable, optional
-            Asked after every iteration and every stage; True keeps what there is and ends, as soon as there is something.
+            Called after each iteration and stage. Return True to stop and keep the best result so far, as soon as there is one.
         hints : callable, optional
-            Hints that come while it runs; see `NewHints`.
+            Source of new hints; see `NewHints`.
         plane : int
-            Index in a stack, for the records.
+            Index in a stack, for the iterations.
         """
         began, before = time.perf_counter(), self.seconds
         total = self.state.step + iterations
@@ -145,12 +145,12 @@ class Session:
         self.seconds = before + time.perf_counter() - began
 
     def take_hints(self, labels: NDArray | None) -> None:
-        """Go on with other hints: networks refine with them, closed forms are solved again.
+        """Continue with new hints: networks refine with them, and closed forms are solved again.
 
         Parameters
         ----------
         labels : integer array of shape (Y, X), optional
-            k where something belongs to source k, 0 where nothing is said; None for no hints.
+            k for source k, 0 for unknown; None for no hints.
 
         Raises
         ------
@@ -176,7 +176,7 @@ class Session:
     def _take(
         self, hints: NewHints | None, steps: Iterator[Stage | dict[str, Any]]
     ) -> Iterator[Stage | dict[str, Any]]:
-        """Take hints that have come; those that cannot be used are said, and the run goes on as before."""
+        """Use new hints; if they cannot be used, a notice is added and the run continues as before."""
         labels = None if hints is None else hints()
         if labels is None:
             return steps

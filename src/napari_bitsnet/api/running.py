@@ -1,4 +1,4 @@
-"""The run of all planes: each one separated, the outputs put together, and the result with its notices."""
+"""Run all planes: separate each one, assemble the outputs, and return the result with its notices."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ def iter_run(
     stop: Stop | None = None,
     new_hints: NewHints | None = None,
 ) -> Run:
-    """Run, yielding every iteration and returning the `Result`.
+    """Run, yield each iteration and return the `Result`.
 
     Parameters
     ----------
     settings : RunSettings
         Everything that determines the run.
     mixture : array
-        The observed image, a stack of them, or several mixtures (M, …); axes as ``settings.axes`` says.
+        The observed image, a stack of them, or several mixtures (M, …), with the axes ``settings.axes``.
     guides : sequence of array or None
-        One a source, or None; one plane, or a stack like the mixture.
+        One for each source, or None; one plane, or a stack like the mixture.
     hints : integer array, optional
-        k where pixels belong to source k, 0 where nothing is said.
+        k for pixels of source k, 0 for unknown.
     mask : array, optional
-        True where pixels are to be left out.
+        True for pixels that are left out.
     stored : dtype, optional
-        Type of the mixture's file, where missing pixels made floats of its integers; default the type of `mixture`.
+        Integer type of the mixture's file, if missing pixels made it float; default the type of `mixture`.
     stop : callable, optional
-        Asked after every iteration; True ends the run and keeps the best so far.
+        Called after each iteration. Return True to stop and keep the best result so far.
     new_hints : callable, optional
-        Asked after every iteration for hints that have come meanwhile, as `hints`; None if there are none.
+        Called after each iteration; returns new hints, like `hints`, or None.
 
     Returns
     -------
@@ -66,13 +66,13 @@ def iter_run(
     Yields
     ------
     Iteration
-        One step. In a stack its ``plane`` says which slice; slices that cannot be worked on are left out
-        with a warning in the result.
+        One step. In a stack, ``plane`` is the index of the slice. Slices that are not valid are left out, with a warning
+        in the result.
 
     Raises
     ------
     TypeError, ValueError
-        If an image or a setting cannot be worked on; before any long work.
+        If an image or a setting is not valid; before any long work.
     OutOfMemory
         If the device's memory is full.
     """
@@ -96,10 +96,10 @@ def _run_planes(
     stop: Stop | None,
     new_hints: NewHints | None,
 ) -> Run:
-    """Run every plane of a stack and put the outputs together."""
+    """Run each plane of a stack and assemble the outputs."""
 
     def arrived(index: int) -> NDArray | None:
-        """Hints for this plane that have come since the run began; later planes get them, too."""
+        """Return new hints for this plane; later planes get them as well."""
         labels = None if new_hints is None else new_hints()
         if labels is None:
             return None
@@ -153,7 +153,7 @@ def _run_planes(
 
 
 def explain_full_memory(run: Run, pixels: int, device: str) -> Run:
-    """Turn a device's out-of-memory error into one with advice."""
+    """Convert the out-of-memory error of a device to one with advice."""
     try:
         return (yield from with_polite_threads(run))
     except Exception as error:
@@ -165,7 +165,7 @@ def explain_full_memory(run: Run, pixels: int, device: str) -> Run:
 
 
 def finish(run: Run) -> Result:
-    """Exhaust a run and return its result; its notices become Python warnings of the line that called the caller."""
+    """Finish a run and return its result; issue its notices as Python warnings for the line that called the caller."""
     while True:
         try:
             next(run)

@@ -1,4 +1,4 @@
-"""Everything that determines a run, in one record that is also its provenance."""
+"""All settings of a run, in one record that is also its provenance."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from napari_bitsnet.core.config import Config, setting
 
 
 class RunSettings(Config):
-    """A run can be repeated from these settings and the same images.
+    """Settings that repeat a run, together with the same images.
 
-    ``options`` are the task's settings and ``settings`` the method's, over those of the preset.
+    ``options`` are settings of the task; ``settings`` are settings of the method that differ from the preset.
     """
 
     @classmethod
@@ -23,9 +23,9 @@ class RunSettings(Config):
         Parameters
         ----------
         task : str
-            As the field.
+            Name of the task.
         **arguments
-            Fields by name. What is no field is an option of the task; arrays become nested lists, so that the record is JSON.
+            Fields by name. Other names are options of the task. Arrays become nested lists, so that the record is JSON.
         """
         fields = {name: arguments.pop(name) for name in cls.model_fields if name in arguments}
         fields["settings"] = dict(fields.get("settings") or {})

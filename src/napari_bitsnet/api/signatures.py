@@ -1,4 +1,4 @@
-"""Signatures of functions that take the arguments of a run, with every setting by name and default."""
+"""Complete the signatures of functions that take the arguments of a run, with each setting and its default."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def spelled_out(function: F) -> F:
     """Show the fields of `RunSettings` in the signature and the docstring of a function that takes ``**arguments``.
 
-    The function's own parameters stand first. The task's settings are ``**options``.
+    The function's own parameters come first. The settings of the task are ``**options``.
     """
     *own, _ = inspect.signature(function).parameters.values()
     named = {parameter.name for parameter in own} | {"task", "options"}
@@ -37,7 +37,7 @@ def spelled_out(function: F) -> F:
 
 
 def _documented(text: str, names: list[str]) -> str:
-    """Put an entry for each setting and one for the options in place of the docstring's ``**arguments``."""
+    """Replace ``**arguments`` in the docstring by an entry for each setting and one for the options."""
     entries = []
     for name in names:
         field = RunSettings.model_fields[name]

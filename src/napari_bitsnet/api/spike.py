@@ -1,4 +1,4 @@
-"""Spike-in: a faint shape that is known, added to one's own images, and what the separation makes of it."""
+"""Spike-in: add a faint known shape to the user's images and measure how the separation recovers it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from napari_bitsnet.tasks import TASKS
 
 @dataclass(frozen=True)
 class SpikeIn:
-    """What became of a shape.
+    """Recovery of a shape.
 
     Parameters
     ----------
     where : str
-        As it was asked for.
+        Place of the shape, as requested.
     amplitude : float
-        Height of the shape in the mixture, in its units (density under attenuation); if only a guide got it, in the
-        mixture's units the height that would have been added with it.
+        Height of the shape in the mixture, in its units (density under attenuation). If only a guide has the shape, the
+        height that would have been added to the mixture with it.
     transfer : dict of str to float
-        For each output the part of that height that arrived in it: 1 is all, 0 nothing, negative upside down.
+        Fraction of that height in each output: 1 is all, 0 nothing, negative inverted.
     expected : dict of str to float
-        What a perfect separation would transfer.
+        Fractions of a perfect separation.
     crosstalk : float
-        Largest difference between what arrived in a source and what should have; 0 is perfect.
+        Largest difference between the transfer to a source and the expected one; 0 is perfect.
     elsewhere : float
-        Root mean square change of the sources outside the shape, relative to its height: what else the shape disturbed.
+        Root mean square change of the sources outside the shape, relative to its height.
     shape : ndarray of shape (Y, X)
-        From 0 to 1.
+        Shape, from 0 to 1.
     """
 
     where: str
@@ -77,7 +77,7 @@ def spike_in(
     stored: Any = None,
     **arguments: Any,
 ) -> SpikeIn:
-    """Add a faint shape to one's own images, separate with and without, and report where it went.
+    """Add a faint shape to the user's images, separate them with and without it, and measure the transfer to each output.
 
     Parameters
     ----------
@@ -86,16 +86,16 @@ def spike_in(
     guides : sequence of array or None
         As in `run`.
     where : str
-        ``"mixture"``: only the mixture gets the shape, as a design would that no photograph shows; it should be
-        unexplained. ``"guide_1"`` …: only that photograph gets it, as lighter or darker paint that X-rays pass; it should
-        appear nowhere. ``"source_1"`` …: photograph and mixture get it, as paint that both see; it should all be in that
-        source. The density that goes with the paint is what the fit without the shape gives lighter colours.
+        ``"mixture"``: only the mixture has the shape, like a design that no photograph shows; it should be unexplained.
+        ``"guide_1"`` …: only that photograph has it, like lighter or darker paint that X-rays pass; it should appear nowhere.
+        ``"source_1"`` …: photograph and mixture have it, like paint that both show; it should be in that source alone. Its
+        density is that of lighter colours in the fit without the shape.
     strength : float
-        Height of the shape: in the mixture in standard deviations of it, in a guide as a part of its range.
+        Height of the shape: in standard deviations of the mixture, or as a fraction of the range of a guide.
     centre : (float, float)
-        (y, x) from 0 to 1 of the image's sides.
+        (y, x) as fractions of the height and width, 0 to 1.
     extent : float
-        Radius as a part of the shorter side.
+        Radius as a fraction of the shorter side.
     mixing : {"linear", "attenuation"}
         As in `run`; under attenuation the shape is added to the optical density.
     flat, dark : str or Path, optional
@@ -114,8 +114,8 @@ def spike_in(
     Raises
     ------
     ValueError
-        If `where` names nothing that is there, the mixture is no single grey plane, the shape lies outside it or where the
-        photograph shows nothing, or an option is unknown.
+        If `where` is unknown, the mixture is not a single grey plane, the shape lies outside it or where the photograph shows
+        nothing, or an option is unknown.
 
     Notes
     -----
@@ -154,19 +154,19 @@ def spike_in(
 
 
 def _separated(mixture: NDArray, guides: Sequence[Any], arguments: Mapping[str, Any]) -> Result:
-    """Run the task on one image with the arguments of `run`, images among them."""
+    """Run the task on one image with the arguments of `run`, including images."""
     images = {name: arguments[name] for name in ("hints", "mask", "stop") if name in arguments}
     settings = {name: value for name, value in arguments.items() if name not in images}
     return finish(iter_run(RunSettings.of("xray", **settings), mixture, guides=guides, **images))
 
 
 def ring_and_bar(size: tuple[int, ...], centre: tuple[float, float], extent: float) -> NDArray:
-    """A ring with a bar across, from 0 to 1, with soft edges: a shape that no painting has.
+    """Return a ring with a bar across it, from 0 to 1, with soft edges.
 
     Raises
     ------
     ValueError
-        If it does not lie within the image.
+        If the shape does not lie within the image.
     """
     radius = extent * min(size[:2])
     y = np.arange(size[0])[:, None] - centre[0] * (size[0] - 1)
@@ -184,19 +184,19 @@ def ring_and_bar(size: tuple[int, ...], centre: tuple[float, float], extent: flo
 
 
 def seen_colours(guide: NDArray) -> NDArray:
-    """A guide's colours (Y, X) or (Y, X, 3), float32, NaN where it has no opacity (a fourth channel of 0)."""
+    """Return the colours of a guide, (Y, X) or (Y, X, 3), float32, NaN for zero opacity (fourth channel)."""
     if guide.ndim == 3 and guide.shape[-1] == 4:
         return np.where(guide[..., 3:] == 0, np.nan, guide[..., :3]).astype(np.float32)
     return guide.astype(np.float32)
 
 
 def room(guide: NDArray, shape: NDArray) -> int:
-    """1 if there is more room for lighter colours than for darker ones where the shape is, else -1.
+    """Return 1 if the colours at the shape can become lighter by more than darker, else -1.
 
     Raises
     ------
     ValueError
-        If the guide shows nothing where the shape is.
+        If the guide shows nothing at the shape.
     """
     colours = seen_colours(guide)
     there = colours[shape > 0]
@@ -209,7 +209,7 @@ def room(guide: NDArray, shape: NDArray) -> int:
 
 
 def lightened(guide: NDArray, amount: NDArray) -> NDArray:
-    """Return a guide's colours made lighter by a part of their range (Y, X), within that range; NaN stays."""
+    """Return the colours of a guide, lightened by a fraction (Y, X) of their range within that range; NaN stays."""
     colours = seen_colours(guide)
     low, high = float(np.nanmin(colours)), float(np.nanmax(colours))
     change = (high - low) * (amount[..., None] if colours.ndim == 3 else amount)
@@ -224,10 +224,10 @@ def freed(
     i0: float | None,
     percentile: float | None,
 ) -> tuple[NDArray, float]:
-    """Return intensities freed of dark current and the beam's shape, NaN where a pixel carries no density, and I0.
+    """Return intensities corrected by dark and flat frame, NaN for pixels without a density, and I0.
 
-    Both runs take these: a percentile of the image with the shape, or saturated pixels that were dimmed by it and so no
-    longer known for saturated, would be changes that no shape made.
+    Both runs use them. Otherwise a percentile of the image with the shape, or saturated pixels that the shape has dimmed,
+    would cause changes that do not come from the shape.
     """
     from napari_bitsnet.tasks._shares import expose_mixture
 
@@ -241,16 +241,16 @@ def freed(
 
 
 def denser(image: NDArray, density: NDArray, attenuating: bool) -> NDArray:
-    """Add to a mixture, or under attenuation to its density; float, so that faint shapes are not rounded away.
+    """Add a shape to a mixture, or to its density under attenuation; float, so that faint shapes are not rounded away.
 
-    Under attenuation the image is one that was freed of dark current, which nothing weakens; see `freed`.
+    Under attenuation the image is corrected for dark current, which no object attenuates; see `freed`.
     """
     image = image.astype(np.float64)
     return image * np.exp(-density) if attenuating else image + density
 
 
 def _number(where: str, guides: Sequence[NDArray | None]) -> int | None:
-    """Index of the source that `where` names, None for the mixture."""
+    """Return the index of the source in `where`, None for the mixture."""
     shown = [k for k, guide in enumerate(guides) if guide is not None]
     known = ["mixture", *(f"{kind}_{k + 1}" for kind in ("guide", "source") for k in shown)]
     if where not in known:
@@ -259,7 +259,7 @@ def _number(where: str, guides: Sequence[NDArray | None]) -> int | None:
 
 
 def _density_of_lightness(result: Result, guide: NDArray, number: int) -> float:
-    """Change of the explained part with the guide's lightness, from dark to light; signed, not nearly zero."""
+    """Return the change of the explained part from dark to light colours of the guide; signed, and not near 0."""
     explained = result.outputs[f"explained_{number + 1}"].array
     colours = seen_colours(guide)
     light = (colours.mean(axis=-1) if colours.ndim == 3 else colours).astype(np.float64)

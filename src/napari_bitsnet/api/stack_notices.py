@@ -1,4 +1,4 @@
-"""Notices of a stack: once for all slices that they hold for, and why slices were left out."""
+"""Notices of a stack, each once for all its slices, and the reasons for slices that were left out."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class StackNotices:
         self._left_out: dict[tuple[str, int], list[tuple[int, str]]] = {}
 
     def add(self, index: int, notices: Iterable[Notice]) -> None:
-        """Take the notices of one slice."""
+        """Add the notices of one slice."""
         self._found += [(index, notice) for notice in notices]
 
     def leave_out(self, index: int, error: Exception) -> None:
-        """Take the error for which a slice was left out; errors of one line of code are one reason."""
+        """Add the error of a slice that was left out; errors of one line of code count as one reason."""
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
@@ -37,15 +37,15 @@ class StackNotices:
         self._left_out.setdefault(line, []).append((index, str(error)))
 
     def reasons(self) -> list[str]:
-        """Return why slices were left out, each reason once."""
+        """Return the reasons for slices that were left out, each once."""
         return [_reason(told) for told in self._left_out.values()]
 
     def plain(self) -> list[Notice]:
-        """Return the notices of an image that is no stack, as they are."""
+        """Return the notices of a single image, unchanged."""
         return [notice for _, notice in self._found]
 
     def merged(self) -> list[Notice]:
-        """Return one notice for each thing that there is to say."""
+        """Return each notice once, with its slices."""
         left_out = [
             Notice(LEFT_OUT, _reason(told), slices=tuple(index for index, _ in told))
             for told in self._left_out.values()

@@ -1,4 +1,4 @@
-"""One plane's run, made ready: the problem, the method with its wrappers, and the state before the first iteration."""
+"""Prepare the run of one plane: the problem, the method with its wrappers, and the state before the first iteration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_bitsnet.tasks import Inputs, Task
 def start_session(
     settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None = None
 ) -> Session:
-    """Check one plane's images, choose the method and make it ready, from the slice before if it can."""
+    """Check the images of one plane, choose the method and start it, from the previous slice if possible."""
     return exhaust(starting_session(settings, task, inputs, device, before))
 
 
@@ -30,14 +30,14 @@ def starting_session(
     stop: Callable[[], bool] | None = None,
     plane: int = 0,
 ) -> Generator[Iteration, None, Session]:
-    """Do what `start_session` does, and yield each stage of the method's start.
+    """Start a session as `start_session` does, and yield each stage of the method's start.
 
     Parameters
     ----------
     settings, task, inputs, device, before
         As in `start_session`.
     stop : callable, optional
-        Asked at every stage; True makes the start end with the best it has, as soon as it has something.
+        Called at each stage. Return True to end the start with the best answer so far, as soon as there is one.
     plane : int
         Index in a stack, for the records.
     """

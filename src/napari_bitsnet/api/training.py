@@ -1,4 +1,4 @@
-"""Training from start to end: what the command ``train`` and the dock "Train networks…" both do."""
+"""Train from start to end, for the command ``train`` and the dock "Train networks…"."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def train(
     trainer : str
         Name of the trainer; see `TRAINERS`.
     data : mapping of str to sequence of Path
-        Folders and zips by the names of the trainer's inputs; photographs that are reserved for scores are left out by name.
+        Folders and zips by the name of the input. Photographs that are reserved for scores are left out by name.
     output : Path
-        Weights, a ``.safetensors`` file. Closing the generator between two steps writes them, too.
+        File of the weights, ``.safetensors``. Closing the generator between two steps writes it as well.
     config : TrainingConfig
-        Settings of this trainer.
+        Settings of the trainer.
     folder : Path, optional
-        For checkpoints, packed images, loss curve and pictures; a training that finds a checkpoint there goes on from it.
-        Default: the output's name without its suffix.
+        Folder for checkpoints, packed images, the loss curve and pictures. A training continues from a checkpoint in it.
+        Default: the name of the output without its suffix.
     device : str
         As in `resolve_device`.
 
     Raises
     ------
     OSError, ValueError
-        If the data cannot be used, or a file would be replaced that is not of this training; before any long work.
+        If the data cannot be used, or a file that is not of this training would be replaced; before any long work.
     """
     check_suffix(output)
     folder = training_folder(output) if folder is None else folder
@@ -73,12 +73,12 @@ def train(
 
 
 def training_folder(output: Path) -> Path:
-    """Return the folder of a training by default: named as its weights."""
+    """Return the default folder of a training, which has the name of its weights."""
     return output.with_suffix("")
 
 
 def check_suffix(output: Path) -> None:
-    """See that weights are written to a ``.safetensors`` file.
+    """Check that the file of weights is a ``.safetensors`` file.
 
     Raises
     ------
@@ -92,16 +92,17 @@ def check_suffix(output: Path) -> None:
 
 
 def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
-    """See that weights and checkpoints replace nothing that is not of this training, and leave a record of them.
+    """Check that weights and checkpoints replace only files of this training, and write a record of them.
 
     Parameters
     ----------
     output : Path
         The weights.
     folder : Path
-        For checkpoints, loss curve and pictures.
+        Folder for checkpoints, the loss curve and pictures.
     inputs : iterable of Path
-        Folders, zips and weights that are read. Nothing is written into folders among them: the pictures would be trained on.
+        Folders, zips and weights that are read. Nothing is written into these folders, because pictures in them would be
+        used for training.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether a file holds the state of a training, by the facts at its beginning; torch is not needed for that."""
+    """Return True if a file has the state of a training, by the facts at its beginning; loads no torch."""
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")

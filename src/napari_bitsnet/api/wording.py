@@ -1,4 +1,4 @@
-"""Settings in messages: said as Python says them, and put into the words of whoever shows them."""
+"""Settings in messages: written as in Python, and converted to the names of the form or the command line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ SETTING = re.compile(r"""(?<![\w./\\-])([a-z]\w*)=(?:"([^"]*)"|'([^']*)'|(\w(?:[
 
 
 def name_settings(text: str, say: Callable[[str, str], str | None]) -> str:
-    """Put every ``name=value`` in a message into other words.
+    """Replace each ``name=value`` in a message.
 
     Parameters
     ----------
     text : str
         Message, warning or error of this package.
     say : callable
-        Takes name and value as texts; returns the words, or None where it knows no such setting.
+        Function of name and value as texts that returns the replacement, or None for an unknown setting.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Names of a run's files: what they are, and what they may be before the run has shown its outputs."""
+"""Names of the files of a run, and possible names before the outputs are known."""
 
 from __future__ import annotations
 

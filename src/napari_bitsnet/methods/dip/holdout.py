@@ -39,8 +39,8 @@ class Trial:
         Parameters
         ----------
         first, drawn, observed : Tensor of shape (1, C, H, W)
-            The closed form's image x_0 from all known pixels, the network's image d, which was not fitted to the hidden
-            ones, and the observation.
+            Image x_0 of the closed form from all known pixels, image d of the network, which was not fitted to the
+            hidden pixels, and the observation.
 
         References
         ----------
