@@ -115,10 +115,11 @@ def test_labels_are_integers_in_stacks_too(disc):
 @pytest.mark.parametrize(
     ("inputs", "text"),
     [
-        ({"hints": np.zeros((SIZE, SIZE), int)}, "Expected hints on foreground .* got none"),
-        ({"hints": np.eye(SIZE, dtype=int)}, "Expected hints on foreground .* got only one of them"),
+        ({"hints": np.zeros((SIZE, SIZE), int)}, "Expected hints on foreground .* got none of label 1 and 2"),
+        ({"hints": np.eye(SIZE, dtype=int)}, "Expected hints on foreground .* got none of label 2"),
         ({"hints": np.ones((4, 4), int)}, r"Expected hints of the image's shape \(64, 64\), got \(4, 4\)"),
-        ({"hints": 3 * np.eye(SIZE, dtype=int)}, "0 for unknown and 1 to 2 for the sources"),
+        ({"hints": 3 * np.eye(SIZE, dtype=int)}, "and each region, got none of label 1 and 2"),
+        ({"hints": 17 * np.eye(SIZE, dtype=int)}, "0 for unknown and 1 to 16 for the sources"),
         ({"guides": [np.eye(9)]}, r"Expected a saliency image of \(64, 64\) pixels .* got \(9, 9\)"),
         ({"guides": [np.eye(SIZE)] * 2}, "Expected hints or one saliency image, got 2 of them"),
         (

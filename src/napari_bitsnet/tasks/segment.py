@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LEAST_SIZE = 8
 """Smallest side of an image that can be segmented, in pixels."""
 
+MOST_REGIONS = 16
+"""Largest label of hints."""
+
 AROUND = 0.6
 """Part of the image's edge that is foreground above which a notice asks about the marks: with marks in their places at most
 0.4 on the benchmark's ten photographs, with exchanged ones above it on at least eight."""
@@ -62,14 +65,20 @@ class Segment(BaseTask):
         ),
         OutputSpec("background", "image", "Background", "The background, completed behind the foreground."),
         OutputSpec("mask", "map", "Opacity", "Opacity of the foreground: 0 background, 1 foreground.", "YX"),
-        OutputSpec("labels", "labels", "Labels", "1 is foreground, 2 background, 0 a missing pixel.", "YX"),
+        OutputSpec(
+            "labels",
+            "labels",
+            "Labels",
+            "1 is foreground, 2 background, further numbers are further regions, and 0 is a missing pixel.",
+            "YX",
+        ),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image to segment."),
         Input(
             "hints",
             "Hints",
-            "Labels: 1 on the foreground, 2 on the background, a scribble each.",
+            "Labels: 1 on the foreground, 2 on the background, a scribble each; 3 and more on further regions.",
             required=False,
         ),
         Input(
@@ -89,7 +98,7 @@ class Segment(BaseTask):
 
     def default_method(self, traits: Traits) -> str:
         """See `Task.default_method`."""
-        return "random_walker"
+        return "grabcut"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""
@@ -101,7 +110,7 @@ class Segment(BaseTask):
             )
         problem = Problem(
             image.tensor,
-            2,
+            2,  # layers; further regions are parts of the background
             mixing=Cutout(),
             hints=self._marks(inputs, image.tensor),
             valid=image.valid,
@@ -110,12 +119,12 @@ class Segment(BaseTask):
         return Built(problem, without_opacity(inputs.mixture))
 
     def _marks(self, inputs: Inputs, image: Tensor) -> Tensor:
-        """Return hints (2, 1, H, W): painted ones, those of a saliency image, or guessed ones.
+        """Return hints (K, 1, H, W), K >= 2: painted ones, those of a saliency image, or guessed ones.
 
         Raises
         ------
         ValueError
-            If only one of foreground and background is marked, the saliency image has another size, or there
+            If a region is not marked, a label is above `MOST_REGIONS`, the saliency image has another size, or there
             is more than one of all these.
         """
         from napari_bitsnet.methods.random_walker.walk import automatic_hints, saliency_hints
@@ -128,11 +137,16 @@ class Segment(BaseTask):
                 f"{'' if inputs.hints is None else ' and hints'}: leave out what is too many."
             )
         if inputs.hints is not None:
-            hints = hint_maps(inputs.hints, 2, shape=size)
-            if hints is None or not bool(hints.flatten(1).any(dim=1).all()):
+            marks = np.asarray(inputs.hints)
+            n = int(marks.max(initial=0)) if np.issubdtype(marks.dtype, np.integer) else 0
+            hints = hint_maps(marks, min(max(2, n), MOST_REGIONS), shape=size)
+            missing = (
+                [1, 2] if hints is None else (~hints.flatten(1).any(dim=1)).nonzero()[:, 0].add(1).tolist()
+            )
+            if missing:
                 raise ValueError(
-                    "Expected hints on foreground (1) and background (2), got "
-                    f"{'none' if hints is None else 'only one of them'}: scribble on both, or give no hints at all."
+                    f"Expected hints on foreground (1) and background (2){' and each region' if n > 2 else ''}, got none of label "
+                    f"{' and '.join(map(str, missing))}: scribble on all of them, or give no hints at all."
                 )
             return hints
         if not salient:
@@ -145,23 +159,49 @@ class Segment(BaseTask):
         return saliency_hints(found, above=self.config.above, below=self.config.below)
 
     def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
-        """See `Task.notices`: where marks seem to be exchanged."""
-        return [] if inputs.hints is None else foreground_around(np.asarray(outputs["labels"]))
+        """See `Task.notices`: where marks seem to be exchanged, or the method knows two regions only."""
+        if inputs.hints is None:
+            return []
+        labels = np.asarray(outputs["labels"])
+        return [*foreground_around(labels), *regions_joined(np.asarray(inputs.hints), labels)]
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``foreground`` and ``background``, ``mask`` in [0, 1], ``labels``.
 
-        Both layers are completed. Labels are 1 and 2, and 0 where pixels are missing.
+        Both layers are completed. Labels are those of the hints, and 0 where pixels are missing.
         """
         problem = built.problem
         foreground, background = restore(answer["sources"], problem.scaling, valid=problem.valid)
         mask = answer["opacity"][0, 0].cpu().numpy().astype(np.float32)
         labels = np.where(mask > 0.5, 1, 2).astype(np.uint8)
+        regions = answer.get("regions")
+        if regions is not None and len(regions) > 2:
+            among = 2 + regions[1:, 0].argmax(dim=0).cpu().numpy()
+            labels = np.where(mask > 0.5, 1, among).astype(np.uint8)
         if problem.valid is not None:
             seen = problem.valid[0, 0].cpu().numpy()
             mask, labels = np.where(seen, mask, np.float32(np.nan)), labels * seen
         found = {"foreground": foreground, "background": background, "mask": mask, "labels": labels}
         return describe(found, self.output_specs)
+
+
+def regions_joined(marks: NDArray, labels: NDArray) -> list[Notice]:
+    """Return a notice if regions were marked that the answer does not tell apart.
+
+    Parameters
+    ----------
+    marks, labels : integer array of shape (Y, X)
+        Hints, and the answer: 1 foreground, 2 background, further numbers further regions.
+    """
+    if marks.max(initial=0) <= 2 or labels.max(initial=0) > 2:
+        return []
+    return [
+        Notice(
+            "hints",
+            "This method tells two regions apart: labels from 3 on were taken for background.",
+            "Choose the method grabcut for more regions.",
+        )
+    ]
 
 
 def foreground_around(labels: NDArray) -> list[Notice]:

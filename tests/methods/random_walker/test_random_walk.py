@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bitsnet.core.cutouts import attached
 from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.methods.random_walker.walk import (
-    attached,
     automatic_hints,
     colour_evidence,
     random_walk,
