@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for rows, tables and pictures.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")]
 
 
 @app.command()
@@ -96,10 +96,9 @@ def table(
 
 def main() -> None:
     """Run the command line with the threads and memory settings of ``napari-bitsnet``."""
-    from napari_bitsnet.core.device import keep_freed_memory, wait_politely
+    from napari_bitsnet.core.device import keep_freed_memory
 
     keep_freed_memory()
-    wait_politely()
     app()
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet._version import __version__
+from napari_bitsnet.core.threads import wait_politely
 
 if TYPE_CHECKING:
     from napari_bitsnet.api import (
@@ -46,6 +47,8 @@ __all__ = [
     "separate_layer",
     "spike_in",
 ]
+
+wait_politely()  # whichever of our modules loads PyTorch, this comes before
 
 _HOMES = {
     "Result": "napari_bitsnet.api",

@@ -1,12 +1,9 @@
-"""What programs of our own ask of the system: freed memory is kept until it is to be given back, threads sleep."""
+"""What programs of our own ask of the system: freed memory is kept until it is to be given back."""
 
-import os
 import subprocess
 import sys
 
 import pytest
-
-from napari_bitsnet.core.device import wait_politely
 
 SCRIPT = """
 import resource, sys
@@ -38,23 +35,3 @@ def test_kept_memory_is_used_again_and_can_be_given_back() -> None:
     without, kept, given_back = map(int, done.stdout.split())
     assert kept < 0.2 * without
     assert given_back > 9000  # pages of 4 KiB: most of 40 MiB
-
-
-def test_threads_sleep_unless_someone_has_chosen(monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    wait_politely()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    wait_politely()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
-
-
-def test_the_command_line_asks_before_torch_is_loaded():
-    script = (
-        "import os, sys; sys.argv = ['napari-bitsnet', '--version']; os.environ.pop('OMP_WAIT_POLICY', None)\n"
-        "import napari_bitsnet.cli as cli\n"
-        "try: cli.main()\n"
-        "except SystemExit: print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-2:] == ["PASSIVE", "False"]

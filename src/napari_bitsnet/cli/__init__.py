@@ -16,7 +16,7 @@ def main() -> None:
     import sys
 
     from napari_bitsnet.cli.app import build_app
-    from napari_bitsnet.core.device import keep_freed_memory, wait_politely
+    from napari_bitsnet.core.device import keep_freed_memory
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(
@@ -24,5 +24,4 @@ def main() -> None:
         ):  # file names may have characters that the terminal's encoding lacks
             stream.reconfigure(errors="backslashreplace")
     keep_freed_memory()
-    wait_politely()
     build_app()()

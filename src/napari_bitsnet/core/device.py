@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 
@@ -113,16 +112,6 @@ def keep_freed_memory() -> None:
     if (mallopt := _c_library("mallopt")) is not None:
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
-
-
-def wait_politely() -> None:
-    """Let PyTorch's threads sleep while they wait for one another, unless the environment says otherwise.
-
-    If other programs use the same cores, actively waiting threads block the threads for which they wait: a
-    separation then takes 2.5 to 10 times the processor time. Call it before torch is loaded; it holds for the
-    whole process.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _c_library(name: str) -> Callable[..., int] | None:

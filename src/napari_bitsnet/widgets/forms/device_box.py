@@ -8,7 +8,6 @@ from magicgui.widgets import Container
 from psygnal import Signal
 from superqt.utils import create_worker
 
-from napari_bitsnet.core.device import wait_politely
 from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.help import GENERAL, help_button
@@ -36,14 +35,13 @@ class DeviceBox(Container):
     """Emitted when the devices are known."""
 
     def __init__(self, device: str = "auto") -> None:
-        wait_politely()  # `look` and every run load PyTorch: this comes before
         self._descriptions: dict[str, str] = {}
         self._worker: Any = None
         names = dict.fromkeys(("auto", device, "cpu"))
         self.menu = Menu(
             [Entry(name, name) for name in names],
             label="Device",
-            tooltip=tooltip("Where the run is computed."),
+            tooltip=tooltip("Processor or graphics card for the run."),
         )
         self.menu.value = device
         self._line = Text("Looking for devices…")
@@ -107,7 +105,7 @@ class DeviceBox(Container):
 
     def _on_error(self, error: Exception) -> None:
         self._worker = None
-        self._line.value = f"Devices are not known: {error}"
+        self._line.value = f"The devices could not be found: {error}"
 
     def _describe(self) -> None:
         if not self._descriptions:
