@@ -37,7 +37,7 @@ def test_labels_of_rows_are_as_wide_as_their_words(qtbot, points):
 
 
 def test_a_text_is_high_enough_for_its_lines_in_a_larger_font(qtbot):
-    text = Text("No method can know how brightness is divided between sources: move it; they keep adding up.")
+    text = Text("No method can determine how brightness is divided between sources. Move a slider to change it; the sum stays.")
     grown(text.native, 8)
     low = text.native.minimumHeight()
     grown(text.native, 20)

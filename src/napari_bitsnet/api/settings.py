@@ -33,9 +33,9 @@ class RunSettings(Config):
         fields["options"] = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in options.items()}
         return cls().updated({**fields, "task": task})
 
-    task: str = setting("separate", "What to do: a registered task.")
+    task: str = setting("separate", "Name of the task.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the task.")
-    method: str = setting("auto", "How to do it: a registered method; auto lets the task choose.")
+    method: str = setting("auto", "Name of the method; auto lets the task choose.")
     preset: str = setting("balanced", "Named settings of the method.")
     settings: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the method that differ from the preset's."
@@ -48,9 +48,9 @@ class RunSettings(Config):
         le=64,
         step=1,
     )
-    device: str = setting("auto", "auto, cpu, cuda, cuda:N or mps.")
+    device: str = setting("auto", "Device: auto, cpu, cuda, cuda:N or mps.")
     axes: str | None = setting(
-        None, "One letter a dimension, such as YX, YXC, ZYX; none where there is no doubt."
+        None, "One letter for each dimension, such as YX, YXC or ZYX; none if the shape is unambiguous."
     )
     size_limit: int = setting(
         512,
@@ -64,7 +64,7 @@ class RunSettings(Config):
         None, "Iterations of the method; none takes the preset's.", ge=1, le=1_000_000, step=100
     )
     seconds: float | None = setting(
-        None, "Time limit; the best so far is kept.", ge=0.1, le=1e6, step=10.0, unit="s"
+        None, "Time limit; the best result so far is kept.", ge=0.1, le=1e6, step=10.0, unit="s"
     )
 
     @field_validator("task")

@@ -27,7 +27,7 @@ def demo(
     ] = Path("bitsnet-demo"),
     gui: Annotated[bool, typer.Option("--gui", help="Open the simulated X-ray in napari instead.")] = False,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images, in pixels.")] = 256,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar.")] = False,
 ) -> None:
     """Separate bundled examples: an X-ray with two photographs, two mixtures, and a single image.

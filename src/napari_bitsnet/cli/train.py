@@ -115,7 +115,7 @@ def _parameters(trainer: type[Trainer]) -> list[inspect.Parameter]:
             typer.Option(help="For checkpoints, loss curve and pictures; default: named as the weights."),
             None,
         ),
-        ("device", str, typer.Option(help="auto, cpu, cuda, cuda:N or mps."), "auto"),
+        ("device", str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps."), "auto"),
         ("quiet", bool, typer.Option("--quiet", "-q", help="Show no progress."), False),
     ]
     own = [

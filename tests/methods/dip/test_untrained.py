@@ -331,16 +331,16 @@ def test_stopping_rule_follows_the_settings() -> None:
 def test_supports() -> None:
     assert bitsnet().unsupported_reason(Traits(mixing="weighted", n_observations=3)) is None
     assert bitsnet().unsupported_reason(Traits(mixing="haze")) == (
-        "BITS-Net knows sources that add up or are weighted, not haze mixing."
+        "BITS-Net needs sources that add up or are weighted, got haze mixing."
     )
     double = DoubleDip(DoubleDipConfig())
     assert double.unsupported_reason(Traits(n_sources=3)) is None
     assert double.unsupported_reason(Traits(mixing="weighted", n_observations=2)) is None
     assert double.unsupported_reason(Traits(mixing="haze")) == (
-        "Double-DIP, for transparency, knows sources that add up or are weighted, not haze mixing."
+        "Double-DIP for transparency needs sources that add up or are weighted, got haze mixing."
     )
     assert double.unsupported_reason(Traits(n_observations=2)) == (
-        "Sources that add up are one image's; several mixtures have weights."
+        "Sources that add up need one image; several mixtures have weights."
     )
 
 

@@ -30,12 +30,12 @@ class BitsNetConfig(UntrainedConfig):
         0.001, "Weight of the deep feature separation (alpha 2).", ge=0, le=10, step=0.001
     )
     kappa: tuple[float, ...] = setting(
-        (1,), "Layers whose features are kept apart: 1 is the second-to-last feature map, 2 the next coarser."
+        (1,), "Layers of the feature separation: 1 is the second-to-last feature map, 2 the next coarser."
     )
     feature_channels: int = setting(
         0, "Feature channels drawn anew for each step; 0 compares all.", ge=0, le=1024, step=1
     )
-    squash_features: bool = setting(False, "Pass features through a sigmoid before keeping them apart.")
+    squash_features: bool = setting(False, "Pass features through a sigmoid before the feature separation.")
     lam: float = setting(
         0.5, "Weight of regularisation by denoising; 0 leaves it out.", ge=0, le=100, step=0.1
     )
@@ -48,11 +48,11 @@ class BitsNetConfig(UntrainedConfig):
         step=0.5,
     )
     denoiser: str = setting("nlm", "Denoiser of the regularisation.")
-    sigma: float = setting(3 / 255, "Noise level handed to the denoiser.", ge=0, le=1, step=0.001)
+    sigma: float = setting(3 / 255, "Noise level for the denoiser.", ge=0, le=1, step=0.001)
     denoise_every: int = setting(10, "Steps between two uses of the denoiser.", ge=1, le=1000, step=1)
     copy_per_orientation: bool = setting(False, "Keep ADMM variables for each orientation, not one pair.")
     split_start: Literal["first", "zero"] = setting(
-        "first", "Where ADMM's denoised images start: at the first sources, or at zero."
+        "first", "Start of ADMM's denoised images: the first sources, or zero."
     )
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ class BitsNet(UntrainedMethod):
 
     name = "bitsnet"
     title = "BITS-Net"
-    summary = "Untrained networks refine the best start there is; blind, guided or with hints."
+    summary = "Untrained networks refine the best available start, with or without guides and hints."
     Config = BitsNetConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": BitsNetConfig(iterations=50),
@@ -121,7 +121,7 @@ class BitsNet(UntrainedMethod):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
-            return f"BITS-Net knows sources that add up or are weighted, not {traits.mixing} mixing."
+            return f"BITS-Net needs sources that add up or are weighted, got {traits.mixing} mixing."
         return None
 
     def split_variables(self, first: Tensor) -> RedAdmm | None:

@@ -44,11 +44,11 @@ class DipConfig(BaseConfig):
     iterations: int = adam_steps(80)
     learning_rate: float = adam_rate(0.01)
     start: Literal["nl_bayes", "none"] = setting(
-        "nl_bayes", "What goes first and is then the network's input: a closed form, or nothing."
+        "nl_bayes", "Closed form that initialises the network and is its input, or none."
     )
     correction: float = setting(
         0.03,
-        "Size of the network's correction to the start; without a start it draws the image itself.",
+        "Size of the network's correction to the start; without a start it generates the image itself.",
         ge=0.001,
         le=1,
         step=0.01,
@@ -57,12 +57,12 @@ class DipConfig(BaseConfig):
     channels: tuple[float, ...] = widths("network's")
     skip_channels: tuple[float, ...] = skip_widths()
     upsampling: Literal["bilinear", "nearest"] = setting(
-        "bilinear", "How scales are brought to the next finer."
+        "bilinear", "Interpolation from each scale to the next finer one."
     )
-    input_channels: int = noise_channels(3, "Channels of the noise that is the input without a start.")
+    input_channels: int = noise_channels(3, "Channels of the noise input without a start.")
     input_scale: float = noise_scale(0.1)
     jitter: float = noise_jitter("input")
-    decay: float = running_average(0.98, "Of the running average of what the network draws.")
+    decay: float = running_average(0.98, "Decay of the running average of the network's images.")
     tile: int = setting(
         512, "Larger images are fitted in tiles of this side, in turn.", ge=64, le=8192, step=64, unit="px"
     )
@@ -141,7 +141,7 @@ class Dip(FittedMethod[DipState]):
 
     name = "dip"
     title = "Deep image prior"
-    summary = "One untrained network refines a closed form, or draws one image from noise."
+    summary = "One untrained network refines a closed form, or generates one image from noise."
     Config = DipConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": DipConfig(iterations=40),
@@ -164,7 +164,7 @@ class Dip(FittedMethod[DipState]):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing not in ("noisy", "masked"):
-            return "It draws one image, from a noisy one or one with missing pixels, and separates nothing."
+            return "It restores one image with noise or missing pixels, and separates nothing."
         return None
 
     def prepare(

@@ -71,7 +71,7 @@ class DoubleDip(UntrainedMethod):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
-            return f"Double-DIP, for transparency, knows sources that add up or are weighted, not {traits.mixing} mixing."
+            return f"Double-DIP for transparency needs sources that add up or are weighted, got {traits.mixing} mixing."
         if traits.mixing == "linear" and traits.n_observations != 1:
-            return "Sources that add up are one image's; several mixtures have weights."
+            return "Sources that add up need one image; several mixtures have weights."
         return None

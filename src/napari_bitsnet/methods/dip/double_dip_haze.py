@@ -47,7 +47,7 @@ class DoubleDipHazeConfig(BaseConfig):
     iterations: int = adam_steps(60)
     learning_rate: float = adam_rate(0.003)
     start: Literal["dark_channel", "none"] = setting(
-        "dark_channel", "What goes first, for the networks to correct: the closed form, or nothing."
+        "dark_channel", "Closed form that initialises the networks, or none."
     )
     correction: float = setting(
         0.3, "Size of the networks' corrections to the start.", ge=0.001, le=1, step=0.1
@@ -55,14 +55,14 @@ class DoubleDipHazeConfig(BaseConfig):
     smoothness: float = setting(
         0.005, "Weight of differences between the transmission and its 5 x 5 mean.", ge=0, le=10, step=0.005
     )
-    learn_airlight: bool = setting(True, "Learn the airlight as well, unless it is given.")
+    learn_airlight: bool = setting(True, "Fit the airlight as well, unless it is given.")
     kernel_size: int = kernel_side("networks'")
     channels: tuple[float, ...] = widths("networks'")
     skip_channels: tuple[float, ...] = skip_widths()
     input_channels: int = noise_channels(8)
     input_scale: float = noise_scale(0.05)
     jitter: float = noise_jitter("inputs")
-    decay: float = running_average(0.95, "Of the transmission's running average.")
+    decay: float = running_average(0.95, "Decay of the running average of the transmission.")
     early_stopping: bool = stops_early()
     window: int = variance_window()
     patience: int = variance_patience()
@@ -109,7 +109,7 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
 
     name = "double_dip_haze"
     title = "Double-DIP for haze"
-    summary = "Two untrained networks draw scene and transmission; for comparison."
+    summary = "Two untrained networks generate scene and transmission; for comparison."
     Config = DoubleDipHazeConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": DoubleDipHazeConfig(iterations=30),
@@ -124,7 +124,7 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
-        return None if traits.mixing == "haze" else "It removes haze; for sums of images there is double_dip."
+        return None if traits.mixing == "haze" else "It removes haze; use double_dip for sums of images."
 
     def starting(
         self, problem: Problem, previous: DoubleDipHazeState | None, *, device: str, seed: int

@@ -50,7 +50,7 @@ class DoubleDipLayersConfig(BaseConfig):
     iterations: int = adam_steps(60)
     learning_rate: float = adam_rate(0.003)
     start: Literal["closed_form", "none"] = setting(
-        "closed_form", "What goes first, for the networks to correct: the task's closed form, or nothing."
+        "closed_form", "Closed form of the task that initialises the networks, or none."
     )
     correction: float = setting(
         0.1, "Size of the networks' corrections to the start.", ge=0.001, le=1, step=0.05
@@ -65,7 +65,7 @@ class DoubleDipLayersConfig(BaseConfig):
         le=1,
         step=0.001,
     )
-    alpha_hint: float = setting(1.0, "Segmentation: weight of the marks.", ge=0, le=100, step=0.1)
+    alpha_hint: float = setting(1.0, "Segmentation: weight of the hints.", ge=0, le=100, step=0.1)
     kernel_size: int = kernel_side("networks'")
     channels: tuple[float, ...] | None = setting(
         None, "Width of each scale of the layers' networks, finest first; none takes the released code's."
@@ -73,7 +73,7 @@ class DoubleDipLayersConfig(BaseConfig):
     input_channels: int = noise_channels(2)
     input_scale: float = noise_scale(0.05)
     jitter: bool = setting(False, "Add a little new noise to the networks' inputs in each step.")
-    decay: float = running_average(0.95, "Of the running average of layers and mask.")
+    decay: float = running_average(0.95, "Decay of the running average of layers and mask.")
     early_stopping: bool = stops_early()
     window: int = variance_window()
     patience: int = variance_patience()
@@ -126,7 +126,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
 
     name = "double_dip_layers"
     title = "Double-DIP for layers"
-    summary = "Untrained networks draw layers and mask of watermarks and segmentations; for comparison."
+    summary = "Untrained networks generate layers and mask of watermarks and segmentations; for comparison."
     Config = DoubleDipLayersConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": DoubleDipLayersConfig(iterations=30),
@@ -148,7 +148,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing not in CLOSED_FORMS:
-            return "It draws layers with a mask: watermarks and segmentations."
+            return "It finds layers with a mask: watermarks and segmentations."
         return None
 
     def prepare(

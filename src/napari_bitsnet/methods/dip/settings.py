@@ -46,7 +46,7 @@ def noise_channels(default: int, description: str = "Channels of the noise input
 
 def noise_scale(default: float) -> Any:
     """Declare ``input_scale``."""
-    return setting(default, "That noise is uniform within plus or minus this.", ge=1e-4, le=1, step=0.01)
+    return setting(default, "Half width of the uniform noise input.", ge=1e-4, le=1, step=0.01)
 
 
 def noise_jitter(what: str) -> Any:
@@ -68,12 +68,12 @@ def stops_early() -> Any:
 
 def variance_window(default: int = 50) -> Any:
     """Declare ``window``."""
-    return setting(default, "Steps over which that variance is taken.", ge=2, le=1000, step=10)
+    return setting(default, "Steps of the variance in early stopping.", ge=2, le=1000, step=10)
 
 
 def variance_patience(default: int = 100) -> Any:
     """Declare ``patience``."""
-    return setting(default, "Steps without a new lowest variance before stopping.", ge=1, le=10_000, step=50)
+    return setting(default, "Steps without a new lowest variance before the run stops.", ge=1, le=10_000, step=50)
 
 
 def network_check() -> Any:
@@ -92,11 +92,11 @@ class UntrainedConfig(BaseConfig):
     iterations: int = adam_steps(150, step=100)
     learning_rate: float = adam_rate(0.008)
     start: StartName = setting(
-        "auto", "What goes first, for the generators to refine: a closed form, trained weights, or nothing."
+        "auto", "Method that initialises the generators: a closed form, trained weights, or none."
     )
     correction: float = setting(
         0.1,
-        "Size of the generators' corrections to the start; 0 lets them draw the sources themselves.",
+        "Size of the generators' corrections to the start; with 0 they generate the sources themselves.",
         ge=0,
         le=1,
         step=0.01,
@@ -105,7 +105,7 @@ class UntrainedConfig(BaseConfig):
         0.1, "Weight that keeps sources near the start, as a mean square.", ge=0, le=1000, step=0.1
     )
     anchor_informed: float = setting(
-        100.0, "The same where the start knew guides or several mixtures.", ge=0, le=1000, step=10.0
+        100.0, "The same weight for starts with guides or several mixtures.", ge=0, le=1000, step=10.0
     )
     exact: bool = setting(
         True, "Shares add up to the mixture exactly and stay within their possible range (linear mixing)."
@@ -124,17 +124,17 @@ class UntrainedConfig(BaseConfig):
     skip_channels: tuple[float, ...] = skip_widths()
     input_channels: int = noise_channels(3, "Channels of a generator's noise input.")
     input_scale: float = setting(
-        0.005, "A generator's noise input is uniform within plus or minus this.", ge=1e-4, le=1, step=0.001
+        0.005, "Half width of the uniform noise input of a generator.", ge=1e-4, le=1, step=0.001
     )
     jitter: bool = setting(True, "Add a little new noise to the generators' inputs in each step.")
     orientations: bool = setting(
-        True, "Show the generators their inputs flipped and turned every other step."
+        True, "Flip and rotate the inputs of the generators in every other step."
     )
     keep: Literal["average", "best", "last"] = setting(
         "average",
-        "Which answer is kept: the running average, the one whose remix is nearest to the mixture, the last.",
+        "Answer that is kept: the running average, the one with the remix nearest to the mixture, or the last.",
     )
-    decay: float = running_average(0.99, "Of the running average, from step to step.")
+    decay: float = running_average(0.99, "Decay of the running average, from step to step.")
     early_stopping: bool = stops_early()
     window: int = variance_window()
     patience: int = variance_patience()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.api.checks import Findings
 
 IN_ORDER = (
-    "Nothing to mend: the guides have their places on the image, and what they explain holds all over it."
+    "No problems found: the guides are aligned, and the fit generalises to held-out blocks."
 )
 
 
@@ -39,8 +39,8 @@ class CheckBar(Container):
         self.button = PushButton(
             text="Check the inputs",
             tooltip=tooltip(
-                "A quick fit at reduced size: whether each guide has a place where it fits better than elsewhere, and "
-                "whether what it explains holds in parts that were not fitted to. Takes some seconds."
+                "Fit the guides at reduced size, to test whether they are aligned and whether the fit generalises to "
+                "held-out blocks. It takes some seconds."
             ),
         )
         super().__init__(widgets=[self.button], labels=False)

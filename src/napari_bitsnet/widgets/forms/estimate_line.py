@@ -17,7 +17,7 @@ from napari_bitsnet.widgets.remembered import recall, remember
 
 FILE = "timings"
 
-UNKNOWN = "How long this takes here is known after the first run."
+UNKNOWN = "The time on this machine is known after the first run."
 
 
 class EstimateLine(Container):
@@ -64,7 +64,7 @@ class EstimateLine(Container):
         short = expected.mebibytes is not None and free is not None and expected.mebibytes > free
         text = in_words(expected.seconds, expected.mebibytes)
         self._say(
-            f"⚠ {text}: more than is free. Set the working size below {settings.size_limit}, or separate a region first."
+            f"⚠ {text}, which is more than is free. Set the working size below {settings.size_limit}, or separate a region first."
             if short
             else text,
             amber=short,

@@ -68,7 +68,7 @@ def help_button(page: str | Callable[[], str]) -> PushButton:
     page : str or callable
         The page, or what says which one it is when the button is pressed.
     """
-    button = PushButton(text="?", tooltip=tooltip("What this is, and how it is done."))
+    button = PushButton(text="?", tooltip=tooltip("Open the help page."))
     native: Any = button.native
     FollowFont(native, lambda: native.setFixedWidth(scaled(22, native)))
     native.setAccessibleName("Help")

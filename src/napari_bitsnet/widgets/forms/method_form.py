@@ -23,9 +23,9 @@ AUTO = "auto"
 PRESET_HINTS = {
     "quick": "A first look.",
     "balanced": "A good result in reasonable time.",
-    "best": "The best result, without regard to time.",
-    "paper": "As the paper's equations say.",
-    "official": "As the paper's released code does.",
+    "best": "The best result, without a limit of time.",
+    "paper": "The equations of the paper.",
+    "official": "The released code of the paper.",
 }
 
 

@@ -29,7 +29,7 @@ class PartForm(Container):
         self.slices = Menu(
             [Entry("Current slice", CURRENT), Entry("All slices", ALL)],
             label="Slices",
-            tooltip=tooltip("Separate the slice that is shown, or one slice after the other."),
+            tooltip=tooltip("Separate the current slice, or all slices one after the other."),
         )
         self.region = Menu(
             [

@@ -27,10 +27,10 @@ from napari_bitsnet.widgets.layers.placing import (
 )
 
 MODELS = (
-    Entry("shift", "shift", "It is moved."),
-    Entry("affine", "affine", "It is moved, rotated, scaled and sheared."),
-    Entry("projective", "projective", "Perspective may change as well: a new layer is made."),
-    Entry("smooth", "smooth", "It is bent as well: a new layer is made."),
+    Entry("shift", "shift", "The layer is moved."),
+    Entry("affine", "affine", "The layer is moved, rotated, scaled and sheared."),
+    Entry("projective", "projective", "Perspective may change as well; a new layer is created."),
+    Entry("smooth", "smooth", "The layer is deformed smoothly as well; a new layer is created."),
 )
 
 
@@ -53,27 +53,27 @@ class RegisterForm(Container):
         self._board: Any = None
         self._points: tuple[Any, Any] | None = None
         self._worker: Any = None
-        self.moving = Menu(label="Move", tooltip=tooltip("Which layer is brought onto the image."))
-        self.model = Menu(MODELS, label="Model", tooltip=tooltip("What may be changed."))
+        self.moving = Menu(label="Move", tooltip=tooltip("Layer that is registered to the image."))
+        self.model = Menu(MODELS, label="Model", tooltip=tooltip("Kinds of change that are allowed."))
         self.model.value = "affine"
         self.mirror = CheckBox(
             text="Mirror it first",
-            tooltip=tooltip("For a photograph of the back that was taken from the back."),
+            tooltip=tooltip("Use this for a photograph of the back, taken from behind."),
         )
         self.auto = PushButton(
-            text="Register", tooltip=tooltip("Find the place in which one tells most about the other.")
+            text="Register", tooltip=tooltip("Find the transform for which the layer agrees best with the image.")
         )
         self.points = PushButton(
             text="Set points",
             tooltip=tooltip(
-                "Adds two Points layers: set the same things in the same order on both, then press again. One pair "
-                "shifts, two rotate and scale, three and more give an affine map."
+                "Add two Points layers. Set points on the same details in the same order in both, then press again. One "
+                "pair gives a shift, two pairs rotation and scale, three or more an affine map."
             ),
         )
         self.board = PushButton(
-            text="Checkerboard", tooltip=tooltip("Show both images in turns: contours should meet.")
+            text="Checkerboard", tooltip=tooltip("Show both images on a checkerboard: contours should continue across its squares.")
         )
-        self.undo = PushButton(text="Undo", tooltip=tooltip("Put the layer back where it was."))
+        self.undo = PushButton(text="Undo", tooltip=tooltip("Restore the place of the layer."))
         self._line = Text()
         super().__init__(
             widgets=[
@@ -134,7 +134,7 @@ class RegisterForm(Container):
                 layer.units = image.units[-2:]
                 layer.mode = "add"
             self.points.text = "Use the points"
-            self._line.value = "Set the same things in the same order on both layers, then use the points."
+            self._line.value = "Set points on the same details in the same order in both layers, then use the points."
             return
         on_moving, on_fixed = (
             in_pixels(points, image) for points, image in zip(self._points, (moving, fixed), strict=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.widgets.run.separation import Separation
 
 WHAT = (
-    "Something in the wrong source? Mark it, then say whose it is: its edges move there and the run goes on."
+    "If something is in the wrong source, mark it and choose the right source: its edges move there, and the run continues."
 )
 
 
@@ -63,7 +63,7 @@ class AreaForm(Container):
             return
         for k in range(result.state.problem.n_sources):
             button = PushButton(
-                text=f"→ source {k + 1}", tooltip=tooltip(f"What is marked belongs to source {k + 1}.")
+                text=f"→ source {k + 1}", tooltip=tooltip(f"Assign the marked area to source {k + 1}.")
             )
             button.changed.connect(lambda _=None, k=k: self.give(k + 1))
             self._row.append(button)

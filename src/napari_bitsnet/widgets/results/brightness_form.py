@@ -16,7 +16,7 @@ from napari_bitsnet.widgets.results.edits import moved, swapped_name
 if TYPE_CHECKING:
     from napari_bitsnet.widgets.run.separation import Separation
 
-WHY = "No method can know how brightness is divided between sources: move it; they keep adding up."
+WHY = "No method can determine how brightness is divided between sources. Move a slider to change it; the sum stays."
 
 
 class BrightnessForm(Container):
@@ -75,7 +75,7 @@ class BrightnessForm(Container):
             value = edits.shifts[k] if edits.shifts else 0
             number = 2 - k if edits.swapped else k + 1
             slider = FloatSlider(value=value, min=-0.5, max=0.5, step=0.005, label=f"Source {number}")
-            slider.tooltip = tooltip("In parts of the mixture's range.")
+            slider.tooltip = tooltip("In fractions of the range of the mixture.")
             slider.native.setMinimumWidth(100)
             slider.changed.connect(self._apply)
             self._sliders.append(slider)

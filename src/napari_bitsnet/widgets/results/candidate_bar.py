@@ -26,7 +26,7 @@ SIDE = 54
 
 FRAME = "QToolButton { border: 2px solid transparent } QToolButton:checked { border: 2px solid #ffb000 }"
 """Style of the frame around the split that is shown."""
-WHY = "One image may be split in several ways. The first is the answer; if it looks wrong, try another."
+WHY = "An image can be split in several ways. The first split is the answer; if it looks wrong, try another one."
 
 
 class CandidateBar(Container):
@@ -78,7 +78,7 @@ class CandidateBar(Container):
             button.setChecked(k == separation.edits.candidate)
             button.setIcon(QIcon(_thumbnail(sources)))
             button.setIconSize(QSize(SIDE, 2 * SIDE + 2))
-            words = "The answer" if k == 0 else f"Another split, number {k} by the networks' own support"
+            words = "The answer" if k == 0 else f"Other split, number {k} by the networks' own support"
             button.setToolTip(tooltip(f"{words}: source 1 above, source 2 below."))
             button.setAccessibleName(words)
             button.clicked.connect(lambda _=False, k=k: self.show_split(k))

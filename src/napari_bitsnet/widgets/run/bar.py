@@ -31,13 +31,13 @@ class RunBar(Container):
 
     def __init__(self, curve: Sparkline | None = None) -> None:
         self.run = PushButton(text="Run", tooltip=tooltip("Separate the image (Ctrl+Enter)."))
-        self.stop = PushButton(text="Stop && keep", tooltip=tooltip("End the run and keep the best so far."))
+        self.stop = PushButton(text="Stop && keep", tooltip=tooltip("End the run and keep the best result so far."))
         self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
-        self.more = PushButton(text="Continue", tooltip=tooltip("Go on from where the last run ended."))
+        self.more = PushButton(text="Continue", tooltip=tooltip("Continue the last run."))
         self._bar = ProgressBar(value=0, min=0, max=0)
         self._line = Text()
         self.live = CheckBox(
-            text="Live", value=True, tooltip=tooltip("Show the sources while they come apart.")
+            text="Live", value=True, tooltip=tooltip("Show the sources during the run.")
         )
         self._curve = Sparkline() if curve is None else curve
         self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")

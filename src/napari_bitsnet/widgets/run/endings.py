@@ -14,7 +14,7 @@ from napari_bitsnet.widgets.run.separation import Outcome
 REASONS = {
     "iterations": "Done",
     "finished": "Done",
-    "converged": "Done, no longer getting better",
+    "converged": "Done, no further improvement",
     "time": "Time limit reached",
     "stopped": "Stopped",
 }

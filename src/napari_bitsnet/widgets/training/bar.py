@@ -18,8 +18,8 @@ class TrainingBar(RunBar):
             Sparkline(logarithmic=False)
         )  # the losses of most trainers are logarithms themselves
         self.run.text = "Train"
-        self.run.tooltip = tooltip("Train on the images above; a training that was stopped goes on.")
-        self.stop.tooltip = tooltip("End after this step. The weights so far are written.")
+        self.run.tooltip = tooltip("Train on the images above, or continue a training that was stopped.")
+        self.stop.tooltip = tooltip("End after this step and write the weights.")
 
     @property
     def points(self) -> list[tuple[int, float]]:

@@ -70,7 +70,7 @@ class TrainingDock(Container):
         self.menu = Menu(
             [Entry(trainer.title, trainer.name, trainer.summary) for trainer in trainers],
             label="Train",
-            tooltip=tooltip("The network that is trained."),
+            tooltip=tooltip("Network to train."),
         )
         self.menu.choose(DEFAULT)
         self.output = PathEdit(
@@ -173,14 +173,14 @@ class TrainingDock(Container):
             )
             if outcome is not None and not outcome.stopped:
                 text = (
-                    "This training is at its end. For more, give more hours or steps; or name another file."
+                    "This training is finished. To continue it, give more hours or steps; for a new one, name another file."
                 )
                 self.notice.say("info", text)
         else:
             seconds = clock(outcome.last.elapsed)
             how = "Stopped" if outcome.stopped else "Done"
             self.bar.show_end(f"{how}: step {outcome.last.step}, {seconds}.")
-            more = " Train goes on from there." if outcome.stopped else ""
+            more = " Train continues from there." if outcome.stopped else ""
             self.notice.say(
                 "info",
                 f"The weights are in {outcome.output}.{more}{self._use()}",
@@ -247,7 +247,7 @@ class TrainingDock(Container):
         self.device.choose(entry(last, "device", "") or self.device.value)
 
     def _lay_out(self) -> None:
-        head = Text("Train a network on your own images: it serves best for what looks like them.")
+        head = Text("Train a network on your own images. It works best on similar images.")
         title = plain([head, help_button(PAGE)], layout="horizontal")
         self._holder = plain([])
         rows = [title, labelled(self.menu), self._holder, labelled(self.output), self.device]

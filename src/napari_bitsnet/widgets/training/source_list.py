@@ -35,7 +35,7 @@ class SourceList(Container):
         self._select.native.setMinimumWidth(60)
         self.folder = PushButton(text="Add folder…")
         self.zip = PushButton(text="Add zips…")
-        self.less = PushButton(text="Remove", tooltip=tooltip("Take the selected ones off the list."))
+        self.less = PushButton(text="Remove", tooltip=tooltip("Remove the selected entries."))
         buttons = plain([self.folder, self.zip, self.less], layout="horizontal")
         super().__init__(widgets=[self._select, buttons], labels=False)
         self.margins = (0, 0, 0, 0)

@@ -38,7 +38,7 @@ class TrainerForm(Container):
         self.lists = {each.name: SourceList(each.description) for each in self.trainer.inputs}
         has_shipped = self.trainer.shipped() is not None
         self.shipped = CheckBox(
-            text="Begin with the package's network",
+            text="Start from the network of the package",
             value=has_shipped,
             enabled=has_shipped,
             tooltip=tooltip(

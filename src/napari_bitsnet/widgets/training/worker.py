@@ -90,7 +90,7 @@ def train_networks(request: TrainingRequest, controls: TrainingControls) -> Trai
     Napari shows the name of this function in its dialog if it is closed during a training.
     """
     try:
-        yield Message("Looking at the images…")
+        yield Message("Checking the images…")
         request.check()
         yield Message("Loading PyTorch…")
         from napari_bitsnet.core.device import resolve_device
