@@ -11,23 +11,9 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import METHODS, Answer, Cost
+from napari_bitsnet.methods.dip import settings
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators
-from napari_bitsnet.methods.dip.settings import (
-    adam_rate,
-    adam_steps,
-    kernel_side,
-    network_check,
-    noise_channels,
-    noise_jitter,
-    noise_scale,
-    running_average,
-    skip_widths,
-    stops_early,
-    variance_patience,
-    variance_window,
-    widths,
-)
 from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
@@ -41,8 +27,8 @@ if TYPE_CHECKING:
 class DipConfig(BaseConfig):
     """Settings of the method."""
 
-    iterations: int = adam_steps(80)
-    learning_rate: float = adam_rate(0.01)
+    iterations: int = settings.adam_steps(80)
+    learning_rate: float = settings.adam_rate(0.01)
     start: Literal["nl_bayes", "none"] = setting(
         "nl_bayes", "Closed form that initialises the network and is its input, or none."
     )
@@ -53,16 +39,16 @@ class DipConfig(BaseConfig):
         le=1,
         step=0.01,
     )
-    kernel_size: int = kernel_side("network's")
-    channels: tuple[float, ...] = widths("network's")
-    skip_channels: tuple[float, ...] = skip_widths()
+    kernel_size: int = settings.kernel_side("network's")
+    channels: tuple[float, ...] = settings.widths("network's")
+    skip_channels: tuple[float, ...] = settings.skip_widths()
     upsampling: Literal["bilinear", "nearest"] = setting(
         "bilinear", "Interpolation from each scale to the next finer one."
     )
-    input_channels: int = noise_channels(3, "Channels of the noise input without a start.")
-    input_scale: float = noise_scale(0.1)
-    jitter: float = noise_jitter("input")
-    decay: float = running_average(0.98, "Decay of the running average of the network's images.")
+    input_channels: int = settings.noise_channels(3, "Channels of the noise input without a start.")
+    input_scale: float = settings.noise_scale(0.1)
+    jitter: float = settings.noise_jitter("input")
+    decay: float = settings.running_average(0.98, "Decay of the running average of the network's images.")
     tile: int = setting(
         512, "Larger images are fitted in tiles of this side, in turn.", ge=64, le=8192, step=64, unit="px"
     )
@@ -73,11 +59,11 @@ class DipConfig(BaseConfig):
         le=1,
         step=0.001,
     )
-    early_stopping: bool = stops_early()
-    window: int = variance_window(20)
-    patience: int = variance_patience(60)
+    early_stopping: bool = settings.stops_early()
+    window: int = settings.variance_window(20)
+    patience: int = settings.variance_patience(60)
 
-    _check_network = network_check()
+    _check_network = settings.network_check()
 
 
 _ORIGINAL = DipConfig(

@@ -12,23 +12,9 @@ from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import METHODS, Answer, Cost
+from napari_bitsnet.methods.dip import settings
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators
-from napari_bitsnet.methods.dip.settings import (
-    adam_rate,
-    adam_steps,
-    kernel_side,
-    network_check,
-    noise_channels,
-    noise_jitter,
-    noise_scale,
-    running_average,
-    skip_widths,
-    stops_early,
-    variance_patience,
-    variance_window,
-    widths,
-)
 from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
@@ -44,8 +30,8 @@ AIRLIGHT_STEPS = 1000
 class DoubleDipHazeConfig(BaseConfig):
     """Settings of the method."""
 
-    iterations: int = adam_steps(60)
-    learning_rate: float = adam_rate(0.003)
+    iterations: int = settings.adam_steps(60)
+    learning_rate: float = settings.adam_rate(0.003)
     start: Literal["dark_channel", "none"] = setting(
         "dark_channel", "Closed form that initialises the networks, or none."
     )
@@ -56,18 +42,18 @@ class DoubleDipHazeConfig(BaseConfig):
         0.005, "Weight of differences between the transmission and its 5 x 5 mean.", ge=0, le=10, step=0.005
     )
     learn_airlight: bool = setting(True, "Fit the airlight as well, unless it is given.")
-    kernel_size: int = kernel_side("networks'")
-    channels: tuple[float, ...] = widths("networks'")
-    skip_channels: tuple[float, ...] = skip_widths()
-    input_channels: int = noise_channels(8)
-    input_scale: float = noise_scale(0.05)
-    jitter: float = noise_jitter("inputs")
-    decay: float = running_average(0.95, "Decay of the running average of the transmission.")
-    early_stopping: bool = stops_early()
-    window: int = variance_window()
-    patience: int = variance_patience()
+    kernel_size: int = settings.kernel_side("networks'")
+    channels: tuple[float, ...] = settings.widths("networks'")
+    skip_channels: tuple[float, ...] = settings.skip_widths()
+    input_channels: int = settings.noise_channels(8)
+    input_scale: float = settings.noise_scale(0.05)
+    jitter: float = settings.noise_jitter("inputs")
+    decay: float = settings.running_average(0.95, "Decay of the running average of the transmission.")
+    early_stopping: bool = settings.stops_early()
+    window: int = settings.variance_window()
+    patience: int = settings.variance_patience()
 
-    _check_network = network_check()
+    _check_network = settings.network_check()
 
 
 @dataclass(kw_only=True)

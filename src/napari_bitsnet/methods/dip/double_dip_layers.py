@@ -14,19 +14,9 @@ from napari_bitsnet.core.mixing import Cutout, Overlay
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods import METHODS, Answer, Cost
+from napari_bitsnet.methods.dip import settings
 from napari_bitsnet.methods.dip.fit import Descent, Drawn, FitState, FittedMethod
 from napari_bitsnet.methods.dip.generators import Generators, check_sizes
-from napari_bitsnet.methods.dip.settings import (
-    adam_rate,
-    adam_steps,
-    kernel_side,
-    noise_channels,
-    noise_scale,
-    running_average,
-    stops_early,
-    variance_patience,
-    variance_window,
-)
 from napari_bitsnet.methods.dip.starts import running_start
 
 if TYPE_CHECKING:
@@ -47,8 +37,8 @@ UNTOUCHED = 0.02
 class DoubleDipLayersConfig(BaseConfig):
     """Settings of the method."""
 
-    iterations: int = adam_steps(60)
-    learning_rate: float = adam_rate(0.003)
+    iterations: int = settings.adam_steps(60)
+    learning_rate: float = settings.adam_rate(0.003)
     start: Literal["closed_form", "none"] = setting(
         "closed_form", "Closed form of the task that initialises the networks, or none."
     )
@@ -66,17 +56,17 @@ class DoubleDipLayersConfig(BaseConfig):
         step=0.001,
     )
     alpha_hint: float = setting(1.0, "Segmentation: weight of the hints.", ge=0, le=100, step=0.1)
-    kernel_size: int = kernel_side("networks'")
+    kernel_size: int = settings.kernel_side("networks'")
     channels: tuple[float, ...] | None = setting(
         None, "Width of each scale of the layers' networks, finest first; none takes the released code's."
     )
-    input_channels: int = noise_channels(2)
-    input_scale: float = noise_scale(0.05)
+    input_channels: int = settings.noise_channels(2)
+    input_scale: float = settings.noise_scale(0.05)
     jitter: bool = setting(False, "Add a little new noise to the networks' inputs in each step.")
-    decay: float = running_average(0.95, "Decay of the running average of layers and mask.")
-    early_stopping: bool = stops_early()
-    window: int = variance_window()
-    patience: int = variance_patience()
+    decay: float = settings.running_average(0.95, "Decay of the running average of layers and mask.")
+    early_stopping: bool = settings.stops_early()
+    window: int = settings.variance_window()
+    patience: int = settings.variance_patience()
 
     @model_validator(mode="after")
     def _check_network(self) -> Self:

@@ -73,7 +73,9 @@ def variance_window(default: int = 50) -> Any:
 
 def variance_patience(default: int = 100) -> Any:
     """Declare ``patience``."""
-    return setting(default, "Steps without a new lowest variance before the run stops.", ge=1, le=10_000, step=50)
+    return setting(
+        default, "Steps without a new lowest variance before the run stops.", ge=1, le=10_000, step=50
+    )
 
 
 def network_check() -> Any:
@@ -127,9 +129,7 @@ class UntrainedConfig(BaseConfig):
         0.005, "Half width of the uniform noise input of a generator.", ge=1e-4, le=1, step=0.001
     )
     jitter: bool = setting(True, "Add a little new noise to the generators' inputs in each step.")
-    orientations: bool = setting(
-        True, "Flip and rotate the inputs of the generators in every other step."
-    )
+    orientations: bool = setting(True, "Flip and rotate the inputs of the generators in every other step.")
     keep: Literal["average", "best", "last"] = setting(
         "average",
         "Answer that is kept: the running average, the one with the remix nearest to the mixture, or the last.",
