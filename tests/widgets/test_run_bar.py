@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 
@@ -78,8 +79,28 @@ def test_of_a_closed_form_nothing_is_counted(qtbot):
     qtbot.addWidget(bar.native)
     bar.show_state(RunState.RUNNING)
     bar.show_progress(Message(step=1, total=1))
-    assert (bar._bar.min, bar._bar.max) == (0, 0)  # Qt moves such a bar to and fro
+    assert bar.progress == 0
     assert bar.line == "Closed form done, making the pictures…"
+
+
+def test_the_bar_of_what_cannot_be_counted_moves_a_few_times_a_second(qtbot):
+    bar = RunBar()
+    qtbot.addWidget(bar.native)
+    bar.show_state(RunState.PREPARING)
+    moves = []
+    bar._bar.changed.connect(moves.append)
+    began = time.monotonic()
+    qtbot.waitUntil(lambda: len(moves) >= 2, timeout=5000)
+    for stage in ("registration", "fit, round 1 of 4"):  # stages do not set it back
+        bar.show_progress(Message(stage=stage, total=1))
+    qtbot.waitUntil(lambda: len(moves) >= 4, timeout=5000)
+    assert moves == [1, 2, 3, 4]
+    assert time.monotonic() - began > 4 * 0.1  # at most ten redraws a second
+    assert bar._bar.max > 0  # of a range of zero Qt draws an animation of its own
+    bar.show_progress(Message(step=3, total=4, losses={"a": 1.0}))
+    assert bar.progress == 0.75
+    bar.show_state(RunState.IDLE)
+    assert not bar._sweep.isActive()
 
 
 def test_stages_of_a_closed_form_are_named_with_the_time(qtbot):

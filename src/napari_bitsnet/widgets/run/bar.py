@@ -14,6 +14,12 @@ from napari_bitsnet.widgets.run.sparkline import Sparkline
 from napari_bitsnet.widgets.run.states import RunState
 from napari_bitsnet.widgets.run.worker import Message
 
+SWEEP = 12
+"""Positions of the bar while nothing can be counted: it grows and shrinks through them."""
+MOVES = 250
+"""Milliseconds between two of them. Qt's own animation redraws the whole window 60 times a second where no graphics card helps,
+which takes the processor from the run."""
+
 
 class RunBar(Container):
     """Buttons and progress; what they do is decided by who listens.
@@ -31,14 +37,14 @@ class RunBar(Container):
 
     def __init__(self, curve: Sparkline | None = None) -> None:
         self.run = PushButton(text="Run", tooltip=tooltip("Separate the image (Ctrl+Enter)."))
-        self.stop = PushButton(text="Stop && keep", tooltip=tooltip("End the run and keep the best result so far."))
+        self.stop = PushButton(
+            text="Stop && keep", tooltip=tooltip("End the run and keep the best result so far.")
+        )
         self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
         self.more = PushButton(text="Continue", tooltip=tooltip("Continue the last run."))
-        self._bar = ProgressBar(value=0, min=0, max=0)
+        self._bar = ProgressBar(value=0, min=0, max=SWEEP)
         self._line = Text()
-        self.live = CheckBox(
-            text="Live", value=True, tooltip=tooltip("Show the sources during the run.")
-        )
+        self.live = CheckBox(text="Live", value=True, tooltip=tooltip("Show the sources during the run."))
         self._curve = Sparkline() if curve is None else curve
         self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
         self.run.native.setStyleSheet("font-weight: bold;")
@@ -51,6 +57,10 @@ class RunBar(Container):
         self._clock = QTimer(self.native)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
+        self._sweep = QTimer(self.native)
+        self._sweep.setInterval(MOVES)
+        self._sweep.timeout.connect(self._move)
+        self._position, self._counted = 0, False
         for button, signal in (
             (self.run, self.run_pressed),
             (self.stop, self.stop_pressed),
@@ -68,7 +78,7 @@ class RunBar(Container):
     @property
     def progress(self) -> float:
         """Part of the iterations that is done, 0 to 1."""
-        return float(self._bar.value / self._bar.max) if self._bar.max else 0.0
+        return float(self._bar.value / self._bar.max) if self._counted else 0.0
 
     def offer_continue(self, offer: bool, iterations: int = 0) -> None:
         """Whether the last run can be continued, and by how many iterations."""
@@ -83,6 +93,8 @@ class RunBar(Container):
             self._since = time.monotonic()
         self._state, self._note = state, state.value
         (self._clock.stop if idle else self._clock.start)()
+        if idle:
+            self._sweep.stop()
         self.run.visible = idle
         self.more.visible = idle and self._can_continue
         self.stop.visible = self.throw.visible = self._progress.visible = not idle
@@ -93,7 +105,8 @@ class RunBar(Container):
             self._line.visible = True
             self._line.value = state.value
         if state is RunState.PREPARING:
-            self._bar.max, self._stage = 0, ""
+            self._count(0, 0)
+            self._stage = ""
             self._curve.clear()
 
     def show_progress(self, message: Message) -> None:
@@ -103,9 +116,8 @@ class RunBar(Container):
             self._tick()
             return
         self._stage = message.stage
-        # of a closed form nothing can be counted: the bar moves to and fro until it is done
-        self._bar.max = message.total if message.total > 1 else 0
-        self._bar.value = message.step if message.total > 1 else 0
+        # of a closed form nothing can be counted: the bar grows and shrinks until it is done
+        self._count(message.step, message.total if message.total > 1 else 0)
         if message.stage:
             self._tick()
         else:
@@ -113,6 +125,21 @@ class RunBar(Container):
         if message.losses:
             self._curve.add(message.step, total_loss(message))
             self._curve.setVisible(True)
+
+    def _count(self, step: int, total: int) -> None:
+        """Show a part that is done; of a total of 0 nothing can be counted, and the bar moves."""
+        self._counted = total > 0
+        if self._counted:
+            self._sweep.stop()
+            self._bar.max, self._bar.value = total, step
+        elif not self._sweep.isActive():
+            self._bar.max, self._bar.value, self._position = SWEEP, 0, 0
+            self._sweep.start()
+
+    def _move(self) -> None:
+        """Let the bar grow or shrink by one position."""
+        self._position = (self._position + 1) % (2 * SWEEP)
+        self._bar.value = SWEEP - abs(self._position - SWEEP)
 
     def _tick(self) -> None:
         """Show that time goes on while there are no iterations to count."""
