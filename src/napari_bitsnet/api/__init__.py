@@ -54,6 +54,7 @@ def run(
     iterations: int | None = None,
     seconds: float | None = None,
     stop: Stop | None = None,
+    progress: bool = False,
     **options: Any,
 ) -> Result:
     """Run a task and return its result.
@@ -94,6 +95,8 @@ def run(
         Time limit; the best so far is kept.
     stop : callable, optional
         Called after each iteration. Return True to stop and keep the best result so far.
+    progress : bool
+        Whether to show a bar with iterations and stages, on stderr or in the notebook.
     **options
         Settings of the task, checked against its ``Config``: ``n_sources=2``, ``mixing="attenuation"`` …
 
@@ -125,13 +128,14 @@ def separate(
     mask: Any = None,
     stored: Any = None,
     stop: Stop | None = None,
+    progress: bool = False,
     **arguments: Any,
 ) -> Result:
     """Separate one superimposed image: ``run("separate", mixture, …)``.
 
     Parameters
     ----------
-    mixture, hints, mask, stored, stop
+    mixture, hints, mask, stored, stop, progress
         As in `run`.
     **arguments
         Settings of the run and of the task, as in `run`.
@@ -141,7 +145,18 @@ def separate(
     Result
     """
     # not by way of `run`: a warning names the line that called, two frames up
-    return finish(_start("separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, **arguments))
+    return finish(
+        _start(
+            "separate",
+            mixture,
+            hints=hints,
+            mask=mask,
+            stored=stored,
+            stop=stop,
+            progress=progress,
+            **arguments,
+        )
+    )
 
 
 @spelled_out
@@ -152,13 +167,14 @@ def iter_separate(
     mask: Any = None,
     stored: Any = None,
     stop: Stop | None = None,
+    progress: bool = False,
     **arguments: Any,
 ) -> Run:
     """Do the same work as `separate`, iteration by iteration.
 
     Parameters
     ----------
-    mixture, hints, mask, stored, stop
+    mixture, hints, mask, stored, stop, progress
         As in `run`.
     **arguments
         Settings of the run and of the task, as in `run`.
@@ -173,7 +189,9 @@ def iter_separate(
     Iteration
         Has ``losses`` and ``outputs``, which are copied from the device only when they are read.
     """
-    return _start("separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, **arguments)
+    return _start(
+        "separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, progress=progress, **arguments
+    )
 
 
 def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
@@ -233,8 +251,11 @@ def _start(
     mask: Any = None,
     stored: Any = None,
     stop: Stop | None = None,
+    progress: bool = False,
     **arguments: Any,
 ) -> Run:
     """Start a run whose settings are the arguments of `run`."""
     settings = RunSettings.of(task, **arguments)
-    return iter_run(settings, mixture, guides=guides, hints=hints, mask=mask, stored=stored, stop=stop)
+    return iter_run(
+        settings, mixture, guides=guides, hints=hints, mask=mask, stored=stored, stop=stop, progress=progress
+    )

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.notebook import picture_and_text
+from napari_bitsnet.api.export.preview import draw_preview
 from napari_bitsnet.api.export.saving import save_results
+from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.core.outputs import Output, source_names, stack_sources
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.writers import FormatName
+from napari_bitsnet.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_bitsnet.api.runner import Session
@@ -59,6 +63,14 @@ class Result:
             *(f"  warning: {text}" for text in self.warnings),
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the preview, and the text of `repr`."""
+        if self.mixture is None:
+            return picture_and_text(None, repr(self))
+        task, axes = TASKS.get(self.provenance["task"]), self.provenance["settings"]["axes"]
+        planes = planes_of(task, self.mixture, axes)
+        return picture_and_text(draw_preview(self.outputs, self.provenance, planes), repr(self))
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.notices import plane_notices, warn
+from napari_bitsnet.api.progress import with_bar
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run_inputs import RunInputs
@@ -37,6 +38,7 @@ def iter_run(
     stored: Any = None,
     stop: Stop | None = None,
     new_hints: NewHints | None = None,
+    progress: bool = False,
 ) -> Run:
     """Run, yield each iteration and return the `Result`.
 
@@ -58,6 +60,8 @@ def iter_run(
         Called after each iteration. Return True to stop and keep the best result so far.
     new_hints : callable, optional
         Called after each iteration; returns new hints, like `hints`, or None.
+    progress : bool
+        Whether to show a bar with iterations and stages, on stderr or in the notebook.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def iter_run(
     )
     height, width = (int(images.planes.array.shape[images.planes.axes.index(a)]) for a in "YX")
     run = _run_planes(settings, task, images, device, stop, new_hints)
+    if progress:
+        run = with_bar(run, settings.task, n_planes=len(images.planes))
     result = yield from explain_full_memory(run, min(height * width, settings.size_limit**2), device)
     result.mixture, result.guides = mixture, tuple(guides or ())
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_bitsnet.api import Result
+from napari_bitsnet.api.progress import with_bar
 from napari_bitsnet.api.running import Run
 
 
@@ -20,14 +21,10 @@ def follow(run: Run, name: str, *, n_planes: int = 1, quiet: bool = False) -> Re
     quiet : bool
         True hides the bar.
     """
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="it", disable=quiet, dynamic_ncols=True) as bar:
-        while True:
-            try:
-                step = next(run)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            bar.total = step.total * n_planes
-            bar.update(step.plane * step.total + step.step - bar.n)
+    shown = with_bar(run, name, n_planes=n_planes, hidden=quiet)
+    while True:
+        try:
+            next(shown)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

@@ -1,0 +1,74 @@
+"""A bar counts iterations over all slices and names stages; a notebook shows a picture of the result."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import napari_bitsnet as nb
+from napari_bitsnet.api.progress import with_bar
+from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.core.stages import Stage
+
+IMAGE = np.random.default_rng(0).random((32, 40), dtype=np.float32)
+
+
+def steps():
+    for plane in range(2):
+        yield Iteration(0, 3, 0.0, {}, dict, plane, stage=Stage("search"))
+        for step in (1, 2, 3):
+            yield Iteration(step, 3, 0.1, {}, dict, plane)
+    return "the result"
+
+
+def test_the_bar_passes_everything_on(capsys: pytest.CaptureFixture[str]):
+    shown, seen = with_bar(steps(), "stack", n_planes=2), []
+    while True:
+        try:
+            step = next(shown)
+        except StopIteration as end:
+            assert end.value == "the result"
+            break
+        seen.append((step.plane, step.step))
+    assert seen == [(plane, step) for plane in (0, 1) for step in range(4)]
+    told = capsys.readouterr().err
+    assert "stack: 100%" in told
+    assert "6/6" in told
+    assert "search" in told
+
+
+def test_closing_the_bar_closes_the_run():
+    closed = []
+
+    def run():
+        try:
+            yield Iteration(0, 1, 0.0, {}, dict)
+        finally:
+            closed.append(True)
+
+    shown = with_bar(run(), "one", hidden=True)
+    next(shown)
+    shown.close()
+    assert closed == [True]
+
+
+def test_progress_in_python(capsys: pytest.CaptureFixture[str]):
+    nb.run("denoise", IMAGE, progress=True)
+    assert "denoise: 100%" in capsys.readouterr().err
+    nb.run("denoise", IMAGE)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_notebook_shows_picture_and_text():
+    result = nb.run("denoise", IMAGE)
+    html = result._repr_html_()
+    (data,) = re.findall(r"base64,([^\"]+)", html)
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert min(picture.size) > 32
+    assert "Result of denoise by" in html
+    assert nb.Result(result.outputs, result.provenance)._repr_html_().startswith("<pre>Result of denoise")
