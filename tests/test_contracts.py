@@ -17,10 +17,11 @@ from annotated_types import Ge, Le
 from napari_bitsnet.api import RunSettings, run
 from napari_bitsnet.api.export.names import possible_names
 from napari_bitsnet.core.config import Config
-from napari_bitsnet.core.mixing import Cutout, Haze, Linear, Masked, Noisy, Overlay, Weighted
+from napari_bitsnet.core.mixing import Cutout, Haze, Linear, Masked, Noisy, Overlay, Reflection, Weighted
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS, Inputs
+from napari_bitsnet.training.protocol import TRAINERS
 
 HEIGHT, WIDTH = 28, 34
 PLAIN = (bool, int, float, str, Path)
@@ -32,7 +33,8 @@ PLAIN = (bool, int, float, str, Path)
 def every_config() -> Iterator[Any]:
     """Every settings class with its defaults, and every preset."""
     yield pytest.param(RunSettings(), id="run")
-    for kind, registry in (("task", TASKS), ("method", METHODS)):
+    registries: dict[str, Any] = {"task": TASKS, "method": METHODS, "trainer": TRAINERS}
+    for kind, registry in registries.items():
         for name in registry:
             entry = registry.get(name)
             yield pytest.param(entry.Config(), id=f"{kind}-{name}")
@@ -62,7 +64,7 @@ def is_listed(kind: Any) -> bool:
 
 
 def entry_configs() -> list[Any]:
-    """One settings object a task and method."""
+    """One settings object a task, method and trainer."""
     return [c for c in CONFIGS if c.id.count("-") == 1]
 
 
@@ -162,6 +164,7 @@ def tiny_problems() -> dict[str, Problem]:
         "noise, grey, missing pixels": Problem(grey, 1, mixing=Noisy(0.05), valid=valid),
         "holes": Problem(a, 1, mixing=Masked(), valid=valid),
         "haze": Problem(a, 1, mixing=Haze()),
+        "a reflection": Problem(mixture, mixing=Reflection()),
         "a cutout": Problem(mixture, mixing=Cutout(), hints=hints),
         "a mark on two images": Problem(marked, 3, mixing=Overlay(), hints=everywhere),
         "two mixtures": Problem(pair, mixing=Weighted()),

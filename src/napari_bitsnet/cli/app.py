@@ -8,6 +8,7 @@ import typer
 
 from napari_bitsnet._version import __version__
 from napari_bitsnet.cli.check import check_command
+from napari_bitsnet.cli.convert_weights import convert_weights_command
 from napari_bitsnet.cli.demo import demo
 from napari_bitsnet.cli.interrupt import ends_cleanly
 from napari_bitsnet.cli.listing import list_entries
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     app.command("spike-in", cls=TaskCommand)(ends_cleanly()(spike_in_command))
     app.command("list")(list_entries)
     app.add_typer(build_train_app(), name="train")
+    app.command("convert-weights")(convert_weights_command)
     for name in TASKS:
         app.command(name.replace("_", "-"), cls=TaskCommand)(task_command(name))
     return app

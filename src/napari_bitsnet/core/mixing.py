@@ -48,11 +48,21 @@ class Weighted:
     rule : str
         ``"free"`` (sources are known up to a scale), ``"sum-to-one"`` (each row adds to one) or
         ``"given"``.
+    clipped : Tensor of shape (1, 1, H, W), optional
+        bool, True where a mixture is at the end of its range, so that it is no longer a weighted sum.
     """
 
     weights: Tensor | None = None
     rule: str = "free"
+    clipped: Tensor | None = None
     name: str = "weighted"
+
+    def unclipped(self, valid: Tensor | None) -> Tensor | None:
+        """Return the valid pixels (1, 1, H, W) that are not clipped, or all valid ones if none would be left; None for all."""
+        if self.clipped is None:
+            return valid
+        seen = ~self.clipped if valid is None else valid & ~self.clipped.to(valid.device)
+        return seen if seen.any() else valid
 
     def __call__(self, sources: Tensor) -> Tensor:
         if self.weights is None:
@@ -137,6 +147,20 @@ class Overlay:
                 "Expected a known opacity of every pixel to overlay with, got none: estimate it first."
             )
         return (1 - self.cover) * sources[:-1] + self.cover * sources[-1:]
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """One observation of a scene T through glass that reflects R: ``I = clip(T + R)``; sources are T, R, whole images.
+
+    The sum is that of the published syntheses. Light adds up before a camera's tone curve, so that real photographs follow it
+    only about.
+    """
+
+    name: str = "reflection"
+
+    def __call__(self, sources: Tensor) -> Tensor:
+        return sources.sum(dim=0, keepdim=True).clamp(0, 1)
 
 
 @dataclass(frozen=True)

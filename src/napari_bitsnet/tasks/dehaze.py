@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 
 from napari_bitsnet.core.config import Config, setting
@@ -14,31 +13,18 @@ from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.outputs import Output, OutputSpec, describe
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.tasks import TASKS, BaseTask, Built, Input, Inputs
+from napari_bitsnet.tasks._photograph import PhotographConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class DehazeConfig(Config):
+class DehazeConfig(PhotographConfig):
     """Settings of the task."""
 
     airlight: tuple[float, ...] | None = setting(
         None,
         "Colour of the haze, one value per channel in the image's units; none estimates it.",
-    )
-    low: float | None = setting(
-        None,
-        "Value that counts as black; none takes 0, or the smallest value if it is negative.",
-        ge=-1e9,
-        le=1e9,
-        step=1.0,
-    )
-    high: float | None = setting(
-        None,
-        "Value that counts as white; none takes 255 for 8 bits, 1 for fractions, else the largest value.",
-        ge=-1e9,
-        le=1e9,
-        step=1.0,
     )
 
     @model_validator(mode="after")
@@ -46,18 +32,6 @@ class DehazeConfig(Config):
         if self.airlight is not None and (not self.airlight or not np.isfinite(self.airlight).all()):
             raise ValueError(f"expected finite values of the airlight, got {self.airlight}")
         return self
-
-    def range_of(self, image: NDArray, stored: np.dtype) -> tuple[float, float]:
-        """Return the values of black and white, against which haze is measured; `stored` is the type of the
-        file."""
-        finite = image[np.isfinite(image)]
-        low = min(0.0, float(finite.min())) if self.low is None else self.low
-        if self.high is not None:
-            return low, self.high
-        if stored == np.uint8:
-            return low, 255.0
-        largest = float(finite.max())
-        return low, 1.0 if 0 < largest <= 1 and not np.issubdtype(stored, np.integer) else largest
 
 
 @TASKS.register("dehaze")

@@ -41,6 +41,13 @@ class Separate(SharesTask):
             "Fraction of the local contrast that the trained networks separate, from 0 to 1.",
             "YX",
         ),
+        OutputSpec(
+            "disagreement",
+            "map",
+            "Disagreement",
+            "Standard deviation of the sources among mirrored views of trained streams, in the mixture's units.",
+            "YX",
+        ),
     )
     inputs: ClassVar[tuple[Input, ...]] = (
         Input("mixture", "Image", "The image in which sources are superimposed."),
@@ -67,8 +74,11 @@ class Separate(SharesTask):
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
         """See `Task.outputs`: ``source_1`` …, ``residual``; from trained networks ``confidence`` in [0, 1]
-        too."""
+        or ``disagreement`` too."""
         found = shares_outputs(built, answer["sources"], self.config)
         if "confidence" in answer:
             found["confidence"] = restore(answer["confidence"], Scaling(), valid=built.problem.valid)[0]
+        if "disagreement" in answer:
+            scale = Scaling(0.0, built.problem.scaling.span)
+            found["disagreement"] = restore(answer["disagreement"], scale, valid=built.problem.valid)[0]
         return describe(found, self.output_specs, self.units)

@@ -79,7 +79,7 @@ def read_images(
         with np.load(packed) as arrays:
             return PackedImages(arrays["pixels"], arrays["shapes"])
     small = []
-    for name, path in _files(source, names):
+    for name, path in named_files(source, names):
         try:
             small.append(shrink(colours(path), short_side))
         except (
@@ -198,7 +198,7 @@ def _eight_bits(array: NDArray) -> NDArray[np.uint8]:
     return (255 * scaled.clip(0, 1)).round().astype(np.uint8)
 
 
-def _files(source: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
+def named_files(source: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """Yield the name and a path of the named images of a folder or zip; those of a zip exist until the next one."""
     if source.is_dir():
         for name in names:

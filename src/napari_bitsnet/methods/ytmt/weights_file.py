@@ -1,0 +1,80 @@
+"""Files of weights of the method `ytmt`, and what they say of themselves."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_bitsnet.methods.ytmt.network import YTMTNetwork
+    from napari_bitsnet.methods.ytmt.official import OfficialNetwork
+
+SHIPPED = "ytmt.safetensors"
+TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
+
+
+def shipped_weights() -> Path:
+    """Return the path of the package's weights, for reflections, whether the file exists or not."""
+    return Path(str(files("napari_bitsnet").joinpath("weights", SHIPPED)))
+
+
+def load_weights(path: Path) -> tuple[YTMTNetwork | OfficialNetwork, dict[str, Any]]:
+    """Build the network of a file that the trainer `ytmt` or `convert_official` wrote.
+
+    Returns
+    -------
+    network : YTMTNetwork or OfficialNetwork
+    facts : dict
+        ``"kinds"`` (names), ``"mixing"``, ``"hypercolumn"`` (checksum of the features' file, or None), ``"settings"`` …
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds something else.
+    """
+    import torch
+
+    from napari_bitsnet.core.networks.weights import expand, load_tensors
+    from napari_bitsnet.methods.ytmt.network import YTMTNetwork
+    from napari_bitsnet.methods.ytmt.official import OfficialNetwork
+
+    if path.suffix.lower() in TORCH_SUFFIXES:
+        raise ValueError(
+            f"Expected weights in a .safetensors file, got {path}: convert the authors' file once, with napari-bitsnet "
+            "convert-weights."
+        )
+    tensors, facts = load_tensors(path)
+    if facts.get("method") != "ytmt" or "kinds" not in facts:
+        raise ValueError(f"Expected weights of the method ytmt, got {path} of {facts.get('method')!r}.")
+    network: YTMTNetwork | OfficialNetwork
+    with torch.random.fork_rng(devices=[]):  # the random weights are overwritten
+        if facts["network"].get("official"):
+            network = OfficialNetwork(facts["network"]["stages"])
+        else:
+            network = YTMTNetwork(**facts["network"])
+    try:
+        network.load_state_dict(expand(tensors))
+    except RuntimeError:
+        raise ValueError(f"Expected weights of the network that {path} describes, got others.") from None
+    return network, facts
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what a file of weights says of itself, without loading torch; empty where it says nothing.
+
+    Notes
+    -----
+    A safetensors file begins with the length of its header, 8 bytes, and the header, JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < 100_000_000 else {}
+        facts = json.loads(header["__metadata__"]["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -1,0 +1,3 @@
+"""Training of networks for known kinds of images, and for reflections."""
+
+__all__ = ["ytmt"]

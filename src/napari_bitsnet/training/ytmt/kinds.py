@@ -1,0 +1,214 @@
+"""A user's own kinds of images: a folder, zip or stack of each, whose mixtures are drawn on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_bitsnet.io.read import read_image
+from napari_bitsnet.training.images import image_names, named_files
+from napari_bitsnet.training.loop import generator
+from napari_bitsnet.training.protocol import Progress
+from napari_bitsnet.training.ytmt.crops import random_crop
+from napari_bitsnet.training.ytmt.mixtures import Mixtures
+
+HELD_OUT = 8
+"""One of so many images is held out for validation; of fewer images, so large a part of each."""
+
+RANGE = (0.1, 99.9)
+"""Percentiles of all values of a kind that become 0 and 1: a few hot pixels should not set the scale."""
+
+
+class Kinds:
+    """See `Diet`.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        A folder, a zip or an image file (stacks are several images) of each kind.
+    names : sequence of str
+        Of the kinds.
+    mixing : str
+        ``"linear"``: images add up. ``"attenuation"``: they are transmitted intensities, whose optical densities add up.
+    amounts : (float, float)
+        Each kind's weight is drawn between these, and then divided by their sum.
+    noise : float
+        Largest standard deviation of Gaussian noise, over the mixture's full range.
+    blur : float
+        Largest standard deviation of a Gaussian blur, pixels.
+    zoom : float
+        See `random_crop`.
+    colour : bool
+        Whether colours are kept; otherwise channels are averaged.
+    size, seed : int
+        Side of the mixtures in pixels, and seed of all that is drawn.
+    """
+
+    whole = False
+
+    def __init__(
+        self,
+        sources: Sequence[Path],
+        names: Sequence[str],
+        *,
+        mixing: Literal["linear", "attenuation"],
+        amounts: Sequence[float],
+        noise: float,
+        blur: float,
+        zoom: float,
+        colour: bool,
+        size: int,
+        seed: int,
+    ) -> None:
+        self.sources, self.kinds, self.mixing = list(sources), tuple(names), mixing
+        self.amounts, self.noise, self.blur, self.zoom = amounts, noise, blur, zoom
+        self.channels, self.size, self.seed = 3 if colour else 1, size, seed
+        self.used: list[list[Tensor]] = []
+        self.kept: list[list[Tensor]] = []
+
+    def prepare(self, folder: Path) -> Generator[Progress, None, None]:
+        """See `Diet.prepare`.
+
+        Raises
+        ------
+        ValueError
+            If an image cannot be read or is too small, or all images of a kind are flat.
+        """
+        self.used, self.kept = [], []
+        for name, source in zip(self.kinds, self.sources, strict=True):
+            images = []
+            for image in read_planes(source, colour=self.channels == 3):
+                images.append(image)
+                yield Progress(note=f"Reading {name}: {len(images)} images…")
+            used, kept = self._divided(_scaled(images, self.mixing, source), source)
+            self.used.append(used)
+            self.kept.append(kept)
+
+    def draw(self, number: int, count: int, *, held_out: bool = False) -> Mixtures:
+        """See `Diet.draw`."""
+        draw = generator(self.seed, number)
+        pools = self.kept if held_out else self.used
+        parts = []
+        for pool in pools:
+            chosen = [pool[int(torch.randint(len(pool), (), generator=draw))] for _ in range(count)]
+            parts.append([random_crop(one, self.size, draw, turns=True, zoom=self.zoom) for one in chosen])
+        images = torch.stack([torch.stack(part) for part in parts], dim=1)  # (N, K, C, S, S)
+
+        def uniform(low: float, high: float, many: int = 1) -> Tensor:
+            return low + (high - low) * torch.rand((count, many, 1, 1, 1), generator=draw)
+
+        weights = uniform(*self.amounts, many=len(pools))  # type: ignore[misc]
+        images = images * (weights / weights.sum(dim=1, keepdim=True))
+        if self.blur > 0:
+            images = torch.stack(
+                [
+                    _blurred(one, float(s))
+                    for one, s in zip(images, uniform(0, self.blur).flatten(), strict=True)
+                ]
+            )
+        mixture = images.sum(dim=1)
+        noise = torch.randn(mixture.shape, generator=draw) * uniform(0, self.noise)[:, 0]
+        mixture = mixture + noise
+        # in use, smallest and largest value of a whole image become 0 and 1; those of a part lie between
+        low, high = mixture.amin(dim=(1, 2, 3)), mixture.amax(dim=(1, 2, 3))
+        low = low - (low.clamp_min(0)) * uniform(0, 1).flatten()
+        span = (high - low).clamp_min(0.02)
+        span = span * (1 / span).clamp_min(1) ** uniform(0, 1).flatten()
+        low, span = low[:, None, None, None], span[:, None, None, None]
+        images = (images - low[:, None] / len(pools)) / span[:, None]
+        return Mixtures((mixture - low) / span, images)
+
+    def facts(self) -> dict[str, Any]:
+        """See `Diet.facts`."""
+        count = {name: len(used) for name, used in zip(self.kinds, self.used, strict=True)}
+        return {"task": "separate", "mixing": self.mixing, "amounts": list(self.amounts), "images": count}
+
+    def _divided(self, images: list[Tensor], source: Path) -> tuple[list[Tensor], list[Tensor]]:
+        """Return images to train on and held-out ones; of few images the lower part of each is held out."""
+        for image in images:
+            if min(image.shape[1:]) < self.size:
+                raise ValueError(
+                    f"Expected images of at least {self.size} pixels a side in {source}, got {image.shape[1]} x "
+                    f"{image.shape[2]}: give larger ones, or a smaller size."
+                )
+        if len(images) >= HELD_OUT:
+            return [one for k, one in enumerate(images) if k % HELD_OUT], images[::HELD_OUT]
+        rows = [max(round(one.shape[1] / HELD_OUT), min(self.size, one.shape[1] // 2)) for one in images]
+        return (
+            [one[:, : one.shape[1] - n] for one, n in zip(images, rows, strict=True)],
+            [one[:, one.shape[1] - n :] for one, n in zip(images, rows, strict=True)],
+        )
+
+
+def read_planes(source: Path, *, colour: bool) -> Iterator[Tensor]:
+    """Yield each image of a folder, a zip or a file as (1 or 3, Y, X), float32 in its own units.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no image, or one cannot be read.
+    """
+    if source.is_file() and source.suffix.lower() != ".zip":
+        yield from _planes(source, colour)
+        return
+    for _, path in named_files(source, image_names(source)):
+        yield from _planes(path, colour)
+
+
+def _planes(path: Path, colour: bool) -> Iterator[Tensor]:
+    file = read_image(path)
+    array = file.channels_last
+    axes = None if file.axes is None else file.axes.replace("C", "") + ("C" if "C" in file.axes else "")
+    if axes is None:
+        axes = "YXC" if array.ndim == 3 and array.shape[-1] in (3, 4) else "ZYX"[-array.ndim :]
+    array = array if axes.endswith("C") else array[..., None]
+    array = array[..., : 3 if array.shape[-1] >= 3 else 1]
+    for plane in array.reshape(-1, *array.shape[-3:]):
+        values = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32)).permute(2, 0, 1)
+        if not bool(torch.isfinite(values).all()):
+            raise ValueError(
+                f"Expected finite values, got missing or infinite ones in {path}: fill them first."
+            )
+        yield values.expand(3, -1, -1).contiguous() if colour else values.mean(dim=0, keepdim=True)
+
+
+def _scaled(images: list[Tensor], mixing: str, source: Path) -> list[Tensor]:
+    """Bring all images of a kind to about [0, 1] by common limits; intensities become optical densities first."""
+    if mixing == "attenuation":
+        white = _percentile(images, 99.5)
+        if not white > 0:
+            raise ValueError(f"Expected transmitted intensities above zero, got none in {source}.")
+        images = [-(image / white).clamp_min(1e-3).log() for image in images]
+    low, high = (_percentile(images, each) for each in RANGE)
+    low = min(low, 0.0) if mixing == "attenuation" else low
+    if not high > low:
+        raise ValueError(f"Expected images with contrast, got flat ones in {source}.")
+    return [(image - low) / (high - low) for image in images]
+
+
+def _percentile(images: Sequence[Tensor], percent: float) -> float:
+    """Return a percentile of the values of all images, of at most a million of them."""
+    step = max(1, sum(image.numel() for image in images) // 1_000_000)
+    values: NDArray = np.concatenate([image.flatten()[::step].numpy() for image in images])
+    return float(np.percentile(values, percent))
+
+
+def _blurred(images: Tensor, sigma: float) -> Tensor:
+    """Blur (K, C, S, S) by a Gaussian, with the border repeated."""
+    if sigma < 0.1:
+        return images
+    radius = max(1, round(3 * sigma))
+    at = torch.arange(-radius, radius + 1, dtype=images.dtype)
+    line = torch.exp(-(at**2) / (2 * sigma**2))
+    line = line / line.sum()
+    flat = images.flatten(0, 1)[:, None]
+    flat = F.conv2d(F.pad(flat, (0, 0, radius, radius), mode="replicate"), line[None, None, :, None])
+    flat = F.conv2d(F.pad(flat, (radius, radius, 0, 0), mode="replicate"), line[None, None, None, :])
+    return flat.reshape(images.shape)

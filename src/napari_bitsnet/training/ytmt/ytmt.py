@@ -1,0 +1,342 @@
+"""Trains networks of two or three interacting streams: for reflections, or for a laboratory's own kinds of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.methods.ytmt.weights_file import shipped_weights
+from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from napari_bitsnet.methods.ytmt.hypercolumn import Hypercolumn
+    from napari_bitsnet.methods.ytmt.network import YTMTNetwork
+    from napari_bitsnet.training.protocol import Look
+    from napari_bitsnet.training.ytmt.mixtures import Diet, Mixtures
+
+VALIDATION = 2**31
+"""Number of the held-out mixtures among the random draws: no training has so many steps."""
+SHOWN = 6
+"""Held-out mixtures in the picture."""
+GROWTH = (1, 1.5, 2, 3, 4, 4)
+"""Channels of each level, over those of the finest one."""
+
+
+class YTMTTraining(TrainingConfig):
+    """How the method `ytmt` is trained; without `source` for reflections, else for the kinds that the sources hold."""
+
+    batch: int = setting(4, "Mixtures in a step.", ge=1, le=1024, step=1)
+    rate: float = setting(1e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
+    averaging: float = setting(0.995, "How slowly the averaged weights follow.", ge=0, le=0.99999, step=1e-3)
+    half: bool = setting(False, "Compute in bfloat16 where the processor can.")
+    names: str = setting("", "Names of the kinds, separated by commas; none: those of folders and files.")
+    mixing: Literal["linear", "attenuation"] = setting(
+        "linear", "Own kinds: how they superimpose: they add, or each weakens the beam (attenuation)."
+    )
+    amounts: tuple[float, ...] = setting(
+        (0.3, 0.7), "Own kinds: smallest and largest part of a kind in a mixture; equal ones fix it."
+    )
+    noise: float = setting(
+        0.01,
+        "Own kinds: largest standard deviation of noise, over the mixture's range.",
+        ge=0,
+        le=0.5,
+        step=0.01,
+    )
+    blur: float = setting(
+        0.0, "Own kinds: largest standard deviation of a blur.", ge=0, le=20, step=0.5, unit="px"
+    )
+    zoom: float = setting(
+        1.3, "Own kinds: images are enlarged and reduced by up to this factor.", ge=1, le=4, step=0.1
+    )
+    colour: bool = setting(False, "Own kinds: keep the colours; otherwise channels are averaged.")
+    published: float = setting(
+        0.7,
+        "Reflections: part of the mixtures made as CEILNet's; the others add light or screen.",
+        ge=0,
+        le=1,
+        step=0.1,
+    )
+    size: int | None = setting(
+        None, "Side of the mixtures; none: 192 for reflections, else 128.", ge=32, le=1024, step=32, unit="px"
+    )
+    variant: Literal["UCS", "UAS", "UCT", "UAT"] = setting(
+        "UCS", "Exchange by concatenation (C) or sum (A), in one stage (S) or two (T)."
+    )
+    passed: Literal["negative", "positive", "nothing"] = setting(
+        "negative", "What a stream hands over: what its ReLU throws away, what it keeps, or nothing."
+    )
+    width: int = setting(32, "Channels of a stream at the finest level.", ge=8, le=256, step=8)
+    levels: int = setting(4, "Levels of the network, each half as fine as the last.", ge=2, le=6, step=1)
+    stem: Literal["auto", "1", "2", "4"] = setting(
+        "auto", "How much coarser than the mixture the finest level is; auto: 4 for reflections, else 2."
+    )
+    hypercolumn: bool | None = setting(
+        None, "Show the network the features of the package's blind one; none: for reflections only."
+    )
+    image_weights: tuple[float, ...] = setting(
+        (1.0, 1.0), "Weight of each image's squared error; the last one holds for all further images."
+    )
+    gradient: float = setting(0.1, "Weight of the gradients' error.", ge=0, le=100, step=0.1)
+    total: float = setting(0.0, "Weight of the error of the images' sum.", ge=0, le=100, step=0.1)
+    exclusion: float = setting(0.0, "Weight of edges that images share.", ge=0, le=100, step=0.1)
+    validation_pairs: int = setting(48, "Held-out mixtures.", ge=1, le=10**4, step=8)
+
+
+@TRAINERS.register("ytmt")
+class YTMT(BaseTrainer):
+    """See `Trainer`; `diet` says what the mixtures are made of."""
+
+    name: ClassVar[str] = "ytmt"
+    title: ClassVar[str] = "Known kinds of images"
+    summary: ClassVar[str] = (
+        "Learns to separate kinds of images, from a folder of each; or, from photographs alone, to separate reflections."
+    )
+    Config: ClassVar[type[TrainingConfig]] = YTMTTraining
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input(
+            "photographs",
+            "Photographs, for reflections",
+            "Folders or zips of photographs, pairs of which are superimposed as a view through glass and its reflection.",
+            least=0,
+        ),
+        Input(
+            "source",
+            "Own kinds of images",
+            "A folder, a zip or a stack of each kind of image; nothing belongs together. The network separates their mixtures.",
+            least=0,
+            most=3,
+        ),
+    )
+    config: YTMTTraining
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._diet: Diet | None = None
+        self._features: Hypercolumn | None = None
+
+    @classmethod
+    def shipped(cls) -> Path | None:
+        """See `Trainer.shipped`: the weights for reflections."""
+        return shipped_weights() if shipped_weights().is_file() else None
+
+    def check(self) -> None:
+        """See `Trainer.check`: photographs or two to three kinds, and settings that go together."""
+        from napari_bitsnet.training.images import image_names
+
+        sources, photographs = self.data["source"], self.data["photographs"]
+        if bool(sources) == bool(photographs):
+            raise ValueError(
+                "Expected photographs (to separate reflections) or two to three sources (own kinds of images), got "
+                f"{'both' if sources else 'neither'}: give one of them."
+            )
+        if sources and not 2 <= len(sources) <= 3:
+            raise ValueError(
+                f"Expected two or three sources, one for each kind of image, got {len(sources)}."
+            )
+        if len({path.resolve() for path in sources}) < len(sources):
+            raise ValueError("Expected a different source for each kind of image, got the same one twice.")
+        names = [name.strip() for name in self.config.names.split(",")] if self.config.names else []
+        if names and (len(names) != len(sources) or len(set(names)) < len(names) or not all(names)):
+            raise ValueError(
+                f"Expected {len(sources)} different names, one for each source, got {self.config.names!r}: separate them by "
+                "commas."
+            )
+        amounts = self.config.amounts
+        if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
+            raise ValueError(f"Expected two amounts above zero in rising order, got {amounts}.")
+        if self.config.variant.endswith("T") and self.config.weights is None:
+            raise ValueError(
+                "Expected the weights of a first stage to begin with, got none: train a variant with S first, and give its "
+                "file as weights."
+            )
+        multiple = self._stem * 2 ** (self.config.levels - 1)
+        multiple = max(multiple, 64) if self._uses_features else multiple
+        if self._size % multiple:
+            raise ValueError(
+                f"Expected mixtures whose side is a multiple of {multiple} pixels, got {self._size}: set another size."
+            )
+        for path in photographs:
+            image_names(path)
+        for path in sources:
+            if path.is_dir() or path.suffix.lower() == ".zip":
+                image_names(path)
+            elif not path.is_file():
+                raise FileNotFoundError(
+                    f"Expected a folder, a zip or an image file, got {path}, which does not exist."
+                )
+
+    @property
+    def diet(self) -> Diet:
+        """What the mixtures are made of."""
+        if self._diet is None:
+            self._diet = self._make_diet()
+        return self._diet
+
+    def _make_diet(self) -> Diet:
+        config, sources = self.config, self.data["source"]
+        if not sources:
+            from napari_bitsnet.training.ytmt.reflections import Reflections
+
+            return Reflections(
+                self.data["photographs"], size=self._size, published=config.published, seed=config.seed
+            )
+        from napari_bitsnet.training.ytmt.kinds import Kinds
+
+        names = config.names.split(",") if config.names else [path.stem for path in sources]
+        if len(set(names)) < len(names):
+            names = [f"source {k + 1}" for k in range(len(names))]
+        return Kinds(
+            sources,
+            [name.strip() for name in names],
+            mixing=config.mixing,
+            amounts=config.amounts,
+            noise=config.noise,
+            blur=config.blur,
+            zoom=config.zoom,
+            colour=config.colour,
+            size=self._size,
+            seed=config.seed,
+        )
+
+    def prepare(self) -> Iterator[Progress]:
+        """Read the images, and draw the held-out mixtures."""
+        yield from self.diet.prepare(self.folder)
+        if self._uses_features:
+            self._features = self._hypercolumn().to(self.device)
+        self._held_out = self._draw(VALIDATION, self.config.validation_pairs, held_out=True)
+
+    @property
+    def _uses_features(self) -> bool:
+        wanted = self.config.hypercolumn
+        return not self.data["source"] if wanted is None else wanted
+
+    @property
+    def _size(self) -> int:
+        return self.config.size or (128 if self.data["source"] else 192)
+
+    @property
+    def _stem(self) -> int:
+        return {"auto": 2 if self.data["source"] else 4}.get(self.config.stem) or int(self.config.stem)
+
+    def _hypercolumn(self) -> Hypercolumn:
+        from napari_bitsnet.methods.ytmt.hypercolumn import shipped_hypercolumn
+
+        return self._features or shipped_hypercolumn()
+
+    def network(self) -> nn.Module:
+        """See `BaseTrainer.network`."""
+        from napari_bitsnet.methods.ytmt.network import YTMTNetwork
+
+        return YTMTNetwork(**self._sizes())
+
+    def _sizes(self) -> dict[str, Any]:
+        config, diet = self.config, self.diet
+        return {
+            "streams": len(diet.kinds),
+            "channels": diet.channels,
+            "widths": [8 * round(config.width * growth / 8) for growth in GROWTH[: config.levels]],
+            "stem": self._stem,
+            "stages": 2 if config.variant.endswith("T") else 1,
+            "joining": "concatenation" if "C" in config.variant else "sum",
+            "passed": config.passed,
+            "sides": self._hypercolumn().sides if self._uses_features else [],
+            "whole": diet.whole,
+        }
+
+    def load(self, path: Path) -> nn.Module:
+        """See `BaseTrainer.load`; a second stage begins as the first one of the file.
+
+        Raises
+        ------
+        ValueError
+            If the file is for other kinds of images.
+        """
+        from napari_bitsnet.methods.ytmt.network import YTMTNetwork
+        from napari_bitsnet.methods.ytmt.weights_file import load_weights
+
+        network, facts = load_weights(path)
+        wanted = {"kinds": list(self.diet.kinds), "whole": self.diet.whole}
+        got = {"kinds": facts["kinds"], "whole": network.sizes["whole"]}
+        if not isinstance(network, YTMTNetwork):
+            raise ValueError(
+                f"Expected weights that the trainer ytmt wrote, got {path}, which was converted: train without."
+            )
+        if len(got["kinds"]) != len(wanted["kinds"]) or got["whole"] != wanted["whole"]:
+            raise ValueError(
+                f"Expected weights for {', '.join(wanted['kinds'])}, got {path} for {', '.join(got['kinds'])}: train without."
+            )
+        if self.config.variant.endswith("T") and network.sizes["stages"] == 1:
+            network = network.with_second_stage()
+        return network
+
+    def paces(self, network: Any) -> list[tuple[list[nn.Parameter], float]]:
+        """Return all parameters; of two stages the first one is frozen."""
+        groups = [(list(stage.parameters()), 1.0) for stage in network.stages]
+        return groups if len(groups) == 1 else [(groups[0][0], 0.0), *groups[1:]]
+
+    def loss(self, look: Look, step: int) -> Tensor:
+        """See `BaseTrainer.loss` and `separation_loss`."""
+        from napari_bitsnet.training.ytmt.losses import LossWeights, separation_loss
+
+        config, drawn = self.config, self._draw(step, self.config.batch)
+        given = list(config.image_weights)
+        each = [given[min(k, len(given) - 1)] for k in range(drawn.images.shape[1])]
+        weights = LossWeights(each, gradient=config.gradient, total=config.total, exclusion=config.exclusion)
+        return separation_loss(self._estimate(look, drawn.mixture), drawn.images, weights)
+
+    def _estimate(self, look: Look, mixture: Tensor) -> Tensor:
+        if self._features is None:
+            return look(mixture)
+        return look(mixture, *self._features(mixture.expand(-1, 3, -1, -1)))
+
+    def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:
+        """Return how well each kind is found, and a row a mixture: mixture, then estimate and truth of each kind."""
+        import torch
+
+        from napari_bitsnet.training.ytmt.scores import decibels, offset_free_gain
+
+        seen, kinds = self._held_out, self.diet.kinds
+        answer = torch.cat([self._estimate(look, part) for part in seen.mixture.split(self.config.batch)])
+        if self.diet.whole:
+            each = [decibels(answer[:, k].clamp(0, 1), seen.images[:, k]) for k in range(len(kinds))]
+            scores = {f"{kind} (dB)": value for kind, value in zip(kinds, each, strict=True)}
+            scores["gain (dB)"] = each[0] - decibels(seen.mixture, seen.images[:, 0])
+            scores = {"gain (dB)": scores.pop("gain (dB)"), **scores}
+        else:
+            gains = offset_free_gain(answer, seen.mixture, seen.images)
+            scores = {"offset-free gain (dB)": sum(gains) / len(gains)}
+            scores |= {f"{kind} (dB)": gain for kind, gain in zip(kinds, gains, strict=True)}
+        scale = 1.0 if self.diet.whole else float(len(kinds))
+        columns = [seen.mixture]
+        for k in range(len(kinds)):
+            columns += [scale * answer[:, k], scale * seen.images[:, k]]
+        sheet = torch.cat([column[:SHOWN].expand(-1, 3, -1, -1) for column in columns], dim=3)
+        sheet = sheet.permute(0, 2, 3, 1).flatten(0, 1)
+        return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
+
+    def _draw(self, number: int, count: int, *, held_out: bool = False) -> Mixtures:
+        import torch
+
+        from napari_bitsnet.training.ytmt.mixtures import Mixtures
+
+        with torch.no_grad():
+            drawn = self.diet.draw(number, count, held_out=held_out)
+        return Mixtures(drawn.mixture.to(self.device), drawn.images.to(self.device))
+
+    def facts(self) -> dict[str, Any]:
+        """See `BaseTrainer.facts`."""
+        network: YTMTNetwork | Any = self._loop.average if self._loop is not None else self.network()
+        features = self._hypercolumn().checksum if self._uses_features else None
+        return {
+            "network": network.sizes,
+            "kinds": list(self.diet.kinds),
+            "hypercolumn": features,
+            **self.diet.facts(),
+        }
