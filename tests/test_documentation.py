@@ -169,3 +169,19 @@ def test_every_public_function_and_class_is_described(path: Path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert [text for node in definitions(tree) for text in complaints(node)] == []
     assert ast.get_docstring(tree), "the file does not say what it is for"
+
+
+def test_the_code_that_belongs_to_an_equation_is_where_the_pages_say():
+    pages = [
+        README,
+        *((PROJECT / "docs/concepts" / name).read_text() for name in ("index.md", "notation.md")),
+    ]
+    named = [
+        found for page in pages for found in re.findall(r"`([\w/]+\.py)`(?:: ((?:`\w+`(?:, )?)+))?", page)
+    ]
+    files = {file for file, _ in named}
+    assert files >= {"core/losses/exclusion.py", "methods/dip/admm.py", "methods/guided/fit.py"}
+    for file, functions in named:
+        code = (PACKAGE / file).read_text(encoding="utf-8")
+        for name in re.findall(r"\w+", functions):
+            assert re.search(rf"^(def|class) {name}\b", code, re.MULTILINE), f"{name} is not in {file}"

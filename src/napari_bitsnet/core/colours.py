@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 SAMPLE = 8192
+"""Number of pixels that find the clusters: more do not move the centres noticeably."""
 ROUNDS = 20
+"""Rounds of Lloyd's algorithm, after which the centres hardly move."""
 NEGLIGIBLE = 1e-6
 """Memberships up to this count as zero: subnormal numbers would take most of the time of products on many processors."""
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.data.fields import fractal_field, smooth_field
 
-ANGLES = 16
-VARIANTS = 4
+ANGLES, VARIANTS = 16, 4
+"""Directions of the brush, and strokes that are drawn for each: enough that no repetition is seen."""
 
 
 def stroke_stamps(rng: np.random.Generator, radius: float) -> list[list[tuple[NDArray, NDArray]]]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.data.photographs import bundled_photograph
 
 FRAMES = 8
+"""Frames of a film: enough for the parts to move past each other."""
 STEP = (1.0, 2.0)
 """Motion of the first photograph, (y, x) in pixels per frame; the second moves in the opposite direction."""
 

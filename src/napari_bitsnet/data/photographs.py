@@ -12,6 +12,7 @@ BUNDLED = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle", "retina", "
 BUNDLED_GREY = ("camera", "coins", "moon", "brick", "grass", "gravel")
 """Grey ones."""
 N_SHAPES = 130
+"""Shapes of a picture, which then has no bare background."""
 
 
 def bundled_photograph(name: str, size: int | tuple[int, int] = 256) -> NDArray:

@@ -27,8 +27,8 @@ SAMPLE_KEY = "napari-bitsnet-sample"
 
 LayerData = tuple[NDArray, dict[str, Any], str]
 
-SIZE = 256
-FILM_SIZE = 160
+SIZE, FILM_SIZE = 256, 160
+"""Sides of images and of films in pixels: small, so that samples open and run in seconds."""
 
 
 def panel() -> list[LayerData]:

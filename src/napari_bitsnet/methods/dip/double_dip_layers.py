@@ -30,6 +30,7 @@ CLOSED_FORMS = {"overlay": "watermark_matting", "cutout": "random_walker"}
 OFFICIAL_CHANNELS = {"overlay": (8, 16, 32, 64, 128), "cutout": (8, 16, 32)}
 """Widths of the networks in the released code."""
 MASK_CHANNELS = (8, 16, 32)
+"""Widths of the network of the mask in the released code."""
 UNTOUCHED = 0.02
 """Opacity of a mark below which the image stays unchanged."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 N_ORIENTATIONS = 8
+"""Flips and quarter turns of an image."""
 
 
 def orientation_at(step: int, *, last: bool = False) -> int:

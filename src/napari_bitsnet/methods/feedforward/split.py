@@ -21,6 +21,7 @@ from napari_bitsnet.methods.feedforward.network import (
 )
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
+"""Axes along which the views of an image are flipped."""
 
 LOOKS = [192, 256, 384]
 """Sides of the reduced mixture, in pixels, for the closer looks through windows of 128 pixels, in this

@@ -22,6 +22,7 @@ GENERAL = "getting-started-viewer.md"
 """What is shown where there is no page of its own."""
 
 SIZE = (760, 640)
+"""Width and height of the window in pixels, for lines of about 100 letters."""
 
 
 def find_page(name: str) -> Path | None:

@@ -12,6 +12,7 @@ MOST = 400
 """Points kept; when there are more, every second one is dropped."""
 
 HEIGHT = 28
+"""Height of the curve in pixels: two lines of text."""
 
 
 class Sparkline(QWidget):
