@@ -1,4 +1,5 @@
-"""Timings of iterations, their parts and closed forms, to notice regressions; about two minutes: ``python -m pytest benchmarks``.
+"""Timings of iterations, their parts and closed forms, to notice regressions; about two minutes: ``python -m
+pytest benchmarks``.
 
 Not part of the tests: nothing here asserts a time. Compare two states of the project on one idle machine with
 ``--benchmark-save=before`` and then ``--benchmark-compare --benchmark-compare-fail=median:20%``.

@@ -1,4 +1,5 @@
-"""Write the reference pages of tasks, methods and denoisers from the registries, so that they cannot go stale."""
+"""Write the reference pages of tasks, methods and denoisers from the registries, so that they cannot go
+stale."""
 
 from __future__ import annotations
 

@@ -81,7 +81,8 @@ def arrays(draw: Any, shapes: Any = SHAPES) -> Any:
 
 
 def answered(call: Any) -> Any:
-    """What a call returns, or None where it raises an error that is documented: what was expected, what came."""
+    """What a call returns, or None where it raises an error that is documented: what was expected, what
+    came."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", UserWarning)  # what there is to say of such images

@@ -1,4 +1,5 @@
-"""The examples of CONTRIBUTING.md do as a package of their own what they say: each is one file, found by its entry point."""
+"""The examples of CONTRIBUTING.md do as a package of their own what they say: each is one file, found by its
+entry point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Flat, clipped, posterised, striped and framed images through every registered task: the commonest thing there is."""
+"""Flat, clipped, posterised, striped and framed images through every registered task: the commonest thing
+there is."""
 
 from __future__ import annotations
 

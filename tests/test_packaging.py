@@ -59,7 +59,8 @@ EXTRAS = PROJECT_TABLE["optional-dependencies"]
 
 
 def imported_packages() -> set[str]:
-    """Names of the packages outside the standard library that some file of ``src`` imports, as the index knows them."""
+    """Names of the packages outside the standard library that some file of ``src`` imports, as the index
+    knows them."""
     names: set[str] = set()
     for path in (PROJECT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,5 @@
-"""Every snippet of the README and of the tutorials runs as it is written, and every command has options that exist."""
+"""Every snippet of the README and of the tutorials runs as it is written, and every command has options that
+exist."""
 
 from __future__ import annotations
 

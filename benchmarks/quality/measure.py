@@ -1,4 +1,5 @@
-"""Run methods and presets on cases with several seeds; each row of scores is one line of JSON, so that a long run resumes."""
+"""Run methods and presets on cases with several seeds; each row of scores is one line of JSON, so that a long
+run resumes."""
 
 from __future__ import annotations
 
@@ -22,14 +23,16 @@ from napari_bitsnet.data.case import Case
 
 Row = dict[str, Any]
 BEST_OF = ": best of "
-"""Follows the contender's name in the row of an oracle that picks the best of several answers by the truth."""
+"""Follows the contender's name in the row of an oracle that picks the best of several answers by the truth.
+"""
 COLUMNS = ("psnr", "ssim", "psnr_offset_free", "gain", "gain_offset_free")
 
 
 def parse_contender(text: str) -> dict[str, Any]:
     """Read ``method``, ``method:preset`` or ``method:preset@name=value@…`` as arguments of `run`.
 
-    The preset defaults to balanced. Names are those of the run (``iterations``, ``n_seeds`` …) or of the method's settings.
+    The preset defaults to balanced. Names are those of the run (``iterations``, ``n_seeds`` …) or of the
+    method's settings.
     """
     words, *changes = text.split("@")
     method, _, preset = words.partition(":")

@@ -25,9 +25,10 @@ def differences(rows: Sequence[Row]) -> list[Row]:
     Returns
     -------
     list of Row
-        ``group``, ``first``, ``second`` (`first` has the higher mean over its own cases), ``n`` cases that both solved, ``mean``
-        of first minus second in dB, its 95 % bootstrap interval over cases ``low`` and ``high`` (None of a single case, which has
-        none), ``wins``: cases in which the first is above the second. None where two share no case.
+        ``group``, ``first``, ``second`` (`first` has the higher mean over its own cases), ``n`` cases that
+        both solved, ``mean`` of first minus second in dB, its 95 % bootstrap interval over cases ``low`` and
+        ``high`` (None of a single case, which has none), ``wins``: cases in which the first is above the
+        second. None where two share no case.
     """
     found: list[Row] = []
     for group in dict.fromkeys(row["group"] for row in rows):

@@ -31,15 +31,17 @@ def conditions(device: str) -> dict[str, Any]:
 
 
 def write_tables(rows: Sequence[Row], folder: Path, *, command: str, device: str) -> None:
-    """Write ``quality.md``, ``quality.csv`` and, for two contenders or more, ``paired.csv``, each under a temporary name first."""
+    """Write ``quality.md``, ``quality.csv`` and, for two contenders or more, ``paired.csv``, each under a
+    temporary name first."""
     where = "; ".join(f"{name} {value}" for name, value in conditions(device).items())
     text = (
         "# Quality\n\n"
         f"Measured with `{command}`.\n\nConditions: {where}.\n\n"
-        "Decibels are means over sources after joint assignment, then over cases. *gain* is PSNR minus that of "
-        "the mixture taken as every source; *offset-free* is after the best constant a channel and source. Nulls "
-        "separate nothing; a ceiling knows what a method has to estimate. Paired differences are of the offset-free "
-        "gain, one contender minus another on the cases that both solved, seeds averaged first; the interval is a "
+        "Decibels are means over sources after joint assignment, then over cases. *gain* is PSNR minus that "
+        "of the mixture taken as every source; *offset-free* is after the best constant a channel and "
+        "source. Nulls separate nothing; a ceiling knows what a method has to estimate. Paired differences "
+        "are of the offset-free gain, one contender minus another on the cases that both solved, seeds "
+        "averaged first; the interval is a "
         "bootstrap over cases.\n\n" + markdown(rows)
     )
     files = {"quality.md": text, "quality.csv": to_csv(rows)}

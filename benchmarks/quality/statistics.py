@@ -39,7 +39,8 @@ def crosstalk(estimates: NDArray, truths: NDArray) -> list[float]:
 
 
 def overlap(estimates: NDArray, truths: NDArray) -> float:
-    """Return the intersection over union of masks (K, Y, X), mean over K; estimates count as set above 0.5."""
+    """Return the intersection over union of masks (K, Y, X), mean over K; estimates count as set above
+    0.5."""
     found = np.asarray(estimates) > 0.5
     both, either = (found & truths).sum(axis=(1, 2)), (found | truths).sum(axis=(1, 2))
     return float(np.mean(both / np.maximum(either, 1)))

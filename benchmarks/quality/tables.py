@@ -24,7 +24,8 @@ FURTHER = {"iou": "IoU", "flicker": "flicker", "both_above": "both above"}
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return one table a group: means over cases, with the tails and the interval of the gain; below it, contenders in pairs.
+    """Return one table a group: means over cases, with the tails and the interval of the gain; below it,
+    contenders in pairs.
 
     Gains are decibels over the mixture itself as every source; the interval is a bootstrap over cases of
     the offset-free gain, a paired difference by its definition; seed spread is the mean over cases of the

@@ -32,12 +32,14 @@ class Stopwatch:
 
 
 def plain_rows(device: str, size: int, until: float, *, rounds: int = 3) -> Iterator[dict[str, Any]]:
-    """Time ten iterations of each in turn; the network step is a median over iterations, the denoiser a mean over blocks of ten.
+    """Time ten iterations of each in turn; the network step is a median over iterations, the denoiser a mean
+    over blocks of ten.
 
     Yields
     ------
     dict
-        ``what``, ``size``, ``ms`` and ``ratio`` (plain over as it ships): whole iterations, network steps, denoisers.
+        ``what``, ``size``, ``ms`` and ``ratio`` (plain over as it ships): whole iterations, network steps,
+        denoisers.
     """
     method, state = start_bitsnet(BitsNet.presets["official"], noise_problem(size), device)
     plain = PlainOfficial(state)

@@ -1,4 +1,5 @@
-"""Time until a user can begin: imports, the first optimiser, the dock in the viewer; each in a process of its own."""
+"""Time until a user can begin: imports, the first optimiser, the dock in the viewer; each in a process of its
+own."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ def part_rows(device: str, size: int, until: float) -> Iterator[dict[str, Any]]:
 
 
 def _profiled(device: str, size: int) -> Iterator[dict[str, Any]]:
-    """Milliseconds of each part; on CUDA of its kernels, launched one by one, because recorded steps have no parts."""
+    """Milliseconds of each part; on CUDA of its kernels, launched one by one, because recorded steps have no
+    parts."""
     method, state = start_bitsnet(BitsNet.presets["official"], noise_problem(size), device)
     plain(state)
     _label_parts(state)

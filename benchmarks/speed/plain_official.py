@@ -43,10 +43,10 @@ class PlainOfficial:
 
     Notes
     -----
-    Images in the order in which they come (no channels-last), padding, convolution, normalisation one after the other,
-    one exclusion a pair of channels, an Adam that walks through parameters, all eight orientations of
-    both sources denoised every ten steps on the host, outputs and features copied to the host and scored each
-    step. Observation and ADMM variables are kept turned, one copy an orientation.
+    Images in the order in which they come (no channels-last), padding, convolution, normalisation one after
+    the other, one exclusion a pair of channels, an Adam that walks through parameters, all eight orientations
+    of both sources denoised every ten steps on the host, outputs and features copied to the host and scored
+    each step. Observation and ADMM variables are kept turned, one copy an orientation.
     """
 
     def __init__(
@@ -139,7 +139,8 @@ def plain_exclusion(a: Tensor, b: Tensor) -> Tensor:
 
 
 class PlainSkip(nn.Module):
-    """`SkipNetwork` with its own copies of the weights, as a chain of PyTorch's modules; sides in multiples of 32."""
+    """`SkipNetwork` with its own copies of the weights, as a chain of PyTorch's modules; sides in multiples
+    of 32."""
 
     def __init__(self, network: SkipNetwork) -> None:
         super().__init__()

@@ -28,7 +28,8 @@ def profile_steps(
     Returns
     -------
     tuple of list and callable
-        Averages over events of the same name, and a function from one of them to its own milliseconds in an iteration.
+        Averages over events of the same name, and a function from one of them to its own milliseconds in an
+        iteration.
     """
     from torch.profiler import ProfilerActivity, profile
 

@@ -20,7 +20,8 @@ CYCLE = 16
 
 @dataclass
 class StepTime:
-    """Milliseconds an iteration on the wall and of the processor, spread, MiB reserved on CUDA, and the loss."""
+    """Milliseconds an iteration on the wall and of the processor, spread, MiB reserved on CUDA, and the
+    loss."""
 
     ms: float
     processor_ms: float

@@ -81,7 +81,8 @@ def _follow(case: Case, contender: str, device: str) -> dict[str, Any]:
         "seconds": looks[close][0],
         "note": (
             f"{looks[close][1]:.1f} s of processor time; first preview after {looks[0][0]:.1f} s "
-            f"({looks[0][1]:.1f} s) at {looks[0][2]:.2f} dB; whole run {wall:.1f} s ({cpu:.1f} s) to {final:.2f} dB"
+            f"({looks[0][1]:.1f} s) at {looks[0][2]:.2f} dB; whole run {wall:.1f} s ({cpu:.1f} s) to "
+            f"{final:.2f} dB"
         ),
     }  # fmt: skip
 

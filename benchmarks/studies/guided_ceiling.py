@@ -1,9 +1,9 @@
 """How near does guided separation come to its ceiling, with and without the trained correction?
 
 Data: simulated panels, seeds 0 to n - 1 (no download), aligned and misregistered by 1.5 pixels.
-Command: ``python -m benchmarks.studies.guided_ceiling rows.jsonl --n 100 --size 256``. It resumes; several processes may share
-the panels (``--first 0 --step 2``, ``--first 1 --step 2``) and the file.
-Answer: 85 to 87 % of the ceiling's decibels with two guides, 101 to 106 % with one; see ``docs/benchmarks/guided.md``.
+Command: ``python -m benchmarks.studies.guided_ceiling rows.jsonl --n 100 --size 256``. It resumes; several
+processes may share the panels (``--first 0 --step 2``, ``--first 1 --step 2``) and the file. Answer: 85 to 87
+% of the ceiling's decibels with two guides, 101 to 106 % with one; see ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, 
 def table(rows: list[dict]) -> str:
     """Means, parts of the ceiling, deciles and paired differences with bootstrap intervals, in Markdown."""
     lines = [
-        "| panels | n | closed form | corrected | difference | ceiling | part of it | lower decile | least | s |",
+        "| panels | n | closed form | corrected | difference | ceiling | part of it | lower decile | least | "
+        "s |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for n_guides in (2, 1):
@@ -72,9 +73,10 @@ def table(rows: list[dict]) -> str:
             change = after - closed
             difference = f"{change.mean():+.2f} ({interval_text(change)})"
             lines.append(
-                f"| {n_guides} guide{'s'[: n_guides - 1]}, {group} | {len(chosen)} | {closed.mean():+.2f} | **{after.mean():+.2f}** "
-                f"| {difference} | {top.mean():+.2f} | {100 * after.mean() / top.mean():.1f} % "
-                f"| {np.quantile(after, 0.1):+.2f} | {after.min():+.2f} | {np.mean([r['processor'] for r in chosen]):.1f} |"
+                f"| {n_guides} guide{'s'[: n_guides - 1]}, {group} | {len(chosen)} | {closed.mean():+.2f} | "
+                f"**{after.mean():+.2f}** | {difference} | {top.mean():+.2f} | "
+                f"{100 * after.mean() / top.mean():.1f} % | {np.quantile(after, 0.1):+.2f} | "
+                f"{after.min():+.2f} | {np.mean([r['processor'] for r in chosen]):.1f} |"
             )
     return "\n".join(lines)
 

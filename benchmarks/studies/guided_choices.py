@@ -1,9 +1,9 @@
 """Does guided separation gain on real pairs of modalities, does it never lose, and does its interval hold?
 
-Data: the folder ``crossmodal`` of ``--data DIR`` (see `benchmarks.quality.cases.crossmodal`): pairs on which numbers were chosen
-("tuned" and "across"), pairs of other images ("held back"), and simulated panels, seeds 0 to 3, misregistered by 1.5 pixels.
-Command: ``python -m benchmarks.studies.guided_choices rows.jsonl --data DIR``. It resumes; ``--method guided_regression``,
-``--preset quick`` and ``--sets`` choose what is measured.
+Data: the folder ``crossmodal`` of ``--data DIR`` (see `benchmarks.quality.cases.crossmodal`): pairs on which
+numbers were chosen ("tuned" and "across"), pairs of other images ("held back"), and simulated panels, seeds 0
+to 3, misregistered by 1.5 pixels. Command: ``python -m benchmarks.studies.guided_choices rows.jsonl --data
+DIR``. It resumes; ``--method guided_regression``, ``--preset quick`` and ``--sets`` choose what is measured.
 Answer: see "Real pairs" in ``docs/benchmarks/guided.md``.
 """
 
@@ -57,7 +57,8 @@ def cases(data: Path, names: list[str], size: int) -> Iterator[tuple[dict[str, A
 
 
 def measure(case: Case, name: str, preset: str) -> dict[str, float]:
-    """Return offset-free gains over the mixture in dB, the coverage of the 90 % interval, and processor seconds."""
+    """Return offset-free gains over the mixture in dB, the coverage of the 90 % interval, and processor
+    seconds."""
     seen = normalise(case.mixture)
     guides = tuple(None if g is None else normalise(g).tensor for g in case.guides)
     problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
@@ -85,7 +86,8 @@ def measure(case: Case, name: str, preset: str) -> dict[str, float]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return means and least values by number of guides, set and kind, in Markdown; the null, the mixture, gains 0 dB."""
+    """Return means and least values by number of guides, set and kind, in Markdown; the null, the mixture,
+    gains 0 dB."""
     lines = [
         "| pairs | runs | gain, dB | least | colours' ceiling, dB | energy | coverage | s |",
         "|---|---|---|---|---|---|---|---|",
@@ -96,9 +98,10 @@ def table(rows: list[dict[str, Any]]) -> str:
         mean = {k: np.mean([r[k] for r in chosen]) for k in ("gain", "energy", "coverage", "seconds")}
         tops = [r["ceiling"] for r in chosen if "ceiling" in r]
         lines.append(
-            f"| {'two guides' if n_guides == 2 else 'one guide'}, {name}, {kind} | {len(chosen)} | {mean['gain']:+.2f} "
-            f"| {min(r['gain'] for r in chosen):+.2f} | {f'{np.mean(tops):+.2f}' if tops else '–'} | {mean['energy']:.2f} "
-            f"| {mean['coverage']:.0%} | {mean['seconds']:.1f} |"
+            f"| {'two guides' if n_guides == 2 else 'one guide'}, {name}, {kind} | {len(chosen)} | "
+            f"{mean['gain']:+.2f} | {min(r['gain'] for r in chosen):+.2f} | "
+            f"{f'{np.mean(tops):+.2f}' if tops else '–'} | {mean['energy']:.2f} | {mean['coverage']:.0%} | "
+            f"{mean['seconds']:.1f} |"
         )
     return "\n".join(lines)
 

@@ -1,10 +1,10 @@
 """How far could guided separation come if it knew the pigments?
 
-Data: aligned simulated panels with two guides (no download). The fit is given the simulator's own clusters of colours, cracks
-and spreads of weights and drifts; only their values are unknown. Its gain is a ceiling for every fit of this kind, below that
-of `Panel.ceiling`, which knows the values too.
-Command: ``python -m benchmarks.studies.guided_oracle --first 1000 --n 8``
-Answer: 90.5 % of the ceiling's decibels; see ``docs/benchmarks/guided.md``.
+Data: aligned simulated panels with two guides (no download). The fit is given the simulator's own clusters of
+colours, cracks and spreads of weights and drifts; only their values are unknown. Its gain is a ceiling for
+every fit of this kind, below that of `Panel.ceiling`, which knows the values too. Command: ``python -m
+benchmarks.studies.guided_oracle --first 1000 --n 8`` Answer: 90.5 % of the ceiling's decibels; see
+``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def drawn(seed: int, size: int) -> tuple[Panel, list[Pigments]]:
 
 
 def expected(pigments: Pigments, scale: float) -> tuple[Tensor, Tensor]:
-    """Features (N, Y, X) of a side in which its density is linear, and one over the variance of their weights (N,)."""
+    """Features (N, Y, X) of a side in which its density is linear, and one over the variance of their weights
+    (N,)."""
     members = torch.from_numpy(pigments.members).permute(2, 0, 1).float()
     shades = torch.from_numpy(pigments.shades).permute(2, 0, 1).float()
     size = (members.shape[1], members.shape[2])

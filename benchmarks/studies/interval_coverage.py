@@ -50,8 +50,8 @@ def main() -> None:
                 rows.append(((error <= half).mean(), np.quantile(error / half, 0.9), energy))
             table = np.array(rows)
             print(
-                f"| {n_guides}{', ' if name else ''}{name} | {arguments.n} | {table[:, 0].mean():.1%} | {table[:, 0].min():.1%} "
-                f"| {table[:, 1].mean():.2f} | {table[:, 2].mean():.2f} |",
+                f"| {n_guides}{', ' if name else ''}{name} | {arguments.n} | {table[:, 0].mean():.1%} | "
+                f"{table[:, 0].min():.1%} | {table[:, 1].mean():.2f} | {table[:, 2].mean():.2f} |",
                 flush=True,
             )
 

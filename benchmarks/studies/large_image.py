@@ -1,9 +1,9 @@
 """What do large panels with two photographs cost, and does the fit show seams?
 
-Data: a panel simulated at about 1000 pixels a side, enlarged, with fine grain (no download). The run is a process of its own, so
-that its peak memory is that of a user's session, inputs and results included.
-Command: ``OMP_NUM_THREADS=2 python -m benchmarks.studies.large_image --size 6000 8000``
-Answer: 269 s of all cores, 5.9 GiB, no seams; see ``docs/benchmarks/guided.md``.
+Data: a panel simulated at about 1000 pixels a side, enlarged, with fine grain (no download). The run is a
+process of its own, so that its peak memory is that of a user's session, inputs and results included. Command:
+``OMP_NUM_THREADS=2 python -m benchmarks.studies.large_image --size 6000 8000`` Answer: 269 s of all cores,
+5.9 GiB, no seams; see ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def main() -> None:
         usual, *_ = solve(case, "auto", "balanced", None)
         planned = METHODS.get(method).presets[preset].model_dump()["iterations"]
         print(
-            f"| `{contender}` | {case.group}: {case.name} | {steps} | {planned} | {spent:.0f} | {spent * planned / steps:.0f} | "
-            f"{gain:+.2f} | {usual:+.2f} |",
+            f"| `{contender}` | {case.group}: {case.name} | {steps} | {planned} | {spent:.0f} | "
+            f"{spent * planned / steps:.0f} | {gain:+.2f} | {usual:+.2f} |",
             flush=True,
         )
 

@@ -1,11 +1,12 @@
-"""Does automatic registration find a guide that is turned, scaled and shifted, and does its score tell right from wrong?
+"""Does automatic registration find a guide that is turned, scaled and shifted, and does its score tell right
+from wrong?
 
-Data: registered pairs ``KIND_NN_guide.png`` and ``KIND_NN_hidden.png`` of 256 × 256 pixels (``--data``). Each guide is moved
-by a turn of 4 to 8 degrees, a scale of 0.9 to 1.1 and a shift of 8 to 23 pixels, without more (affine), with perspective
-(projective) or with a lens's distortion (radial). Wrong guides are those of another pair, and the own one mirrored.
-Odd pairs were tuned on; even pairs were held back.
-Command: ``python -m benchmarks.studies.registration --data DIR --kinds retina nir --pairs even``.
-Answer: see ``docs/tutorials/registration.md``.
+Data: registered pairs ``KIND_NN_guide.png`` and ``KIND_NN_hidden.png`` of 256 × 256 pixels (``--data``). Each
+guide is moved by a turn of 4 to 8 degrees, a scale of 0.9 to 1.1 and a shift of 8 to 23 pixels, without more
+(affine), with perspective (projective) or with a lens's distortion (radial). Wrong guides are those of
+another pair, and the own one mirrored. Odd pairs were tuned on; even pairs were held back. Command: ``python
+-m benchmarks.studies.registration --data DIR --kinds retina nir --pairs even``. Answer: see
+``docs/tutorials/registration.md``.
 """
 
 from __future__ import annotations

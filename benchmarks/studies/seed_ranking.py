@@ -1,10 +1,10 @@
 """Can the best seed of an untrained network be told without the truth?
 
-Data: pairs of reserved photographs from the folder of measuring images; without it, pairs that scikit-image ships. Every pair is
-fitted from each seed with one pixel in twenty hidden; the remainder of the sum is shared out, and the answers are scored with and
-without the truth.
-Command: ``python -m benchmarks.studies.seed_ranking rows.jsonl --data DIR --n 10 --seeds 4 --iterations 400``; it resumes.
-Answer: hardly (rank correlation 0.3 for the prediction of hidden pixels), so seeds are averaged; see
+Data: pairs of reserved photographs from the folder of measuring images; without it, pairs that scikit-image
+ships. Every pair is fitted from each seed with one pixel in twenty hidden; the remainder of the sum is shared
+out, and the answers are scored with and without the truth. Command: ``python -m
+benchmarks.studies.seed_ranking rows.jsonl --data DIR --n 10 --seeds 4 --iterations 400``; it resumes. Answer:
+hardly (rank correlation 0.3 for the prediction of hidden pixels), so seeds are averaged; see
 ``benchmarks/studies/seed_ranking.md``.
 """
 
@@ -72,7 +72,8 @@ def pairs(data: Path | None, size: int, n: int) -> Iterator[Case]:
 
 
 def measure(case: Case, n_seeds: int, iterations: int) -> list[Row]:
-    """One row a seed, ``scores`` without the truth and ``gain`` with it, and one of all seeds averaged (seed None)."""
+    """One row a seed, ``scores`` without the truth and ``gain`` with it, and one of all seeds averaged (seed
+    None)."""
     hidden = np.random.default_rng(0).random(case.mixture.shape[:2]) < HIDDEN
     drawn = [draw(case, hidden, seed, iterations) for seed in range(n_seeds)]
     answers = np.stack([share_out(sources, case.mixture) for sources in drawn])
@@ -157,21 +158,24 @@ def agreement(first: NDArray, second: NDArray) -> float:
 
 
 def mixed(image: NDArray) -> float:
-    """Return the contrast of the difference that `feedforward` finds in an image (Y, X, C) in [0, 1], over the image's contrast."""
+    """Return the contrast of the difference that `feedforward` finds in an image (Y, X, C) in [0, 1], over
+    the image's contrast."""
     seen = np.clip(image, 0, 1)
     result = run("separate", seen, method="feedforward", low=0.0, high=1.0)
     return float(contrast(result.sources).std() / max(seen.std(axis=(0, 1)).mean(), 1e-6))
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Rank correlations within pairs, and what the seed with the highest score gains over any seed and over their average."""
+    """Rank correlations within pairs, and what the seed with the highest score gains over any seed and over
+    their average."""
     seeds = [row for row in rows if row["seed"] is not None]
     names = list(dict.fromkeys(row["pair"] for row in seeds))
     gains = {name: np.array([row["gain"] for row in seeds if row["pair"] == name]) for name in names}
     lines = [
         f"{len(names)} pairs, {len(seeds)} runs",
         "",
-        "| score | rank correlation with the gain | the seed it chooses, over any seed, dB | over all averaged, dB |",
+        "| score | rank correlation with the gain | the seed it chooses, over any seed, dB | over all "
+        "averaged, dB |",
         "|---|---|---|---|",
     ]
     averaged = {row["pair"]: row["gain"] for row in rows if row["seed"] is None}
@@ -195,7 +199,8 @@ def table(rows: Sequence[Row]) -> str:
             line("the truth", "1", best),
             line("none: all averaged", "", mean),
             "",
-            f"offset-free gain: any seed {any_seed.mean():+.2f} dB, all averaged {mean.mean():+.2f} dB; in brackets 95 % over pairs",
+            f"offset-free gain: any seed {any_seed.mean():+.2f} dB, all averaged {mean.mean():+.2f} dB; in "
+            "brackets 95 % over pairs",
         ]
     )
 

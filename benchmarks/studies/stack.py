@@ -1,9 +1,8 @@
 """What does the warm start from slice to slice bring to a stack with guides?
 
-Data: slices of a volume (Z, Y, X) mixed with slices 14 further on, guided by another contrast of each slice; without ``--data`` a
-head is drawn.
-Command: ``python -m benchmarks.studies.stack --data volume.tif --size 160 --slices 8``
-Answer: 0.06 dB at 160 x 160; see ``docs/tutorials/mri_stack.md``.
+Data: slices of a volume (Z, Y, X) mixed with slices 14 further on, guided by another contrast of each slice;
+without ``--data`` a head is drawn. Command: ``python -m benchmarks.studies.stack --data volume.tif --size 160
+--slices 8`` Answer: 0.06 dB at 160 x 160; see ``docs/tutorials/mri_stack.md``.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from napari_bitsnet.data.synthetic import head_volume, other_contrast
 
 
 def mixed_stack(volume: NDArray, distance: int, first: int, count: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Mixture (Z, Y, X), true shares (2, Z, Y, X) and guides (2, Z, Y, X) of slices that lie `distance` apart."""
+    """Mixture (Z, Y, X), true shares (2, Z, Y, X) and guides (2, Z, Y, X) of slices that lie `distance`
+    apart."""
     pair = np.stack([volume[first : first + count], volume[first + distance : first + distance + count]])
     guides = np.stack([other_contrast(v, seed) for seed, v in enumerate(pair)])
     return pair.sum(axis=0) / 2, pair / 2, guides
@@ -76,7 +76,8 @@ def main() -> None:
             unrest = float(np.diff(error, axis=1).std() / error.std())
             n = sum(g is not None for g in given)
             print(
-                f"| {n} | {words} | {np.mean(gains):+.2f} | {min(gains):+.2f} | {unrest:.2f} | {seconds:.1f} |",
+                f"| {n} | {words} | {np.mean(gains):+.2f} | {min(gains):+.2f} | {unrest:.2f} | {seconds:.1f} "
+                "|",
                 flush=True,
             )
 

@@ -1,9 +1,9 @@
 """How long is the viewer's event loop held up during a run on the CPU, with live layers?
 
-Data: a mixture of drawn photographs (no download). On a machine that is busy with other work the clock shows more than the viewer's
-own delay; the time that the GUI's thread itself computed in a block does not.
-Command: ``QT_QPA_PLATFORM=xcb xvfb-run -a python -m benchmarks.studies.viewer_latency --seconds 22``
-Answer: 70 ms at most; see ``docs/benchmarks/viewer.md``.
+Data: a mixture of drawn photographs (no download). On a machine that is busy with other work the clock shows
+more than the viewer's own delay; the time that the GUI's thread itself computed in a block does not. Command:
+``QT_QPA_PLATFORM=xcb xvfb-run -a python -m benchmarks.studies.viewer_latency --seconds 22`` Answer: 70 ms at
+most; see ``docs/benchmarks/viewer.md``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 Watch BITS-Net iterate
 ======================
 
-Untrained networks are fitted step by step. A loop over the iterations shows what they do, and can stop them at any time.
+Untrained networks are fitted step by step. A loop over the iterations shows what they do, and can stop them
+at any time.
 """
 
 # %%
@@ -32,8 +33,8 @@ ax.set_ylabel("loss")
 ax.legend(fontsize="small")
 
 # %%
-# The sources after sixty iterations are still blurred; the paper takes thousands of iterations, and the preset
-# ``balanced`` starts from a trained network instead.
+# The sources after sixty iterations are still blurred; the paper takes thousands of iterations, and the
+# preset ``balanced`` starts from a trained network instead.
 
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 images = {

@@ -2,7 +2,8 @@
 One image and nothing else
 ==========================
 
-One superimposed image does not determine its sources. Trained networks give a likely pair, say how sure they are, and keep alternatives.
+One superimposed image does not determine its sources. Trained networks give a likely pair, say how sure they
+are, and keep alternatives.
 """
 
 # %%

@@ -2,7 +2,8 @@
 Several mixtures
 ================
 
-Two mixtures of the same two sources with different weights determine the sources in closed form, without networks.
+Two mixtures of the same two sources with different weights determine the sources in closed form, without
+networks.
 """
 
 # %%

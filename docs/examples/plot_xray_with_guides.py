@@ -2,11 +2,13 @@
 An X-ray with photographs
 =========================
 
-A simulated panel is painted on both sides. Its X-ray shows both paintings at once, and a photograph of each side serves as a guide.
+A simulated panel is painted on both sides. Its X-ray shows both paintings at once, and a photograph of each
+side serves as a guide.
 """
 
 # %%
-# The sample holds the X-ray, a photograph of each side, and the true sources, which a real panel does not have.
+# The sample holds the X-ray, a photograph of each side, and the true sources, which a real panel does not
+# have.
 
 import matplotlib.pyplot as plt
 
@@ -35,14 +37,15 @@ for ax, (title, image) in zip(axes.flat, images.items(), strict=True):
     ax.axis("off")
 
 # %%
-# The gain compares the sources with the X-ray itself, which is what one has without a separation. Constants are left out, because one X-ray
-# does not tell how its brightness is shared (:doc:`/concepts/scores`).
+# The gain compares the sources with the X-ray itself, which is what one has without a separation. Constants
+# are left out, because one X-ray does not tell how its brightness is shared (:doc:`/concepts/scores`).
 
 scores = nb.metrics.score(result.sources, panel.truths, panel.mixture)
 print(f"Offset-free gain over the X-ray: {scores['mean_gain_offset_free']:+.1f} dB")
 
 # %%
-# What no photograph explains is an image of its own. A hidden design would stand there, and the run says what else a reader should know.
+# What no photograph explains is an image of its own. A hidden design would stand there, and the run says what
+# else a reader should know.
 
 print("\n".join(map(str, result.warnings)) or "The run has no warnings.")
 fig, axes = plt.subplots(1, 2, figsize=(6, 3), layout="constrained")

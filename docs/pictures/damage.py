@@ -1,4 +1,5 @@
-"""Pictures of the tutorials on noise, missing pixels and haze: damage, answer, truth, at the project's own samples.
+"""Pictures of the tutorials on noise, missing pixels and haze: damage, answer, truth, at the project's own
+samples.
 
 Run from the repository: ``python -m docs.pictures.damage``.
 """

@@ -1,4 +1,5 @@
-"""Picture of the tutorial on films: two photographs that pass before each other, frame by frame and as a film.
+"""Picture of the tutorial on films: two photographs that pass before each other, frame by frame and as a
+film.
 
 Run from the repository: ``python -m docs.pictures.film``.
 """
@@ -20,7 +21,8 @@ IMAGE = Path(__file__).parents[1] / "images" / "tutorial-film.png"
 
 
 def main() -> None:
-    """Separate one film both ways and draw the sources of three frames, and how much of their errors changes."""
+    """Separate one film both ways and draw the sources of three frames, and how much of their errors
+    changes."""
     case = film_case("coffee", "chelsea", 128)
     alone = np.stack([nb.separate(f, low=0, high=1, device="cpu").sources for f in case.mixture], axis=1)
     film = nb.separate(case.mixture, device="cpu", **case.options).sources

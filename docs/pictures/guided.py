@@ -1,4 +1,5 @@
-"""Pictures of the tutorials on a two-sided panel, a concealed design, its support, a stack and a scribbled double exposure.
+"""Pictures of the tutorials on a two-sided panel, a concealed design, its support, a stack and a scribbled
+double exposure.
 
 Run from the repository: ``python -m docs.pictures.guided [panel] [concealed] [support] [stack] [scribbles]``.
 """

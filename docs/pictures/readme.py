@@ -1,4 +1,5 @@
-"""The wide picture of the README and of the home page: the demo's X-ray, its photographs, and the separated sources beside the truth.
+"""The wide picture of the README and of the home page: the demo's X-ray, its photographs, and the separated
+sources beside the truth.
 
 Run from the repository: ``python -m docs.pictures.readme``; it takes about a minute of one core.
 """
@@ -57,7 +58,8 @@ if __name__ == "__main__":
     rows, captions = [], []
     for k, source in enumerate(score["assignment"]):
         low, high = float(truths[k].min()), float(truths[k].max())
-        # the image hardly shows how brightness is divided: the mean is the truth's, as in the offset-free gain
+        # the image hardly shows how brightness is divided: the mean is the truth's, as in the offset-free
+        # gain
         found = outcome.result.sources[source]
         found = found + np.mean(truths[k] - found)
         rows.append(

@@ -1,4 +1,5 @@
-"""What counts as an array, and what becomes of masks, of tensors, and of numbers that are too large or too small."""
+"""What counts as an array, and what becomes of masks, of tensors, and of numbers that are too large or too
+small."""
 
 from __future__ import annotations
 

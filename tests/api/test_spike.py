@@ -34,7 +34,8 @@ def test_what_photograph_and_mixture_show_goes_to_that_side():
 
 @pytest.fixture
 def detector(tmp_path):
-    """A detector with a dark current half as strong as the beam, a sloping beam, and pixels without density."""
+    """A detector with a dark current half as strong as the beam, a sloping beam, and pixels without
+    density."""
     panel = simulate_panel(3, 64, attenuation=True, bits=0)
     beam = 20000 * (1 + 0.3 * np.linspace(-1, 1, 64)) + np.zeros((64, 1))
     dark = 10000 + 500 * np.random.default_rng(0).random((64, 64))

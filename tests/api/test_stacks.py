@@ -1,4 +1,5 @@
-"""Stacks with guides: one model of colours, warm starts, and slices that are computed when they are looked at."""
+"""Stacks with guides: one model of colours, warm starts, and slices that are computed when they are looked
+at."""
 
 import dask
 import dask.array

@@ -1,4 +1,5 @@
-"""Closed forms that tell their stages: what is heard between them, and that nobody who looks changes anything."""
+"""Closed forms that tell their stages: what is heard between them, and that nobody who looks changes
+anything."""
 
 from __future__ import annotations
 

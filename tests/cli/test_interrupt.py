@@ -64,8 +64,8 @@ def test_ctrl_c_while_loading_ends_without_a_traceback(module, tmp_path):
     """The signal comes in the middle of the import of something that takes time."""
     (tmp_path / f"{module}.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
     code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['napari-bitsnet', 'separate', 'no.png', '-o', "
-        f"{str(tmp_path / 'out')!r}]; from napari_bitsnet.cli import main; main()"
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['napari-bitsnet', 'separate', "
+        f"'no.png', '-o', {str(tmp_path / 'out')!r}]; from napari_bitsnet.cli import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -146,8 +146,8 @@ def test_a_mask_as_jpeg_is_taken_at_half_and_said(tmp_path, mixture, mode):
     images = Job((mixture,), mask=tmp_path / "mask.jpg").read()
     np.testing.assert_array_equal(images.mask, MASK)
     assert images.notices == (
-        "mask.jpg is a mask with JPEG compression, which blurs its outlines; pixels brighter than half are taken. "
-        "Save masks as PNG.",
+        "mask.jpg is a mask with JPEG compression, which blurs its outlines; pixels brighter than half are "
+        "taken. Save masks as PNG.",
     )
 
 

@@ -1,4 +1,5 @@
-"""Outputs of commands: no input and no foreign file is replaced, and all that saving needs is said before the run."""
+"""Outputs of commands: no input and no foreign file is replaced, and all that saving needs is said before the
+run."""
 
 import json
 import os

@@ -466,8 +466,8 @@ def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom napari_bitsnet.cli import main\nsys.argv = ['napari-bitsnet', *sys.argv[1:]]\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "heavy = [n for n in ('torch', 'napari', 'qtpy', 'skimage', 'sklearn', 'scipy') if n in sys.modules]\n"
-        "assert not heavy, heavy\n"
+        "heavy = [n for n in ('torch', 'napari', 'qtpy', 'skimage', 'sklearn', 'scipy') if n in "
+        "sys.modules]\nassert not heavy, heavy\n"
     )
     for arguments in (["--help"], ["separate", "--help"], ["list"], ["list", "bitsnet"]):
         done = subprocess.run(

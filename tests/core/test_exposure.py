@@ -41,8 +41,8 @@ def test_pixels_without_density_are_counted():
     assert (seen.dark.sum(), seen.saturated.sum()) == (3, 2)
     (notice,) = seen.notices()
     assert str(notice) == (
-        "1.04% of the pixels carry no optical density and are left out (NaN in the results): 3 without signal "
-        "(zero, or not above the dark frame) and 2 saturated."
+        "1.04% of the pixels carry no optical density and are left out (NaN in the results): 3 without "
+        "signal (zero, or not above the dark frame) and 2 saturated."
     )
     below = expose(image, dark=np.full(image.shape, 4000.0))
     assert below.dark.sum() > 3

@@ -18,7 +18,8 @@ def shelf(tmp_path, monkeypatch):
     (folder / "inner" / "__init__.py").write_text("")
     for name in ("apple", "pear", "_basket"):
         (folder / f"{name}.py").write_text(
-            f"from shelf_for_tests import SHELF\n\n@SHELF.register({name!r})\ndef {name}():\n    return {name!r}\n"
+            f"from shelf_for_tests import SHELF\n\n@SHELF.register({name!r})\ndef {name}():\n    return "
+            f"{name!r}\n"
         )
     monkeypatch.syspath_prepend(tmp_path)
     import shelf_for_tests

@@ -46,7 +46,8 @@ def test_temporary_names_fit_wherever_the_final_name_does(tmp_path):
 
 LEAVE = (
     "import os, sys; from pathlib import Path; from napari_bitsnet.core.writing import together\n"
-    "with together(Path(sys.argv[1])) as files:\n    files.part('scan_source_1.tif').write_text('half'); os._exit(9)"
+    "with together(Path(sys.argv[1])) as files:\n    files.part('scan_source_1.tif').write_text('half'); "
+    "os._exit(9)"
 )
 
 

@@ -1,4 +1,5 @@
-"""The contract of methods: default abilities, what wrappers hand on, and which methods override what they announce."""
+"""The contract of methods: default abilities, what wrappers hand on, and which methods override what they
+announce."""
 
 from dataclasses import replace
 from typing import ClassVar

@@ -97,7 +97,8 @@ def xray() -> np.ndarray:
 
 
 dead_pixels = pytest.mark.filterwarnings("ignore:.* of the pixels carry no optical density")
-"""The X-ray has a dead and a saturated pixel, which is reported; tests/core/test_exposure.py holds the words."""
+"""The X-ray has a dead and a saturated pixel, which is reported; tests/core/test_exposure.py holds the words.
+"""
 
 
 @dead_pixels

@@ -85,7 +85,8 @@ def test_networks_that_start_from_guides_find_the_support_too():
 
 
 def names_of(guides: list[np.ndarray]) -> str:
-    """Where the first source stands if what is unexplained is kept apart: it is only if each source has a guide."""
+    """Where the first source stands if what is unexplained is kept apart: it is only if each source has a
+    guide."""
     return "source_1" if len(guides) == 1 else "explained_1"
 
 
@@ -109,7 +110,8 @@ def test_one_guide_for_the_first_source(guides: list):
     found = outputs(Inputs(PANEL.mixture, guides=guides))
     assert "explained_1" in found
     assert "explained_2" not in found
-    # the source without a guide takes most of the rest: the other one is nearer to its own part than an even split is
+    # the source without a guide takes most of the rest: the other one is nearer to its own part than an even
+    # split is
     left = [np.std(found["source_1"] - found["explained_1"]), np.std(found["unexplained"])]
     assert 0 < left[0] < 0.5 * left[1]
 

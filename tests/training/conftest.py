@@ -1,4 +1,5 @@
-"""Trainers made small: a few images, little networks and two or three examples, so that training takes seconds."""
+"""Trainers made small: a few images, little networks and two or three examples, so that training takes
+seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What all trainers promise: they learn the same after a stop or a kill, and what they export can be gone on with."""
+"""What all trainers promise: they learn the same after a stop or a kill, and what they export can be gone on
+with."""
 
 from __future__ import annotations
 

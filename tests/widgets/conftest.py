@@ -40,7 +40,8 @@ def _labels_loaded():
 
 @pytest.fixture(autouse=True)
 def _same_threads(_labels_loaded):
-    """A run here and one on a worker's thread add in the same order, so that their numbers can be compared."""
+    """A run here and one on a worker's thread add in the same order, so that their numbers can be
+    compared."""
     torch.set_num_threads(1)
 
 

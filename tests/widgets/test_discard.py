@@ -1,4 +1,5 @@
-"""Discard frees the dock at once: layers go one a turn, and what the worker finishes in the background is thrown away."""
+"""Discard frees the dock at once: layers go one a turn, and what the worker finishes in the background is
+thrown away."""
 
 from __future__ import annotations
 

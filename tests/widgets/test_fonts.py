@@ -1,4 +1,5 @@
-"""napari's font size can be changed: labels are broken at spaces only, in whatever font, and nothing is cut off."""
+"""napari's font size can be changed: labels are broken at spaces only, in whatever font, and nothing is cut
+off."""
 
 from __future__ import annotations
 
@@ -37,7 +38,10 @@ def test_labels_of_rows_are_as_wide_as_their_words(qtbot, points):
 
 
 def test_a_text_is_high_enough_for_its_lines_in_a_larger_font(qtbot):
-    text = Text("No method can determine how brightness is divided between sources. Move a slider to change it; the sum stays.")
+    text = Text(
+        "No method can determine how brightness is divided between sources. Move a slider to change it; the "
+        "sum stays."
+    )
     grown(text.native, 8)
     low = text.native.minimumHeight()
     grown(text.native, 20)

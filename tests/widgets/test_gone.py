@@ -1,4 +1,5 @@
-"""Answers that come late: the dock, or the whole viewer, is gone by then, and nothing may touch what Qt has deleted."""
+"""Answers that come late: the dock, or the whole viewer, is gone by then, and nothing may touch what Qt has
+deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is saved is what is on the screen: the selected result, its brightness, names and split; and the records say so."""
+"""What is saved is what is on the screen: the selected result, its brightness, names and split; and the
+records say so."""
 
 from __future__ import annotations
 

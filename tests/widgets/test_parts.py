@@ -1,4 +1,5 @@
-"""Stacks, colours, levels, lazy arrays and regions, with odd places in the world: outputs lie on their inputs."""
+"""Stacks, colours, levels, lazy arrays and regions, with odd places in the world: outputs lie on their
+inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The form: layers stay chosen, methods that do not fit are greyed with the reason, presets can be restored."""
+"""The form: layers stay chosen, methods that do not fit are greyed with the reason, presets can be
+restored."""
 
 from __future__ import annotations
 

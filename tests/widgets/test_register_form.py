@@ -1,4 +1,5 @@
-"""Registration in the dock: automatically, by points, mirrored, bent; a checkerboard shows whether it fits."""
+"""Registration in the dock: automatically, by points, mirrored, bent; a checkerboard shows whether it
+fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A feature of the image and the same feature of the results lie at one place of the world, whatever the image."""
+"""A feature of the image and the same feature of the results lie at one place of the world, whatever the
+image."""
 
 from __future__ import annotations
 

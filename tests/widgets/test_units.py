@@ -1,4 +1,5 @@
-"""Layers in other units: wherever the places of two layers are compared, they are brought to one unit first."""
+"""Layers in other units: wherever the places of two layers are compared, they are brought to one unit
+first."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from napari_bitsnet.data.case_makers import WEIGHTS, Recording, half_and_half, p
 from napari_bitsnet.data.photographs import bundled_photograph
 
 RECORDINGS: dict[str, Recording] = {"": {}, ", noise 2 %": {"noise": 0.02}, ", 16 bits": {"bits": 16}}
-"""Recording of several mixtures, by the end of the group's name: 8 bits without noise unless it says otherwise."""
+"""Recording of several mixtures, by the end of the group's name: 8 bits without noise unless it says
+otherwise."""
 
 PAIRS = [("astronaut", "coffee"), ("chelsea", "rocket"), ("coffee", "chelsea"), ("astronaut", "retina")]
 """Photographs of `skimage.data` that are superimposed."""

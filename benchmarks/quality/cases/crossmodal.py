@@ -1,4 +1,5 @@
-"""Registered pairs of a photograph and another modality: the hidden images of two pairs are superimposed, the photographs are guides.
+"""Registered pairs of a photograph and another modality: the hidden images of two pairs are superimposed, the
+photographs are guides.
 
 The folder ``crossmodal`` of the measuring images holds ``KIND_NN_guide.png`` and ``KIND_NN_hidden.png``.
 """
@@ -18,7 +19,8 @@ from napari_bitsnet.data.case import Case
 Pair = tuple[str, int, int]
 """Kind, and the numbers of both images."""
 KINDS = ("nir", "thermal", "retina", "mri_pd_t1", "mri_pd_t2", "mri_ct", "mri_pet")
-"""Near infrared, thermal, retinal angiogram of a colour photograph; T1, T2, CT and PET of a magnetic resonance image."""
+"""Near infrared, thermal, retinal angiogram of a colour photograph; T1, T2, CT and PET of a magnetic
+resonance image."""
 TUNED: tuple[Pair, ...] = (
     *(("nir", i, j) for i, j in ((1, 2), (3, 4), (1, 3), (2, 4))),
     *(("thermal", i, j) for i, j in ((1, 3), (3, 5), (1, 5))),
@@ -34,7 +36,8 @@ HELD_BACK: tuple[Pair, ...] = (
 )
 """Pairs of other images; the design was looked at on them, but no number was chosen by them."""
 ACROSS: tuple[Pair, ...] = tuple(("nir", i, i + 4) for i in (1, 2, 3, 4))
-"""Near-infrared pairs of one tuned and one held-back image each; numbers were chosen with a look at them, too."""
+"""Near-infrared pairs of one tuned and one held-back image each; numbers were chosen with a look at them,
+too."""
 
 
 def crossmodal_cases(data: Path, size: int) -> Iterator[Maker]:
@@ -49,7 +52,8 @@ def crossmodal_cases(data: Path, size: int) -> Iterator[Maker]:
 def crossmodal_case(
     data: Path, pair: Pair, size: int, given: Sequence[int] = (0, 1), group: str = "crossmodal"
 ) -> Case:
-    """Superimpose the hidden images of a pair, half of each; `given` are the sources that have their guide."""
+    """Superimpose the hidden images of a pair, half of each; `given` are the sources that have their
+    guide."""
     kind, *numbers = pair
     truths = np.stack([_read(data / f"{kind}_{n:02d}_hidden.png", size) for n in numbers]) / 2
     guides = [_read(data / f"{kind}_{n:02d}_guide.png", size) for n in numbers]
@@ -68,7 +72,8 @@ def crossmodal_case(
 def colour_ceiling(truths: NDArray, guides: Sequence[NDArray | None]) -> NDArray:
     """Return the functions of the guides' colours that fit the truths best by least squares, (K, Y, X).
 
-    What they leave of the mixture is divided evenly if all sources have guides; otherwise it is that of the others.
+    What they leave of the mixture is divided evenly if all sources have guides; otherwise it is that of the
+    others.
     """
     import torch
 
@@ -96,7 +101,8 @@ def colour_ceiling(truths: NDArray, guides: Sequence[NDArray | None]) -> NDArray
 
 
 def _read(path: Path, size: int) -> NDArray:
-    """Return an image in [0, 1], reduced to `size` pixels a side by means of blocks if that divides its own size."""
+    """Return an image in [0, 1], reduced to `size` pixels a side by means of blocks if that divides its own
+    size."""
     from skimage.io import imread
     from skimage.transform import resize_local_mean
 

@@ -118,7 +118,8 @@ def _kate(path: Path, size: int) -> Case:
 
 
 def noise_case(name: str, group: str, clean: NDArray) -> Case:
-    """Noise of 25/255; nobody is told its level but scikit-image, whose settings are the best for each image."""
+    """Noise of 25/255; nobody is told its level but scikit-image, whose settings are the best for each
+    image."""
     noisy = add_noise(clean, SIGMA)
     return Case(
         name,

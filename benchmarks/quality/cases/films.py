@@ -1,4 +1,5 @@
-"""Films of two photographs that move against each other, half and half: how good answers are, and how restless."""
+"""Films of two photographs that move against each other, half and half: how good answers are, and how
+restless."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def film_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
 
 
 def film_case(first: str, second: str, size: int, group: str = "film", *, apart: bool = False) -> Case:
-    """Return a film (T, Y, X, C) of two bundled photographs; frames are what a moving window of `size` shows."""
+    """Return a film (T, Y, X, C) of two bundled photographs; frames are what a moving window of `size`
+    shows."""
     truths = np.stack(
         [passing(first, size, STEP), passing(second, size, (-STEP[0], -STEP[1]))], dtype=np.float32
     )
@@ -52,7 +54,8 @@ def flicker(estimates: NDArray, truths: NDArray) -> float:
 
     Notes
     -----
-    ``rms((y_t - y_{t-1}) - (x_t - x_{t-1}))`` with y estimated and x true: motion is no flicker, nor is an error that stays.
+    ``rms((y_t - y_{t-1}) - (x_t - x_{t-1}))`` with y estimated and x true: motion is no flicker, nor is an
+    error that stays.
     """
     change = np.diff(np.asarray(estimates, dtype=float) - truths, axis=1)
     return float(np.sqrt(np.nanmean(change**2)))

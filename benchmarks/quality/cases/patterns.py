@@ -19,7 +19,8 @@ FIRST = 100
 
 
 def pattern_cases(size: int, n: int) -> Iterator[Maker]:
-    """Yield `n` cases of two patterns, and as many of one over a photograph, no more than there are of these."""
+    """Yield `n` cases of two patterns, and as many of one over a photograph, no more than there are of
+    these."""
     for seed in range(FIRST, FIRST + n):
         yield TWO, partial(_two, seed, size)
     for seed, name in enumerate(BUNDLED[:n], FIRST):

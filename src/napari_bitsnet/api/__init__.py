@@ -72,11 +72,13 @@ def run(
     mask : array of shape (Y, X), optional
         True for pixels that are left out and come back as NaN. For ``"inpaint"`` it marks the missing pixels.
     stored : dtype, optional
-        Integer type in which the mixture is stored, such as ``"uint8"``, if it was converted to float because of missing
-        pixels (NaN). It gives the value of white and of saturation, and the type that ``save(depth="input")`` writes. By
-        default the type of the mixture; masked arrays (`numpy.ma`) keep theirs.
+        Integer type in which the mixture is stored, such as ``"uint8"``, if it was converted to float because
+        of missing pixels (NaN). It gives the value of white and of saturation, and the type that
+        ``save(depth="input")`` writes. By default the type of the mixture; masked arrays (`numpy.ma`) keep
+        theirs.
     axes : str, optional
-        One letter for each dimension (Y, X, C for channels, any other for stacks); needed where the shape is ambiguous.
+        One letter for each dimension (Y, X, C for channels, any other for stacks); needed where the shape is
+        ambiguous.
     method, preset : str
         See `list_methods`; ``"auto"`` lets the task choose.
     settings : mapping, optional

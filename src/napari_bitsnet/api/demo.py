@@ -69,7 +69,8 @@ class DemoCase:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case with its result, and the scores of nulls, answer and ceiling in this order (see `Case.score`)."""
+    """A case with its result, and the scores of nulls, answer and ceiling in this order (see
+    `Case.score`)."""
 
     demo: DemoCase
     result: Result

@@ -28,8 +28,8 @@ class LazyOutputs(dict[str, Any]):
     Attributes
     ----------
     provenance : dict
-        As `Result.provenance`, of the middle slice. Versions, settings, device and I0 are those of all slices; iterations,
-        seconds and losses are those of the middle slice.
+        As `Result.provenance`, of the middle slice. Versions, settings, device and I0 are those of all
+        slices; iterations, seconds and losses are those of the middle slice.
     warnings : tuple of str
         Warnings of the middle slice.
     """
@@ -70,9 +70,9 @@ def run_lazily(
     Returns
     -------
     LazyOutputs
-        A dict of str to dask array: outputs in the layout of the mixture, one chunk a slice. Compute several of one slice
-        together (``dask.compute(a[3], b[3])``): they come from one run. Slices that are not valid are NaN. Its
-        ``provenance`` and ``warnings`` are those of the middle slice.
+        A dict of str to dask array: outputs in the layout of the mixture, one chunk a slice. Compute several
+        of one slice together (``dask.compute(a[3], b[3])``): they come from one run. Slices that are not
+        valid are NaN. Its ``provenance`` and ``warnings`` are those of the middle slice.
 
     Raises
     ------
@@ -84,14 +84,16 @@ def run_lazily(
     Warns
     -----
     UserWarning
-        The notices of the middle slice at once, and the reason for each slice that is left out when it is computed. Other
-        notices, iterations, seconds and losses of other slices are not kept; `run` keeps them.
+        The notices of the middle slice at once, and the reason for each slice that is left out when it is
+        computed. Other notices, iterations, seconds and losses of other slices are not kept; `run` keeps
+        them.
 
     Notes
     -----
-    The middle slice is separated at once. Under attenuation its I0 is used for all slices, unless ``i0`` or a flat frame is
-    given. Methods with a warm start (`Method.warm_start`) start every other slice from it, with one model of colours for
-    all. The result of a slice therefore does not depend on the order in which slices are read.
+    The middle slice is separated at once. Under attenuation its I0 is used for all slices, unless ``i0`` or a
+    flat frame is given. Methods with a warm start (`Method.warm_start`) start every other slice from it, with
+    one model of colours for all. The result of a slice therefore does not depend on the order in which slices
+    are read.
     """
     try:
         import dask

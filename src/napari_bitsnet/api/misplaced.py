@@ -25,8 +25,8 @@ def place_of_options(names: Iterable[str], settings: RunSettings) -> str:
         owner = next((m for m in methods if name in METHODS.get(m).Config.model_fields), None)
         if owner is not None:
             words.append(
-                f" {name!r} is a setting of the method {owner}: settings={{{name!r}: …}}, on the command line "
-                f"--set {name}=…."
+                f" {name!r} is a setting of the method {owner}: settings={{{name!r}: …}}, on the command "
+                f"line --set {name}=…."
             )
     return "".join(words)
 

@@ -108,7 +108,8 @@ def doubtful(confidence: NDArray, limit: float) -> list[Notice]:
     return [
         Notice(
             "doubtful",
-            "Hardly told apart: the confidence is {mean:.2f} on average (0 to 1), and little is right where it is low.",
+            "Hardly told apart: the confidence is {mean:.2f} on average (0 to 1), and little is right where "
+            "it is low.",
             WAYS_OUT,
             {"mean": mean},
         )

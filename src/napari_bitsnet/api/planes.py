@@ -19,8 +19,8 @@ from napari_bitsnet.core.outputs import Output
 class Planes:
     """Planes (Y, X[, C]), or (M, Y, X[, C]) of several mixtures, along the remaining axes of an array.
 
-    Only the requested plane is read, so lazily computed arrays (dask, zarr) stay lazy. ``stored`` is the type of the given
-    array; `array` is float if integers have missing pixels.
+    Only the requested plane is read, so lazily computed arrays (dask, zarr) stay lazy. ``stored`` is the type
+    of the given array; `array` is float if integers have missing pixels.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ class Planes:
         stored = getattr(array, "dtype", None)
         if isinstance(array, str | Path):
             raise TypeError(
-                f"Expected an array, got a file name: read it first, for example tifffile.imread({str(array)!r})."
+                "Expected an array, got a file name: read it first, for example "
+                f"tifffile.imread({str(array)!r})."
             )
         if isinstance(array, Sequence):
             types = [a.dtype for a in array if isinstance(getattr(a, "dtype", None), np.dtype)]
@@ -66,8 +67,8 @@ class Planes:
             shapes = {a.shape for a in array}
             if len(shapes) > 1:
                 raise ValueError(
-                    f"Expected images of one shape, got {sorted(shapes)}: crop or register them so that they show the same "
-                    "area, all in colour or all grey."
+                    f"Expected images of one shape, got {sorted(shapes)}: crop or register them so that they "
+                    "show the same area, all in colour or all grey."
                 )
             array = np.stack(array) if array else np.empty(0)
         self.array = array if _is_lazy(array) else as_array(array, what, labels=labels)
@@ -85,8 +86,8 @@ class Planes:
         thin = [a for a in "YX" if shape[self.axes.index(a)] in (3, 4) and len(shape) > 2]
         if thin:
             raise ValueError(
-                f"Expected images, got {shape[self.axes.index(thin[0])]} pixels along {thin[0]} with axes={self.axes!r} for "
-                f"shape {shape}: colour channels are C, for example axes='YXC'."
+                f"Expected images, got {shape[self.axes.index(thin[0])]} pixels along {thin[0]} with "
+                f"axes={self.axes!r} for shape {shape}: colour channels are C, for example axes='YXC'."
             )
         self._plane_axes = [a for a in "MYXC" if a in self.axes]
         self.stack_axes = [a for a in self.axes if a not in self._plane_axes]
@@ -134,10 +135,11 @@ class Planes:
         return other[index if len(other) > 1 else 0]
 
     def assemble(self, planes: Sequence[Output | None]) -> Output:
-        """Stack the planes of one output in the layout of the input; failed planes (None) become NaN, or 0 for labels.
+        """Stack the planes of one output in the layout of the input; failed planes (None) become NaN, or 0
+        for labels.
 
-        Images have the order of axes of the input. Feature maps, which have channels of their own, and values follow the
-        axes of the stack.
+        Images have the order of axes of the input. Feature maps, which have channels of their own, and values
+        follow the axes of the stack.
         """
         known = next(p for p in planes if p is not None)
         filled = [missing_plane(known.array) if p is None else p.array for p in planes]
@@ -150,7 +152,8 @@ class Planes:
 
 
 def _is_lazy(array: Any) -> bool:
-    """Return True if an array is computed or read on access: it has a shape and a type, and is not in memory or a tensor."""
+    """Return True if an array is computed or read on access: it has a shape and a type, and is not in memory
+    or a tensor."""
     known = hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")
     return known and not isinstance(array, np.ndarray) and not hasattr(array, "detach")
 

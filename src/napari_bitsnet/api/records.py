@@ -48,8 +48,8 @@ def read_record(path: str | Path) -> dict[str, Any]:
     Parameters
     ----------
     path : str or Path
-        ``<stem>_run.json``, or a result's ``provenance`` written as JSON; in UTF-8, UTF-16 or UTF-32, with or without a
-        byte-order mark.
+        ``<stem>_run.json``, or a result's ``provenance`` written as JSON; in UTF-8, UTF-16 or UTF-32, with or
+        without a byte-order mark.
 
     Returns
     -------
@@ -77,7 +77,8 @@ def read_record(path: str | Path) -> dict[str, Any]:
         record = Record.model_validate(content)
     except ValidationError as error:
         raise ValueError(
-            f"Expected the record of a run as it was written, got {path} with {_problems(error)}: correct it, or {_ADVICE}."
+            f"Expected the record of a run as it was written, got {path} with {_problems(error)}: correct "
+            f"it, or {_ADVICE}."
         ) from None
     return record.model_dump()
 

@@ -32,9 +32,9 @@ class Result:
     Attributes
     ----------
     outputs : dict of str to Output
-        Arrays with axes, kind and caption, in the layout of the mixture: ``source_1`` …, and by the task ``residual``,
-        ``explained_1`` …, ``unexplained``, ``weights``. Images are float32 and NaN for missing pixels. Integers are
-        labels, 0 for missing pixels.
+        Arrays with axes, kind and caption, in the layout of the mixture: ``source_1`` …, and by the task
+        ``residual``, ``explained_1`` …, ``unexplained``, ``weights``. Images are float32 and NaN for missing
+        pixels. Integers are labels, 0 for missing pixels.
     provenance : dict
         JSON values: versions, task, method, every setting, seed, device, threads, iterations, stop
         reason, seconds, final losses, warnings. ``provenance["settings"]`` is a `RunSettings` record.
@@ -89,10 +89,11 @@ class Result:
 
     @property
     def candidates(self) -> tuple[NDArray, ...]:
-        """Return alternative sources ``(K, *mixture.shape)`` in the units of the mixture, the most likely first.
+        """Return alternative sources ``(K, *mixture.shape)`` in the units of the mixture, the most likely
+        first.
 
-        The answer itself is not included. Most methods have no alternatives, and stacks have none. They are computed from
-        the state at the first access, and so not after `drop_state`.
+        The answer itself is not included. Most methods have no alternatives, and stacks have none. They are
+        computed from the state at the first access, and so not after `drop_state`.
         """
         if self._candidates is None:
             self._candidates = () if self.state is None else self.state.candidates()
@@ -109,7 +110,8 @@ class Result:
         Returns
         -------
         Result
-            Result with ``provenance["candidate"]``, without state and without maps of the answer, such as the confidence.
+            Result with ``provenance["candidate"]``, without state and without maps of the answer, such as the
+            confidence.
 
         Raises
         ------
@@ -120,7 +122,8 @@ class Result:
             return self
         if not 1 <= candidate <= len(self.candidates):
             raise ValueError(
-                f"Expected a candidate from 0 (the answer) to {len(self.candidates)}, got {candidate}: see candidates."
+                f"Expected a candidate from 0 (the answer) to {len(self.candidates)}, got {candidate}: see "
+                "candidates."
             )
         outputs = {name: output for name, output in self.outputs.items() if output.kind != "map"}
         for name, image in zip(source_names(outputs), self.candidates[candidate - 1], strict=True):
@@ -142,25 +145,28 @@ class Result:
         calibration: Calibration | None = None,
         inputs: Mapping[str, Any] | None = None,
     ) -> list[Path]:
-        """Write the same files as the command line: a TIFF of each image, a preview and the record of the run.
+        """Write the same files as the command line: a TIFF of each image, a preview and the record of the
+        run.
 
         Parameters
         ----------
         folder : str or Path
-            Created with its parents if it does not exist. Only files of an earlier run with the same `stem` are replaced.
+            Created with its parents if it does not exist. Only files of an earlier run with the same `stem`
+            are replaced.
         stem : str
             Beginning of the names: ``<stem>_source_1.tif`` …, ``<stem>_preview.png``, ``<stem>_run.json``.
         format : {"imagej", "ome", "nifti", "zarr"}
-            ImageJ hyperstacks, OME-TIFF (``.ome.tif``), NIfTI (``.nii.gz``) or OME-Zarr (``.ome.zarr``, a folder), or the name
-            of another package's writer. Axes, pixel size and record are inside.
+            ImageJ hyperstacks, OME-TIFF (``.ome.tif``), NIfTI (``.nii.gz``) or OME-Zarr (``.ome.zarr``, a
+            folder), or the name of another package's writer. Axes, pixel size and record are inside.
         depth : {"float", "input"}
-            float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own integers:
-            rounded and clipped, NaN as 0.
+            float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own
+            integers: rounded and clipped, NaN as 0.
         report : bool
             Whether to write ``<stem>_report.html`` as well: one page with pictures, settings and warnings.
         truths : sequence of K arrays, optional
-            True sources in the units and the layout of `sources`, for scores in the report (`metrics.score`). Scores under
-            attenuation are those of optical densities, scores of a stack those of its middle slice.
+            True sources in the units and the layout of `sources`, for scores in the report (`metrics.score`).
+            Scores under attenuation are those of optical densities, scores of a stack those of its middle
+            slice.
         candidates : bool
             Whether to write other splits, ``<stem>_candidate_1_source_1.tif`` …, as well.
         calibration : Calibration, optional
@@ -177,17 +183,18 @@ class Result:
         Raises
         ------
         ValueError
-            If the result does not come from a run, `stem` is no beginning of a file's name, the folder cannot be
-            written to, a file would be replaced that is an input or that no earlier run under `stem` wrote, the kind of
-            file cannot hold the integers or axes, or truths cannot be compared with the sources. Nothing is written then.
+            If the result does not come from a run, `stem` is no beginning of a file's name, the folder cannot
+            be written to, a file would be replaced that is an input or that no earlier run under `stem`
+            wrote, the kind of file cannot hold the integers or axes, or truths cannot be compared with the
+            sources. Nothing is written then.
         OSError
             If a file cannot be written; the files of an earlier run are then as they were.
 
         Warns
         -----
         UserWarning
-            If the mixture's integers cannot hold some pixels (which files, and how many were clipped), or the pixel size is
-            no finite number above 0 and is left out.
+            If the mixture's integers cannot hold some pixels (which files, and how many were clipped), or the
+            pixel size is no finite number above 0 and is left out.
         """
         if self.mixture is None:
             raise ValueError("Expected the result of a run, got one without its mixture: set result.mixture.")

@@ -57,7 +57,8 @@ class RunInputs:
     ) -> None:
         if hasattr(guides, "shape") or isinstance(guides, str):
             raise TypeError(
-                "Expected a list of guides, one image or None a source, got a single one: guides=[image, None]."
+                "Expected a list of guides, one image or None a source, got a single one: guides=[image, "
+                "None]."
             )
         guides = tuple(guides or ())
         _check_taken(task, guides=[g for g in guides if g is not None], hints=hints, mask=mask)
@@ -96,6 +97,6 @@ def _check_taken(task: Task, **given: Any) -> None:
             continue
         others = [other for other in TASKS if name in {i.name for i in TASKS.get(other).inputs}]
         raise ValueError(
-            f"Expected no {name} for the task {task.name!r}, which makes no use of any: leave out {name}=, or choose a "
-            f"task that does ({', '.join(others)})."
+            f"Expected no {name} for the task {task.name!r}, which makes no use of any: leave out {name}=, "
+            f"or choose a task that does ({', '.join(others)})."
         )

@@ -66,14 +66,16 @@ class Session:
         return max(1, round(self.state.share * (iterations or self.method.iterations)))
 
     def outputs(self) -> dict[str, Output]:
-        """Return the named outputs so far, on the host, in the units of the mixture; feature maps (C_f, Y, X) unchanged."""
+        """Return the named outputs so far, on the host, in the units of the mixture; feature maps (C_f, Y, X)
+        unchanged."""
         answer = self.method.solution(self.state)
         outputs = self.task.outputs(self.built, answer)
         maps = [each.cpu().numpy() for each in answer.get("features", ())]  # (K, C_f, H, W), on request
         return outputs | describe(numbered(maps, "features"), [FEATURES])
 
     def finished(self) -> dict[str, Output]:
-        """Return the outputs at the end of a run, perhaps at full resolution; their computation counts as time of the run."""
+        """Return the outputs at the end of a run, perhaps at full resolution; their computation counts as
+        time of the run."""
         began = time.perf_counter()
         outputs = self.outputs()
         self.seconds += time.perf_counter() - began
@@ -95,8 +97,8 @@ class Session:
     ) -> Generator[Iteration, None, None]:
         """Advance until a limit, the stopping rule of the method or a stop request, and yield each iteration.
 
-        Each stage (`Method.stages`) is yielded as well, as an `Iteration` that is not done. Limits, stop requests and hints
-        are checked there, too.
+        Each stage (`Method.stages`) is yielded as well, as an `Iteration` that is not done. Limits, stop
+        requests and hints are checked there, too.
 
         Parameters
         ----------
@@ -105,7 +107,8 @@ class Session:
         seconds : float, optional
             Time limit of this call.
         stop : callable, optional
-            Called after each iteration and stage. Return True to stop and keep the best result so far, as soon as there is one.
+            Called after each iteration and stage. Return True to stop and keep the best result so far, as
+            soon as there is one.
         hints : callable, optional
             Source of new hints; see `NewHints`.
         plane : int

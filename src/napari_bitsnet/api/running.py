@@ -70,8 +70,8 @@ def iter_run(
     Yields
     ------
     Iteration
-        One step. In a stack, ``plane`` is the index of the slice. Slices that are not valid are left out, with a warning
-        in the result.
+        One step. In a stack, ``plane`` is the index of the slice. Slices that are not valid are left out,
+        with a warning in the result.
 
     Raises
     ------
@@ -171,7 +171,8 @@ def explain_full_memory(run: Run, pixels: int, device: str) -> Run:
 
 
 def finish(run: Run) -> Result:
-    """Finish a run and return its result; issue its notices as Python warnings for the line that called the caller."""
+    """Finish a run and return its result; issue its notices as Python warnings for the line that called the
+    caller."""
     while True:
         try:
             next(run)

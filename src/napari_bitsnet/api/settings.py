@@ -25,7 +25,8 @@ class RunSettings(Config):
         task : str
             Name of the task.
         **arguments
-            Fields by name. Other names are options of the task. Arrays become nested lists, so that the record is JSON.
+            Fields by name. Other names are options of the task. Arrays become nested lists, so that the
+            record is JSON.
         """
         fields = {name: arguments.pop(name) for name in cls.model_fields if name in arguments}
         fields["settings"] = dict(fields.get("settings") or {})
@@ -43,7 +44,8 @@ class RunSettings(Config):
     seed: int = setting(0, "Seed of all randomness.", ge=0, le=2**31 - 1, step=1)
     n_seeds: int = setting(
         1,
-        "Networks without training: how many seeds, from this one on, whose answers are averaged; takes as many times as long.",
+        "Networks without training: how many seeds, from this one on, whose answers are averaged; takes as "
+        "many times as long.",
         ge=1,
         le=64,
         step=1,

@@ -1,4 +1,5 @@
-"""Complete the signatures of functions that take the arguments of a run, with each setting and its default."""
+"""Complete the signatures of functions that take the arguments of a run, with each setting and its
+default."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def spelled_out(function: F) -> F:
-    """Show the fields of `RunSettings` in the signature and the docstring of a function that takes ``**arguments``.
+    """Show the fields of `RunSettings` in the signature and the docstring of a function that takes
+    ``**arguments``.
 
     The function's own parameters come first. The settings of the task are ``**options``.
     """

@@ -31,8 +31,8 @@ class SpikeIn:
     where : str
         Place of the shape, as requested.
     amplitude : float
-        Height of the shape in the mixture, in its units (density under attenuation). If only a guide has the shape, the
-        height that would have been added to the mixture with it.
+        Height of the shape in the mixture, in its units (density under attenuation). If only a guide has the
+        shape, the height that would have been added to the mixture with it.
     transfer : dict of str to float
         Fraction of that height in each output: 1 is all, 0 nothing, negative inverted.
     expected : dict of str to float
@@ -77,7 +77,8 @@ def spike_in(
     stored: Any = None,
     **arguments: Any,
 ) -> SpikeIn:
-    """Add a faint shape to the user's images, separate them with and without it, and measure the transfer to each output.
+    """Add a faint shape to the user's images, separate them with and without it, and measure the transfer to
+    each output.
 
     Parameters
     ----------
@@ -86,10 +87,11 @@ def spike_in(
     guides : sequence of array or None
         As in `run`.
     where : str
-        ``"mixture"``: only the mixture has the shape, like a design that no photograph shows; it should be unexplained.
-        ``"guide_1"`` …: only that photograph has it, like lighter or darker paint that X-rays pass; it should appear nowhere.
-        ``"source_1"`` …: photograph and mixture have it, like paint that both show; it should be in that source alone. Its
-        density is that of lighter colours in the fit without the shape.
+        ``"mixture"``: only the mixture has the shape, like a design that no photograph shows; it should be
+        unexplained. ``"guide_1"`` …: only that photograph has it, like lighter or darker paint that X-rays
+        pass; it should appear nowhere. ``"source_1"`` …: photograph and mixture have it, like paint that both
+        show; it should be in that source alone. Its density is that of lighter colours in the fit without the
+        shape.
     strength : float
         Height of the shape: in standard deviations of the mixture, or as a fraction of the range of a guide.
     centre : (float, float)
@@ -101,7 +103,8 @@ def spike_in(
     flat, dark : str or Path, optional
         Under attenuation: image files of the beam without an object, and of the detector without a beam.
     i0 : float, optional
-        Under attenuation: intensity without an object (I0); None takes the flat frame's mean, or a percentile.
+        Under attenuation: intensity without an object (I0); None takes the flat frame's mean, or a
+        percentile.
     stored : dtype, optional
         As in `run`.
     **arguments
@@ -114,14 +117,15 @@ def spike_in(
     Raises
     ------
     ValueError
-        If `where` is unknown, the mixture is not a single grey plane, the shape lies outside it or where the photograph shows
-        nothing, or an option is unknown.
+        If `where` is unknown, the mixture is not a single grey plane, the shape lies outside it or where the
+        photograph shows nothing, or an option is unknown.
 
     Notes
     -----
-    ``transfer = <Δ, s - mean s> / (a <s, s - mean s>)`` with Δ the output with the shape less the output without, s the
-    shape, a its height. Under attenuation the image is freed of dark current and the beam's shape first, so that what is
-    separated is ``(I - dark) exp(-a s)``; pixels that carry no density stay missing. The rest of the run (registration, colour clusters, weights) is done anew with the shape, so that
+    ``transfer = <Δ, s - mean s> / (a <s, s - mean s>)`` with Δ the output with the shape less the output
+    without, s the shape, a its height. Under attenuation the image is freed of dark current and the beam's
+    shape first, so that what is separated is ``(I - dark) exp(-a s)``; pixels that carry no density stay
+    missing. The rest of the run (registration, colour clusters, weights) is done anew with the shape, so that
     what it disturbs counts.
     """
     planes = planes_of(TASKS.get("xray"), mixture, arguments.pop("axes", None))
@@ -175,8 +179,8 @@ def ring_and_bar(size: tuple[int, ...], centre: tuple[float, float], extent: flo
         not radius <= c * (n - 1) <= n - 1 - radius for c, n in zip(centre, size, strict=False)
     ):
         raise ValueError(
-            f"Expected a shape of at least 4 px radius within the image, got {radius:.1f} px around {centre}: "
-            "move centre, or change extent."
+            f"Expected a shape of at least 4 px radius within the image, got {radius:.1f} px around "
+            f"{centre}: move centre, or change extent."
         )
     ring = np.clip(0.25 * radius - np.abs(np.hypot(y, x) - 0.75 * radius) + 0.5, 0, 1)
     bar = np.clip(0.15 * radius - np.abs(x + y) / 2**0.5 + 0.5, 0, 1) * (np.hypot(y, x) < radius)
@@ -202,14 +206,16 @@ def room(guide: NDArray, shape: NDArray) -> int:
     there = colours[shape > 0]
     if not np.isfinite(there).any():
         raise ValueError(
-            "Expected a shape where the guide shows something, got one where it does not cover the mixture: move centre."
+            "Expected a shape where the guide shows something, got one where it does not cover the mixture: "
+            "move centre."
         )
     middle = (float(np.nanmax(colours)) + float(np.nanmin(colours))) / 2
     return 1 if float(np.nanmean(there)) <= middle else -1
 
 
 def lightened(guide: NDArray, amount: NDArray) -> NDArray:
-    """Return the colours of a guide, lightened by a fraction (Y, X) of their range within that range; NaN stays."""
+    """Return the colours of a guide, lightened by a fraction (Y, X) of their range within that range; NaN
+    stays."""
     colours = seen_colours(guide)
     low, high = float(np.nanmin(colours)), float(np.nanmax(colours))
     change = (high - low) * (amount[..., None] if colours.ndim == 3 else amount)
@@ -226,8 +232,8 @@ def freed(
 ) -> tuple[NDArray, float]:
     """Return intensities corrected by dark and flat frame, NaN for pixels without a density, and I0.
 
-    Both runs use them. Otherwise a percentile of the image with the shape, or saturated pixels that the shape has dimmed,
-    would cause changes that do not come from the shape.
+    Both runs use them. Otherwise a percentile of the image with the shape, or saturated pixels that the shape
+    has dimmed, would cause changes that do not come from the shape.
     """
     from napari_bitsnet.tasks._shares import expose_mixture
 
@@ -241,7 +247,8 @@ def freed(
 
 
 def denser(image: NDArray, density: NDArray, attenuating: bool) -> NDArray:
-    """Add a shape to a mixture, or to its density under attenuation; float, so that faint shapes are not rounded away.
+    """Add a shape to a mixture, or to its density under attenuation; float, so that faint shapes are not
+    rounded away.
 
     Under attenuation the image is corrected for dark current, which no object attenuates; see `freed`.
     """
@@ -259,7 +266,8 @@ def _number(where: str, guides: Sequence[NDArray | None]) -> int | None:
 
 
 def _density_of_lightness(result: Result, guide: NDArray, number: int) -> float:
-    """Return the change of the explained part from dark to light colours of the guide; signed, and not near 0."""
+    """Return the change of the explained part from dark to light colours of the guide; signed, and not near
+    0."""
     explained = result.outputs[f"explained_{number + 1}"].array
     colours = seen_colours(guide)
     light = (colours.mean(axis=-1) if colours.ndim == 3 else colours).astype(np.float64)

@@ -1,4 +1,5 @@
-"""Prepare the run of one plane: the problem, the method with its wrappers, and the state before the first iteration."""
+"""Prepare the run of one plane: the problem, the method with its wrappers, and the state before the first
+iteration."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def starting_session(
     settings, task, inputs, device, before
         As in `start_session`.
     stop : callable, optional
-        Called at each stage. Return True to end the start with the best answer so far, as soon as there is one.
+        Called at each stage. Return True to end the start with the best answer so far, as soon as there is
+        one.
     plane : int
         Index in a stack, for the records.
     """
@@ -50,7 +52,8 @@ def starting_session(
 
         if not method.seeded:
             raise ValueError(
-                f"Expected n_seeds=1 for {method.title}, whose answer is the same for every seed, got {settings.n_seeds}."
+                f"Expected n_seeds=1 for {method.title}, whose answer is the same for every seed, got "
+                f"{settings.n_seeds}."
             )
         method = AveragedSeeds(method, settings.n_seeds)
     if not method.full_resolution:

@@ -35,21 +35,23 @@ def train(
     trainer : str
         Name of the trainer; see `TRAINERS`.
     data : mapping of str to sequence of Path
-        Folders and zips by the name of the input. Photographs that are reserved for scores are left out by name.
+        Folders and zips by the name of the input. Photographs that are reserved for scores are left out by
+        name.
     output : Path
         File of the weights, ``.safetensors``. Closing the generator between two steps writes it as well.
     config : TrainingConfig
         Settings of the trainer.
     folder : Path, optional
-        Folder for checkpoints, packed images, the loss curve and pictures. A training continues from a checkpoint in it.
-        Default: the name of the output without its suffix.
+        Folder for checkpoints, packed images, the loss curve and pictures. A training continues from a
+        checkpoint in it. Default: the name of the output without its suffix.
     device : str
         As in `resolve_device`.
 
     Raises
     ------
     OSError, ValueError
-        If the data cannot be used, or a file that is not of this training would be replaced; before any long work.
+        If the data cannot be used, or a file that is not of this training would be replaced; before any long
+        work.
     """
     check_suffix(output)
     folder = training_folder(output) if folder is None else folder
@@ -87,7 +89,8 @@ def check_suffix(output: Path) -> None:
     """
     if output.suffix.lower() != SUFFIX:
         raise ValueError(
-            f"Expected a file for the weights that ends in {SUFFIX}, got {output.name!r}: no other format is written."
+            f"Expected a file for the weights that ends in {SUFFIX}, got {output.name!r}: no other format is "
+            "written."
         )
 
 
@@ -101,8 +104,8 @@ def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
     folder : Path
         Folder for checkpoints, the loss curve and pictures.
     inputs : iterable of Path
-        Folders, zips and weights that are read. Nothing is written into these folders, because pictures in them would be
-        used for training.
+        Folders, zips and weights that are read. Nothing is written into these folders, because pictures in
+        them would be used for training.
 
     Raises
     ------

@@ -1,4 +1,5 @@
-"""``napari-bitsnet convert-weights``: turn the YTMT authors' weights into a file that the method `ytmt` takes."""
+"""``napari-bitsnet convert-weights``: turn the YTMT authors' weights into a file that the method `ytmt`
+takes."""
 
 from __future__ import annotations
 

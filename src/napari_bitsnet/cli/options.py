@@ -65,7 +65,8 @@ def given_values(values: Mapping[str, Any], config: type[Config]) -> dict[str, A
 def takes_settings(
     config: type[Config], panel: str, *, only: Sequence[str]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command options for some settings of `config`: those that were given come as its ``options``, a dict.
+    """Give a command options for some settings of `config`: those that were given come as its ``options``, a
+    dict.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from napari_bitsnet.io.calibration import Calibration
 
 POINTS = (
-    "Text or CSV file, one pair a line: y and x in MOVING as its file has it (with --mirror, too), y and x in FIXED, "
-    "in pixels."
+    "Text or CSV file, one pair a line: y and x in MOVING as its file has it (with --mirror, too), y and x "
+    "in FIXED, in pixels."
 )
 
 
@@ -42,7 +42,8 @@ def register_command(
         bool, typer.Option("--mirror", help="MOVING is seen from the back: mirror it first.")
     ] = False,
 ) -> None:
-    """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's pixels."""
+    """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's
+    pixels."""
     from napari_bitsnet.api.export.pixel_size import writable_calibration
     from napari_bitsnet.api.export.strict_json import strict_json
     from napari_bitsnet.core.registration.point_pairs import mirror_points, residual_of_points
@@ -66,8 +67,8 @@ def register_command(
         placed, covered = found.as_guide(picture), float(found.covered().mean())
         if not covered:
             raise ValueError(
-                f"Expected {moving.name} to cover a part of {fixed.name}, got none: see that each line of the points holds "
-                "y before x, MOVING before FIXED."
+                f"Expected {moving.name} to cover a part of {fixed.name}, got none: see that each line of "
+                "the points holds y before x, MOVING before FIXED."
             )
         record = {
             "complete": True,
@@ -107,9 +108,10 @@ def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str
     """What to do about a low score."""
     if by_points:
         return (
-            f"Edges of {moving.name} and {fixed.name} do not meet where the points say (low score). Lay one over the other and "
-            "look: each line of the points holds y before x, MOVING before FIXED. If outlines lie close together, set the "
-            "points more exactly, or more of them, or go on with --model smooth; if they are right, paint and X-ray share few edges."
+            f"Edges of {moving.name} and {fixed.name} do not meet where the points say (low score). Lay one "
+            "over the other and look: each line of the points holds y before x, MOVING before FIXED. If "
+            "outlines lie close together, set the points more exactly, or more of them, or go on with "
+            "--model smooth; if they are right, paint and X-ray share few edges."
         )
     mirror = (
         "leave out --mirror, if it is not seen from the back"
@@ -117,10 +119,10 @@ def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str
         else "--mirror, if it is seen from the back"
     )
     return (
-        f"{moving.name} may not lie where it belongs (low score). Lay it over {fixed.name} and look; then try in turn: {mirror}; "
-        "the photograph of the other side; --points with three pairs and more, if it lies further off than a fifth of the "
-        "image, is turned, or shows a part at another pixel size. If nothing helps, it may show another object, or paint and "
-        "X-ray share no outlines."
+        f"{moving.name} may not lie where it belongs (low score). Lay it over {fixed.name} and look; then "
+        f"try in turn: {mirror}; the photograph of the other side; --points with three pairs and more, if it "
+        "lies further off than a fifth of the image, is turned, or shows a part at another pixel size. If "
+        "nothing helps, it may show another object, or paint and X-ray share no outlines."
     )
 
 
@@ -132,8 +134,8 @@ def _uncovered(moving: Path, fixed: Path, covered: float) -> list[str]:
         return []
     more = "; take a photograph of all of it, or crop the X-ray" if covered < ENOUGH_SHOWN else ""
     return [
-        f"{moving.name} covers {_percent(covered)} of {fixed.name}: the rest is missing in what was written, and a separation "
-        f"with it leaves that out{more}."
+        f"{moving.name} covers {_percent(covered)} of {fixed.name}: the rest is missing in what was written, "
+        f"and a separation with it leaves that out{more}."
     ]
 
 

@@ -11,7 +11,8 @@ from napari_bitsnet.methods import METHODS
 
 
 class TaskCommand(TyperCommand):
-    """Command that reads former names of options; its error for an unknown one names the method with this setting."""
+    """Command that reads former names of options; its error for an unknown one names the method with this
+    setting."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options."""

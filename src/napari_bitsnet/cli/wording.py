@@ -15,7 +15,8 @@ FILES = ("format", "depth")
 
 
 def in_flags(text: object, task: str) -> str:
-    """Return a message with ``name=value`` as ``--name value``, or ``--set name=value`` for the method's settings.
+    """Return a message with ``name=value`` as ``--name value``, or ``--set name=value`` for the method's
+    settings.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""NumPy arrays from what people have: tensors, masked arrays, and numbers that NumPy has no type of its own for."""
+"""NumPy arrays from what people have: tensors, masked arrays, and numbers that NumPy has no type of its own
+for."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ def as_array(values: Any, what: str = "the image", *, labels: bool = False) -> N
     except (TypeError, ValueError, RuntimeError) as error:
         kind = f"{type(values).__module__}.{type(values).__name__}"
         raise TypeError(
-            f"Expected an array that NumPy can read for {what}, got {kind} ({error}): copy it to the processor's memory, and give "
-            "all rows the same length."
+            f"Expected an array that NumPy can read for {what}, got {kind} ({error}): copy it to the "
+            "processor's memory, and give all rows the same length."
         ) from None
     if np.ma.isMaskedArray(array):
         array = _unmasked(array, labels)

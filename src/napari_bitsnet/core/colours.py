@@ -12,7 +12,8 @@ SAMPLE = 8192
 ROUNDS = 20
 """Rounds of Lloyd's algorithm, after which the centres hardly move."""
 NEGLIGIBLE = 1e-6
-"""Memberships up to this count as zero: subnormal numbers would take most of the time of products on many processors."""
+"""Memberships up to this count as zero: subnormal numbers would take most of the time of products on many
+processors."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ def fit_centres(image: Tensor, count: int, *, seed: int) -> Tensor:
 
     Notes
     -----
-    The first centres are a random sample of the distinct colours in 256 steps a channel. Every colour has a random number
-    of its own, and the smallest are taken: a colour that appears or vanishes by rounding, on another processor say,
-    leaves the chance of all others as it was (a random permutation of the list would choose all of them anew).
+    The first centres are a random sample of the distinct colours in 256 steps a channel. Every colour has a
+    random number of its own, and the smallest are taken: a colour that appears or vanishes by rounding, on
+    another processor say, leaves the chance of all others as it was (a random permutation of the list would
+    choose all of them anew).
     """
     generator = torch.Generator().manual_seed(seed)
     height, width = image.shape[-2:]
@@ -85,7 +87,8 @@ def fit_centres(image: Tensor, count: int, *, seed: int) -> Tensor:
 
 
 def _lottery(colours: Tensor, generator: torch.Generator) -> Tensor:
-    """A random number in [0, 1) for each colour (S, C) of whole numbers up to 255: (S,), whatever other colours there are."""
+    """A random number in [0, 1) for each colour (S, C) of whole numbers up to 255: (S,), whatever other
+    colours there are."""
     tickets = torch.rand(colours.shape[1], 256, generator=generator, dtype=torch.float64).to(colours.device)
     channels = torch.arange(colours.shape[1], device=colours.device)
     return tickets[channels, colours.long().clamp(0, 255)].sum(dim=1) % 1

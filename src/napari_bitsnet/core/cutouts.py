@@ -80,7 +80,8 @@ def refined(mask: Tensor, seen: Tensor, image: Tensor, *, radius: int) -> Tensor
 
 
 def obeying(mask: Tensor, hints: Tensor) -> Tensor:
-    """Return the mask (1, 1, H, W): 1 where the first of the hints (K, 1, H, W) marks, 0 where another one does."""
+    """Return the mask (1, 1, H, W): 1 where the first of the hints (K, 1, H, W) marks, 0 where another one
+    does."""
     marked = hints > 0
     return mask.masked_fill(marked[:1], 1.0).masked_fill(marked[1:].any(dim=0, keepdim=True), 0.0)
 

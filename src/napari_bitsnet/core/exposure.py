@@ -12,8 +12,8 @@ from napari_bitsnet.core.images import check_image
 from napari_bitsnet.core.notices import Notice
 
 DEPTHS = (10, 12, 14)
-"""Bit depths of detectors whose images are stored as 16-bit; their largest value counts as saturated if it is the image's
-maximum."""
+"""Bit depths of detectors whose images are stored as 16-bit; their largest value counts as saturated if it is
+the image's maximum."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def expose(
     for frame, what in ((flat, "flat"), (dark, "dark")):
         if frame is not None and frame.shape != image.shape[:2]:
             raise ValueError(
-                f"Expected a {what} frame of {image.shape[:2]} pixels in grey, as the image, got {frame.shape}: take it "
-                "with the same detector and settings, and crop it alike."
+                f"Expected a {what} frame of {image.shape[:2]} pixels in grey, as the image, got "
+                f"{frame.shape}: take it with the same detector and settings, and crop it alike."
             )
     end = _end(image, image.dtype if stored is None else stored)
     saturated = np.zeros(image.shape[:2], bool) if end is None else _any_channel(image >= end)
@@ -124,7 +124,8 @@ def expose(
         beam = _spread(flat, image) - offset
         if not (beam > 0).any():
             raise ValueError(
-                "Expected a flat frame brighter than the dark frame, got none: check that they are not exchanged."
+                "Expected a flat frame brighter than the dark frame, got none: check that they are not "
+                "exchanged."
             )
         with np.errstate(divide="ignore", invalid="ignore"):
             intensity *= np.where(beam > 0, beam[beam > 0].mean() / beam, np.nan)
@@ -181,8 +182,8 @@ def intensity_to_density(
     image = check_image(image)
     if image.ndim != 2 and not (image.ndim == 3 and image.shape[-1] in (1, 3, 4)):
         raise ValueError(
-            f"Expected an image (Y, X) or (Y, X, 3 or 4), got shape {image.shape}: take a stack slice by slice, with one "
-            "i0 for all."
+            f"Expected an image (Y, X) or (Y, X, 3 or 4), got shape {image.shape}: take a stack slice by "
+            "slice, with one i0 for all."
         )
     frames = [None if frame is None else np.asarray(frame) for frame in (flat, dark)]
     return expose(image, flat=frames[0], dark=frames[1], i0=i0, percentile=percentile).density

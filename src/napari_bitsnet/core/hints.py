@@ -75,7 +75,8 @@ def box_mask(shape: tuple[int, int], box: Sequence[int]) -> NDArray[np.bool_]:
     mask[y0:y1, x0:x1] = True
     if not mask.any():
         raise ValueError(
-            f"Expected a box (y0, x0, y1, x1) inside the image of {shape} pixels, got {tuple(box)}: Y comes before X."
+            f"Expected a box (y0, x0, y1, x1) inside the image of {shape} pixels, got {tuple(box)}: Y comes "
+            "before X."
         )
     return mask
 
@@ -121,8 +122,8 @@ def hint_maps(labels: ArrayLike, n_sources: int, *, shape: tuple[int, int] | Non
     marks = np.asarray(labels)
     if shape is not None and marks.shape != tuple(shape):
         raise ValueError(
-            f"Expected hints of the image's shape {tuple(shape)}, got {marks.shape}: paint them over the whole image, in its "
-            "pixels."
+            f"Expected hints of the image's shape {tuple(shape)}, got {marks.shape}: paint them over the "
+            "whole image, in its pixels."
         )
     if not np.issubdtype(marks.dtype, np.integer) or marks.min() < 0 or marks.max() > n_sources:
         raise ValueError(

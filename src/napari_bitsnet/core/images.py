@@ -28,8 +28,8 @@ ENOUGH_SHOWN = 0.98
 
 
 LARGEST, LEAST_CONTRAST = 1e30, 1e-30
-"""Largest size of values, and smallest difference between them, with which sums of squares stay within float64 and results
-within float32."""
+"""Largest size of values, and smallest difference between them, with which sums of squares stay within
+float64 and results within float32."""
 
 
 LOOKED_AT, BAND = 2**20, 16
@@ -60,7 +60,8 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Normalised:
-    """A plane made ready: ``tensor`` (1, C, H, W), ``valid`` (1, 1, H, W) bool or None if all are, ``scaling``."""
+    """A plane made ready: ``tensor`` (1, C, H, W), ``valid`` (1, 1, H, W) bool or None if all are,
+    ``scaling``."""
 
     tensor: Tensor
     valid: Tensor | None
@@ -128,8 +129,8 @@ def check_image(array: ArrayLike, what: str = "the image") -> NDArray:
         )
         if largest > LARGEST:
             raise ValueError(
-                f"Expected values of at most {LARGEST:g} in size, got {largest:g} in {what}: divide it by a constant, or mark "
-                "such pixels as missing (NaN)."
+                f"Expected values of at most {LARGEST:g} in size, got {largest:g} in {what}: divide it by a "
+                "constant, or mark such pixels as missing (NaN)."
             )
     return array
 
@@ -138,7 +139,8 @@ def check_contrast(lo: float, hi: float, what: str = "the image") -> None:
     """Raise a ValueError if values that are not all the same differ by too little to be worked with."""
     if 0 < hi - lo < LEAST_CONTRAST:
         raise ValueError(
-            f"Expected values that differ by at least {LEAST_CONTRAST:g}, got {hi - lo:g} in {what}: multiply it by a constant."
+            f"Expected values that differ by at least {LEAST_CONTRAST:g}, got {hi - lo:g} in {what}: "
+            "multiply it by a constant."
         )
 
 
@@ -205,12 +207,14 @@ def normalise(
         mask = np.asarray(mask)
         if mask.shape != (height, width):
             raise ValueError(
-                f"Expected a mask of shape {(height, width)}, got {mask.shape}: one value for each of the image's pixels."
+                f"Expected a mask of shape {(height, width)}, got {mask.shape}: one value for each of the "
+                "image's pixels."
             )
         missing |= mask.astype(bool)
     if missing.all():
         raise ValueError(
-            f"Expected valid pixels, got none left after masking in {what}: a mask marks what is to be left out."
+            f"Expected valid pixels, got none left after masking in {what}: a mask marks what is to be left "
+            "out."
         )
 
     holes = bool(missing.any())
@@ -279,7 +283,8 @@ def restore(tensor: Tensor, scaling: Scaling, *, share_of: int = 1, valid: Tenso
 
 
 def bands(image: NDArray) -> NDArray:
-    """Return evenly spaced bands of rows of a large image, `LOOKED_AT` pixels together; a small one as it is."""
+    """Return evenly spaced bands of rows of a large image, `LOOKED_AT` pixels together; a small one as it
+    is."""
     wanted = max(1, LOOKED_AT // (BAND * image.shape[1]))
     if wanted * BAND >= image.shape[0]:
         return image

@@ -58,7 +58,8 @@ class Weighted:
     name: str = "weighted"
 
     def unclipped(self, valid: Tensor | None) -> Tensor | None:
-        """Return the valid pixels (1, 1, H, W) that are not clipped, or all valid ones if none would be left; None for all."""
+        """Return the valid pixels (1, 1, H, W) that are not clipped, or all valid ones if none would be left;
+        None for all."""
         if self.clipped is None:
             return valid
         seen = ~self.clipped if valid is None else valid & ~self.clipped.to(valid.device)
@@ -151,10 +152,11 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Reflection:
-    """One observation of a scene T through glass that reflects R: ``I = clip(T + R)``; sources are T, R, whole images.
+    """One observation of a scene T through glass that reflects R: ``I = clip(T + R)``; sources are T, R,
+    whole images.
 
-    The sum is that of the published syntheses. Light adds up before a camera's tone curve, so that real photographs follow it
-    only about.
+    The sum is that of the published syntheses. Light adds up before a camera's tone curve, so that real
+    photographs follow it only about.
     """
 
     name: str = "reflection"

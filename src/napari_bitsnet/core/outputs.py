@@ -12,15 +12,16 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 Kind = Literal["source", "part", "image", "difference", "map", "labels", "values", "features"]
-"""A source; the part of one that a guide explains; a whole image that is no source (cleaned, foreground); a difference of
-images (residual, unexplained); a map on a scale of its own; labels; numbers that are no image; feature maps
-of a network."""
+"""A source; the part of one that a guide explains; a whole image that is no source (cleaned, foreground); a
+difference of images (residual, unexplained); a map on a scale of its own; labels; numbers that are no image;
+feature maps of a network."""
 
 Units = Literal["mixture", "density", "own"]
 """The mixture's own units, optical density, or a scale of the output's own, such as 0 to 1."""
 
 Layer = Literal["front", "beneath", "hidden"]
-"""How the viewer first shows an output: as soon as there is one, at the end and under the others, or at the end and hidden."""
+"""How the viewer first shows an output: as soon as there is one, at the end and under the others, or at the
+end and hidden."""
 
 _OF_SOURCES = ("source", "part", "features")
 _IN_UNITS = ("source", "part", "image", "difference")
@@ -63,7 +64,8 @@ class OutputSpec:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Output(NDArrayOperatorsMixin):
-    """One output of a run. NumPy takes it as its array; attributes and methods that it lacks are those of the array.
+    """One output of a run. NumPy takes it as its array; attributes and methods that it lacks are those of the
+    array.
 
     Parameters
     ----------

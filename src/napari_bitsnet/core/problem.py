@@ -72,7 +72,8 @@ class Problem:
         size = tuple(self.observations.shape[-2:])
         if self.guides and len(self.guides) != self.n_sources:
             raise ValueError(
-                f"Expected one guide (or None) for each of the {self.n_sources} sources, got {len(self.guides)}."
+                f"Expected one guide (or None) for each of the {self.n_sources} sources, got "
+                f"{len(self.guides)}."
             )
         named = [(f"guide {k + 1}", g) for k, g in enumerate(self.guides)]
         marks = [("hints", self.hints), ("valid", self.valid)]

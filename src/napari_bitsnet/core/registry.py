@@ -86,7 +86,8 @@ class Registry(Generic[T]):
         return self._found
 
     def _points(self) -> dict[str, EntryPoint]:
-        """Entry points of other packages; read once, since that reads the records of all installed packages."""
+        """Entry points of other packages; read once, since that reads the records of all installed
+        packages."""
         if self._external is None:
             self._external = {point.name: point for point in entry_points(group=self.group)}
         return self._external

@@ -1,4 +1,5 @@
-"""Parts of a long computation, told one by one, so that whoever runs it can show them and can stop between them."""
+"""Parts of a long computation, told one by one, so that whoever runs it can show them and can stop between
+them."""
 
 from __future__ import annotations
 
@@ -31,8 +32,9 @@ class Stage:
 Stages = Generator[Stage, bool | None, R]
 """A computation that tells its stages and returns its result.
 
-Who looks at the stages may send True at one, instead of going on with ``next``: what there is by then is enough, and the
-computation comes to an end as soon as it has something to return. Most computations take no notice, and are left instead.
+Who looks at the stages may send True at one, instead of going on with ``next``: what there is by then is
+enough, and the computation comes to an end as soon as it has something to return. Most computations take no
+notice, and are left instead.
 """
 
 

@@ -20,10 +20,12 @@ _asleep: list[bool] = []
 
 
 def wait_politely() -> None:
-    """Let PyTorch's threads sleep while they wait, if it is not loaded yet and the environment does not say otherwise.
+    """Let PyTorch's threads sleep while they wait, if it is not loaded yet and the environment does not say
+    otherwise.
 
-    Threads wait actively by default. If other programs use the same cores, the waiting threads block those for which they
-    wait, and a run takes 2 to 25 times the processor time. The setting holds for the whole process.
+    Threads wait actively by default. If other programs use the same cores, the waiting threads block those
+    for which they wait, and a run takes 2 to 25 times the processor time. The setting holds for the whole
+    process.
     """
     if "torch" not in sys.modules:
         os.environ.setdefault(POLICY, "PASSIVE")
@@ -46,8 +48,9 @@ def n_threads(current: int, cores: int, *, asleep: bool) -> int:
     Returns
     -------
     int
-        `current` if threads sleep. Otherwise at most half the cores, so that each thread has a core of its own beside
-        other programs. The number does not depend on how busy the machine is: a seed gives the same answer again.
+        `current` if threads sleep. Otherwise at most half the cores, so that each thread has a core of its
+        own beside other programs. The number does not depend on how busy the machine is: a seed gives the
+        same answer again.
     """
     return current if asleep else min(current, max(1, cores // 2))
 

@@ -57,7 +57,8 @@ def solving_in_tiles(
     side: int,
     margin: int,
 ) -> Generator[Partial, None, Tensor]:
-    """Do what `solve_in_tiles` does with a computation that tells how far it is, and tell that of the whole image.
+    """Do what `solve_in_tiles` does with a computation that tells how far it is, and tell that of the whole
+    image.
 
     Parameters
     ----------
@@ -88,7 +89,8 @@ Window = tuple[Any, ...]
 
 
 def _tiles(height: int, width: int, side: int, margin: int) -> Iterator[tuple[Window, Window, Window]]:
-    """What each tile sees with its margin, where what it answers for lies inside that, and where in the image."""
+    """What each tile sees with its margin, where what it answers for lies inside that, and where in the
+    image."""
     for top in range(0, height, side):
         for left in range(0, width, side):
             seen, inside, place = [], [], []

@@ -1,4 +1,5 @@
-"""Files, and folders that stand for one, that are written whole or not at all, one by one or several together."""
+"""Files, and folders that stand for one, that are written whole or not at all, one by one or several
+together."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from pathlib import Path
 _TEMPORARY = re.compile(r"\.napari-bitsnet\.([0-9a-f]{8})\.(\d+)\.\d+\.part")
 _COUNT = itertools.count()
 LONGEST = 24 * 3600.0
-"""No writing takes as long, seconds: older temporary files are left over wherever their process runs or ran."""
+"""No writing takes as long, seconds: older temporary files are left over wherever their process runs or ran.
+"""
 
 
 class Together:
@@ -37,7 +39,8 @@ class Together:
         self._parts: list[tuple[Path, Path]] = []
 
     def part(self, name: str) -> Path:
-        """Return the temporary path under which the file `name` is to be written; they take their places in this order."""
+        """Return the temporary path under which the file `name` is to be written; they take their places in
+        this order."""
         temporary = temporary_path(self.folder)
         self._parts.append((temporary, self.folder / name))
         return temporary
@@ -47,7 +50,8 @@ class Together:
         return sum(size_of(temporary) for temporary, _ in self._parts)
 
     def put_in_place(self) -> None:
-        """Give every file its name, in the order in which they were asked for; this needs next to no space."""
+        """Give every file its name, in the order in which they were asked for; this needs next to no
+        space."""
         for temporary, path in self._parts:
             if path.is_dir() and not path.is_symlink():  # which no system call replaces: it makes room first
                 before = temporary_path(self.folder)
@@ -81,7 +85,8 @@ def size_of(path: Path) -> int:
 
 @contextmanager
 def together(folder: Path) -> Iterator[Together]:
-    """Write several files to a folder: all of them take their places at the end, or none if something fails."""
+    """Write several files to a folder: all of them take their places at the end, or none if something
+    fails."""
     files = Together(folder)
     try:
         yield files
@@ -98,7 +103,8 @@ def atomically(path: Path) -> Iterator[Path]:
 
 
 def temporary_path(folder: Path) -> Path:
-    """Return a new name in a folder that says whose it is; short, so that it fits wherever the final name does."""
+    """Return a new name in a folder that says whose it is; short, so that it fits wherever the final name
+    does."""
     return folder / f".napari-bitsnet.{_machine()}.{os.getpid()}.{next(_COUNT)}.part"
 
 

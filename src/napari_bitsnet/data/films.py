@@ -28,6 +28,7 @@ def passing(name: str, size: int, step: tuple[float, float], frames: int = FRAME
     corners = np.floor(places).astype(int)
     if corners.min() < 0 or corners.max() > len(image) - size:
         raise ValueError(
-            f"Expected a size that fits {frames} frames with a motion of {step} pixels, got {size}: enlarge it."
+            f"Expected a size that fits {frames} frames with a motion of {step} pixels, got {size}: enlarge "
+            "it."
         )
     return np.stack([image[y : y + size, x : x + size] for y, x in corners])

@@ -1,1 +1,2 @@
-"""Image files to arrays: one format a file in `readers`; `read_image` picks the one that recognises the contents."""
+"""Image files to arrays: one format a file in `readers`; `read_image` picks the one that recognises the
+contents."""

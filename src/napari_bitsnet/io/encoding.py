@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Encoding = Literal["srgb", "linear", "other"]
-"""Transfer curve of the values: that of sRGB (also Display P3 and others that share it), none, or another one (Adobe RGB).
-Only the curve counts, not the primaries."""
+"""Transfer curve of the values: that of sRGB (also Display P3 and others that share it), none, or another one
+(Adobe RGB). Only the curve counts, not the primaries."""
 
 COLOUR_SPACE = 40961  # EXIF
 _EXIF_SRGB = 1
 _CURVE_TAGS = (b"gTRC", b"rTRC", b"kTRC")  # of green, red and grey
 _CLOSE = 0.004
-"""Largest difference of two curves that count as one, as a part of white: gamma 2.2 differs from sRGB by 0.008."""
+"""Largest difference of two curves that count as one, as a part of white: gamma 2.2 differs from sRGB by
+0.008."""
 _PARAMETERS = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}  # of ICC's parametric curves, by their type
 _PNG_GAMMA = 100_000
 _CICP = {8: "linear", 13: "srgb"}  # ITU-T H.273, transfer characteristics
@@ -34,7 +35,8 @@ def encoding_of_profile(profile: bytes | None) -> Encoding | None:
     Returns
     -------
     str or None
-        None without a profile, or with one that cannot be parsed; ``"other"`` for one that has no curves but tables of colours.
+        None without a profile, or with one that cannot be parsed; ``"other"`` for one that has no curves but
+        tables of colours.
     """
     if not profile:
         return None
@@ -54,7 +56,8 @@ def encoding_of_exif(tags: Mapping[int, Any]) -> Encoding | None:
 
 
 def encoding_of_png(chunks: Mapping[str, bytes]) -> Encoding | None:
-    """Return what a PNG's chunks say, in the order in which the standard ranks them: cICP, iCCP, sRGB, gAMA."""
+    """Return what a PNG's chunks say, in the order in which the standard ranks them: cICP, iCCP, sRGB,
+    gAMA."""
     import zlib
 
     if len(chunks.get("cICP", b"")) == 4:

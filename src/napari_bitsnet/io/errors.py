@@ -59,8 +59,8 @@ def library(name: str, extra: str, path: Path) -> ModuleType:
 def decoding(path: Path, *, private: bool = False) -> Iterator[None]:
     """Name the cause where a library fails on a file; only what a decoder complains about is called damage.
 
-    Nothing but calls of the library belongs inside, so that our own faults are not taken for the file's. With `private` the
-    library's words, which may quote the file, are left out.
+    Nothing but calls of the library belongs inside, so that our own faults are not taken for the file's. With
+    `private` the library's words, which may quote the file, are left out.
 
     Raises
     ------

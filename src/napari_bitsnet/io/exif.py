@@ -14,7 +14,8 @@ _UNKNOWN = (72.0, 72.0)
 
 
 def exif_tags(contents: bytes) -> Mapping[int, Any]:
-    """Return the tags of an EXIF segment; none where it cannot be parsed, since the pixels are good without."""
+    """Return the tags of an EXIF segment; none where it cannot be parsed, since the pixels are good
+    without."""
     from PIL.Image import Exif
 
     exif = Exif()

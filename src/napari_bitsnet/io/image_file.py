@@ -21,11 +21,12 @@ class ImageFile:
     Parameters
     ----------
     array : ndarray
-        The file's own range and type; floating where pixels are missing, which are NaN. A dask array of formats that are read
-        piece by piece (zarr).
+        The file's own range and type; floating where pixels are missing, which are NaN. A dask array of
+        formats that are read piece by piece (zarr).
     axes : str or None
         One letter a dimension, channels C: ``"YX"``, ``"YXC"``, ``"ZYX"``, ``"CYX"``, …; None where the file
-        does not name them. Three channels are colours; of four, the last is opacity unless `doubt` says otherwise.
+        does not name them. Three channels are colours; of four, the last is opacity unless `doubt` says
+        otherwise.
     calibration : Calibration or None
         How large a pixel is, if the file says so.
     path : Path
@@ -33,17 +34,21 @@ class ImageFile:
     notices : tuple of str
         What was changed or left out on reading, for the user to know.
     doubt : str
-        Why the channels cannot be taken for colours, as a sentence that says what to do; empty where they can.
+        Why the channels cannot be taken for colours, as a sentence that says what to do; empty where they
+        can.
     indices : ndarray or None
         What the file stores where `array` holds the colours that a palette gives them: labels are these.
     lossy : bool
         Whether the compression changed values, as JPEG's does.
     black : int or None
-        The stored value that other programs show black, in files that say that white is zero; `array` is as stored.
+        The stored value that other programs show black, in files that say that white is zero; `array` is as
+        stored.
     integers : dtype or None
-        Type of the file's integers where missing pixels made `array` floating: its range tells white and saturation.
+        Type of the file's integers where missing pixels made `array` floating: its range tells white and
+        saturation.
     encoding : {"srgb", "linear", "other"} or None
-        Transfer curve of the values, as the file's ICC profile, EXIF or chunks state it; None where they do not.
+        Transfer curve of the values, as the file's ICC profile, EXIF or chunks state it; None where they do
+        not.
     levels : tuple of array
         Smaller copies of `array` in a pyramid, each of half the size; empty where the file has none.
     """
@@ -111,7 +116,8 @@ class ImageFile:
     def as_shown(self) -> ImageFile:
         """Return it with the brightness that other programs show, for photographs, masks and labels.
 
-        Where white is zero, values are subtracted from the one that is shown black; measurements (mixtures) stay as stored.
+        Where white is zero, values are subtracted from the one that is shown black; measurements (mixtures)
+        stay as stored.
         """
         if self.black is None:
             return self
@@ -129,14 +135,16 @@ def channels_doubt(path: Path, shape: tuple[int, ...], n_channels: int, opaque: 
         return ""
     fourth = " and does not say that the fourth is opacity" if n_channels == 4 else ""
     return (
-        f"Expected grey or colours (1 or 3 channels, with opacity or without), got {path.name} of shape {shape}, which has "
-        f"{n_channels} channels{fourth}: save its colours as RGB, or name the channels' dimension with another letter, for example "
+        f"Expected grey or colours (1 or 3 channels, with opacity or without), got {path.name} of shape "
+        f"{shape}, which has {n_channels} channels{fourth}: save its colours as RGB, or name the channels' "
+        "dimension with another letter, for example "
         'axes="ZYX" to take each by itself or, for several mixtures, axes="MYX".'
     )
 
 
 def _as_stored(path: Path) -> str:
     return (
-        f"{path.name} is shown inverted by other programs (its TIFF says that white is zero); its values are read as they are "
-        "stored. For attenuation they must be large where much of the beam passed: compare a place beside the object."
+        f"{path.name} is shown inverted by other programs (its TIFF says that white is zero); its values are "
+        "read as they are stored. For attenuation they must be large where much of the beam passed: compare "
+        "a place beside the object."
     )

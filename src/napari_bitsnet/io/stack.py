@@ -1,4 +1,5 @@
-"""Files as the slices of one stack: which files of a folder, in which order, and what they must have in common."""
+"""Files as the slices of one stack: which files of a folder, in which order, and what they must have in
+common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How problems are solved: the `Method` contract and its registry. A new method is one file in its family's folder."""
+"""How problems are solved: the `Method` contract and its registry. A new method is one file in its family's
+folder."""
 
 from __future__ import annotations
 

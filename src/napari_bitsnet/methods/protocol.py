@@ -22,9 +22,10 @@ S = TypeVar("S", bound=State)
 Answer: TypeAlias = "dict[str, Tensor]"
 """What a method knows of the sources.
 
-``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. Further entries by method:
-``"explained"`` (K, C, H, W) and ``"unexplained"`` (1, C, H, W) with guides; ``"weights"`` (M, K) where they were estimated;
-``"uncertainty"`` (1, C, H, W), the half width of the 90 % interval of the sources; ``"confidence"`` (1, 1, H, W) in [0, 1].
+``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. Further entries by
+method: ``"explained"`` (K, C, H, W) and ``"unexplained"`` (1, C, H, W) with guides; ``"weights"`` (M, K)
+where they were estimated; ``"uncertainty"`` (1, C, H, W), the half width of the 90 % interval of the sources;
+``"confidence"`` (1, 1, H, W) in [0, 1].
 """
 
 
@@ -60,8 +61,8 @@ class StoppingRule(Protocol):
 class Method(Protocol[S]):
     """A way to solve a `Problem`.
 
-    Building one (``METHODS.get(name)(config)``), its presets and `unsupported_reason` load no torch; torch is imported
-    inside `start`, `advance` and `solution`.
+    Building one (``METHODS.get(name)(config)``), its presets and `unsupported_reason` load no torch; torch is
+    imported inside `start`, `advance` and `solution`.
     """
 
     name: str
@@ -77,11 +78,13 @@ class Method(Protocol[S]):
     full_resolution: bool
     """Whether it takes images of any size; others run at a working size (`WorkingSize`)."""
     seeded: bool
-    """Whether the answer depends on the seed, so that the answers of several seeds can be averaged (`AveragedSeeds`)."""
+    """Whether the answer depends on the seed, so that the answers of several seeds can be averaged
+    (`AveragedSeeds`)."""
     reads_hints: bool
     """Whether the start reads the hints, so that other hints need a new start."""
     updates_hints: bool
-    """Whether a run can go on with other hints (`update_hints`); others are wrapped where that is possible (`Obeying`)."""
+    """Whether a run can go on with other hints (`update_hints`); others are wrapped where that is possible
+    (`Obeying`)."""
     cost: Cost | None
     """Time and memory; None if they were not measured."""
 
@@ -98,13 +101,16 @@ class Method(Protocol[S]):
         """Return the state before the first iteration, on `device`, with all randomness from `seed`."""
 
     def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
-        """Return the state before the first iteration on a slice of a stack, with what the slice before has shown."""
+        """Return the state before the first iteration on a slice of a stack, with what the slice before has
+        shown."""
 
     def starting(self, problem: Problem, previous: S | None, *, device: str, seed: int) -> Stages[S]:
-        """Do what `start` does, or `warm_start` from the slice before, with a `Stage` before each part that takes long.
+        """Do what `start` does, or `warm_start` from the slice before, with a `Stage` before each part that
+        takes long.
 
-        Where another method goes first, True that is sent at a stage ends that one as soon as it has something: the state
-        then starts from it. The state is the same, bit for bit, whether anybody looks at the stages.
+        Where another method goes first, True that is sent at a stage ends that one as soon as it has
+        something: the state then starts from it. The state is the same, bit for bit, whether anybody looks at
+        the stages.
         """
 
     @abstractmethod
@@ -118,10 +124,10 @@ class Method(Protocol[S]):
     def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
         """Advance `state` as `advance` does, with a `Stage` before each part of a long iteration.
 
-        After a stage the generator may be left: `solution` then returns the best there is. Where there is nothing before
-        the first iteration is done, ``state.has_start`` stays False, and stop requests wait until it is True. A generator made
-        from a state that was left between two stages begins the iteration anew. An iteration's result, bit for bit, does not
-        depend on whether anybody looks at the stages.
+        After a stage the generator may be left: `solution` then returns the best there is. Where there is
+        nothing before the first iteration is done, ``state.has_start`` stays False, and stop requests wait
+        until it is True. A generator made from a state that was left between two stages begins the iteration
+        anew. An iteration's result, bit for bit, does not depend on whether anybody looks at the stages.
         """
 
     def update_hints(self, state: S, hints: Tensor | None) -> None:
@@ -142,8 +148,8 @@ class Method(Protocol[S]):
 
 
 class BaseMethod(Method[S]):
-    """A method of which only `unsupported_reason`, `start`, `advance` and `solution` are to be written: a closed form in one
-    iteration, at any size, that knows neither seeds nor hints.
+    """A method of which only `unsupported_reason`, `start`, `advance` and `solution` are to be written: a
+    closed form in one iteration, at any size, that knows neither seeds nor hints.
 
     Parameters
     ----------

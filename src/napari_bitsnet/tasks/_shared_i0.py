@@ -28,8 +28,9 @@ def shared_i0(planes: Slices, config: SharesConfig) -> tuple[float | None, list[
     Returns
     -------
     float or None
-        The largest of the slices' estimates: no slice can be brighter than the beam, and the one that shows most of it
-        knows it best. None where the task does not attenuate, knows I0 by `i0` or a flat frame, or no slice can be worked on.
+        The largest of the slices' estimates: no slice can be brighter than the beam, and the one that shows
+        most of it knows it best. None where the task does not attenuate, knows I0 by `i0` or a flat frame, or
+        no slice can be worked on.
     list of Notice
         A notice where the estimates differ.
     """
@@ -48,8 +49,8 @@ def shared_i0(planes: Slices, config: SharesConfig) -> tuple[float | None, list[
         return blanks[best], []
     notice = Notice(
         "range",
-        f"All slices share one intensity without an object, {blanks[best]:.6g}, estimated from slice {best}, the brightest; "
-        f"the darkest alone would give {min(blanks.values()):.6g}.",
+        f"All slices share one intensity without an object, {blanks[best]:.6g}, estimated from slice {best}, "
+        f"the brightest; the darkest alone would give {min(blanks.values()):.6g}.",
         "If no slice shows the bare beam, set i0; slices of different exposures need a run each.",
     )
     return blanks[best], [notice]
@@ -68,8 +69,8 @@ def i0_of_mixtures(planes: Slices) -> list[Notice]:
     return [
         Notice(
             "range",
-            "Each slice has its own intensity without an object, and they differ: densities of different slices cannot be "
-            "compared.",
+            "Each slice has its own intensity without an object, and they differ: densities of different "
+            "slices cannot be compared.",
             "Set i0 to the intensity of the bare beam.",
         )
     ]

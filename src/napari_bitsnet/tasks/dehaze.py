@@ -36,7 +36,8 @@ class DehazeConfig(PhotographConfig):
 
 @TASKS.register("dehaze")
 class Dehaze(BaseTask):
-    """``I = t J + (1 - t) A``: generators for the scene J and the transmission t, an airlight A, given or learnt.
+    """``I = t J + (1 - t) A``: generators for the scene J and the transmission t, an airlight A, given or
+    learnt.
 
     Mixing: `Haze`. Losses: squared differences of the remix from I, a smooth t. The scene is in the end the
     inversion ``(I - (1 - t) A) / t``, with t guided by the image.

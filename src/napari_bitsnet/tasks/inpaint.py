@@ -64,8 +64,8 @@ class Inpaint(BaseTask):
         if image.valid is None:
             got = "none" if inputs.mask is None else "an empty one"
             raise ValueError(
-                f"Expected a mask of the missing pixels (True, or not 0, where they are missing), got {got}: there is "
-                "nothing to fill."
+                f"Expected a mask of the missing pixels (True, or not 0, where they are missing), got {got}: "
+                "there is nothing to fill."
             )
         problem = Problem(image.tensor, 1, mixing=Masked(), valid=image.valid, scaling=image.scaling)
         return Built(problem, without_opacity(inputs.mixture))

@@ -24,7 +24,8 @@ class ReflectionConfig(PhotographConfig):
 
 @TASKS.register("reflection")
 class Reflection(BaseTask):
-    """``I = T + R``: T is the scene behind the glass, R what the glass reflects; see the mixing `Reflection`."""
+    """``I = T + R``: T is the scene behind the glass, R what the glass reflects; see the mixing
+    `Reflection`."""
 
     name: ClassVar[str] = "reflection"
     title: ClassVar[str] = "A photograph with a reflection"
@@ -45,7 +46,8 @@ class Reflection(BaseTask):
             "disagreement",
             "map",
             "Disagreement",
-            "Standard deviation of the images among mirrored views, in the photograph's units: large where they are uncertain.",
+            "Standard deviation of the images among mirrored views, in the photograph's units: large where "
+            "they are uncertain.",
             "YX",
         ),
     )
@@ -74,9 +76,11 @@ class Reflection(BaseTask):
         return Built(problem, without_opacity(inputs.mixture))
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``transmission``, ``reflection``, ``unexplained``; of several views ``disagreement`` (Y, X) too.
+        """See `Task.outputs`: ``transmission``, ``reflection``, ``unexplained``; of several views
+        ``disagreement`` (Y, X) too.
 
-        Both images have the photograph's black, so that ``transmission + reflection - black + unexplained`` is the photograph.
+        Both images have the photograph's black, so that ``transmission + reflection - black + unexplained``
+        is the photograph.
         """
         problem = built.problem
         both = restore(answer["sources"], problem.scaling, valid=problem.valid)

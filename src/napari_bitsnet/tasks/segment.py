@@ -27,8 +27,8 @@ MOST_REGIONS = 16
 """Largest label of hints."""
 
 AROUND = 0.6
-"""Part of the image's edge that is foreground above which a notice asks about the marks: with marks in their places at most
-0.4 on the benchmark's ten photographs, with exchanged ones above it on at least eight."""
+"""Part of the image's edge that is foreground above which a notice asks about the marks: with marks in their
+places at most 0.4 on the benchmark's ten photographs, with exchanged ones above it on at least eight."""
 
 
 class SegmentConfig(Config):
@@ -78,7 +78,8 @@ class Segment(BaseTask):
         Input(
             "hints",
             "Hints",
-            "Labels: 1 on the foreground, 2 on the background, a scribble each; 3 and more on further regions.",
+            "Labels: 1 on the foreground, 2 on the background, a scribble each; 3 and more on further "
+            "regions.",
             required=False,
         ),
         Input(
@@ -124,8 +125,8 @@ class Segment(BaseTask):
         Raises
         ------
         ValueError
-            If a region is not marked, a label is above `MOST_REGIONS`, the saliency image has another size, or there
-            is more than one of all these.
+            If a region is not marked, a label is above `MOST_REGIONS`, the saliency image has another size,
+            or there is more than one of all these.
         """
         from napari_bitsnet.methods.random_walker.walk import automatic_hints, saliency_hints
 
@@ -145,7 +146,8 @@ class Segment(BaseTask):
             )
             if missing:
                 raise ValueError(
-                    f"Expected hints on foreground (1) and background (2){' and each region' if n > 2 else ''}, got none of label "
+                    "Expected hints on foreground (1) and background "
+                    f"(2){' and each region' if n > 2 else ''}, got none of label "
                     f"{' and '.join(map(str, missing))}: scribble on all of them, or give no hints at all."
                 )
             return hints
@@ -154,7 +156,8 @@ class Segment(BaseTask):
         found = normalise(salient[0], what="the saliency image").tensor
         if tuple(found.shape[-2:]) != size:
             raise ValueError(
-                f"Expected a saliency image of {size} pixels (Y, X), got {tuple(found.shape[-2:])}: resize it."
+                f"Expected a saliency image of {size} pixels (Y, X), got {tuple(found.shape[-2:])}: resize "
+                "it."
             )
         return saliency_hints(found, above=self.config.above, below=self.config.below)
 

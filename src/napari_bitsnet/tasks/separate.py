@@ -45,7 +45,8 @@ class Separate(SharesTask):
             "disagreement",
             "map",
             "Disagreement",
-            "Standard deviation of the sources among mirrored views of trained streams, in the mixture's units.",
+            "Standard deviation of the sources among mirrored views of trained streams, in the mixture's "
+            "units.",
             "YX",
         ),
     )

@@ -32,7 +32,8 @@ class WatermarkConfig(Config):
     )
     colour: tuple[float, ...] | None = setting(
         None,
-        "Colour in the image's units, one value per channel; none takes white for one image, else estimates it.",
+        "Colour in the image's units, one value per channel; none takes white for one image, else estimates "
+        "it.",
     )
     opacity: float | None = setting(None, "Opacity of the mark; none estimates it.", ge=0.02, le=1, step=0.05)
 
@@ -113,7 +114,8 @@ class Watermark(BaseTask):
         return Built(problem, images if problem.scaling.has_channels else images[..., 0])
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``clean`` (``clean_1`` … of several), ``watermark`` (what the mark adds) and ``mask``.
+        """See `Task.outputs`: ``clean`` (``clean_1`` … of several), ``watermark`` (what the mark adds) and
+        ``mask``.
 
         ``mask`` is the opacity in [0, 1], so that ``image = (1 − mask) clean + watermark``. Where it is 0 the
         images are unchanged.
@@ -169,13 +171,14 @@ class Watermark(BaseTask):
             mask = np.asarray(inputs.mask)
             if mask.shape != tuple(size):
                 raise ValueError(
-                    f"Expected a region of shape {tuple(size)}, got {mask.shape}: draw it over the whole image, in its pixels."
+                    f"Expected a region of shape {tuple(size)}, got {mask.shape}: draw it over the whole "
+                    "image, in its pixels."
                 )
             region &= mask.astype(bool)
         elif self.config.box is None and len(inputs.mixture) == 1:
             raise ValueError(
-                "Expected a box or a region around the mark of a single image, got none: draw a rectangle around it, or "
-                "add images that carry the same mark."
+                "Expected a box or a region around the mark of a single image, got none: draw a rectangle "
+                "around it, or add images that carry the same mark."
             )
         if not region.any():
             raise ValueError("Expected a region with pixels in it, got an empty one: mark where the mark is.")

@@ -90,7 +90,8 @@ def read_images(
             struct.error,
         ) as error:  # decoders raise any of these
             raise ValueError(
-                f"Expected an image, got {name} in {source}, which cannot be read: take it away or copy it again. ({error})"
+                f"Expected an image, got {name} in {source}, which cannot be read: take it away or copy it "
+                f"again. ({error})"
             ) from None
         yield len(small), len(names)
     images = pack(iter(small))
@@ -126,7 +127,8 @@ def image_names(source: Path) -> list[str]:
 
 
 def colours(path: Path) -> NDArray[np.uint8]:
-    """Return an image file as it is shown: upright, (Y, X, 3), integers of more bits and real numbers scaled to 8 bits.
+    """Return an image file as it is shown: upright, (Y, X, 3), integers of more bits and real numbers scaled
+    to 8 bits.
 
     Raises
     ------
@@ -150,7 +152,8 @@ def colours(path: Path) -> NDArray[np.uint8]:
 
 
 def shrink(image: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
-    """Reduce an image (Y, X, 3) by averaging until its shorter side has `short_side` pixels; smaller ones stay."""
+    """Reduce an image (Y, X, 3) by averaging until its shorter side has `short_side` pixels; smaller ones
+    stay."""
     height, width = image.shape[:2]
     factor = short_side / min(height, width)
     if factor >= 1:
@@ -183,7 +186,8 @@ def _webp(path: Path) -> NDArray[np.uint8]:
 
 
 def _eight_bits(array: NDArray) -> NDArray[np.uint8]:
-    """Scale integers by the range of their type, and real numbers by their own minimum and maximum; NaN becomes 0."""
+    """Scale integers by the range of their type, and real numbers by their own minimum and maximum; NaN
+    becomes 0."""
     if array.dtype == np.uint8:
         return array
     values = array.astype(np.float64)
@@ -199,7 +203,8 @@ def _eight_bits(array: NDArray) -> NDArray[np.uint8]:
 
 
 def named_files(source: Path, names: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the name and a path of the named images of a folder or zip; those of a zip exist until the next one."""
+    """Yield the name and a path of the named images of a folder or zip; those of a zip exist until the next
+    one."""
     if source.is_dir():
         for name in names:
             yield name, source / name

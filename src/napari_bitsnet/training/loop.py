@@ -1,4 +1,5 @@
-"""The loop that all trainers share: AdamW with warm-up and cosine, averaged weights, validation, checkpoints."""
+"""The loop that all trainers share: AdamW with warm-up and cosine, averaged weights, validation,
+checkpoints."""
 
 from __future__ import annotations
 
@@ -43,25 +44,26 @@ LOOK_EVERY = 10
 class Loop:
     """A network, its averaged weights, its optimiser, and the progress of its training.
 
-    Parameters
-    ----------
-    trainer : str
-        Name of the trainer, for the checkpoint.
-    network : nn.Module
-        Network, which is moved to the device and trained in place.
-    paces : list of (list of parameters, float)
-        Groups of parameters with their learning rates relative to ``config.rate``.
-    config : TrainingConfig
-        Length, rates, averaging and precision.
-    folder : Path
-        Folder of the checkpoint, the loss curve and the picture of held-out data.
-    device : str
-        A torch device.
+        Parameters
+        ----------
+        trainer : str
+            Name of the trainer, for the checkpoint.
+        network : nn.Module
+            Network, which is moved to the device and trained in place.
+        paces : list of (list of parameters, float)
+            Groups of parameters with their learning rates relative to ``config.rate``.
+        config : TrainingConfig
+            Length, rates, averaging and precision.
+        folder : Path
+            Folder of the checkpoint, the loss curve and the picture of held-out data.
+        device : str
+            A torch device.
 
-    Notes
-    -----
-The averaged weights ``a <- b a + (1 - b) w`` are validated and exported, with ``b = min(averaging, n / (n + 10))``
-    after ``n`` steps.
+        Notes
+        -----
+    The averaged weights ``a <- b a + (1 - b) w`` are validated and exported, with ``b = min(averaging, n / (n
+    + 10))``
+        after ``n`` steps.
     """
 
     def __init__(
@@ -152,14 +154,15 @@ The averaged weights ``a <- b a + (1 - b) w`` are validated and exported, with `
         state, facts = load_tensors(path)
         if facts.get("training") != self.trainer:
             raise ValueError(
-                f"Expected a checkpoint of the trainer {self.trainer}, got {path} of {facts.get('training')!r}: choose "
-                "another folder."
+                f"Expected a checkpoint of the trainer {self.trainer}, got {path} of "
+                f"{facts.get('training')!r}: choose another folder."
             )
         try:
             restore_training(state, self.network, self.average, self.optimiser)
         except RuntimeError as error:
             raise ValueError(
-                f"Expected a checkpoint of the same network, got {path} of another one ({error}): choose another folder."
+                f"Expected a checkpoint of the same network, got {path} of another one ({error}): choose "
+                "another folder."
             ) from None
         self.step, self.seconds = facts["step"], facts["seconds"]
         curve = self.folder / LOSSES

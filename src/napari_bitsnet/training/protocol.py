@@ -1,7 +1,7 @@
 """The `Trainer` contract, its base class and its registry; loads no torch.
 
-A new trainer is one file. The command ``napari-bitsnet train NAME DATA… -o FILE`` and the dock "Train networks…" are generated
-from its `inputs` and its `Config`.
+A new trainer is one file. The command ``napari-bitsnet train NAME DATA… -o FILE`` and the dock "Train
+networks…" are generated from its `inputs` and its `Config`.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class Trainer(Protocol):
         """
 
     def steps(self) -> Iterator[Progress]:
-        """Prepare the data and train step by step to the end, from a checkpoint in the folder if there is one.
+        """Prepare the data and train step by step to the end, from a checkpoint in the folder if there is
+        one.
 
-        Closing the iterator between two steps writes a checkpoint. The next training with the same settings and data
-        then ends with the same bits as an uninterrupted one.
+        Closing the iterator between two steps writes a checkpoint. The next training with the same settings
+        and data then ends with the same bits as an uninterrupted one.
         """
 
     def export(self, path: Path) -> None:
@@ -96,7 +97,8 @@ class BaseTrainer(ABC):
         return None
 
     def check(self) -> None:
-        """See `Trainer.check`: check the number of folders and zips of each input, and that they have images."""
+        """See `Trainer.check`: check the number of folders and zips of each input, and that they have
+        images."""
         from napari_bitsnet.training.images import image_names
 
         for each in self.inputs:
@@ -104,7 +106,8 @@ class BaseTrainer(ABC):
             if len(paths) < each.least or (each.most is not None and len(paths) > each.most):
                 number = f"at least {each.least}" if each.most is None else f"{each.least} to {each.most}"
                 raise ValueError(
-                    f"Expected {number} for {each.title}, got {len(paths) or 'none'}: give folders or zips of images."
+                    f"Expected {number} for {each.title}, got {len(paths) or 'none'}: give folders or zips "
+                    "of images."
                 )
             for path in paths:
                 image_names(path)
@@ -135,14 +138,17 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8] | None]:
-        """Return scores of the averaged network `look` on held-out data and a picture of some of it; see `Progress`."""
+        """Return scores of the averaged network `look` on held-out data and a picture of some of it; see
+        `Progress`."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """Return the facts from which `load` builds the network, as JSON values; they are written beside the weights."""
+        """Return the facts from which `load` builds the network, as JSON values; they are written beside the
+        weights."""
 
     def paces(self, network: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
-        """Return groups of parameters, each with its learning rate relative to the setting; one group by default."""
+        """Return groups of parameters, each with its learning rate relative to the setting; one group by
+        default."""
         return [(list(network.parameters()), 1.0)]
 
     def small(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

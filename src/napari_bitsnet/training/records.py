@@ -24,8 +24,8 @@ class Input:
     Parameters
     ----------
     name : str
-        Key in the data, such as ``"images"``. On the command line, the first input of a trainer has no flag; each other
-        input has one (``--layer``), which is repeated for several folders.
+        Key in the data, such as ``"images"``. On the command line, the first input of a trainer has no flag;
+        each other input has one (``--layer``), which is repeated for several folders.
     title, description : str
         Texts of the form and the help.
     least, most : int
@@ -52,8 +52,8 @@ class Progress:
     loss : float
         Mean over the steps since the last validation.
     scores : dict of str to float
-        Scores on held-out data if they were measured at this step, else empty. The most important one is first; a name
-        ends with its unit: ``"gain (dB)"``.
+        Scores on held-out data if they were measured at this step, else empty. The most important one is
+        first; a name ends with its unit: ``"gain (dB)"``.
     picture : ndarray of shape (Y, X, 3), optional
         uint8: held-out examples, if there was a validation.
     note : str

@@ -72,7 +72,8 @@ class LastUsed:
             return
 
     def keep(self, settings: RunSettings, method: str, names: Iterable[str]) -> None:
-        """Remember the settings of a run, the name of the method as it was chosen, and the options `names` of the run."""
+        """Remember the settings of a run, the name of the method as it was chosen, and the options `names` of
+        the run."""
         used = {
             "options": settings.options,
             "method": method,

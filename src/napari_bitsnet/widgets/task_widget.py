@@ -144,9 +144,9 @@ class TaskWidget(Container):
     def save(self, folder: str | Path) -> list[Path]:
         """Write the selected result's outputs, a preview and its record to a folder; return the files.
 
-        They are written as they are on the screen: with the brightness that was chosen, the split that is shown and the names
-        that the sources have. Where no result is selected it is the last run's; ``record.files.config`` says how images are
-        written.
+        They are written as they are on the screen: with the brightness that was chosen, the split that is
+        shown and the names that the sources have. Where no result is selected it is the last run's;
+        ``record.files.config`` says how images are written.
 
         Raises
         ------
@@ -159,8 +159,8 @@ class TaskWidget(Container):
         active = self._viewer.layers.selection.active
         if self.record.record and active not in run.layers:
             raise ValueError(
-                f"Expected a result of this dock, got {active.name}, of which it has no more than the layer: save the layer "
-                "with napari's File menu, or run again with its settings."
+                f"Expected a result of this dock, got {active.name}, of which it has no more than the layer: "
+                "save the layer with napari's File menu, or run again with its settings."
             )
         return save_separation(run, folder, self._save_options)
 

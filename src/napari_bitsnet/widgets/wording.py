@@ -19,7 +19,8 @@ RUN_OPTIONS = ("seconds", "size_limit", "seed", "n_seeds")
 
 
 def in_form(text: str, task: str) -> str:
-    """Return a message with ``name=value`` as ``"Label: value"`` and where that is, and with titles for names.
+    """Return a message with ``name=value`` as ``"Label: value"`` and where that is, and with titles for
+    names.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""A full disk: said before the work where it is known, and the earlier run stays as it was where it is not."""
+"""A full disk: said before the work where it is known, and the earlier run stays as it was where it is
+not."""
 
 import errno
 import shutil

@@ -34,7 +34,8 @@ def test_no_nearby_image_has_less_energy():
 
 
 def test_a_step_loses_height_as_the_closed_form_says():
-    # two flat halves of width n, jump 1: each half moves towards the other by w / n (length of the edge / area)
+    # two flat halves of width n, jump 1: each half moves towards the other by w / n (length of the edge /
+    # area)
     step = torch.zeros(1, 1, 10, 20, dtype=torch.float64)
     step[..., 10:] = 1
     answer = tv(step, 0.1, weight=0.5, iterations=2000)

@@ -52,7 +52,8 @@ def test_the_border_that_is_not_seen_lies_where_the_image_came_from():
 
 
 def channels(seed: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """Two channels of one field of cells: nuclei, and what lies around each of them, more to one side than to the other."""
+    """Two channels of one field of cells: nuclei, and what lies around each of them, more to one side than to
+    the other."""
     rng = np.random.default_rng(seed)
     y, x = np.indices((size, size))
     nuclei, around = np.zeros((size, size)), np.zeros((size, size))

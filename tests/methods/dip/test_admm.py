@@ -56,7 +56,8 @@ def test_no_prior_leaves_the_images_alone() -> None:
 
 
 def test_one_step_by_hand() -> None:
-    """lam = mu = .5, f(z) = z / 2, from z = .8, u = 0: z' = (.5 * .4 + .5 * .6) / 1 = .5, u' = 0 + .6 - .5."""
+    """lam = mu = .5, f(z) = z / 2, from z = .8, u = 0: z' = (.5 * .4 + .5 * .6) / 1 = .5, u' = 0 + .6 -
+    .5."""
     admm = RedAdmm(full(0.8), halve, lam=0.5, mu=0.5, sigma=0.1)
     assert float(admm.coupling(full(0.6))) == pytest.approx(0.25 * 0.2**2)
     admm.update(full(0.6), step=0)

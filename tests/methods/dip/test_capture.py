@@ -1,4 +1,5 @@
-"""Recording and replaying, with stand-ins for CUDA's streams and graphs: what is run, recorded, replayed, given up."""
+"""Recording and replaying, with stand-ins for CUDA's streams and graphs: what is run, recorded, replayed,
+given up."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext

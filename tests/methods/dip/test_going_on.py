@@ -1,4 +1,5 @@
-"""Untrained networks along a stack: weights and noise go on, corrections begin anew, fewer steps, same numbers again."""
+"""Untrained networks along a stack: weights and noise go on, corrections begin anew, fewer steps, same
+numbers again."""
 
 from typing import Any
 

@@ -209,7 +209,8 @@ def _bundled_photographs() -> torch.Tensor:
 
 
 def test_the_shipped_weights_separate_photographs():
-    """Better than the mixture, on average over six pairs that were not trained on; and small enough to ship."""
+    """Better than the mixture, on average over six pairs that were not trained on; and small enough to
+    ship."""
     assert feedforward.shipped_weights().stat().st_size < 20e6
     gains = []
     for truths in combinations(_bundled_photographs() / 2, 2):

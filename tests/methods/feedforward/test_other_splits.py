@@ -47,7 +47,8 @@ def test_without_closer_looks_there_are_none(network: SplitNetwork):
 
 
 def test_a_half_with_the_wrong_sign_is_offered_the_other_way_round(network: SplitNetwork):
-    """Windows that know d, each with a sign of its own, bring back the truth from the turned half, and support it most."""
+    """Windows that know d, each with a sign of its own, bring back the truth from the turned half, and
+    support it most."""
     truth = _smooth(1, 64) - 0.5
     wrong = truth * torch.linspace(-5, 5, 64).tanh()
     seen = _smooth(2, 192)

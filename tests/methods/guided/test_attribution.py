@@ -1,4 +1,5 @@
-"""Attribution of the rest: the least-squares solution, even where nothing tells the sides apart, each side's edges to it."""
+"""Attribution of the rest: the least-squares solution, even where nothing tells the sides apart, each side's
+edges to it."""
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def test_it_is_the_minimum_of_the_stated_energy():
 
 
 def edges() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Two sides whose missed parts are proportional to what is explained of them, in different places; nothing between them."""
+    """Two sides whose missed parts are proportional to what is explained of them, in different places;
+    nothing between them."""
     first, second = torch.zeros(1, 48, 48), torch.zeros(1, 48, 48)
     first[:, :, :16] = noise(1, 48, 16, seed=6)
     second[:, :, 32:] = noise(1, 48, 16, seed=7)

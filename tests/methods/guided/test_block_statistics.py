@@ -57,7 +57,8 @@ def test_explained_energy_is_that_of_blocks_not_fitted_to():
 
 
 def test_folds_are_those_that_are_given():
-    """The even blocks and the odd ones contradict each other: folds that mix them hide it, folds by parity show it."""
+    """The even blocks and the odd ones contradict each other: folds that mix them hide it, folds by parity
+    show it."""
     statistics = regression(12, 200)
     signs = torch.tensor([1.0, -1.0]).repeat(6)[:, None, None]
     opposed = replace(statistics, crosses=statistics.crosses * signs)

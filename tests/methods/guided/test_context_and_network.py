@@ -1,4 +1,5 @@
-"""Context and networks: they gain where the hidden image depends on surroundings, and never make a weak guide's answer worse."""
+"""Context and networks: they gain where the hidden image depends on surroundings, and never make a weak
+guide's answer worse."""
 
 from dataclasses import replace
 

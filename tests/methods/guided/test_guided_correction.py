@@ -1,4 +1,5 @@
-"""The network that corrects guided fits: it gains on panels never trained on, keeps sums, and steps back where it knows nothing."""
+"""The network that corrects guided fits: it gains on panels never trained on, keeps sums, and steps back
+where it knows nothing."""
 
 from dataclasses import replace
 
@@ -121,7 +122,8 @@ def test_it_steps_back_where_it_was_not_trained(
 
 @pytest.mark.parametrize("corrected", [True, False])
 def test_what_goes_to_a_single_photograph_is_said(corrected: bool):
-    """A hidden design is looked for in the other source; the part of it that goes to the visible side is said in words."""
+    """A hidden design is looked for in the other source; the part of it that goes to the visible side is said
+    in words."""
     problem = panel_problem(simulate_panel(3, 96), 1)
     settings = {
         "uncertainty": False,

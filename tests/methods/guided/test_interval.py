@@ -11,9 +11,11 @@ SIZE = 64
 
 
 def drawn_pair(seed: int, energy: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the rest, the explained parts, and the first source's error, as the model of the interval states them.
+    """Return the rest, the explained parts, and the first source's error, as the model of the interval states
+    them.
 
-    Both sides miss parts of equal strength, locally and as a whole, and the explained parts are confused in proportion.
+    Both sides miss parts of equal strength, locally and as a whole, and the explained parts are confused in
+    proportion.
     """
     generator = torch.Generator().manual_seed(seed)
     parts = torch.randn(2, 1, SIZE, SIZE, generator=generator)

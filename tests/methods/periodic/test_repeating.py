@@ -18,7 +18,8 @@ SECOND = Lattice((13.2, -9.7), (11.9, 14.4))
 
 
 def drawn(lattice: Lattice, size: int, seed: int) -> torch.Tensor:
-    """A pattern of random waves that repeats exactly, (1, size, size), of unit variance and without a mean."""
+    """A pattern of random waves that repeats exactly, (1, size, size), of unit variance and without a
+    mean."""
     rng = np.random.default_rng(seed)
     place = np.einsum("ij,jyx->iyx", np.linalg.inv(lattice.matrix), np.mgrid[:size, :size])
     image = np.zeros((size, size))

@@ -1,4 +1,5 @@
-"""Joint denoising: better than inversion, than one source at a time, and without noise the inversion itself."""
+"""Joint denoising: better than inversion, than one source at a time, and without noise the inversion
+itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Several seeds side by side: answers in any order agree again, and their mean is nearer to the truth than they are."""
+"""Several seeds side by side: answers in any order agree again, and their mean is nearer to the truth than
+they are."""
 
 from itertools import permutations
 

@@ -1,4 +1,5 @@
-"""The authors' file of weights: made here by the inverse map, from a network of the same layout and smaller widths."""
+"""The authors' file of weights: made here by the inverse map, from a network of the same layout and smaller
+widths."""
 
 from __future__ import annotations
 

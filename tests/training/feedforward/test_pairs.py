@@ -38,7 +38,8 @@ def test_the_seed_decides(images):
 
 
 def test_shares_are_possible(images):
-    """Half the sum and half the difference of mixture and d are shares of two images: hardly ever negative."""
+    """Half the sum and half the difference of mixture and d are shares of two images: hardly ever
+    negative."""
     pairs = mix_pairs([images], [1.0], 200, 16, _generator(0))
     shares = torch.stack([pairs.mixture + pairs.difference, pairs.mixture - pairs.difference]) / 2
     assert (shares < -0.15).float().mean() < 0.02

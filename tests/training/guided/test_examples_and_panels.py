@@ -1,4 +1,5 @@
-"""Examples and losses of the networks for cracks and for corrections, and the panels that are fitted for these."""
+"""Examples and losses of the networks for cracks and for corrections, and the panels that are fitted for
+these."""
 
 import math
 

@@ -17,7 +17,8 @@ EXACT = 2**24
 
 
 def keeps_depth(kind: Kind, units: Units, dtype: np.dtype) -> bool:
-    """Return whether an output is written in the mixture's type of integers, which whole images in its units are.
+    """Return whether an output is written in the mixture's type of integers, which whole images in its units
+    are.
 
     Parameters
     ----------
@@ -88,6 +89,7 @@ def clipped(lost: Mapping[str, int], dtype: np.dtype) -> list[str]:
         return []
     limits = np.iinfo(dtype)
     return [
-        f"Clipped to {limits.min} … {limits.max}: {', '.join(counts)}. There the files no longer add up to the mixture; "
+        f"Clipped to {limits.min} … {limits.max}: {', '.join(counts)}. There the files no longer add up to "
+        "the mixture; "
         'depth="float" keeps every value.'
     ]

@@ -50,14 +50,16 @@ def folding(folder: Path) -> Callable[[str], str]:
     Parameters
     ----------
     folder : Path
-        A folder that can be written to. Where its disk does not tell ``Scan.tif`` from ``scan.tif`` (most of Windows' and
-        macOS', and memory sticks), case and Unicode's ways of writing one letter make no difference; else all do.
+        A folder that can be written to. Where its disk does not tell ``Scan.tif`` from ``scan.tif`` (most of
+        Windows' and macOS', and memory sticks), case and Unicode's ways of writing one letter make no
+        difference; else all do.
     """
     return _alike if ignores_case(folder) else str
 
 
 def ignores_case(folder: Path) -> bool:
-    """Whether two names of a folder that differ in case only stand for one file; tried with a file that goes again."""
+    """Whether two names of a folder that differ in case only stand for one file; tried with a file that goes
+    again."""
     trial = temporary_path(folder)
     try:
         trial.touch()
@@ -94,8 +96,8 @@ def check_name(folder: Path, name: str) -> None:
         reason = getattr(error, "strerror", None) or error
         size = len(name.encode("utf-8", "surrogatepass"))
         raise ValueError(
-            f"Expected outputs whose names {folder} can hold, got {name!r} of {size} bytes ({reason}): give the input a shorter "
-            "or simpler name."
+            f"Expected outputs whose names {folder} can hold, got {name!r} of {size} bytes ({reason}): give "
+            "the input a shorter or simpler name."
         ) from error
 
 

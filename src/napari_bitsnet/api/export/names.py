@@ -22,7 +22,8 @@ def record_path(folder: str | Path, stem: str) -> Path:
 
 
 def stem_of(path: Path) -> str:
-    """Return a file's name without its suffix, of which some have two parts; of a pattern (``slices/*.png``) its folder's."""
+    """Return a file's name without its suffix, of which some have two parts; of a pattern (``slices/*.png``)
+    its folder's."""
     if is_pattern(path):
         return stem_of(path.parent)
     long = next((ending for ending in _LONG if path.name.lower().endswith(ending)), "")

@@ -24,7 +24,8 @@ def check_outputs(
     records: Iterable[str] = (),
     ours: Iterable[str] = (),
 ) -> None:
-    """See that writing files to a folder replaces no input, and no file but those of earlier runs; before any work.
+    """See that writing files to a folder replaces no input, and no file but those of earlier runs; before any
+    work.
 
     Parameters
     ----------
@@ -33,8 +34,8 @@ def check_outputs(
     names : PossibleNames
         Of the files to be written.
     inputs : iterable of path
-        All files that are read, of every run of a batch: none of them may be written, whatever path it is named by (links,
-        relative paths, another case). Into folders that are read, nothing is written at all.
+        All files that are read, of every run of a batch: none of them may be written, whatever path it is
+        named by (links, relative paths, another case). Into folders that are read, nothing is written at all.
     records : iterable of str
         Names of records, beside those of runs (``…_run.json``), whose files are ours.
     ours : iterable of str
@@ -50,8 +51,8 @@ def check_outputs(
     read = [path for path in map(_path, inputs) if _is_read_and_written(path, folder, there, is_output)]
     if read:
         raise ValueError(
-            f"Expected outputs beside what is read, got {_listed(read)} both to read and to write: choose another folder or "
-            "name for the outputs."
+            f"Expected outputs beside what is read, got {_listed(read)} both to read and to write: choose "
+            "another folder or name for the outputs."
         )
     known = set(ours)
     for path in [
@@ -62,13 +63,15 @@ def check_outputs(
     foreign = [path for path in there if path.name not in known or _is_foreign_folder(path)]
     if foreign:
         raise ValueError(
-            f"Expected to write new files, or to replace those of an earlier run of this name, got {_listed(foreign)} there "
-            "already, which no record of a run lists: move what is there, or choose another folder or name."
+            "Expected to write new files, or to replace those of an earlier run of this name, got "
+            f"{_listed(foreign)} there already, which no record of a run lists: move what is there, or "
+            "choose another folder or name."
         )
 
 
 def files_of(record: Path) -> set[str] | None:
-    """Return the names of the files that a record lists, its own among them; None if it is no record of ours."""
+    """Return the names of the files that a record lists, its own among them; None if it is no record of
+    ours."""
     try:
         content = json.loads(record.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -88,7 +91,8 @@ def _is_read_and_written(
     real, place = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
     if real.is_dir() and (place == real or real in place.parents):
         return True
-    # the input itself, also where it is missing (an earlier run of the batch would make it), or an image's folder around it
+    # the input itself, also where it is missing (an earlier run of the batch would make it), or an image's
+    # folder around it
     if any(part.parent == place and is_output(part.name) for part in (real, *real.parents)):
         return True
     for output in there:

@@ -38,12 +38,14 @@ def writable_calibration(
     if not all(_is_size(n) and 1 / _RATIONAL < n < _RATIONAL for n in calibration.per_unit):
         sizes = " x ".join(f"{n:g}" for n in calibration.per_unit)
         return None, [
-            f"Expected a pixel size that is a finite number above 0, got {sizes} pixels per {calibration.unit or 'unit'}; it {advice}"
+            f"Expected a pixel size that is a finite number above 0, got {sizes} pixels per "
+            f"{calibration.unit or 'unit'}; it {advice}"
         ]
     notices = []
     if calibration.z_step is not None and not _is_size(calibration.z_step):
         notices.append(
-            f"Expected a distance between slices that is a finite number above 0, got {calibration.z_step:g}; it {advice}"
+            "Expected a distance between slices that is a finite number above 0, got "
+            f"{calibration.z_step:g}; it {advice}"
         )
         calibration = replace(calibration, z_step=None)
     try:

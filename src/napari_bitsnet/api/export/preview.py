@@ -74,7 +74,8 @@ def draw_preview(outputs: Mapping[str, Output], record: Mapping[str, Any], plane
 
 
 def _span(images: Sequence[tuple[Output, Planes]], mixture: NDArray, index: int) -> float:
-    """Return the range on which the residual is shown: the mixture's, or that of the sum of sources that are densities."""
+    """Return the range on which the residual is shown: the mixture's, or that of the sum of sources that are
+    densities."""
     densities = [of for output, of in images if output.kind == "source" and output.units == "density"]
     shown = np.sum([of[index if len(of) > 1 else 0] for of in densities], axis=0) if densities else mixture
     finite = shown[np.isfinite(shown)]

@@ -56,7 +56,8 @@ def write_report(
     guides : sequence of array or None
         To be shown.
     scores : mapping, optional
-        Where the true sources are known: what `score_slice` says of the slice that is shown, see `shown_slice`.
+        Where the true sources are known: what `score_slice` says of the slice that is shown, see
+        `shown_slice`.
     inputs : mapping, optional
         Paths of the input files.
     calibration : Calibration, optional
@@ -110,8 +111,8 @@ def _explained(record: Mapping[str, Any], count: int) -> str:
         return ""
     whose = "the mixture's edges" if count == 1 else "the edges of the last slice"
     return (
-        f"The guides explain {max(0.0, part):.0%} of {whose}, measured in blocks that were left out of the fit. The rest "
-        "is not visible in a guide, is noise, or comes from guides that are out of place."
+        f"The guides explain {max(0.0, part):.0%} of {whose}, measured in blocks that were left out of the "
+        "fit. The rest is not visible in a guide, is noise, or comes from guides that are out of place."
     )
 
 

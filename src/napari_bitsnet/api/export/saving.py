@@ -47,8 +47,9 @@ def save_result(
 ) -> list[Path]:
     """Write a result: ``<stem>_<output>.tif`` for every image, ``<stem>_preview.png``, ``<stem>_run.json``.
 
-    Every file is written under a temporary name first; then all of them take their places, the record last, so that
-    its presence says that all is there. Files of an earlier run under the same stem are replaced, and nothing else is.
+    Every file is written under a temporary name first; then all of them take their places, the record last,
+    so that its presence says that all is there. Files of an earlier run under the same stem are replaced, and
+    nothing else is.
 
     Parameters
     ----------
@@ -65,14 +66,14 @@ def save_result(
     calibration : Calibration, optional
         How large a pixel is: of the mixture's file.
     inputs : mapping, optional
-        Paths of the input files, for the record: ``mixture`` (a list), ``guides``, ``hints``, ``mask``. None of them is
-        replaced.
+        Paths of the input files, for the record: ``mixture`` (a list), ``guides``, ``hints``, ``mask``. None
+        of them is replaced.
     kind : {"imagej", "ome", "nifti", "zarr"} or the name of another writer
-        ImageJ hyperstacks, OME-TIFF (``.ome.tif``), NIfTI (``.nii.gz``, with the affine of the calibration) or OME-Zarr
-        (``.ome.zarr``, a folder). All have axes, pixel size and the record inside.
+        ImageJ hyperstacks, OME-TIFF (``.ome.tif``), NIfTI (``.nii.gz``, with the affine of the calibration)
+        or OME-Zarr (``.ome.zarr``, a folder). All have axes, pixel size and the record inside.
     depth : {"float", "input"}
-        float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own integers: rounded,
-        clipped, NaN as 0. Densities, differences and maps stay float32.
+        float32, or for images in the mixture's units (sources, explained parts, cleaned images) its own
+        integers: rounded, clipped, NaN as 0. Densities, differences and maps stay float32.
     report : bool
         Whether to write ``<stem>_report.html`` as well; see `write_report`.
     guides
@@ -88,22 +89,23 @@ def save_result(
     Raises
     ------
     ValueError
-        If an output would replace an input or a file that no earlier run of this stem wrote, the folder cannot hold the
-        names, the kind of file not the integers or axes, or truths cannot be compared with the sources; before anything
-        is written.
+        If an output would replace an input or a file that no earlier run of this stem wrote, the folder
+        cannot hold the names, the kind of file not the integers or axes, or truths cannot be compared with
+        the sources; before anything is written.
     OSError
-        If a file cannot be written, `NoSpaceError` where the disk is full; the files of an earlier run are then as they were.
+        If a file cannot be written, `NoSpaceError` where the disk is full; the files of an earlier run are
+        then as they were.
 
     Warns
     -----
     UserWarning
-        If integers cannot hold some pixels (which files, and how many were clipped), or a pixel size is no finite number
-        above 0; it goes into the record, too.
+        If integers cannot hold some pixels (which files, and how many were clipped), or a pixel size is no
+        finite number above 0; it goes into the record, too.
 
     Notes
     -----
-    TIFFs are float32, labels uint8; ImageJ's are hyperstacks in the order of axes T, Z, C, Y, X: channels come before Y and X, since
-    ImageJ knows no float32 RGB. NaN stays NaN.
+    TIFFs are float32, labels uint8; ImageJ's are hyperstacks in the order of axes T, Z, C, Y, X: channels
+    come before Y and X, since ImageJ knows no float32 RGB. NaN stays NaN.
     """
     return save_results(
         {stem: (outputs, record)},
@@ -134,7 +136,8 @@ def save_results(
 ) -> list[Path]:
     """Write several results of one mixture; all are checked before the first is written.
 
-    `results` has outputs and record by the stem of their files. Other parameters, errors and warnings are those of `save_result`.
+    `results` has outputs and record by the stem of their files. Other parameters, errors and warnings are
+    those of `save_result`.
     """
     calibration, notices = writable_calibration(calibration, kind)
     given = (calibration, tuple(notices), dict(inputs or {}), kind, depth, report, guides, truths)

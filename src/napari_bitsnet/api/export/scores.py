@@ -31,8 +31,8 @@ def score_slice(
     planes : Planes
         What was run on.
     truths : sequence of K arrays
-        The true sources in the units and the layout of the result's; channels may come last, and one plane does for all
-        slices.
+        The true sources in the units and the layout of the result's; channels may come last, and one plane
+        does for all slices.
     index : int
         Which slice.
 
@@ -46,14 +46,16 @@ def score_slice(
     FileNotFoundError
         If a flat or dark frame of the run is no longer where it was.
     ValueError
-        If the task has no sources, these are not on the mixture's scale, or truths have another number or shape.
+        If the task has no sources, these are not on the mixture's scale, or truths have another number or
+        shape.
     """
     from napari_bitsnet.core.metrics import score
 
     names = source_names(outputs)
     if not names:
         raise ValueError(
-            f"Expected a task with sources to score, got {record['task']!r}, which has none: leave out truths."
+            f"Expected a task with sources to score, got {record['task']!r}, which has none: leave out "
+            "truths."
         )
     if len(truths) != len(names):
         raise ValueError(f"Expected {len(names)} truths, one a source, got {len(truths)}.")
@@ -64,8 +66,8 @@ def score_slice(
         known.append(_slice(np.asarray(truth), planes, index, f"truth {k + 1}", like=source.shape))
         if known[k].shape != found[k].shape:
             raise ValueError(
-                f"Expected truth {k + 1} of shape {source.shape}, as the source is, got {np.shape(truth)}: crop or register "
-                "it like the mixture."
+                f"Expected truth {k + 1} of shape {source.shape}, as the source is, got {np.shape(truth)}: "
+                "crop or register it like the mixture."
             )
     kind = TASKS.get(record["task"])
     task = kind(kind.Config().updated(record["settings"]["options"]))
@@ -85,7 +87,8 @@ def score_slice(
 def _slice(
     image: NDArray, planes: Planes, index: int, what: str, like: tuple[int, ...] | None = None
 ) -> NDArray:
-    """Slice `index` of an image in the layout of the mixture, or as guides are given where its shape is another."""
+    """Slice `index` of an image in the layout of the mixture, or as guides are given where its shape is
+    another."""
     if like is None or image.shape == like:
         of: Planes | None = Planes(image, planes.axes.replace("M", ""))
     else:

@@ -36,7 +36,8 @@ def check_space(folder: Path, needed: int) -> None:
     folder : Path
         Must exist.
     needed : int
-        Bytes. Files that are to be replaced stay until the new ones are whole, so theirs do not count as free.
+        Bytes. Files that are to be replaced stay until the new ones are whole, so theirs do not count as
+        free.
 
     Raises
     ------
@@ -78,8 +79,8 @@ def telling_what_is_missing(files: Together, needed: int) -> Iterator[None]:
             ) from error
         if error.errno == errno.EFBIG or cut_short:
             raise NoSpaceError(
-                f"Expected files of up to {in_words(needed)} to be allowed in {files.folder}, got a disk or an account that "
-                f"takes no file as large: choose another folder. {KEPT}"
+                f"Expected files of up to {in_words(needed)} to be allowed in {files.folder}, got a disk or "
+                f"an account that takes no file as large: choose another folder. {KEPT}"
             ) from error
         raise
 
@@ -97,6 +98,6 @@ def in_words(size: int) -> str:
 
 def _text(folder: Path, needed: int, free: int) -> str:
     return (
-        f"Expected {in_words(needed)} of free space in {folder}, got {in_words(free)}: make {in_words(needed - free)} free, "
-        f"or choose another folder. {KEPT}"
+        f"Expected {in_words(needed)} of free space in {folder}, got {in_words(free)}: make "
+        f"{in_words(needed - free)} free, or choose another folder. {KEPT}"
     )

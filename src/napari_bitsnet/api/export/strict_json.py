@@ -17,8 +17,8 @@ def strict_json(content: Any, *, indent: int | None = None) -> str:
     Parameters
     ----------
     content : mapping, list or value
-        May hold paths, and arrays and numbers of NumPy. Numbers that are not finite become null: JSON cannot say them, and
-        Python's own spelling (``NaN``) stops other readers.
+        May hold paths, and arrays and numbers of NumPy. Numbers that are not finite become null: JSON cannot
+        say them, and Python's own spelling (``NaN``) stops other readers.
     indent : int, optional
         Spaces for each level; none writes one line.
 

@@ -32,11 +32,11 @@ def write_image(
     path : Path
         Where to; its name need not have the format's ending.
     image : array
-        Any layout; integers that the format holds stay, all else becomes float32. A dask array is written piece by piece
-        where the format is a folder.
+        Any layout; integers that the format holds stay, all else becomes float32. A dask array is written
+        piece by piece where the format is a folder.
     axes : str
-        One letter a dimension. Letters other than T, Z, C, Y, X take the place of Z or T where these are free; where they
-        are not, only ``"imagej"`` writes them, as a plain TIFF.
+        One letter a dimension. Letters other than T, Z, C, Y, X take the place of Z or T where these are
+        free; where they are not, only ``"imagej"`` writes them, as a plain TIFF.
     calibration : Calibration, optional
         How large a pixel is.
     format : str

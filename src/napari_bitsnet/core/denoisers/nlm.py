@@ -125,7 +125,8 @@ def _denoise(planes: Tensor, sigma: float, h: float, patch_size: int, patch_dist
         for right in range(patch_distance + 1):
             if right == 0 and down <= 0:
                 continue
-            # w(p, t) for all p of which p or p + t lies in the image: rows [top, bottom), columns [left, width)
+            # w(p, t) for all p of which p or p + t lies in the image: rows [top, bottom), columns [left,
+            # width)
             top, bottom, left = min(0, -down), max(height, height - down), -right
             reach = (top - before, bottom + before + 1, left - before, width + before + 1)
             moved = (reach[0] + down, reach[1] + down, reach[2] + right, reach[3] + right)

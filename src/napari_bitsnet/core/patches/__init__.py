@@ -1,1 +1,2 @@
-"""Groups of similar patches, and what several families compute from them: denoising, inpainting, sparse filling."""
+"""Groups of similar patches, and what several families compute from them: denoising, inpainting, sparse
+filling."""

@@ -35,9 +35,11 @@ CLEAR_OF_CLIPPING = 2.5
 STRUCTURE = 100.0
 """The same ratio, above which even the flattest patches of all hold structure."""
 HIDDEN = 2.2
-"""Ratio of two estimates of sigma that clipping explains: half-clipped white noise keeps 0.58 of its standard deviation."""
+"""Ratio of two estimates of sigma that clipping explains: half-clipped white noise keeps 0.58 of its standard
+deviation."""
 WHITE = 2.0
-"""Ratio of the median eigenvalue to the one expected from the smallest, up to which patches hold noise rather than structure."""
+"""Ratio of the median eigenvalue to the one expected from the smallest, up to which patches hold noise rather
+than structure."""
 EQUAL = 0.5
 """Part of the pixels that equal a neighbour, above which an image is a drawing without noise."""
 BARELY = 1e-6
@@ -221,14 +223,16 @@ def _sampled(image: Tensor) -> Tensor:
 
 
 def _in_frame(patches: Tensor) -> Tensor:
-    """Patches (N, D) that hold one value throughout, if all such hold the same: padding; areas of several values are a drawing."""
+    """Patches (N, D) that hold one value throughout, if all such hold the same: padding; areas of several
+    values are a drawing."""
     constant = patches.amax(dim=1) == patches.amin(dim=1)
     values = patches[constant, 0]
     return constant if len(values) and bool((values == values[0]).all()) else torch.zeros_like(constant)
 
 
 def _is_drawn(image: Tensor, ends: list[float]) -> bool:
-    """Whether most pixels equal their neighbour along an axis, but for values at which noise may be cut off: noise differs."""
+    """Whether most pixels equal their neighbour along an axis, but for values at which noise may be cut off:
+    noise differs."""
     between = torch.ones_like(image, dtype=torch.bool)
     for end in ends:
         between &= image != end
@@ -243,7 +247,8 @@ def _is_drawn(image: Tensor, ends: list[float]) -> bool:
 
 
 def _least_spread(patches: Tensor, doubted_above: float = math.inf) -> float:
-    """Root of the median eigenvalue of the covariance of patches (N, D), or of the smallest where that is structure.
+    """Root of the median eigenvalue of the covariance of patches (N, D), or of the smallest where that is
+    structure.
 
     A median above ``doubted_above`` squared has to come with a spectrum that is white.
     """
@@ -255,7 +260,8 @@ def _least_spread(patches: Tensor, doubted_above: float = math.inf) -> float:
     ratio = pixels / count
     if ratio >= 1 or pixels < 2:
         return math.sqrt(median)
-    # the first eigenvalue is the mean's, which is 0; white noise has its smallest at the edge of Marchenko and Pastur's law
+    # the first eigenvalue is the mean's, which is 0; white noise has its smallest at the edge of Marchenko
+    # and Pastur's law
     smallest = float(eigenvalues[1]) / (1 - math.sqrt(ratio)) ** 2
     most = WHITE if median > doubted_above**2 else STRUCTURE
     return math.sqrt(median if median <= most * smallest else smallest)

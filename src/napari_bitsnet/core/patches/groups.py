@@ -15,7 +15,8 @@ OPPONENT = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
 
 
 def opponent(image: Tensor, *, inverse: bool = False) -> Tensor:
-    """Rotate red, green and blue (N, 3, H, W) to brightness and two differences, or back; others stay as they are."""
+    """Rotate red, green and blue (N, 3, H, W) to brightness and two differences, or back; others stay as they
+    are."""
     if image.shape[1] != 3:
         return image
     rotation = F.normalize(image.new_tensor(OPPONENT), dim=1)
@@ -124,7 +125,8 @@ def similar_patches(
                     moved = guide[..., top + down : bottom + down, left + right : end + right]
                     squares = (guide[..., top:bottom, left:end] - moved).square().sum(dim=1, keepdim=True)
                     sums = F.avg_pool2d(squares, side, 1)[0, 0]
-                    # where many patches are equal, the reference comes before all: else it may be left out, and pixels uncovered
+                    # where many patches are equal, the reference comes before all: else it may be left out,
+                    # and pixels uncovered
                     itself = down == 0 and right == 0
                     map_[top - first : top - first + len(sums), left : left + sums.shape[1]] = (
                         -1.0 if itself else sums

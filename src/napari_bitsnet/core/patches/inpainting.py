@@ -25,7 +25,8 @@ TRUST = 3e-3
 SPREAD = 3e-3
 """Standard deviation added in every direction, so that groups with too few patches stay invertible."""
 HOLE_SIDE, HOLE_REACH = 6, 16
-"""Side of patches and furthest shift, in pixels, where holes are as large as letters: more of both than for single pixels."""
+"""Side of patches and furthest shift, in pixels, where holes are as large as letters: more of both than for
+single pixels."""
 UNKNOWN = 1e3
 """Variance of a missing pixel's value."""
 
@@ -172,7 +173,8 @@ def inpainting_patches(
 
 
 def refining_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Stages[Tensor]:
-    """Go on from filled holes with texture from around, where the holes are, in rounds of `inpaint_patches` that are told.
+    """Go on from filled holes with texture from around, where the holes are, in rounds of `inpaint_patches`
+    that are told.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""Where edges of two images of different modalities run alike, over all shifts at once, whatever part of each other they show."""
+"""Where edges of two images of different modalities run alike, over all shifts at once, whatever part of each
+other they show."""
 
 from __future__ import annotations
 
@@ -9,14 +10,16 @@ import torch
 from torch import Tensor
 
 SIGMA = 1.0
-"""Standard deviation, in pixels, of the Gaussian whose derivatives are the edges: one pixel keeps thin lines."""
+"""Standard deviation, in pixels, of the Gaussian whose derivatives are the edges: one pixel keeps thin lines.
+"""
 REACH_OF_FILTER = 4
 """Pixels around missing ones whose edges are not trusted: where `scipy.ndimage` cuts the Gaussian off."""
 NEIGHBOURHOOD = 8.0
-"""Standard deviation, in pixels, of the surroundings against which an edge counts as strong: faint vessels count as
-much as the bright rim beside them."""
+"""Standard deviation, in pixels, of the surroundings against which an edge counts as strong: faint vessels
+count as much as the bright rim beside them."""
 FLOOR = 0.1
-"""Part of the median energy of all edges that is added to that of the surroundings, so that noise stays weak."""
+"""Part of the median energy of all edges that is added to that of the surroundings, so that noise stays weak.
+"""
 LARGEST = 0.995
 """Correlation from which on more of it is no gain: that of an image with itself."""
 LEAST_OVERLAP = 0.3
@@ -29,8 +32,8 @@ class Directions(NamedTuple):
     Parameters
     ----------
     field : complex Tensor of shape (h, w)
-        The doubled angle of the gradient, ``exp(2i angle)``, times a strength in [0, 1): an edge from dark to bright and
-        one from bright to dark are the same.
+        The doubled angle of the gradient, ``exp(2i angle)``, times a strength in [0, 1): an edge from dark to
+        bright and one from bright to dark are the same.
     inside : Tensor of shape (h, w)
         1 where it is known, else 0; the field is 0 there.
     """
@@ -62,7 +65,8 @@ class BestShift(NamedTuple):
 
 
 def directions(image: Tensor) -> Directions:
-    """Return how edges run in an image (1, C, h, w), NaN where it shows nothing; gradients of all channels are added."""
+    """Return how edges run in an image (1, C, h, w), NaN where it shows nothing; gradients of all channels
+    are added."""
     from scipy.ndimage import binary_dilation, gaussian_filter
 
     known = torch.isfinite(image[0]).all(dim=0).numpy()
@@ -96,8 +100,8 @@ def best_shift(
     moving, fixed : Directions
         In pixels of the same size; of shapes (h, w) and (H, W).
     reach : float
-        How far, in pixels, the smaller image may lie beyond the larger one; both middles may differ by so much
-        and half the difference of sizes.
+        How far, in pixels, the smaller image may lie beyond the larger one; both middles may differ by so
+        much and half the difference of sizes.
     near : float
         Distance of the middles, in pixels, from which on the best one is not looked for.
     far : float
@@ -110,13 +114,14 @@ def best_shift(
     Notes
     -----
     With the correlation r of both fields where they overlap, in n pixels, the gain is ``-n log(1 - r²)``, the
-    log-likelihood ratio of a linear regression, and 0 for negative r. It grows with the overlap, and chance gives a
-    small one the same as a large one, so that small overlaps do not win. All shifts come from a few Fourier transforms.
+    log-likelihood ratio of a linear regression, and 0 for negative r. It grows with the overlap, and chance
+    gives a small one the same as a large one, so that small overlaps do not win. All shifts come from a few
+    Fourier transforms.
 
     References
     ----------
-    Haber & Modersitzki, "Intensity Gradient Based Registration and Fusion of Multi-modal Images", MICCAI 2006,
-    doi:10.1007/11866763_89. Departure: all shifts at once, and strengths relative to the surroundings.
+    Haber & Modersitzki, "Intensity Gradient Based Registration and Fusion of Multi-modal Images", MICCAI
+    2006, doi:10.1007/11866763_89. Departure: all shifts at once, and strengths relative to the surroundings.
     """
     from scipy.fft import next_fast_len
 

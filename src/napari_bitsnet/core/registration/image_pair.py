@@ -24,8 +24,8 @@ CLASSES, WIDTH = 16, 0.07
 SIZES = (64, 128, 256)
 """Longer sides, in pixels, of the reduced images on which the transform is refined."""
 SEARCHED = 1
-"""Of `SIZES`: where all shifts are tried and edges are compared. An error of two pixels at 256 is one there, which leaves
-edges close enough to tell right from wrong."""
+"""Of `SIZES`: where all shifts are tried and edges are compared. An error of two pixels at 256 is one there,
+which leaves edges close enough to tell right from wrong."""
 REACH = 0.2
 """How far one image may lie beyond the other one at the start, as a part of the longer side."""
 TURNS = tuple(range(-12, 13, 3))
@@ -35,20 +35,22 @@ ZOOMS = tuple(float(np.exp(0.04 * step)) for step in range(-4, 5))
 MOST_ZOOM = 4.0
 """Largest ratio of sizes at which both images are tried at the same pixel size."""
 NEAR, FAR = 2 / 128, 6 / 128
-"""Distances, as parts of the longer side, within which an image still counts as in its place for the score, and beyond
-which it is elsewhere."""
+"""Distances, as parts of the longer side, within which an image still counts as in its place for the score,
+and beyond which it is elsewhere."""
 STARTS = 3
 """Places that are refined: edges that repeat, such as those of a row of trees, fit well at wrong ones."""
 ORDER = 5
 """Half waves along each side, and one, of the smooth deformation."""
 STIFFNESS = 1.0
-"""Weight of the deformation's squared coefficients (in halves of the longer side) against mutual information in nats."""
+"""Weight of the deformation's squared coefficients (in halves of the longer side) against mutual information
+in nats."""
 SHADING = 1 / 8
 """Radius of the window whose mean is taken off, as a part of the longer side."""
 STEPS = 30
 """Of L-BFGS at each size."""
 LEAST_GAIN = 10.0
-"""Gain up to which edges that fit elsewhere tell nothing: flat images have none, and any place would be far better."""
+"""Gain up to which edges that fit elsewhere tell nothing: flat images have none, and any place would be far
+better."""
 FREE = {
     "shift": [[0, 0, 1], [0, 0, 1], [0, 0, 0]],
     "affine": [[1, 1, 1], [1, 1, 1], [0, 0, 0]],
@@ -79,7 +81,8 @@ class Start(NamedTuple):
 
 
 def search_places(moving: Tensor, fixed: Tensor, *, turned: bool) -> list[Start]:
-    """Return up to `STARTS` places where edges fit best, the best first, each further than `FAR` from all others.
+    """Return up to `STARTS` places where edges fit best, the best first, each further than `FAR` from all
+    others.
 
     All shifts are tried, with `TURNS` and `ZOOMS` if `turned`.
     """
@@ -122,8 +125,8 @@ class ImagePair:
     """Two images as soft clusters at several sizes.
 
     Places are measured from the middle of the images in halves of the fixed image's longer side. With the map
-    ``[[A, b], [t, 1]]`` of shape (3, 3), u of the fixed image lies at ``(A u + b) / (t u + 1) + waves(u)`` of the moving
-    one.
+    ``[[A, b], [t, 1]]`` of shape (3, 3), u of the fixed image lies at ``(A u + b) / (t u + 1) + waves(u)`` of
+    the moving one.
     """
 
     def __init__(self, moving: Tensor, fixed: Tensor, zoom: float, seed: int) -> None:
@@ -143,7 +146,8 @@ class ImagePair:
     def refine(
         self, map: Tensor, model: Model, levels: Sequence[int] = range(len(SIZES))
     ) -> tuple[Tensor, Tensor | None]:
-        """Maximise mutual information by L-BFGS, from the smallest size to the largest: a map and waves, if the model has any."""
+        """Maximise mutual information by L-BFGS, from the smallest size to the largest: a map and waves, if
+        the model has any."""
         change, free = torch.zeros(3, 3, requires_grad=True), torch.tensor(FREE[model])
         rough = Modes((1, 1), ORDER).roughness()
         waves = torch.zeros(2, len(rough), requires_grad=True) if model == "smooth" else None
@@ -165,9 +169,9 @@ class ImagePair:
     def information(self, level: int, map: Tensor, waves: Tensor | None = None) -> Tensor:
         """Mutual information at a size, times the part of the fixed image that is covered.
 
-        Both images are sampled beside their pixels' centres, each pixel's place moved at random by up to half a pixel.
-        On the centres alone it has a cusp wherever a whole shift spares the moving image the blur of interpolation:
-        there L-BFGS stays, or leaves in a direction that the last bit decides.
+        Both images are sampled beside their pixels' centres, each pixel's place moved at random by up to half
+        a pixel. On the centres alone it has a cusp wherever a whole shift spares the moving image the blur of
+        interpolation: there L-BFGS stays, or leaves in a direction that the last bit decides.
         """
         moving, fixed = self.levels[level]
         size = fixed.shape[-2:]
@@ -204,7 +208,8 @@ class ImagePair:
     def score(self, map: Tensor, waves: Tensor | None = None) -> float:
         """How much better edges fit there than elsewhere; see `Registration`.
 
-        The larger of the ratios at two sizes: fine edges tell most where the place is exact, coarse ones where it nearly is.
+        The larger of the ratios at two sizes: fine edges tell most where the place is exact, coarse ones
+        where it nearly is.
         """
         found = [self.fit(map, waves, near=NEAR, level=level) for level in range(SEARCHED, len(SIZES))]
         return max(each.gain / max(each.elsewhere, LEAST_GAIN) for each in found)
@@ -216,7 +221,8 @@ class ImagePair:
         waves: Tensor | None,
         beside: Tensor | float = 0.0,
     ) -> Tensor:
-        """Where pixels of the fixed image, reduced to `size`, lie in the moving one, as `grid_sample` takes it.
+        """Where pixels of the fixed image, reduced to `size`, lie in the moving one, as `grid_sample` takes
+        it.
 
         `beside`, (2, H, W) in pixels, is added to their places.
         """

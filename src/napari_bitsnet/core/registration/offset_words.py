@@ -14,8 +14,8 @@ def offset_in_words(shift: tuple[int, int]) -> tuple[str, dict[str, int]]:
     Returns
     -------
     str
-        Words with fields for the distances, as a `Notice` takes them, so that slices of a stack that lie off in the same
-        direction are one notice.
+        Words with fields for the distances, as a `Notice` takes them, so that slices of a stack that lie off
+        in the same direction are one notice.
     dict
         ``down`` and ``right``, the distances without signs; those that the words mention.
 

@@ -35,7 +35,8 @@ def matrix_of_points(moving: ArrayLike, fixed: ArrayLike) -> NDArray:
 
 
 def residual_of_points(moving: ArrayLike, fixed: ArrayLike) -> float | None:
-    """How far apart pairs lie after `matrix_of_points`: root mean square in pixels; None for up to three, which it fits exactly."""
+    """How far apart pairs lie after `matrix_of_points`: root mean square in pixels; None for up to three,
+    which it fits exactly."""
     a, b = (np.atleast_2d(np.asarray(p, dtype=np.float64)) for p in (moving, fixed))
     if len(a) <= 3:
         return None
@@ -45,5 +46,6 @@ def residual_of_points(moving: ArrayLike, fixed: ArrayLike) -> float | None:
 
 
 def mirror_points(points: ArrayLike, width: int) -> NDArray:
-    """Points (N, 2) of (y, x) in an image that is `width` pixels wide, as they lie in it mirrored: ``x -> width - 1 - x``."""
+    """Points (N, 2) of (y, x) in an image that is `width` pixels wide, as they lie in it mirrored: ``x ->
+    width - 1 - x``."""
     return np.atleast_2d(np.asarray(points, dtype=np.float64)) * [1, -1] + [0, width - 1]

@@ -25,7 +25,8 @@ LEAST_SCORE = 3.0
 """Score below which a registration is doubtful. On the data it was chosen on, images that belong together had
 3.6 and more, others up to 2.6."""
 COARSE, FINE = (0, 1), (2,)
-"""Of the sizes at which it is refined: those that decide between the places it may start from, and those that follow."""
+"""Of the sizes at which it is refined: those that decide between the places it may start from, and those that
+follow."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,20 @@ class Registration:
     Parameters
     ----------
     matrix : ndarray of shape (3, 3)
-        Homogeneous, in the order (y, x, 1): pixel coordinates of the moving image to those of the fixed one. It is what a
-        napari layer of the moving image takes as ``affine`` beside an untransformed fixed one, if `affine`.
+        Homogeneous, in the order (y, x, 1): pixel coordinates of the moving image to those of the fixed one.
+        It is what a napari layer of the moving image takes as ``affine`` beside an untransformed fixed one,
+        if `affine`.
     score : float
-        How much better edges fit there (within `NEAR`) than at any other place (beyond `FAR`): the ratio of the gains of
-        `best_shift`. It has one scale for all kinds of images: about 1 for a place that is not better than others. Below
-        `LEAST_SCORE` the place is `doubtful`.
+        How much better edges fit there (within `NEAR`) than at any other place (beyond `FAR`): the ratio of
+        the gains of `best_shift`. It has one scale for all kinds of images: about 1 for a place that is not
+        better than others. Below `LEAST_SCORE` the place is `doubtful`.
     mutual_information : float
         In nats.
     fixed_shape, moving_shape : (Y, X)
         Of the two images.
     coefficients : ndarray of shape (2, J), optional
-        Of the smooth deformation's cosine modes, in pixels of the moving image, added after the inverse of `matrix`.
+        Of the smooth deformation's cosine modes, in pixels of the moving image, added after the inverse of
+        `matrix`.
     assumed : {"same area", "same pixel size", "points"}
         What the search for it started from. Images of one size are taken to show the same area.
     """
@@ -103,7 +106,8 @@ class Registration:
         Returns
         -------
         ndarray of shape (Y, X) or (Y, X, C)
-            Of the fixed image's size and `image`'s type; NaN, or 0 for integers, where the moving image does not reach.
+            Of the fixed image's size and `image`'s type; NaN, or 0 for integers, where the moving image does
+            not reach.
 
         Raises
         ------
@@ -113,14 +117,16 @@ class Registration:
         Notes
         -----
         Linear interpolation; where the image shrinks by a factor f it is smoothed first by a Gaussian of
-        ``sqrt(f**2 - 1) / 2`` pixels. The image reaches half a pixel beyond the centres of its outermost pixels.
+        ``sqrt(f**2 - 1) / 2`` pixels. The image reaches half a pixel beyond the centres of its outermost
+        pixels.
         """
         from scipy.ndimage import gaussian_filter, map_coordinates
 
         image = np.asarray(image)
         if image.shape[:2] != self.moving_shape:
             raise ValueError(
-                f"Expected an image of {self.moving_shape} pixels (Y, X), as was registered, got {image.shape[:2]}."
+                f"Expected an image of {self.moving_shape} pixels (Y, X), as was registered, got "
+                f"{image.shape[:2]}."
             )
         planes = image[..., None] if image.ndim == 2 else image
         if not labels:
@@ -154,8 +160,9 @@ class Registration:
         Returns
         -------
         ndarray of shape (Y, X) or (Y, X, C)
-            What `warp` returns if all is covered. Else colours in integers have a fourth channel, opacity, which is 0 where
-            nothing is covered; all others are float32, NaN there. `normalise` takes both for missing.
+            What `warp` returns if all is covered. Else colours in integers have a fourth channel, opacity,
+            which is 0 where nothing is covered; all others are float32, NaN there. `normalise` takes both for
+            missing.
 
         Raises
         ------
@@ -193,11 +200,12 @@ def register(
     fixed : array of shape (Y, X) or (Y, X, C)
         Where to: the X-radiograph.
     model : {"shift", "affine", "projective", "smooth"}
-        What may change: place; also rotation, scales and shear; also perspective, as of a camera that is held askew; or a
-        smooth deformation beside the affine map.
+        What may change: place; also rotation, scales and shear; also perspective, as of a camera that is held
+        askew; or a smooth deformation beside the affine map.
     points : (moving points, fixed points), each of shape (N, 2), optional
-        (y, x) in pixels of each image, where the same things are. One pair gives a shift, two a shift, rotation and scale,
-        three or more an affine map by least squares; nothing but perspective or a smooth deformation is then searched for.
+        (y, x) in pixels of each image, where the same things are. One pair gives a shift, two a shift,
+        rotation and scale, three or more an affine map by least squares; nothing but perspective or a smooth
+        deformation is then searched for.
     seed : int
         Of the clusters.
 
@@ -212,18 +220,19 @@ def register(
 
     Notes
     -----
-    Maximises the mutual information ``sum_ab p_ab log(p_ab / (p_a p_b))``, p_ab the part of the overlap where the moving
-    image belongs to cluster a and the fixed one to b. Clusters are of colour, so that a colour image tells more than
-    its lightness; memberships are soft, so that the gradient is known. Both images are first freed of slow shading.
-    It starts from the few places where edges run alike best (`best_shift`), whatever their contrast, among `TURNS`,
-    `ZOOMS` and all shifts up to `REACH`. Where sizes differ both are tried: the images show the same area, or a part of each
-    other at the same pixel size. L-BFGS refines each at the smaller of `SIZES`, and the one where edges fit best at the
-    largest, unless they fit better at the nearest whole pixel.
+    Maximises the mutual information ``sum_ab p_ab log(p_ab / (p_a p_b))``, p_ab the part of the overlap where
+    the moving image belongs to cluster a and the fixed one to b. Clusters are of colour, so that a colour
+    image tells more than its lightness; memberships are soft, so that the gradient is known. Both images are
+    first freed of slow shading. It starts from the few places where edges run alike best (`best_shift`),
+    whatever their contrast, among `TURNS`, `ZOOMS` and all shifts up to `REACH`. Where sizes differ both are
+    tried: the images show the same area, or a part of each other at the same pixel size. L-BFGS refines each
+    at the smaller of `SIZES`, and the one where edges fit best at the largest, unless they fit better at the
+    nearest whole pixel.
 
     References
     ----------
-    Maes et al., "Multimodality Image Registration by Maximization of Mutual Information", IEEE TMI 16(2), 1997,
-    doi:10.1109/42.563664. Departure: clusters of colours in place of bins of grey levels.
+    Maes et al., "Multimodality Image Registration by Maximization of Mutual Information", IEEE TMI 16(2),
+    1997, doi:10.1109/42.563664. Departure: clusters of colours in place of bins of grey levels.
     """
     if model not in get_args(Model):
         raise ValueError(f"Expected a model of shift, affine, projective or smooth, got {model!r}.")
@@ -266,7 +275,8 @@ def register(
 
 
 def _within(places: NDArray, shape: tuple[int, int]) -> NDArray:
-    """Whether places (2, Y, X) lie on the pixels, half a pixel around their centres, of an image of a shape."""
+    """Whether places (2, Y, X) lie on the pixels, half a pixel around their centres, of an image of a
+    shape."""
     beyond = np.reshape(shape, (2, 1, 1)) - 0.5
     return np.asarray(((places >= -0.5) & (places <= beyond)).all(axis=0))
 
@@ -277,6 +287,7 @@ def _order(modes: int) -> int:
 
 
 def _zoom(matrix: NDArray, moving: Sequence[int], fixed: Sequence[int]) -> float:
-    """Pixels of the moving image in one of the fixed one, within bounds, as points may be wrong and memory short."""
+    """Pixels of the moving image in one of the fixed one, within bounds, as points may be wrong and memory
+    short."""
     ratio = float(np.sqrt(np.prod(moving[-2:]) / np.prod(fixed[-2:])))
     return float(np.clip(abs(np.linalg.det(matrix)) ** -0.5, ratio / MOST_ZOOM, ratio * MOST_ZOOM))

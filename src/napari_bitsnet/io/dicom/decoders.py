@@ -1,4 +1,5 @@
-"""imagecodecs as pydicom's decoder of those compressed transfer syntaxes that it does not decode by itself."""
+"""imagecodecs as pydicom's decoder of those compressed transfer syntaxes that it does not decode by
+itself."""
 
 from __future__ import annotations
 

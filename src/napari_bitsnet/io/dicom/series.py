@@ -30,7 +30,8 @@ _EVEN = 0.01
 
 @dataclass(frozen=True)
 class Series:
-    """Files of one series in order; `step` is the distance between slices in mm, None where it is not known or not one."""
+    """Files of one series in order; `step` is the distance between slices in mm, None where it is not known
+    or not one."""
 
     paths: tuple[Path, ...]
     step: float | None
@@ -69,12 +70,14 @@ def choose(found: Sequence[Series], number: int | None, place: Path) -> tuple[Se
     if number is None and len(found) > 1:
         sizes = ", ".join(str(len(series.paths)) for series in found)
         told.append(
-            f"{place.name} holds {len(found)} series of {sizes} files, of which the first is read; choose another with series."
+            f"{place.name} holds {len(found)} series of {sizes} files, of which the first is read; choose "
+            "another with series."
         )
     chosen = found[number or 0]
     if chosen.uneven:
         told.append(
-            f"{place.name}: its slices do not lie at equal distances (some may be missing); no distance is kept."
+            f"{place.name}: its slices do not lie at equal distances (some may be missing); no distance is "
+            "kept."
         )
     return chosen, tuple(told)
 

@@ -18,7 +18,8 @@ _RESCALING = "PixelValueTransformationSequence"
 
 
 def rescaled(stored: NDArray, header: Dataset) -> NDArray:
-    """Return values in the units of the modality (Hounsfield units, …); the window, which is for displays, is left out.
+    """Return values in the units of the modality (Hounsfield units, …); the window, which is for displays, is
+    left out.
 
     Parameters
     ----------

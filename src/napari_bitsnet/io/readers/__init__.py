@@ -1,4 +1,5 @@
-"""Formats that can be read: the `Reader` contract and its registry. A new format is one file in this folder."""
+"""Formats that can be read: the `Reader` contract and its registry. A new format is one file in this
+folder."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Reader(Protocol):
         path : Path
             A file, or a folder.
         head : bytes
-            The file's first `HEAD_BYTES`, or all it has; empty for a folder. The contents decide, not the suffix.
+            The file's first `HEAD_BYTES`, or all it has; empty for a folder. The contents decide, not the
+            suffix.
         """
 
     def read(self, path: Path) -> ImageFile:
@@ -51,7 +53,8 @@ class Reader(Protocol):
         """Read several files as one stack; `series` chooses where they belong to several."""
 
     def calibration(self, path: Path) -> Calibration | None:
-        """Return how large a pixel is as it is stored, without reading any; None where the file does not say."""
+        """Return how large a pixel is as it is stored, without reading any; None where the file does not
+        say."""
 
 
 class BaseReader:

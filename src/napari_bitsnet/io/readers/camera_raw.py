@@ -52,7 +52,8 @@ class CameraRaw(BaseReader):
         return is_tiff and (path.suffix.lower() in _SUFFIXES or _is_dng(path))
 
     def read(self, path: Path) -> ImageFile:
-        """Develop it: 16 bits, the sRGB curve and primaries, the camera's white balance, no automatic brightness."""
+        """Develop it: 16 bits, the sRGB curve and primaries, the camera's white balance, no automatic
+        brightness."""
         rawpy = library("rawpy", "raw", path)
         with decoding(path):
             try:

@@ -1,4 +1,5 @@
-"""DICOM: one or several frames, or the files of a series; nothing but pixels and their sizes is taken from a file."""
+"""DICOM: one or several frames, or the files of a series; nothing but pixels and their sizes is taken from a
+file."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ class Dicom(BaseReader):
         return replace(file, array=file.array[number], axes=(file.axes or "")[1:])
 
     def read_stack(self, paths: Sequence[Path], series: int | None) -> ImageFile:
-        """Read one series; its slices are put in the order of their places, which their names need not have."""
+        """Read one series; its slices are put in the order of their places, which their names need not
+        have."""
         with _quietly(), decoding(paths[0].parent, private=True):
             headers = [(path, _header(path, stacks.NEEDED)) for path in paths]
             images = [(path, header) for path, header in headers if "Rows" in header]

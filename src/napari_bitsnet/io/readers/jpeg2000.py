@@ -57,6 +57,7 @@ READERS.register("jpeg2000")(Jpeg2000())
 
 
 def _is_lossy(contents: bytes) -> bool:
-    """Whether the wavelets are the irreversible ones (9-7); those with whole numbers may be cut short as well, which nothing tells."""
+    """Whether the wavelets are the irreversible ones (9-7); those with whole numbers may be cut short as
+    well, which nothing tells."""
     at = contents.find(_CODING_STYLE, max(contents.find(_CODESTREAM), 0))
     return at >= 0 and contents[at + 13 : at + 14] == b"\0"

@@ -21,7 +21,8 @@ class Npy(BaseReader):
         return head.startswith(b"\x93NUMPY")
 
     def read(self, path: Path) -> ImageFile:
-        """Read the array; it names no axes. Python objects are refused, since reading them would run their code."""
+        """Read the array; it names no axes. Python objects are refused, since reading them would run their
+        code."""
         with decoding(path):
             array = np.load(path, allow_pickle=False)
         if array.ndim < 2 or array.dtype.kind not in "biuf":

@@ -139,7 +139,8 @@ def _as_image(
     path: Path,
     notices: tuple[str, ...],
 ) -> ImageFile:
-    """Give stored values their meaning: palette and YCbCr to colours, opacity, missing values, orientation."""
+    """Give stored values their meaning: palette and YCbCr to colours, opacity, missing values,
+    orientation."""
     photometric, alpha = int(page.photometric), colours.opacity_of(page)
     samples = tiff_axes.index("S") if "S" in tiff_axes else None
     array, letters, indices = stored, tiff_axes, None

@@ -26,7 +26,8 @@ def choose(
     Raises
     ------
     UnreadableFile
-        If there is none, or none of that number, or if it is a camera's raw file: its values are those of a mosaic of colour filters.
+        If there is none, or none of that number, or if it is a camera's raw file: its values are those of a
+        mosaic of colour filters.
     """
     if not series:
         raise UnreadableFile("a TIFF with an image", f"{path}, which holds none", "export it again")
@@ -78,7 +79,8 @@ def page_of(tiff: TiffFile, number: int, path: Path) -> TiffPageSeries:
 
 
 def mask_of(chosen: TiffPageSeries, series: Sequence[TiffPageSeries]) -> TiffPageSeries | None:
-    """Return the mask of a single page, as GDAL writes it for missing pixels: 0 where there is none; None without."""
+    """Return the mask of a single page, as GDAL writes it for missing pixels: 0 where there is none; None
+    without."""
     if len(chosen.pages) != 1:
         return None
     size = chosen.keyframe.imagelength, chosen.keyframe.imagewidth

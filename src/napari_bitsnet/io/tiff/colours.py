@@ -1,4 +1,5 @@
-"""Photometric interpretation: what the numbers of a TIFF's pixels mean. What is not listed here is refused."""
+"""Photometric interpretation: what the numbers of a TIFF's pixels mean. What is not listed here is
+refused."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def check_photometric(page: TiffPage, path: Path) -> None:
 
 
 def opacity_of(page: TiffPage) -> int:
-    """Return which ExtraSamples a single sample beside the colours is: 1 or 2 for opacity, 0 if it is none."""
+    """Return which ExtraSamples a single sample beside the colours is: 1 or 2 for opacity, 0 if it is
+    none."""
     n_colours = 3 if int(page.photometric) in _COLOURS else 1
     extra = tuple(int(kind) for kind in page.extrasamples)
     is_opacity = (

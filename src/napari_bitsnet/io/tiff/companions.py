@@ -40,7 +40,8 @@ def check_companions(tiff: TiffFile, path: Path) -> None:
 
 
 def _names(xml: str) -> list[str]:
-    """Names of the other files; a file's own, which it may no longer have, goes with the identifier of the whole."""
+    """Names of the other files; a file's own, which it may no longer have, goes with the identifier of the
+    whole."""
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:

@@ -12,7 +12,8 @@ from pathlib import Path
 from napari_bitsnet.io.errors import DamagedFile
 
 _MISSING = re.compile(
-    r"invalid (page )?offset|circular|corrupted|zeroed|truncated|incomplete|missing (data|files|pages|byte)|failed to|"
+    r"invalid (page )?offset|circular|corrupted|zeroed|truncated|incomplete|missing "
+    r"(data|files|pages|byte)|failed to|"
     r"out of range|incorrect Strip|does not match page|discontiguous",
     re.IGNORECASE,
 )

@@ -1,4 +1,5 @@
-"""Formats that can be written: the `Writer` contract and its registry. A new format is one file in this folder."""
+"""Formats that can be written: the `Writer` contract and its registry. A new format is one file in this
+folder."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from napari_bitsnet.core.registry import Registry
 from napari_bitsnet.io.calibration import Calibration
 
 FormatName = str
-"""Name of a writer, as ``format`` and ``--format`` take it: ``"imagej"``, ``"ome"``, ``"nifti"``, ``"zarr"``, …"""
+"""Name of a writer, as ``format`` and ``--format`` take it: ``"imagej"``, ``"ome"``, ``"nifti"``, ``"zarr"``,
+…"""
 
 
 class Writer(Protocol):
@@ -46,7 +48,8 @@ class Writer(Protocol):
         path : Path
             Where to, under any name; nothing is there.
         image : array
-            float32, or one of `integers`; where `is_folder`, also a dask array, which is written piece by piece.
+            float32, or one of `integers`; where `is_folder`, also a dask array, which is written piece by
+            piece.
         axes : str
             One letter a dimension, those of `known_axes`.
         calibration : Calibration or None
@@ -85,7 +88,8 @@ def format_of(name: str) -> tuple[FormatName, str]:
     found = max((ending for ending in endings if name.lower().endswith(ending)), key=len, default=None)
     if found is None or len(name) == len(found):
         raise ValueError(
-            f"Expected a name that ends in {', '.join(sorted(endings))}, got {name!r}: the ending says the format."
+            f"Expected a name that ends in {', '.join(sorted(endings))}, got {name!r}: the ending says the "
+            "format."
         )
     return endings[found], found
 

@@ -14,7 +14,8 @@ _ORDER = "TZCYX"  # ImageJ knows no float32 with colours last
 
 
 class ImageJ:
-    """See `Writer`; other axes than T, Z, C, Y and X go into a plain TIFF with its axes in tifffile's description."""
+    """See `Writer`; other axes than T, Z, C, Y and X go into a plain TIFF with its axes in tifffile's
+    description."""
 
     title = "ImageJ TIFF"
     suffixes = (".tif", ".tiff")

@@ -60,7 +60,8 @@ class OmeZarr:
         labels: bool,
         suffix: str,
     ) -> None:
-        """Write the pyramid with the record among its attributes; no more than a few chunks are held at a time."""
+        """Write the pyramid with the record among its attributes; no more than a few chunks are held at a
+        time."""
         group = library("zarr", self.extra, path).open_group(str(path), mode="w", zarr_format=3)
         if not set(axes) <= set(_ORDER):
             raise ValueError(
@@ -166,7 +167,8 @@ def _blocks(level: zarr.Array) -> Iterator[tuple[slice, ...]]:
 
 
 def _halved(block: NDArray) -> NDArray:
-    """Means over 2 x 2 pixels of the last two axes, of those that are not NaN; at an odd border over fewer."""
+    """Means over 2 x 2 pixels of the last two axes, of those that are not NaN; at an odd border over
+    fewer."""
     *_, height, width = block.shape
     rows, columns = np.arange(0, height, 2), np.arange(0, width, 2)
     valid = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, bool)

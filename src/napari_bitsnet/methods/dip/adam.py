@@ -29,9 +29,9 @@ class DipFit:
 
     Notes
     -----
-    ``y_k = DIP_k(z_k; Theta_k)``, Theta fitted by Adam (BITS-Net section 3.1 and eq. 9). On a CPU the generators run one
-    after the other, with pixels in channels-last order; on CUDA each on its own stream. One grouped stack of all
-    of them was slower on both (docs/benchmarks/speed.md).
+    ``y_k = DIP_k(z_k; Theta_k)``, Theta fitted by Adam (BITS-Net section 3.1 and eq. 9). On a CPU the
+    generators run one after the other, with pixels in channels-last order; on CUDA each on its own stream.
+    One grouped stack of all of them was slower on both (docs/benchmarks/speed.md).
 
     References
     ----------
@@ -66,7 +66,8 @@ class DipFit:
         self.networks.to(memory_format=layout)  # type: ignore[call-overload]
 
     def follow(self, earlier: DipFit, drifting: Sequence[int], *, drift: float, seed: int) -> None:
-        """Continue from another fit of the same kind: its weights, Adam's moments and its slightly changed noise.
+        """Continue from another fit of the same kind: its weights, Adam's moments and its slightly changed
+        noise.
 
         Parameters
         ----------
@@ -81,8 +82,8 @@ class DipFit:
 
         Notes
         -----
-        Inputs that change little give images that change little. The released Double-DIP code has such drifting inputs for
-        video, but no script that uses them.
+        Inputs that change little give images that change little. The released Double-DIP code has such
+        drifting inputs for video, but no script that uses them.
         """
         with torch.no_grad():
             for own, other in zip(self.fitted, earlier.fitted, strict=True):
@@ -161,7 +162,8 @@ class DipFit:
         Notes
         -----
         The released code turns the observation and the ADMM variables instead of turning the images back.
-        Losses and denoisers do not depend on the orientation, so this is equal up to rounding and border pixels.
+        Losses and denoisers do not depend on the orientation, so this is equal up to rounding and border
+        pixels.
         """
         self.look(orientation=orientation, jitter=jitter)
         return self.draw(orientation=orientation)
@@ -176,5 +178,6 @@ class DipFit:
 def uniform_noise(
     channels: int, size: tuple[int, int], scale: float, rng: torch.Generator, device: str
 ) -> Tensor:
-    """Return the fixed input of a generator, (1, channels, H, W), uniform within ± `scale`; drawn on the CPU for any device."""
+    """Return the fixed input of a generator, (1, channels, H, W), uniform within ± `scale`; drawn on the CPU
+    for any device."""
     return (torch.rand(1, channels, *size, generator=rng) * 2 - 1).mul(scale).to(device)

@@ -1,8 +1,8 @@
 """ADMM for a generator with regularisation by denoising (BITS-Net eqs. 8 to 11, scaled form).
 
-The problem ``min L_1(y) + lam * rho(z)  subject to  z = y`` with y the generators' images, z (the paper's ỹ) the split
-variable and u the scaled dual. All terms are means over entries where the paper prints sums, so that
-their balance does not depend on the image's size.
+The problem ``min L_1(y) + lam * rho(z)  subject to  z = y`` with y the generators' images, z (the paper's ỹ)
+the split variable and u the scaled dual. All terms are means over entries where the paper prints sums, so
+that their balance does not depend on the image's size.
 """
 
 from __future__ import annotations
@@ -69,14 +69,14 @@ class RedAdmm:
     every : int
         Number of steps after which f(z) is computed again.
     n_copies : int
-        Number of pairs (z, u): 1, or one for each orientation as in the released code, in which a step changes
-        only the pair of its orientation.
+        Number of pairs (z, u): 1, or one for each orientation as in the released code, in which a step
+        changes only the pair of its orientation.
 
     Notes
     -----
-    Copies are upright, because flips and quarter turns commute with the denoisers. f(z) is computed when a copy is
-    first used in a block. The released code denoises all copies at the start of the block and gets the same values
-    with about nine times the calls, because only its own use changes a copy.
+    Copies are upright, because flips and quarter turns commute with the denoisers. f(z) is computed when a
+    copy is first used in a block. The released code denoises all copies at the start of the block and gets
+    the same values with about nine times the calls, because only its own use changes a copy.
     """
 
     def __init__(

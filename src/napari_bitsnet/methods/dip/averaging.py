@@ -11,7 +11,8 @@ from napari_bitsnet.core.losses.reconstruction import l2_loss
 class RunningAverage:
     """Exponential moving average of answers, corrected for the bias towards the first ones.
 
-    ``m_t = m_{t-1} + (y_t - m_{t-1}) (1 - d) / (1 - d**t)``, which is ``sum_i d**(t-i) y_i / sum_i d**(t-i)``.
+    ``m_t = m_{t-1} + (y_t - m_{t-1}) (1 - d) / (1 - d**t)``, which is ``sum_i d**(t-i) y_i / sum_i
+    d**(t-i)``.
 
     Parameters
     ----------
@@ -20,8 +21,8 @@ class RunningAverage:
 
     Notes
     -----
-    It is a weighted mean, so the average of answers in a convex set (shares that add up to the mixture and stay in
-    their range) is in that set.
+    It is a weighted mean, so the average of answers in a convex set (shares that add up to the mixture and
+    stay in their range) is in that set.
     """
 
     def __init__(self, decay: float = 0.99) -> None:
@@ -41,8 +42,8 @@ class RunningAverage:
 class BestRemix:
     """Keep the answer whose clipped remix is nearest to the observations, on the device.
 
-    The released code chooses in this way (the highest PSNR of the sum against the mixture). It does not measure how well
-    sources are separated.
+    The released code chooses in this way (the highest PSNR of the sum against the mixture). It does not
+    measure how well sources are separated.
     """
 
     def __init__(self) -> None:
@@ -53,7 +54,8 @@ class BestRemix:
     def update(
         self, answer: Tensor, remix: Tensor, observations: Tensor, valid: Tensor | None = None
     ) -> None:
-        """Keep `solution` (K, C, H, W) if its remix (M, C, H, W) is nearer to the observations than all earlier ones."""
+        """Keep `solution` (K, C, H, W) if its remix (M, C, H, W) is nearer to the observations than all
+        earlier ones."""
         error = l2_loss(remix.clamp(0, 1), observations, valid)
         if self.value is None or self._error is None:
             self.value, self._error = answer.detach().clone(), error

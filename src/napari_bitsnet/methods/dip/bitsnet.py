@@ -1,4 +1,5 @@
-"""BITS-Net: two deep image priors with exclusion of edges and deep features, and regularisation by denoising."""
+"""BITS-Net: two deep image priors with exclusion of edges and deep features, and regularisation by
+denoising."""
 
 from __future__ import annotations
 

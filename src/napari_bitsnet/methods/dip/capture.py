@@ -16,25 +16,25 @@ LOG = logging.getLogger(__name__)
 class CapturedCalls(Generic[T]):
     """Named calls of functions that do the same work on the same tensors each time.
 
-    The first calls of a name run normally; then the work is recorded and replayed. If the recording fails, all calls run
-    normally, and ``failure`` has the reason.
+    The first calls of a name run normally; then the work is recorded and replayed. If the recording fails,
+    all calls run normally, and ``failure`` has the reason.
 
     Parameters
     ----------
     device : torch.device
         A CUDA device.
     warm_up : int
-        Normal calls of each name before it is recorded, >= 1. In these calls libraries choose their kernels, and the
-        optimiser creates its state.
+        Normal calls of each name before it is recorded, >= 1. In these calls libraries choose their kernels,
+        and the optimiser creates its state.
 
     Notes
     -----
-    Inputs of a function must keep their memory: change tensors in place between calls. The next call of any name
-    overwrites the returned tensors. A function must not wait for the device (``.item()``, branches on tensors) nor draw
-    random numbers.
+    Inputs of a function must keep their memory: change tensors in place between calls. The next call of any
+    name overwrites the returned tensors. A function must not wait for the device (``.item()``, branches on
+    tensors) nor draw random numbers.
 
-    Recordings share one memory pool, because only one runs at a time. A recording is bound to this thread, so that other
-    threads can use the device.
+    Recordings share one memory pool, because only one runs at a time. A recording is bound to this thread, so
+    that other threads can use the device.
     """
 
     def __init__(self, device: torch.device, *, warm_up: int = 2) -> None:

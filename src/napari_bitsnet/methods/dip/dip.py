@@ -1,4 +1,5 @@
-"""Deep image prior: one untrained network generates an image, from noise or as a correction of a closed form."""
+"""Deep image prior: one untrained network generates an image, from noise or as a correction of a closed
+form."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class DipConfig(BaseConfig):
     )
     budget: float = setting(
         0.003,
-        "Part of the squared difference between start and noisy image that corrections may explain; beyond, it is noise.",
+        "Part of the squared difference between start and noisy image that corrections may explain; beyond, "
+        "it is noise.",
         ge=0,
         le=1,
         step=0.001,
@@ -112,13 +114,14 @@ class DipState(FitState):
 class Dip(FittedMethod[DipState]):
     """``min_Theta mean_known (I - x)²``, ``x = x_0 + c DIP(x_0; Theta)`` or ``x = DIP(z; Theta)``.
 
-    A network without connections at fine scales generates structure before noise. Under noise its input is the image x_0
-    of a closed form, which it corrects: in a few dozen steps it finds structure that x_0 has lost, whereas an image from
-    noise takes thousands of steps. The answers are averaged until the corrections have explained a small fraction (the
-    budget) of the difference between x_0 and the observation, which is mostly noise. If pixels are missing, known pixels
-    cannot show a correction. The network then generates the image from noise z, and the answer is the weighted mean of
-    x_0 and that image which best predicts some known pixels that were hidden from both. The presets ``"official"`` and
-    ``"official_inpainting"`` have the settings of the original for the F-16 photograph and for inpainting.
+    A network without connections at fine scales generates structure before noise. Under noise its input is
+    the image x_0 of a closed form, which it corrects: in a few dozen steps it finds structure that x_0 has
+    lost, whereas an image from noise takes thousands of steps. The answers are averaged until the corrections
+    have explained a small fraction (the budget) of the difference between x_0 and the observation, which is
+    mostly noise. If pixels are missing, known pixels cannot show a correction. The network then generates the
+    image from noise z, and the answer is the weighted mean of x_0 and that image which best predicts some
+    known pixels that were hidden from both. The presets ``"official"`` and ``"official_inpainting"`` have the
+    settings of the original for the F-16 photograph and for inpainting.
 
     References
     ----------

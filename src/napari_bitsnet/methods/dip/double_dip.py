@@ -1,4 +1,5 @@
-"""Double-DIP for transparency, of one image or several mixtures: deep image priors with exclusion of edges."""
+"""Double-DIP for transparency, of one image or several mixtures: deep image priors with exclusion of
+edges."""
 
 from __future__ import annotations
 
@@ -19,9 +20,10 @@ class DoubleDipConfig(UntrainedConfig):
 class DoubleDip(UntrainedMethod):
     """``min_Theta L1(I, y_1 + … + y_K) + alpha Excl(y_1, …, y_K)``, with ``y_k = DIP_k(z_k; Theta_k)``.
 
-    The preset ``"official"`` has the settings of the released code, but looks for the best remix on every upright step
-    instead of every eighth step. ``"official_mixtures"`` has those for several mixtures. Departures: the weights are fitted
-    directly (the code uses two more networks), and the remix is compared by absolute differences (the code: squares).
+    The preset ``"official"`` has the settings of the released code, but looks for the best remix on every
+    upright step instead of every eighth step. ``"official_mixtures"`` has those for several mixtures.
+    Departures: the weights are fitted directly (the code uses two more networks), and the remix is compared
+    by absolute differences (the code: squares).
 
     References
     ----------

@@ -1,4 +1,5 @@
-"""Double-DIP for haze: one untrained network for the scene, one for the transmission, and a fitted airlight."""
+"""Double-DIP for haze: one untrained network for the scene, one for the transmission, and a fitted
+airlight."""
 
 from __future__ import annotations
 
@@ -81,11 +82,11 @@ class DoubleDipHazeState(FitState):
 class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
     """``min mean (I - t J - (1 - t) A)² + a smooth(t)``, ``J = DIP_1``, ``t = DIP_2``; then J by inversion.
 
-    From a closed form, the networks see the image itself and correct scene and transmission. The preset ``"official"``
-    generates both from noise with the settings of the released code. Departures from that code: one run (the code applies
-    itself to its own result again); one airlight for all pixels (the code: a third network); new noise on both inputs
-    (the code: only on the scene's); the ridge of the guided filter is 1e-3 instead of 1e-4, and its radius follows the
-    size of the image.
+    From a closed form, the networks see the image itself and correct scene and transmission. The preset
+    ``"official"`` generates both from noise with the settings of the released code. Departures from that
+    code: one run (the code applies itself to its own result again); one airlight for all pixels (the code: a
+    third network); new noise on both inputs (the code: only on the scene's); the ridge of the guided filter
+    is 1e-3 instead of 1e-4, and its radius follows the size of the image.
 
     References
     ----------
@@ -128,7 +129,8 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
         device: str,
         seed: int,
     ) -> Stages[DoubleDipHazeState]:
-        """See `FittedMethod.prepare`: a network for the scene, and one with the transmission as the mean of its channels."""
+        """See `FittedMethod.prepare`: a network for the scene, and one with the transmission as the mean of
+        its channels."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         config, refining = self.config, self.config.start != "none"
@@ -170,7 +172,8 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
     def terms(
         self, state: DoubleDipHazeState, drawn: Drawn, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """See `FittedMethod.terms`: the remix, a smooth transmission, and at first an airlight near its estimate."""
+        """See `FittedMethod.terms`: the remix, a smooth transmission, and at first an airlight near its
+        estimate."""
         from napari_bitsnet.core.guided_filter import box_mean
         from napari_bitsnet.core.losses.reconstruction import l2_loss
 
@@ -188,7 +191,8 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
         state.kept.update(seen.drawn.mask)
 
     def solution(self, state: DoubleDipHazeState) -> Answer:
-        """See `Method.solution`: ``"sources"`` by inversion, ``"transmission"`` guided by the image, ``"airlight"``."""
+        """See `Method.solution`: ``"sources"`` by inversion, ``"transmission"`` guided by the image,
+        ``"airlight"``."""
         from napari_bitsnet.core.haze import clear_scene, guided
 
         image, t = state.problem.observations, state.kept.value

@@ -101,13 +101,16 @@ class DoubleDipLayersState(FitState):
 class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
     """Fit one network for each layer and one for the mask: ``min mean |I − remix| + terms``.
 
-    - Generators: ``C_m = DIP_m`` and ``a = DIP_0`` with a fitted colour W (marks), or ``F, B = DIP_1, DIP_2`` and ``m = DIP_0``.
+    - Generators: ``C_m = DIP_m`` and ``a = DIP_0`` with a fitted colour W (marks), or ``F, B = DIP_1, DIP_2``
+      and ``m = DIP_0``.
     - Mixing: ``(1 − a) C_m + a W``, or ``m F + (1 − m) B``.
-    - Terms: in a segmentation, ``1 / mean |m − 0.5|`` pulls the mask to 0 and 1, and layers and mask are fixed at the
-      hints; outside its region the opacity of a mark is 0. A start from a closed form adds an anchor to it.
+    - Terms: in a segmentation, ``1 / mean |m − 0.5|`` pulls the mask to 0 and 1, and layers and mask are
+      fixed at the hints; outside its region the opacity of a mark is 0. A start from a closed form adds an
+      anchor to it.
 
-    The preset ``"official"`` has the learning rate, inputs, networks and numbers of steps of the released code. Departures:
-    its two stages are one, a mark has one colour instead of an image, and there is one run instead of the median of three.
+    The preset ``"official"`` has the learning rate, inputs, networks and numbers of steps of the released
+    code. Departures: its two stages are one, a mark has one colour instead of an image, and there is one run
+    instead of the median of three.
 
     References
     ----------
@@ -151,7 +154,8 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
         device: str,
         seed: int,
     ) -> Stages[DoubleDipLayersState]:
-        """See `FittedMethod.prepare`: a network for each layer, and one with the mask as the mean of its channels."""
+        """See `FittedMethod.prepare`: a network for each layer, and one with the mask as the mean of its
+        channels."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         config, kind = self.config, problem.mixing.name
@@ -199,7 +203,8 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
     def terms(
         self, state: DoubleDipLayersState, drawn: Drawn, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """See `FittedMethod.terms`: the remix, hints and a binary mask in a segmentation, and nearness to the start."""
+        """See `FittedMethod.terms`: the remix, hints and a binary mask in a segmentation, and nearness to the
+        start."""
         from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss
 
         config, problem, image = self.config, state.problem, state.problem.observations

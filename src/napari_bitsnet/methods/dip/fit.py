@@ -1,7 +1,8 @@
 """The fit that all untrained methods share: generators, their mixing and their loss terms, step by step.
 
-An image is explained as the mixing of generated images, or of images of a closed form with generated corrections. A
-method names its generators (`FittedMethod.prepare`), its mixing (`explain`) and its terms (`terms`).
+An image is explained as the mixing of generated images, or of images of a closed form with generated
+corrections. A method names its generators (`FittedMethod.prepare`), its mixing (`explain`) and its terms
+(`terms`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class FitState(State):
 
 
 class Drawn(NamedTuple):
-    """Sources, an opacity or transmission if there is one, and the remix, from the images of the generators."""
+    """Sources, an opacity or transmission if there is one, and the remix, from the images of the
+    generators."""
 
     sources: Tensor
     remix: Tensor
@@ -50,7 +52,8 @@ class Drawn(NamedTuple):
 
 
 class Descent(NamedTuple):
-    """Loss terms with their total, generated images, and the finest features of each generator, of one step of Adam."""
+    """Loss terms with their total, generated images, and the finest features of each generator, of one step
+    of Adam."""
 
     terms: dict[str, Tensor]
     drawn: Drawn
@@ -94,7 +97,8 @@ class FittedMethod(BaseMethod[F]):
     def prepare(
         self, problem: Problem, previous: F | None, rng: torch.Generator, *, device: str, seed: int
     ) -> Stages[F]:
-        """Yield the stages, and return the state before the first step: the start, the generators and further unknowns.
+        """Yield the stages, and return the state before the first step: the start, the generators and further
+        unknowns.
 
         Parameters
         ----------
@@ -141,7 +145,8 @@ class FittedMethod(BaseMethod[F]):
         """Update the answer with the images from before the generators' step."""
 
     def advance(self, state: F) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`: one step of Adam; everything except the inputs of the generators is upright."""
+        """See `Method.advance`: one step of Adam; everything except the inputs of the generators is
+        upright."""
         while True:
             orientation = self.orientation(state)
             self.look(state, orientation)
@@ -153,7 +158,8 @@ class FittedMethod(BaseMethod[F]):
             yield seen.terms
 
     def _descend(self, state: F, orientation: int) -> Descent:
-        """Do the forward pass, losses, backward pass and Adam; recorded steps must not wait or draw random numbers."""
+        """Do the forward pass, losses, backward pass and Adam; recorded steps must not wait or draw random
+        numbers."""
         import torch
 
         images, features = state.fit.draw(orientation=orientation)

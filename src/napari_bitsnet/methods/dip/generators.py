@@ -181,8 +181,9 @@ class Generators:
         seed : int
             Seed of the noise that is added during the fit.
         anew : bool
-            Whether networks that correct a start from noise are new for each slice, because their weights belong to places in
-            the previous slice. They need fewer steps as well, because the start continues from the previous slice.
+            Whether networks that correct a start from noise are new for each slice, because their weights
+            belong to places in the previous slice. They need fewer steps as well, because the start continues
+            from the previous slice.
         """
         import torch
 

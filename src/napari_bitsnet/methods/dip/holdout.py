@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_HOLES = 0.25
-"""Largest fraction of missing pixels for which their shapes are hidden elsewhere; above it single pixels are hidden."""
+"""Largest fraction of missing pixels for which their shapes are hidden elsewhere; above it single pixels are
+hidden."""
 AT_RANDOM = 0.2
 """Fraction of the known pixels that is hidden in that case."""
 
@@ -34,13 +35,14 @@ class Trial:
     guessed: Tensor
 
     def combine(self, first: Tensor, drawn: Tensor, observed: Tensor) -> Tensor:
-        """Return ``x_0 + w (d - x_0)`` with w in [0, 1] fitted at the hidden pixels, where ``guessed`` stands for x_0.
+        """Return ``x_0 + w (d - x_0)`` with w in [0, 1] fitted at the hidden pixels, where ``guessed`` stands
+        for x_0.
 
         Parameters
         ----------
         first, drawn, observed : Tensor of shape (1, C, H, W)
-            Image x_0 of the closed form from all known pixels, image d of the network, which was not fitted to the
-            hidden pixels, and the observation.
+            Image x_0 of the closed form from all known pixels, image d of the network, which was not fitted
+            to the hidden pixels, and the observation.
 
         References
         ----------
@@ -54,7 +56,8 @@ class Trial:
 
 
 def hiding_pixels(problem: Problem, start: str, *, device: str, seed: int) -> Stages[Trial]:
-    """Hide known pixels in the pattern of the missing ones, and run the closed form `start` without them; yield its stages."""
+    """Hide known pixels in the pattern of the missing ones, and run the closed form `start` without them;
+    yield its stages."""
     import torch
 
     valid = problem.valid

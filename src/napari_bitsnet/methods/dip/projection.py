@@ -29,10 +29,11 @@ def project_shares(
 
     Notes
     -----
-    ``y_k = clip(v_k - tau, lower_k, upper_k)`` with the tau for which they add up to I: the sum falls piecewise
-    linearly in tau, with corners at ``v_k - upper_k`` and ``v_k - lower_k``. The corners are sorted, the piece that
-    holds I is found, and the shares that are free on it take up the rest evenly. With K = 2 that is
-    ``y_1 = clip((I + v_1 - v_2) / 2, max(l_1, I - u_2), min(u_1, I - l_2))``, ``y_2 = I - y_1``.
+    ``y_k = clip(v_k - tau, lower_k, upper_k)`` with the tau for which they add up to I: the sum falls
+    piecewise linearly in tau, with corners at ``v_k - upper_k`` and ``v_k - lower_k``. The corners are
+    sorted, the piece that holds I is found, and the shares that are free on it take up the rest evenly. With
+    K = 2 that is ``y_1 = clip((I + v_1 - v_2) / 2, max(l_1, I - u_2), min(u_1, I - l_2))``, ``y_2 = I -
+    y_1``.
 
     References
     ----------

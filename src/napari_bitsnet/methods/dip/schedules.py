@@ -32,8 +32,8 @@ def orientation_at(step: int, *, last: bool = False) -> int:
 def jitter_at(step: int, *, last: bool = False) -> float:
     """Return the standard deviation of the noise that is added to the inputs of the generators.
 
-    It is ``floor(step / 100) / 1000`` up to step 999 (0 to 0.009), then 0.001, and 0 on the last planned step. This is the
-    schedule of the released Double-DIP and BITS-Net code.
+    It is ``floor(step / 100) / 1000`` up to step 999 (0 to 0.009), then 0.001, and 0 on the last planned
+    step. This is the schedule of the released Double-DIP and BITS-Net code.
     """
     if last:
         return 0.0

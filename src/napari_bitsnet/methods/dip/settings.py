@@ -1,4 +1,5 @@
-"""Settings of methods that fit untrained networks to one problem; settings of several methods are declared once."""
+"""Settings of methods that fit untrained networks to one problem; settings of several methods are declared
+once."""
 
 from __future__ import annotations
 
@@ -132,7 +133,8 @@ class UntrainedConfig(BaseConfig):
     orientations: bool = setting(True, "Flip and rotate the inputs of the generators in every other step.")
     keep: Literal["average", "best", "last"] = setting(
         "average",
-        "Answer that is kept: the running average, the one with the remix nearest to the mixture, or the last.",
+        "Answer that is kept: the running average, the one with the remix nearest to the mixture, or the "
+        "last.",
     )
     decay: float = running_average(0.99, "Decay of the running average, from step to step.")
     early_stopping: bool = stops_early()

@@ -17,8 +17,8 @@ def choose_start(name: StartName, traits: Traits) -> str:
     Parameters
     ----------
     name : str
-        ``"auto"`` chooses guided_regression with guides, ica for several mixtures, sparse_gradients with hints, else
-        feedforward if its trained weights are available.
+        ``"auto"`` chooses guided_regression with guides, ica for several mixtures, sparse_gradients with
+        hints, else feedforward if its trained weights are available.
     traits : Traits
         Traits of the problem.
 
@@ -60,7 +60,8 @@ class Started(NamedTuple):
 def run_start(
     name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
 ) -> Started:
-    """Run the method `name` with its preset ``balanced``, from its state of the previous slice if possible."""
+    """Run the method `name` with its preset ``balanced``, from its state of the previous slice if
+    possible."""
     return exhaust(running_start(name, problem, device=device, seed=seed, previous=previous))
 
 

@@ -25,9 +25,9 @@ class RunningVariance:
 
     Notes
     -----
-    ``VAR(t) = mean over entries of the variance of y over the last W answers``. Departures from the paper: W and P
-    count steps, but only one answer in `every` is stored and compared, at a reduced size. The memory then does not grow
-    with the image, and the curve lacks only the noise of single pixels.
+    ``VAR(t) = mean over entries of the variance of y over the last W answers``. Departures from the paper: W
+    and P count steps, but only one answer in `every` is stored and compared, at a reduced size. The memory
+    then does not grow with the image, and the curve lacks only the noise of single pixels.
 
     References
     ----------

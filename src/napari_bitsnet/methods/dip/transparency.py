@@ -1,7 +1,8 @@
-"""Sources that add up or are weighted, with one generator for each: the common part of BITS-Net and Double-DIP.
+"""Sources that add up or are weighted, with one generator for each: the common part of BITS-Net and
+Double-DIP.
 
-The sources are the images of the generators, or a start plus generated corrections. The losses compare their remix
-with the observations and penalise common edges.
+The sources are the images of the generators, or a start plus generated corrections. The losses compare their
+remix with the observations and penalise common edges.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class UntrainedState(FitState):
 
 
 class UntrainedMethod(FittedMethod[UntrainedState]):
-    """Fit one generator for each source; a method adds its presets, its loss terms and its updates after a step."""
+    """Fit one generator for each source; a method adds its presets, its loss terms and its updates after a
+    step."""
 
     updates_hints = True
     config: UntrainedConfig
@@ -109,7 +111,8 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
         )
 
     def update_hints(self, state: UntrainedState, hints: Tensor | None) -> None:
-        """See `Method.update_hints`: the loss of hints changes, the networks stay, and the average of answers restarts."""
+        """See `Method.update_hints`: the loss of hints changes, the networks stay, and the average of answers
+        restarts."""
         from napari_bitsnet.methods.dip.averaging import RunningAverage
 
         state.problem = replace(state.problem, hints=hints)
@@ -151,7 +154,8 @@ class UntrainedMethod(FittedMethod[UntrainedState]):
     def terms(
         self, state: UntrainedState, drawn: Drawn, features: list[list[Tensor]], orientation: int
     ) -> dict[str, Tensor]:
-        """See `FittedMethod.terms`: the remix, exclusion of edges, hints, nearness to the start, and `own_terms`."""
+        """See `FittedMethod.terms`: the remix, exclusion of edges, hints, nearness to the start, and
+        `own_terms`."""
         from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
         from napari_bitsnet.core.losses.hint import hint_loss
         from napari_bitsnet.core.losses.reconstruction import l1_loss, l2_loss

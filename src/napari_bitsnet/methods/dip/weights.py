@@ -51,7 +51,8 @@ class FittedWeights:
 
 
 def first_weights(problem: Problem, answer: dict[str, Tensor], rng: torch.Generator) -> FittedWeights | None:
-    """Return known weights, else those of the start, else random ones near 1 / K; None under other mixings."""
+    """Return known weights, else those of the start, else random ones near 1 / K; None under other
+    mixings."""
     import torch
 
     mixing = problem.mixing

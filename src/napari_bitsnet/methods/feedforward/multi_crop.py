@@ -11,13 +11,15 @@ from torch import Tensor
 from napari_bitsnet.methods.feedforward.network import ANSWER_SIZE, SEEN_SIZE, SplitNetwork
 
 BATCH = 5
-"""Windows that the network sees together on a CPU, where more at once are no faster: about two seconds on a busy core."""
+"""Windows that the network sees together on a CPU, where more at once are no faster: about two seconds on a
+busy core."""
 
 
 def window_answers(
     network: SplitNetwork, mixture: Tensor, hints: Tensor
 ) -> Generator[tuple[int, int], None, Tensor]:
-    """Return the network's answer for each window, (L, 3, 64, 64); before each batch but the first, yield how many are done.
+    """Return the network's answer for each window, (L, 3, 64, 64); before each batch but the first, yield how
+    many are done.
 
     The network was trained on parts of pictures as well as on whole ones.
 

@@ -48,7 +48,8 @@ class NLBayesConfig(BaseConfig):
 class NLBayesState(State):
     """Current image (1, C, H, W), and the noise's standard deviation, given or estimated (0 for none).
 
-    `partial` is an image of which a part is done, in the first round under noise, where there is no better one.
+    `partial` is an image of which a part is done, in the first round under noise, where there is no better
+    one.
     """
 
     image: Tensor

@@ -101,7 +101,8 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: RandomWalkerState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: colours, walk, outline and both layers; the mask is an answer before the layers are."""
+        """See `Method.stages`: colours, walk, outline and both layers; the mask is an answer before the
+        layers are."""
         import torch
 
         while state.step < self.iterations:

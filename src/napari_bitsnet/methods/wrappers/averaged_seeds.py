@@ -30,9 +30,10 @@ class SeedsState(State):
 class AveragedSeeds(Wrapper[SeedsState]):
     """Run a method from `n_seeds` seeds side by side and answer with the mean of what they say.
 
-    What differs from seed to seed is error; the mean has less of it. Where nothing else orders the sources (no guides, no hints,
-    no start), each answer first takes the order in which it agrees best with the others. Shares of a mixture then get what is
-    missing from their sum in equal parts, so that they add up to it.
+    What differs from seed to seed is error; the mean has less of it. Where nothing else orders the sources
+    (no guides, no hints, no start), each answer first takes the order in which it agrees best with the
+    others. Shares of a mixture then get what is missing from their sum in equal parts, so that they add up to
+    it.
 
     Parameters
     ----------
@@ -43,9 +44,9 @@ class AveragedSeeds(Wrapper[SeedsState]):
 
     Notes
     -----
-    This stands in the place of choosing the best seed: of the scores without truth that were tried one tells which that is, weakly
-    (how well hidden pixels are predicted), and the seed it chooses was not shown to be better than the mean
-    (docs/benchmarks/results.md).
+    This stands in the place of choosing the best seed: of the scores without truth that were tried one tells
+    which that is, weakly (how well hidden pixels are predicted), and the seed it chooses was not shown to be
+    better than the mean (docs/benchmarks/results.md).
 
     References
     ----------
@@ -67,7 +68,8 @@ class AveragedSeeds(Wrapper[SeedsState]):
     def starting(
         self, problem: Problem, previous: SeedsState | None, *, device: str, seed: int
     ) -> Stages[SeedsState]:
-        """See `Method.starting`: one seed after the other; those that have not begun when it is enough are left out."""
+        """See `Method.starting`: one seed after the other; those that have not begun when it is enough are
+        left out."""
         members: list[State] = []
         earlier = [None] * self.n_seeds if previous is None else previous.members
         for i, before in enumerate(earlier):
@@ -101,7 +103,8 @@ class AveragedSeeds(Wrapper[SeedsState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: SeedsState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: one seed after the other; those that were ahead when a run was left wait for the others."""
+        """See `Method.stages`: one seed after the other; those that were ahead when a run was left wait for
+        the others."""
         import torch
 
         running = [self.method.stages(member) for member in state.members]
@@ -132,7 +135,8 @@ class AveragedSeeds(Wrapper[SeedsState]):
         return self.method.doubtful_below(state.members[0])
 
     def solution(self, state: SeedsState) -> Answer:
-        """See `Method.solution`; feature maps, which mean something else in every network, are the first seed's."""
+        """See `Method.solution`; feature maps, which mean something else in every network, are the first
+        seed's."""
         import torch
 
         answers, problem = [self.method.solution(member) for member in state.members], state.problem
@@ -161,8 +165,8 @@ def agreeing_orders(answers: Tensor) -> list[list[int]]:
 
     Notes
     -----
-    Agreement is the inner product of contrasts, ``sum_k <y_k - mean y_k, m_k - mean m_k>``; answers and their mean m are brought into
-    agreement in turns, beginning with the first answer as the mean.
+    Agreement is the inner product of contrasts, ``sum_k <y_k - mean y_k, m_k - mean m_k>``; answers and their
+    mean m are brought into agreement in turns, beginning with the first answer as the mean.
     """
     import torch
 

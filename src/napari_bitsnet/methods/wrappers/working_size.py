@@ -30,10 +30,11 @@ class WorkingState(State):
 class WorkingSize(Wrapper[WorkingState]):
     """A method that sees images no longer than `limit` pixels a side.
 
-    Sources come back as ``y_k = a_k · I + b_k + (what the working size knows beyond that)``, with a and b fitted in
-    windows at the working size and interpolated: fine detail of the observations goes to the sources as coarse
-    structure does around it, and there are no seams. What is then missing from the sum of shares is spread
-    evenly over the sources, so that they add up to the observation as exactly as the method's did.
+    Sources come back as ``y_k = a_k · I + b_k + (what the working size knows beyond that)``, with a and b
+    fitted in windows at the working size and interpolated: fine detail of the observations goes to the
+    sources as coarse structure does around it, and there are no seams. What is then missing from the sum of
+    shares is spread evenly over the sources, so that they add up to the observation as exactly as the
+    method's did.
 
     Parameters
     ----------

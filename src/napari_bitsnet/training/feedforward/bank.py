@@ -50,7 +50,8 @@ class ImageBank:
         return len(self.pixels)
 
     def crops(self, count: int, size: int, generator: Generator) -> Tensor:
-        """Cut random parts of random images: half to all of a side, squeezed by up to 30 %, some rotated slightly.
+        """Cut random parts of random images: half to all of a side, squeezed by up to 30 %, some rotated
+        slightly.
 
         Parameters
         ----------
@@ -85,7 +86,8 @@ class ImageBank:
         cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
         rows = centre[:, 0, None, None] + cos * y[:, :, None] + sin * x[:, None, :]
         columns = centre[:, 1, None, None] - sin * y[:, :, None] + cos * x[:, None, :]
-        # pixel centres stand at half numbers; beyond an image's own edge its border is repeated, not its padding
+        # pixel centres stand at half numbers; beyond an image's own edge its border is repeated, not its
+        # padding
         height, width = images.shape[-2:]
         rows = rows.clamp_min(0.5).minimum(extents[:, 0, None, None] - 0.5) / height * 2 - 1
         columns = columns.clamp_min(0.5).minimum(extents[:, 1, None, None] - 0.5) / width * 2 - 1

@@ -1,4 +1,5 @@
-"""Collections of images for training and validation of the method `feedforward`, and how often each is used."""
+"""Collections of images for training and validation of the method `feedforward`, and how often each is
+used."""
 
 from __future__ import annotations
 

@@ -102,7 +102,8 @@ class Feedforward(BaseTrainer):
         return load_network(path)
 
     def paces(self, network: Any) -> list[tuple[list[nn.Parameter], float]]:
-        """Return the trunk, which has published weights and a small learning rate, and all other parameters."""
+        """Return the trunk, which has published weights and a small learning rate, and all other
+        parameters."""
         trunk = [] if network.trunk is None else list(network.trunk.parameters())
         known = set(trunk)
         groups = [([p for p in network.parameters() if p not in known], 1.0)]
@@ -118,7 +119,8 @@ class Feedforward(BaseTrainer):
         return sign_free_loss(look(pairs.mixture, pairs.hints), truth, pairs.hinted).mean()
 
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:
-        """Return the offset-free gain at the network's size, and a picture: mixture, answers and truths in a row for each pair."""
+        """Return the offset-free gain at the network's size, and a picture: mixture, answers and truths in a
+        row for each pair."""
         import torch
 
         from napari_bitsnet.core.losses.sign_free import sign_free_loss

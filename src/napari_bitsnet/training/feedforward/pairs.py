@@ -94,7 +94,8 @@ def mix_pairs(
 
 
 def change_looks(images: Tensor, generator: Generator) -> Tensor:
-    """Flip, rotate, tint, brighten and change the tone curve of each image (N, 3, S, S); the result is in [0, 1]."""
+    """Flip, rotate, tint, brighten and change the tone curve of each image (N, 3, S, S); the result is in [0,
+    1]."""
     uniform, normal = _drawing(len(images), generator)
     for chance, change in (
         (0.5, lambda x: x.flip(-1)),
@@ -116,7 +117,8 @@ STROKES = [(1, 1), (3, 3), (1, 7), (7, 1)]
 
 
 def scribble(first: Tensor, second: Tensor, generator: Generator) -> Tensor:
-    """Mark some places where the edges of one share (N, 3, S, S) are clearly stronger than those of the other.
+    """Mark some places where the edges of one share (N, 3, S, S) are clearly stronger than those of the
+    other.
 
     Returns
     -------
@@ -149,7 +151,8 @@ def _edge_energy(image: Tensor) -> Tensor:
 def _drawing(
     count: int, generator: Generator
 ) -> tuple[Callable[[float, float], Tensor], Callable[[], Tensor]]:
-    """Return functions that draw a number for each of `count` pairs, of a shape that multiplies images (N, C, H, W)."""
+    """Return functions that draw a number for each of `count` pairs, of a shape that multiplies images (N, C,
+    H, W)."""
     shape, device = (count, 1, 1, 1), generator.device
 
     def uniform(low: float, high: float) -> Tensor:

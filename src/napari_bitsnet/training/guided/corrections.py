@@ -1,4 +1,5 @@
-"""Examples for the network that corrects guided separation: fits of simulated panels, their errors, and the loss."""
+"""Examples for the network that corrects guided separation: fits of simulated panels, their errors, and the
+loss."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Sample:
 
 
 def example(samples: list[Sample], rng: Generator, *, side: int, two_guides: float) -> tuple[Tensor, Tensor]:
-    """Cut a square out of a random panel for one of its guided sources, and resize, rotate, mirror and tint it at random."""
+    """Cut a square out of a random panel for one of its guided sources, and resize, rotate, mirror and tint
+    it at random."""
     n_guides = 2 if rng.uniform() < two_guides else 1
     of_kind = [sample for sample in samples if sample.n_guides == n_guides]
     sample = of_kind[int(rng.integers(len(of_kind)))]
@@ -73,7 +75,8 @@ def example(samples: list[Sample], rng: Generator, *, side: int, two_guides: flo
 
 
 def log_error(said: Tensor, target: Tensor) -> Tensor:
-    """Return the mean logarithm of the remaining error of details over the initial one: explained part (0.25) and sources (0.75)."""
+    """Return the mean logarithm of the remaining error of details over the initial one: explained part (0.25)
+    and sources (0.75)."""
     said, target = detail(said), detail(target)
     left = (said - target).square().mean(dim=(2, 3)) / (target.square().mean(dim=(2, 3)) + 1e-4)
     per_kind = (left + FLOOR).log().mean(dim=0)
@@ -81,7 +84,8 @@ def log_error(said: Tensor, target: Tensor) -> Tensor:
 
 
 def gains(look: Look, samples: list[Sample], device: str = "cpu") -> dict[int, list[tuple[float, float]]]:
-    """Return the reduction of the errors of the explained part and the sources in dB, for one and two guides."""
+    """Return the reduction of the errors of the explained part and the sources in dB, for one and two
+    guides."""
     found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
     for sample in samples:
         said, targets = [], []

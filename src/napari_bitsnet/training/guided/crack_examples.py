@@ -1,4 +1,5 @@
-"""Examples for the network that finds cracks: pictures with simulated cracks, and the light that the cracks take."""
+"""Examples for the network that finds cracks: pictures with simulated cracks, and the light that the cracks
+take."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ SIDE, BORDER = 128, 4
 def picture(
     n: int, photographs: Sequence[PackedImages], shape: tuple[int, int], rng: Generator
 ) -> NDArray[np.uint8]:
-    """Return the n-th picture (Y, X, 3): a procedural painting (half of them), a photograph, or an overpainted one."""
+    """Return the n-th picture (Y, X, 3): a procedural painting (half of them), a photograph, or an
+    overpainted one."""
     if n % 4 < 2 or not photographs:
         image = painting(rng, shape)[0]
     else:
@@ -48,7 +50,8 @@ def crop(image: Tensor, zoom: float, rng: Generator) -> Tensor:
 
 
 def example(picture: NDArray, crack: NDArray, rng: Generator) -> tuple[Tensor, Tensor]:
-    """Return a cracked picture (3, S, S) in [0, 1] and the fraction of light that its cracks take (1, S, S)."""
+    """Return a cracked picture (3, S, S) in [0, 1] and the fraction of light that its cracks take (1, S,
+    S)."""
     image = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)
     lines = torch.from_numpy(crack.astype(np.float32) / 255)[None]
     image = crop(image, 1.0 if rng.uniform() < 0.5 else rng.uniform(0.5, 1.6), rng)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from napari_bitsnet.training.records import Look
 
 WIDTHS = (24, 40, 56)
-"""Channels of the levels of the network. Cracks are thin, so three levels see enough of their surroundings."""
+"""Channels of the levels of the network. Cracks are thin, so three levels see enough of their surroundings.
+"""
 FIRST = 1_000_000
 """Offset of the seed of pictures, far from the seeds of benchmarks and tests."""
 USUAL_ERROR = 0.1
@@ -55,7 +56,8 @@ class Cracks(BaseTrainer):
         Input(
             "photographs",
             "Photographs",
-            "Folders or zips of photographs; without any, all pictures are paintings that are drawn by rules.",
+            "Folders or zips of photographs; without any, all pictures are paintings that are drawn by "
+            "rules.",
             least=0,
         ),
     )
@@ -73,8 +75,8 @@ class Cracks(BaseTrainer):
         super().check()
         if self.config.kept >= min(self.config.pictures, self.config.nets):
             raise ValueError(
-                f"Expected more pictures and nets than the {self.config.kept} that are kept for validation, got "
-                f"{self.config.pictures} and {self.config.nets}: raise them, or lower kept."
+                f"Expected more pictures and nets than the {self.config.kept} that are kept for validation, "
+                f"got {self.config.pictures} and {self.config.nets}: raise them, or lower kept."
             )
 
     def prepare(self) -> Iterator[Progress]:
@@ -129,7 +131,8 @@ class Cracks(BaseTrainer):
         return (error / USUAL_ERROR).square().mean()
 
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:
-        """Return the explained fraction of the energy of held-out cracks, and a picture: input, answer and truth in each row."""
+        """Return the explained fraction of the energy of held-out cracks, and a picture: input, answer and
+        truth in each row."""
         import torch
 
         seen, taken = self._held_out

@@ -48,7 +48,8 @@ class GuidedCorrection(BaseTrainer):
         Input(
             "photographs",
             "Photographs",
-            "Folders or zips of photographs that two of five panels show; without any, all panels show drawn paintings.",
+            "Folders or zips of photographs that two of five panels show; without any, all panels show drawn "
+            "paintings.",
             least=0,
         ),
     )
@@ -61,12 +62,14 @@ class GuidedCorrection(BaseTrainer):
         return correction_weights() if correction_weights().is_file() else None
 
     def check(self) -> None:
-        """See `Trainer.check`; some panels have to remain for training, and examples have to fit into them."""
+        """See `Trainer.check`; some panels have to remain for training, and examples have to fit into
+        them."""
         super().check()
         if self.config.panels <= self.config.kept or self.config.side > self.config.size:
             raise ValueError(
-                f"Expected more panels than the {self.config.kept} that are kept for validation, and panels of at least "
-                f"{self.config.side} pixels, got {self.config.panels} panels of {self.config.size} pixels."
+                f"Expected more panels than the {self.config.kept} that are kept for validation, and panels "
+                f"of at least {self.config.side} pixels, got {self.config.panels} panels of "
+                f"{self.config.size} pixels."
             )
 
     def prepare(self) -> Iterator[Progress]:
@@ -115,7 +118,8 @@ class GuidedCorrection(BaseTrainer):
         return log_error(look(seen), target)
 
     def validate(self, look: Look) -> tuple[dict[str, float], None]:
-        """Return the reduction of the errors of the held-out panels' sources in dB, with one and two guides."""
+        """Return the reduction of the errors of the held-out panels' sources in dB, with one and two
+        guides."""
         import numpy as np
 
         from napari_bitsnet.training.guided.corrections import gains

@@ -1,4 +1,5 @@
-"""Simulated panels with their guided fits, from which the network of corrections learns the errors of the fit."""
+"""Simulated panels with their guided fits, from which the network of corrections learns the errors of the
+fit."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def solve_panels(
     size: int = 256,
     seed: int = 0,
 ) -> Iterator[Path]:
-    """Simulate panels, fit each with two guides and with one, and write a file for each fit; existing files are kept.
+    """Simulate panels, fit each with two guides and with one, and write a file for each fit; existing files
+    are kept.
 
     Parameters
     ----------
@@ -64,7 +66,8 @@ def solve_panels(
 
 
 def draw_panel(seed: int, size: int, photographs: Sequence[PackedImages]) -> Panel:
-    """Draw a panel with the default parameters or, in half of the cases, with others; two of five show photographs."""
+    """Draw a panel with the default parameters or, in half of the cases, with others; two of five show
+    photographs."""
     rng = np.random.default_rng(seed)
     usual = rng.uniform() < 0.5
     recipe = Recipe(
@@ -93,7 +96,8 @@ def draw_panel(seed: int, size: int, photographs: Sequence[PackedImages]) -> Pan
 
 
 def solved(panel: Panel, sides: tuple[int, ...]) -> dict[str, NDArray]:
-    """Fit a panel with guides of the given sides (the first is source 1); return the fit and the truth on the [0, 1] scale."""
+    """Fit a panel with guides of the given sides (the first is source 1); return the fit and the truth on the
+    [0, 1] scale."""
     seen = normalise(panel.mixture)
     order = [*sides, *(side for side in (0, 1) if side not in sides)]
     guides = tuple(normalise(panel.guides[k]).tensor if k in sides else None for k in order)

@@ -17,9 +17,7 @@ from napari_bitsnet.widgets.run.responsiveness import step_back
 if TYPE_CHECKING:
     from napari_bitsnet.api.checks import Findings
 
-IN_ORDER = (
-    "No problems found: the guides are aligned, and the fit generalises to held-out blocks."
-)
+IN_ORDER = "No problems found: the guides are aligned, and the fit generalises to held-out blocks."
 
 
 class CheckBar(Container):
@@ -39,8 +37,8 @@ class CheckBar(Container):
         self.button = PushButton(
             text="Check the inputs",
             tooltip=tooltip(
-                "Fit the guides at reduced size, to test whether they are aligned and whether the fit generalises to "
-                "held-out blocks. It takes some seconds."
+                "Fit the guides at reduced size, to test whether they are aligned and whether the fit "
+                "generalises to held-out blocks. It takes some seconds."
             ),
         )
         super().__init__(widgets=[self.button], labels=False)

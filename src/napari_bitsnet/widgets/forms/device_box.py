@@ -17,8 +17,8 @@ from napari_bitsnet.widgets.forms.rows import Text, labelled, plain
 AMBER = "#e0a030"
 
 SLOW = (
-    "No GPU that PyTorch can use: methods with networks take minutes, closed forms are fast. The question mark says "
-    "how to enable one."
+    "No GPU that PyTorch can use: methods with networks take minutes, closed forms are fast. The question "
+    "mark says how to enable one."
 )
 
 

@@ -64,7 +64,8 @@ class EstimateLine(Container):
         short = expected.mebibytes is not None and free is not None and expected.mebibytes > free
         text = in_words(expected.seconds, expected.mebibytes)
         self._say(
-            f"⚠ {text}, which is more than is free. Set the working size below {settings.size_limit}, or separate a region first."
+            f"⚠ {text}, which is more than is free. Set the working size below {settings.size_limit}, or "
+            "separate a region first."
             if short
             else text,
             amber=short,

@@ -1,4 +1,5 @@
-"""Widths that follow the font: napari's font size can be changed at any time, and widths in pixels hold for one of them."""
+"""Widths that follow the font: napari's font size can be changed at any time, and widths in pixels hold for
+one of them."""
 
 from __future__ import annotations
 

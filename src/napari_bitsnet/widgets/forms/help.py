@@ -1,4 +1,5 @@
-"""Pages of the documentation, shown in a window of their own: they come with the package and need no network."""
+"""Pages of the documentation, shown in a window of their own: they come with the package and need no
+network."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def check_different(mixtures: Sequence[Any], guides: Sequence[Any]) -> None:
     for what, guide in named:
         if any(same_pixels(guide, mixture) for mixture in mixtures):
             raise ValueError(
-                f"Expected another picture than the image as {what}, got {guide.name}, the image itself: a guide shows "
-                "one source alone, such as a photograph of one side. Choose it, or none."
+                f"Expected another picture than the image as {what}, got {guide.name}, the image itself: a "
+                "guide shows one source alone, such as a photograph of one side. Choose it, or none."
             )
     for several, what, advice in (
         (named, "guides", "each belongs to one source, so leave the other empty"),
@@ -40,7 +40,8 @@ def check_different(mixtures: Sequence[Any], guides: Sequence[Any]) -> None:
 
 
 def same_pixels(one: Any, other: Any) -> bool:
-    """Whether two layers are one, or hold the same image; arrays that are computed lazily are not looked at."""
+    """Whether two layers are one, or hold the same image; arrays that are computed lazily are not looked
+    at."""
     if one == other:
         return True
     a, b = one.data, other.data

@@ -285,7 +285,8 @@ class LayerInputs(Container):
 
 
 def role(layer: Any) -> str:
-    """What the layer is in a sample: ``"mixture"``, ``"guide"``, ``"hints"``, ``"mask"``, ``"truth"``; empty for others."""
+    """What the layer is in a sample: ``"mixture"``, ``"guide"``, ``"hints"``, ``"mask"``, ``"truth"``; empty
+    for others."""
     return str(layer.metadata.get(SAMPLE_KEY, {}).get("role", ""))
 
 

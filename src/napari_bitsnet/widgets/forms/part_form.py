@@ -154,8 +154,8 @@ class PartForm(Container):
         if (factors(units, layer.units, 2) != 1).any():
             # napari 0.9 does not convert units where it says which pixels are in view
             raise ValueError(
-                f"Expected the viewer to count in the units of {layer.name} ({layer.units[-1]:~}), got {units[-1]:~} of "
-                "another layer: draw a rectangle, or choose Whole image."
+                f"Expected the viewer to count in the units of {layer.name} ({layer.units[-1]:~}), got "
+                f"{units[-1]:~} of another layer: draw a rectangle, or choose Whole image."
             )
         corners = np.asarray(layer.corner_pixels, dtype=float)[:, -2:]
         if layer.multiscale:
@@ -174,7 +174,8 @@ class PartForm(Container):
             axes = " and ".join(str(axis) for axis in shown)
             what = f"the axes {axes}, which were rolled: put them back (napari's buttons below the layers)"
         raise ValueError(
-            f"Expected the viewer to show the last two axes (-2 and -1) of {layer.name}, got {what}, or choose {instead}."
+            f"Expected the viewer to show the last two axes (-2 and -1) of {layer.name}, got {what}, or "
+            f"choose {instead}."
         )
 
 

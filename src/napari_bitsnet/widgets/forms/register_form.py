@@ -1,4 +1,5 @@
-"""Guides and further mixtures registered to the image: automatically or by points, judged on a checkerboard."""
+"""Guides and further mixtures registered to the image: automatically or by points, judged on a
+checkerboard."""
 
 from __future__ import annotations
 
@@ -61,17 +62,21 @@ class RegisterForm(Container):
             tooltip=tooltip("Use this for a photograph of the back, taken from behind."),
         )
         self.auto = PushButton(
-            text="Register", tooltip=tooltip("Find the transform for which the layer agrees best with the image.")
+            text="Register",
+            tooltip=tooltip("Find the transform for which the layer agrees best with the image."),
         )
         self.points = PushButton(
             text="Set points",
             tooltip=tooltip(
-                "Add two Points layers. Set points on the same details in the same order in both, then press again. One "
-                "pair gives a shift, two pairs rotation and scale, three or more an affine map."
+                "Add two Points layers. Set points on the same details in the same order in both, then press "
+                "again. One pair gives a shift, two pairs rotation and scale, three or more an affine map."
             ),
         )
         self.board = PushButton(
-            text="Checkerboard", tooltip=tooltip("Show both images on a checkerboard: contours should continue across its squares.")
+            text="Checkerboard",
+            tooltip=tooltip(
+                "Show both images on a checkerboard: contours should continue across its squares."
+            ),
         )
         self.undo = PushButton(text="Undo", tooltip=tooltip("Restore the place of the layer."))
         self._line = Text()
@@ -134,7 +139,9 @@ class RegisterForm(Container):
                 layer.units = image.units[-2:]
                 layer.mode = "add"
             self.points.text = "Use the points"
-            self._line.value = "Set points on the same details in the same order in both layers, then use the points."
+            self._line.value = (
+                "Set points on the same details in the same order in both layers, then use the points."
+            )
             return
         on_moving, on_fixed = (
             in_pixels(points, image) for points, image in zip(self._points, (moving, fixed), strict=True)

@@ -1,8 +1,8 @@
 """Resample further inputs onto the pixels of the mixture, through the transforms of the layers.
 
-A layer that has a transform (scale, translate, rotate, shear or affine) is read at its place in the world. A layer
-without one is assumed to cover the same view as the mixture: for a region of the mixture the same region is taken;
-otherwise the task fits its size, as it does without a viewer.
+A layer that has a transform (scale, translate, rotate, shear or affine) is read at its place in the world. A
+layer without one is assumed to cover the same view as the mixture: for a region of the mixture the same
+region is taken; otherwise the task fits its size, as it does without a viewer.
 """
 
 from __future__ import annotations
@@ -74,15 +74,17 @@ def _map(part: Part, mixture: Part) -> tuple[NDArray, NDArray]:
     ratio = np.array(plane_shape(part)) / whole
     if abs(ratio[0] / ratio[1] - 1) > SAME_ASPECT:
         raise ValueError(
-            f"Expected {part.name} to have the aspect ratio of the image, {whole[1]:.0f} × {whole[0]:.0f}, got "
-            f"{plane_shape(part)[1]} × {plane_shape(part)[0]}: place it (scale, translate, rotate, affine) or crop it."
+            f"Expected {part.name} to have the aspect ratio of the image, {whole[1]:.0f} × {whole[0]:.0f}, "
+            f"got {plane_shape(part)[1]} × {plane_shape(part)[0]}: place it (scale, translate, rotate, "
+            "affine) or crop it."
         )
     # pixel i covers i - 1/2 to i + 1/2: borders fall on borders
     return np.diag(ratio), (corner + 0.5) * ratio - 0.5
 
 
 def to_world(part: Part) -> tuple[NDArray, NDArray]:
-    """Return the matrix and the offset that map pixels (y, x) to the last two world axes, in the units of the part."""
+    """Return the matrix and the offset that map pixels (y, x) to the last two world axes, in the units of the
+    part."""
     geometry = part.geometry
     own = CompositeAffine(
         scale=geometry["scale"],

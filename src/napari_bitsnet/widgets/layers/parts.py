@@ -1,7 +1,7 @@
 """Convert layers to arrays and outputs to layers: the part that a run works on, and the place of its outputs.
 
-A run copies everything that it needs from the layers at its start. No napari object is therefore used outside the
-main thread, and later changes of the layers do not affect the run.
+A run copies everything that it needs from the layers at its start. No napari object is therefore used outside
+the main thread, and later changes of the layers do not affect the run.
 """
 
 from __future__ import annotations

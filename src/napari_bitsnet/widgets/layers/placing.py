@@ -35,7 +35,8 @@ def put_onto(layer: Any, fixed: Part, matrix: NDArray) -> None:
     Parameters
     ----------
     layer : Layer
-        Its scale, translation, rotation and shear are reset, and `affine` replaces them. Axes in front of Y and X keep theirs.
+        Its scale, translation, rotation and shear are reset, and `affine` replaces them. Axes in front of Y
+        and X keep theirs.
     fixed : Part
         All of Y and X of the layer that stays in place.
     matrix : array of shape (3, 3)
@@ -67,7 +68,8 @@ def in_pixels(points: Any, layer: Any) -> NDArray:
 def add_warped(viewer: Any, moving: Part, fixed: Part, found: Registration) -> Any:
     """Add the moving image, resampled onto the pixels of the fixed one, for transforms that are not affine.
 
-    Pixels outside the moving image are transparent in integer colour images and NaN in grey ones: the run treats them as missing.
+    Pixels outside the moving image are transparent in integer colour images and NaN in grey ones: the run
+    treats them as missing.
     """
     warped = found.as_guide(np.asarray(moving.array))
     if moving.rgb and not np.issubdtype(warped.dtype, np.integer):

@@ -22,7 +22,8 @@ def factors(own: Sequence[Any] | None, wanted: Sequence[Any] | None, ndim: int) 
     Returns
     -------
     ndarray of shape (ndim,)
-        1 for a missing axis, or if the units have no ratio (pixels and millimetres): napari draws such layers by their numbers.
+        1 for a missing axis, or if the units have no ratio (pixels and millimetres): napari draws such layers
+        by their numbers.
     """
     found = np.ones(ndim)
     for axis in range(1, ndim + 1):
@@ -32,14 +33,16 @@ def factors(own: Sequence[Any] | None, wanted: Sequence[Any] | None, ndim: int) 
 
 
 def units_remark(layer: Any, other: Any) -> str:
-    """Return a warning if the units of two layers have no ratio, so that their numbers were compared; else an empty text."""
+    """Return a warning if the units of two layers have no ratio, so that their numbers were compared; else an
+    empty text."""
     if not (hasattr(layer, "nshapes") or _says_where(layer)):
         return ""
     for a, b in zip(layer.units[-2:], other.units[-2:], strict=True):
         if _ratio(a, b) is None:
             return (
-                f"{layer.name} lies on axes in {a}, {other.name} in {b}, between which there is no ratio: their numbers were "
-                "compared as they are. Set the units of one of them (layer.units) if that is not what you mean."
+                f"{layer.name} lies on axes in {a}, {other.name} in {b}, between which there is no ratio: "
+                "their numbers were compared as they are. Set the units of one of them (layer.units) if that "
+                "is not what you mean."
             )
     return ""
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from napari_bitsnet.widgets.run.separation import Separation
 
 WHAT = (
-    "If something is in the wrong source, mark it and choose the right source: its edges move there, and the run continues."
+    "If something is in the wrong source, mark it and choose the right source: its edges move there, and the "
+    "run continues."
 )
 
 

@@ -20,7 +20,8 @@ WHY = "No method can determine how brightness is divided between sources. Move a
 
 
 class BrightnessForm(Container):
-    """One slider for each source, in fractions of the mixture's range; no sliders if the sources do not add up."""
+    """One slider for each source, in fractions of the mixture's range; no sliders if the sources do not add
+    up."""
 
     def __init__(self) -> None:
         self._separation: Separation | None = None
@@ -31,8 +32,8 @@ class BrightnessForm(Container):
         self.swap = PushButton(
             text="Swap the two",
             tooltip=tooltip(
-                "Exchange the names of the two sources: which one is the first cannot be known. Each keeps its record, which "
-                "says what it was called in the run."
+                "Exchange the names of the two sources: which one is the first cannot be known. Each keeps "
+                "its record, which says what it was called in the run."
             ),
         )
         self.swap.changed.connect(self._swap)

@@ -75,7 +75,8 @@ def as_shown(result: Result, edits: Edits) -> Result:
 
 
 def moved(sources: Sequence[NDArray], shifts: Sequence[float]) -> list[NDArray]:
-    """Return sources with changed brightness, in fractions of the range of their sum; see `split_brightness`."""
+    """Return sources with changed brightness, in fractions of the range of their sum; see
+    `split_brightness`."""
     total = np.sum(sources, axis=0)
     span = float(np.nanmax(total) - np.nanmin(total)) or 1.0
     return split_brightness(sources, [shift * span for shift in shifts])

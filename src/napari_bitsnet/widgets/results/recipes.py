@@ -71,7 +71,8 @@ def as_command(record: Mapping[str, Any]) -> str:
 
 
 def _given(settings: RunSettings) -> dict[str, Any]:
-    """Return simple settings that differ from the defaults, and always the method, because its default may change."""
+    """Return simple settings that differ from the defaults, and always the method, because its default may
+    change."""
     default = RunSettings()
     return {
         name: getattr(settings, name)
@@ -129,7 +130,8 @@ def _done_by_hand(record: Mapping[str, Any], before: str = "") -> str:
     if any(record.get("brightness_shifts") or ()):
         shifts = ", ".join(f"{shift:+g}" for shift in record["brightness_shifts"])
         lines.append(
-            f"# Then the sources were made brighter by {shifts} of the mixture's range: see napari_bitsnet.core.brightness."
+            f"# Then the sources were made brighter by {shifts} of the mixture's range: see "
+            "napari_bitsnet.core.brightness."
         )
     if record.get("swapped"):
         lines.append("# Then the names of the two sources were swapped.")

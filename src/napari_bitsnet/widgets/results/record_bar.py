@@ -48,8 +48,8 @@ class RecordBar(Container):
         self.save = PushButton(
             text="Save…",
             tooltip=tooltip(
-                "Write the selected result to a folder as it is on the screen, with a preview and its record; the last run's where "
-                "none is selected."
+                "Write the selected result to a folder as it is on the screen, with a preview and its "
+                "record; the last run's where none is selected."
             ),
         )
         self.files = ConfigForm(SaveOptions())

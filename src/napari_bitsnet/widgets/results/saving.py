@@ -23,11 +23,14 @@ class SaveOptions(Config):
     """Options for saving images, as ``--format`` and ``--depth``."""
 
     format: format_type() = setting(  # type: ignore[valid-type]
-        "imagej", "Format of the images: ImageJ's hyperstacks (imagej), OME-TIFF (ome), NIfTI (nifti) or OME-Zarr (zarr)."
+        "imagej",
+        "Format of the images: ImageJ's hyperstacks (imagej), OME-TIFF (ome), NIfTI (nifti) or OME-Zarr "
+        "(zarr).",
     )
     depth: Literal["float", "input"] = setting(
         "float",
-        "Numbers of the sources: 32 bits that keep every value (float), or integers like the image's, rounded and clipped (input).",
+        "Numbers of the sources: 32 bits that keep every value (float), or integers like the image's, "
+        "rounded and clipped (input).",
     )
 
 
@@ -79,7 +82,8 @@ def save_separation(
 def calibration(part: Part) -> Calibration | None:
     """Return the pixel size and the spacing of slices, from the scale and units of the layer.
 
-    If the units are pixels, the file of the layer is read, because napari does not take the pixel size from it.
+    If the units are pixels, the file of the layer is read, because napari does not take the pixel size from
+    it.
     """
     scale = [float(size) for size in part.geometry["scale"]]
     units = part.geometry.get("units")

@@ -17,8 +17,8 @@ from napari_bitsnet.widgets.run.worker import Message
 SWEEP = 12
 """Positions of the bar while nothing can be counted: it grows and shrinks through them."""
 MOVES = 250
-"""Milliseconds between two of them. Qt's own animation redraws the whole window 60 times a second where no graphics card helps,
-which takes the processor from the run."""
+"""Milliseconds between two of them. Qt's own animation redraws the whole window 60 times a second where no
+graphics card helps, which takes the processor from the run."""
 
 
 class RunBar(Container):

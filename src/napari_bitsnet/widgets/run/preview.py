@@ -1,8 +1,9 @@
 """The layers that show a run: added with the first outputs, updated in place, kept or taken away at the end.
 
 napari takes a good part of a tenth of a second to add a layer, so they are added one at a time: what may add
-layers is a generator that is advanced once a turn of the event loop. They are taken away one a turn, too: napari on
-Mesa's software renderer ends the process where two layers go in one. Nothing is added to a viewer that was closed.
+layers is a generator that is advanced once a turn of the event loop. They are taken away one a turn, too:
+napari on Mesa's software renderer ends the process where two layers go in one. Nothing is added to a viewer
+that was closed.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class PreviewLayers:
     viewer : napari.Viewer
         Where to add them.
     mixtures : sequence of Part
-        The first says where outputs lie, how they look and how their names begin; those that belong to one of several
-        mixtures are named by theirs.
+        The first says where outputs lie, how they look and how their names begin; those that belong to one of
+        several mixtures are named by theirs.
     """
 
     def __init__(self, viewer: Any, mixtures: Sequence[Part]) -> None:
@@ -83,7 +84,8 @@ class PreviewLayers:
             yield name
 
     def finishing(self, outputs: Mapping[str, Output], record: Mapping[str, Any]) -> Iterator[str]:
-        """Show the final outputs, all that are images, one at a time, with the run's record in their metadata.
+        """Show the final outputs, all that are images, one at a time, with the run's record in their
+        metadata.
 
         Parameters
         ----------
@@ -125,7 +127,8 @@ class PreviewLayers:
             layer.metadata[METADATA_KEY] = {**record, "output": name}
 
     def discard(self, then: Callable[[], None] = lambda: None) -> None:
-        """Take the run's layers out of the viewer, one a turn of the event loop; from now on they are the run's no more.
+        """Take the run's layers out of the viewer, one a turn of the event loop; from now on they are the
+        run's no more.
 
         Parameters
         ----------
@@ -194,7 +197,8 @@ class PreviewLayers:
         return f"{self._part.name} {name.replace('_', ' ')}"
 
     def _put_beneath_drawings(self, layer: Image | Labels) -> None:
-        """Move a new layer under the hints, areas and points on top of all images: opaque, it would hide them."""
+        """Move a new layer under the hints, areas and points on top of all images: opaque, it would hide
+        them."""
         layers = self._viewer.layers
         place = here = layers.index(layer)
         for k in range(here - 1, -1, -1):
@@ -212,7 +216,8 @@ class PreviewLayers:
         layers.move(layers.index(layer), lowest)
 
     def _renew_contrast(self, name: str, layer: Image | Labels) -> None:
-        """Fit the contrast to the final data, unless someone has moved it since it was set; labels have none."""
+        """Fit the contrast to the final data, unless someone has moved it since it was set; labels have
+        none."""
         if name not in self._limits or tuple(layer.contrast_limits) != self._limits[name]:
             return
         self._limits[name] = contrast_limits(layer.data)
@@ -233,7 +238,8 @@ def is_drawing(layer: Any) -> bool:
 
 
 def _is_layer(output: Output) -> bool:
-    """Whether an output lies on the pixels of one mixture: not values, feature maps, or one image for each mixture."""
+    """Whether an output lies on the pixels of one mixture: not values, feature maps, or one image for each
+    mixture."""
     return output.is_image and output.kind != "features" and "M" not in output.axes
 
 

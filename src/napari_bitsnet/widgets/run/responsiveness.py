@@ -1,4 +1,5 @@
-"""What keeps the viewer answering while another thread computes; both are put back when no run is under way."""
+"""What keeps the viewer answering while another thread computes; both are put back when no run is under
+way."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ import sys
 import threading
 
 SWITCH = 5e-4
-"""Seconds after which a thread that computes in Python lets another one go on; Python's own choice is ten times as long."""
+"""Seconds after which a thread that computes in Python lets another one go on; Python's own choice is ten
+times as long."""
 
 COURTESY = 10
 """Niceness of a thread that computes, and of those that PyTorch starts from it."""
@@ -20,9 +22,9 @@ _before: list[float] = []
 def favour_viewer() -> None:
     """Begin; once for any number of runs at the same time.
 
-    A full garbage collection walks through all of napari's objects, a quarter of a second in which nothing else happens: those
-    that are there already wait until the runs are over. And drawing calls the graphics library hundreds of times a
-    layer; after each call it may have to wait for the other thread to let go.
+    A full garbage collection walks through all of napari's objects, a quarter of a second in which nothing
+    else happens: those that are there already wait until the runs are over. And drawing calls the graphics
+    library hundreds of times a layer; after each call it may have to wait for the other thread to let go.
     """
     if not _before:
         _before.append(sys.getswitchinterval())
@@ -33,8 +35,8 @@ def favour_viewer() -> None:
 def step_back() -> None:
     """Let the viewer's thread go first where both want a core; to be called on the thread that computes.
 
-    Where threads have priorities of their own (Linux); the thread keeps it, and computes as fast as before while nobody
-    else wants the core.
+    Where threads have priorities of their own (Linux); the thread keeps it, and computes as fast as before
+    while nobody else wants the core.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

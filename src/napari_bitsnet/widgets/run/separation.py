@@ -156,7 +156,8 @@ class Separation:
             self.states.to(RunState.STOPPING)
 
     def let_go(self) -> None:
-        """End after the current iteration and keep the best so far, but nothing to go on from: nobody will."""
+        """End after the current iteration and keep the best so far, but nothing to go on from: nobody
+        will."""
         self._keep_state = False
         self.stop_and_keep()
         if self.result is not None:

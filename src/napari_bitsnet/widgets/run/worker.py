@@ -220,7 +220,8 @@ def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messag
 
 
 def _loop(run: Generator[Iteration, None, Result], controls: Controls) -> Messages:
-    """Pass on what the run yields, throttled by the clock, and return its result; None once nobody waits for it."""
+    """Pass on what the run yields, throttled by the clock, and return its result; None once nobody waits for
+    it."""
     last_numbers = last_preview = -float("inf")
     pace = _Pace()
     fresh = False

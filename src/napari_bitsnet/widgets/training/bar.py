@@ -11,7 +11,8 @@ from napari_bitsnet.widgets.training.worker import TrainingMessage
 
 
 class TrainingBar(RunBar):
-    """Buttons *Train* and *Stop & keep*, and the progress; there is nothing to discard, and the picture is always live."""
+    """Buttons *Train* and *Stop & keep*, and the progress; there is nothing to discard, and the picture is
+    always live."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -173,7 +173,8 @@ class TrainingDock(Container):
             )
             if outcome is not None and not outcome.stopped:
                 text = (
-                    "This training is finished. To continue it, give more hours or steps; for a new one, name another file."
+                    "This training is finished. To continue it, give more hours or steps; for a new one, "
+                    "name another file."
                 )
                 self.notice.say("info", text)
         else:

@@ -42,8 +42,8 @@ class TrainerForm(Container):
             value=has_shipped,
             enabled=has_shipped,
             tooltip=tooltip(
-                "It has learnt from many images already. Without the tick the training begins with random weights, unless "
-                "other weights are named below."
+                "It has learnt from many images already. Without the tick the training begins with random "
+                "weights, unless other weights are named below."
             ),
         )
         config = self.trainer.Config(validate_every=VALIDATE_EVERY)
@@ -87,7 +87,8 @@ class TrainerForm(Container):
 
     @property
     def config_to_run(self) -> TrainingConfig:
-        """Return the settings, with the weights of the package as the start if they are ticked and no others are named."""
+        """Return the settings, with the weights of the package as the start if they are ticked and no others
+        are named."""
         config = self.config
         if self.shipped.value and config.weights is None:
             return config.updated({"weights": self.trainer.shipped()})

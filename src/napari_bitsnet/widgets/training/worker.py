@@ -66,7 +66,8 @@ class Trained:
 
 @dataclass
 class TrainingControls(Controls):
-    """Requests of the viewer to the worker, and the training, which is closed by the thread that notices its end."""
+    """Requests of the viewer to the worker, and the training, which is closed by the thread that notices its
+    end."""
 
     steps: Generator[Progress, None, None] | None = None
 
