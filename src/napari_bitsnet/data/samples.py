@@ -19,6 +19,7 @@ from napari_bitsnet.data.marks import lay_mark
 from napari_bitsnet.data.outlines import outlined
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
+from napari_bitsnet.data.reflected import lay_reflection
 from napari_bitsnet.data.synthetic import Mixed, mix, photograph_mixtures, slice_mixture, texture_mixture
 
 SAMPLE_KEY = "napari-bitsnet-sample"
@@ -151,6 +152,16 @@ def haze() -> list[LayerData]:
     return [
         _layer(_eight_bits(made.image), "Hazy", "dehaze", "mixture"),
         _layer(_eight_bits(made.scene), "Clear (truth)", "dehaze", "truth", visible=False),
+    ]
+
+
+def reflection() -> list[LayerData]:
+    """Return a photograph behind glass that reflects another one."""
+    made = lay_reflection(*(bundled_photograph(name, SIZE) for name in ("chelsea", "coffee")))
+    return [
+        _layer(_eight_bits(made.image), "Behind glass", "reflection", "mixture"),
+        _layer(_eight_bits(made.transmission), "Transmission (truth)", "reflection", "truth", visible=False),
+        _layer(_eight_bits(made.reflection), "Reflection (truth)", "reflection", "truth", visible=False),
     ]
 
 

@@ -15,7 +15,6 @@ import napari_bitsnet as nb
 from napari_bitsnet.training.protocol import TRAINERS
 from napari_bitsnet.training.ytmt.crops import random_crop
 from napari_bitsnet.training.ytmt.kinds import Kinds, read_planes
-from napari_bitsnet.training.ytmt.losses import LossWeights, separation_loss
 from napari_bitsnet.training.ytmt.scores import decibels, offset_free_gain
 
 DEFAULTS: dict[str, Any] = {
@@ -220,26 +219,6 @@ def test_bad_sources_are_refused_in_a_sentence(kinds_of_images, tmp_path):
     tifffile.imwrite(tmp_path / "nan.tif", np.full((64, 64), np.nan, np.float32))
     with pytest.raises(ValueError, match=r"missing or infinite ones in .*nan.tif"):
         prepared([dots, tmp_path / "nan.tif"])
-
-
-def test_the_loss_is_the_papers():
-    rng = torch.Generator().manual_seed(0)
-    estimates, truths = torch.rand(2, 3, 2, 3, 8, 8, generator=rng).unbind(0)
-    error = (estimates - truths).square()
-    pixels = LossWeights((0.3, 0.9), gradient=0, total=0, exclusion=0)
-    expected = 0.3 * error[:, 0].mean() + 0.9 * error[:, 1].mean()
-    torch.testing.assert_close(separation_loss(estimates, truths, pixels), expected)
-    total = LossWeights((0, 0), gradient=0, total=0.2, exclusion=0)
-    expected = 0.2 * (estimates.sum(dim=1) - truths.sum(dim=1)).abs().mean()
-    torch.testing.assert_close(separation_loss(estimates, truths, total), expected)
-    paper = LossWeights()
-    constant = truths + torch.tensor([0.1, -0.1])[:, None, None, None]
-    excluded = separation_loss(truths, truths, paper)  # only the exclusion is left
-    expected = excluded + (0.3 + 0.9) * 0.01  # gradients and sum do not see it
-    torch.testing.assert_close(separation_loss(constant, truths, paper), expected, rtol=1e-3, atol=1e-6)
-    alike = torch.stack([truths[:, 0], truths[:, 0]], dim=1)
-    flat = torch.stack([truths[:, 0], torch.zeros_like(truths[:, 0])], dim=1)
-    assert separation_loss(alike, alike, paper) > separation_loss(flat, flat, paper) + 0.05
 
 
 def test_scores_against_their_definitions():

@@ -1,14 +1,16 @@
-"""Losses (3) to (6) of YTMT between estimated and true images."""
+"""Losses (3) to (5) of YTMT between estimated and true images; the adversarial one is in `critic`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from napari_bitsnet.core.losses.exclusion import exclusion_loss, fitting_scales
+SCALES = 3
+"""Dyadic scales of the exclusion."""
 
 
 @dataclass(frozen=True)
@@ -20,40 +22,88 @@ class LossWeights:
     images : sequence of float
         Of the mean squared error of each image: 0.3 for the transmission, 0.9 for the reflection.
     gradient : float
-        Of the mean absolute error of the gradients.
+        Of the mean absolute error of the first image's gradients (0.6).
     total : float
-        Of the mean absolute error of the images' sum.
+        Of the mean absolute error of the images' sum (0.2).
+    perceptual : float
+        Of the mean absolute difference of features (0.1).
     exclusion : float
-        Of edges that two images share.
+        Of edges that two images share (1).
     """
 
     images: Sequence[float] = (0.3, 0.9)
     gradient: float = 0.6
     total: float = 0.2
+    perceptual: float = 0.1
     exclusion: float = 1.0
 
 
-def separation_loss(estimates: Tensor, truths: Tensor, weights: LossWeights) -> Tensor:
+Features = Callable[[Tensor], Sequence[Tensor]]
+
+
+def separation_loss(
+    estimates: Tensor,
+    truths: Tensor,
+    weights: LossWeights,
+    *,
+    features: Features | None = None,
+    every: bool = False,
+) -> Tensor:
     """Return the loss of estimates (N, K, C, H, W), shape ().
+
+    Parameters
+    ----------
+    estimates, truths : Tensor of shape (N, K, C, H, W)
+        In about [0, 1].
+    weights : LossWeights
+        Of the terms.
+    features : callable, optional
+        Feature maps of colour images (N, 3, H, W) for the perceptual term; without it there is none.
+    every : bool
+        Whether the gradient term covers all images, as suits kinds that are alike; the paper leaves the reflection out.
 
     Notes
     -----
-    ``sum_k w_k mean((e_k - t_k)^2) + w_gradient mean |grad e - grad t| + w_total mean |sum e - sum t| + w_exclusion X(e)``. Departures:
-    means instead of sums; the gradient term covers all images, as in the authors' code; the sum is compared with that of the
-    truths, which is the mixture where nothing is clipped; X is `exclusion_loss` without its fourth root's weights.
+    ``sum_k w_k mean((e_k - t_k)^2) + w_gradient mean |grad e - grad t| + w_total mean |sum e - sum t|`` (3)
+    ``+ w_perceptual sum_j mean |f_j(e) - f_j(t)|`` (4) ``+ w_exclusion X(e)`` (5). Departures: means instead of sums; the sum is
+    compared with that of the truths, which is the mixture where nothing is clipped; features weigh alike.
     """
     error = (estimates - truths).square().mean(dim=(0, 2, 3, 4))
     loss = (error * error.new_tensor(weights.images)).sum()
     if weights.gradient:
+        e, t = (x if every else x[:, :1] for x in (estimates, truths))
         for axis in (-1, -2):
-            loss = loss + weights.gradient * (estimates.diff(dim=axis) - truths.diff(dim=axis)).abs().mean()
+            loss = loss + weights.gradient * (e.diff(dim=axis) - t.diff(dim=axis)).abs().mean()
     if weights.total:
         loss = loss + weights.total * (estimates.sum(dim=1) - truths.sum(dim=1)).abs().mean()
+    if weights.perceptual and features is not None:
+        colours = [x.flatten(0, 1).expand(-1, 3, -1, -1) for x in (estimates, truths)]
+        pairs = zip(features(colours[0]), features(colours[1]), strict=True)
+        loss = loss + weights.perceptual * torch.stack([(e - t).abs().mean() for e, t in pairs]).sum()
     if weights.exclusion:
-        terms = []
-        scales = fitting_scales(estimates.shape[-2], estimates.shape[-1], 3)
-        for j in range(estimates.shape[1]):
-            for k in range(j):
-                terms.append(exclusion_loss(estimates[:, k], estimates[:, j], n_scales=scales, balanced=True))
-        loss = loss + weights.exclusion * torch.stack(terms).mean()
+        count = estimates.shape[1]
+        pairs_of_images = [(estimates[:, j], estimates[:, k]) for j in range(count) for k in range(j)]
+        terms = torch.stack([exclusion(a, b) for a, b in pairs_of_images])
+        loss = loss + weights.exclusion * terms.mean()
     return loss
+
+
+def exclusion(a: Tensor, b: Tensor) -> Tensor:
+    """Return how much edges of two images (N, C, H, W) coincide, shape (); equation (5).
+
+    Notes
+    -----
+    Mean over scales and directions of ``mean((tanh(l_a |da|) tanh(l_b |db|))^2)`` with ``l_a = sqrt(mean |db| / mean |da|)`` and
+    ``l_b = 1 / l_a``, as Zhang et al. 2018 balance them. Departure: the mean of the squares stands for the paper's norm.
+    """
+    terms = []
+    for scale in range(SCALES):
+        if scale:
+            if min(a.shape[-2:]) < 4:
+                break
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        for axis in (-1, -2):
+            da, db = a.diff(dim=axis).abs(), b.diff(dim=axis).abs()
+            ratio = ((db.mean() + 1e-6) / (da.mean() + 1e-6)).sqrt()
+            terms.append((torch.tanh(ratio * da) * torch.tanh(db / ratio)).square().mean())
+    return torch.stack(terms).mean()

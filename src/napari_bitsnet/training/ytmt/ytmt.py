@@ -85,7 +85,17 @@ class YTMTTraining(TrainingConfig):
     )
     gradient: float = setting(0.1, "Weight of the gradients' error.", ge=0, le=100, step=0.1)
     total: float = setting(0.0, "Weight of the error of the images' sum.", ge=0, le=100, step=0.1)
+    perceptual: float = setting(
+        0.0, "Weight of the differences of the blind network's features.", ge=0, le=100, step=0.1
+    )
     exclusion: float = setting(0.0, "Weight of edges that images share.", ge=0, le=100, step=0.1)
+    adversarial: float = setting(
+        0.0,
+        "Weight of a critic that learns to tell estimates of the first image from real ones.",
+        ge=0,
+        le=100,
+        step=0.01,
+    )
     validation_pairs: int = setting(48, "Held-out mixtures.", ge=1, le=10**4, step=8)
 
 
@@ -234,7 +244,19 @@ class YTMT(BaseTrainer):
         """See `BaseTrainer.network`."""
         from napari_bitsnet.methods.ytmt.network import YTMTNetwork
 
-        return YTMTNetwork(**self._sizes())
+        return self._with_critic(YTMTNetwork(**self._sizes()))
+
+    def _with_critic(self, network: YTMTNetwork) -> YTMTNetwork:
+        """Add the critic of the adversarial loss, which is trained, kept and averaged with the network but not exported."""
+        if self.config.adversarial:
+            from napari_bitsnet.training.ytmt.critic import Critic
+
+            network.critic = Critic()
+        return network
+
+    def small(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """See `BaseTrainer.small`; without the critic."""
+        return super().small({name: t for name, t in tensors.items() if not name.startswith("critic.")})
 
     def _sizes(self) -> dict[str, Any]:
         config, diet = self.config, self.diet
@@ -274,22 +296,32 @@ class YTMT(BaseTrainer):
             )
         if self.config.variant.endswith("T") and network.sizes["stages"] == 1:
             network = network.with_second_stage()
-        return network
+        return self._with_critic(network)
 
     def paces(self, network: Any) -> list[tuple[list[nn.Parameter], float]]:
         """Return all parameters; of two stages the first one is frozen."""
-        groups = [(list(stage.parameters()), 1.0) for stage in network.stages]
-        return groups if len(groups) == 1 else [(groups[0][0], 0.0), *groups[1:]]
+        *frozen, last = [list(stage.parameters()) for stage in network.stages]
+        critic = list(network.critic.parameters()) if self.config.adversarial else []
+        return [(last + critic, 1.0), *[(stage, 0.0) for stage in frozen]]
 
     def loss(self, look: Look, step: int) -> Tensor:
-        """See `BaseTrainer.loss` and `separation_loss`."""
+        """See `BaseTrainer.loss`, `separation_loss` and `adversarial_loss`."""
         from napari_bitsnet.training.ytmt.losses import LossWeights, separation_loss
 
         config, drawn = self.config, self._draw(step, self.config.batch)
         given = list(config.image_weights)
         each = [given[min(k, len(given) - 1)] for k in range(drawn.images.shape[1])]
-        weights = LossWeights(each, gradient=config.gradient, total=config.total, exclusion=config.exclusion)
-        return separation_loss(self._estimate(look, drawn.mixture), drawn.images, weights)
+        terms = {name: getattr(config, name) for name in ("gradient", "total", "perceptual", "exclusion")}
+        estimates = self._estimate(look, drawn.mixture)
+        trunk = self._hypercolumn().to(self.device).trunk if config.perceptual else None
+        weights = LossWeights(each, **terms)
+        loss = separation_loss(estimates, drawn.images, weights, features=trunk, every=not self.diet.whole)
+        if config.adversarial and self._loop is not None:
+            from napari_bitsnet.training.ytmt.critic import adversarial_loss
+
+            first, truth = (x[:, 0].expand(-1, 3, -1, -1) for x in (estimates, drawn.images))
+            loss = loss + config.adversarial * adversarial_loss(self._loop.network.critic, first, truth)
+        return loss
 
     def _estimate(self, look: Look, mixture: Tensor) -> Tensor:
         if self._features is None:
