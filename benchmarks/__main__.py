@@ -25,7 +25,7 @@ def quality(
     methods: Annotated[
         str,
         typer.Option(
-            help="Contenders, comma-separated: method, method:preset or method:preset@setting=value@…; or auto."
+            help="Contenders, comma-separated: method, method:preset, method:preset@setting=value@…; or auto."
         ),
     ] = CONTENDERS,
     group: Annotated[

@@ -33,7 +33,8 @@ def task_lines() -> Iterator[str]:
     """One section a task: what it takes and its settings."""
     yield "# Tasks\n"
     yield (
-        'A task says what you want. Run it with `napari_bitsnet.run("<name>", …)`, or with `napari-bitsnet <name> …`, '
+        'A task says what you want. Run it with `napari_bitsnet.run("<name>", …)`, or with '
+        "`napari-bitsnet <name> …`, "
         "in which hyphens replace the underscores of the name. This page is generated from the registry.\n"
     )
     for name in TASKS:
@@ -42,7 +43,8 @@ def task_lines() -> Iterator[str]:
         yield "| input | number | description |\n|---|---|---|"
         for declared in task.inputs:
             count = "one or more" if declared.many else "one"
-            yield f"| `{declared.name}` | {count if declared.required else 'optional'} | {declared.description} |"
+            needed = count if declared.required else "optional"
+            yield f"| `{declared.name}` | {needed} | {declared.description} |"
         yield ""
         yield from setting_lines(task.Config, {})
     yield "Next: [Methods](methods.md) with their settings and presets."
@@ -52,7 +54,8 @@ def method_lines() -> Iterator[str]:
     """One section a method: when to use it, its settings and presets."""
     yield "# Methods\n"
     yield (
-        'A method says how a task is solved. Choose it with `method="<name>"` or `--method <name>`. The columns of the '
+        'A method says how a task is solved. Choose it with `method="<name>"` or `--method <name>`. '
+        "The columns of the "
         "presets show the values that differ from the default. This page is generated from the registry.\n"
     )
     for name in METHODS:

@@ -28,7 +28,10 @@ PAGES = [
 ]
 COMMANDS = {
     "demo": "python -m pip install -c constraints.txt . && napari-bitsnet demo",
-    "tests": 'python -m pip install -c constraints.txt ".[test]" && python -m pytest --numprocesses=logical --dist=loadfile',
+    "tests": (
+        'python -m pip install -c constraints.txt ".[test]" && '
+        "python -m pytest --numprocesses=logical --dist=loadfile"
+    ),
 }
 FUNCTIONS = [name for name in napari_bitsnet.__all__ if name[0].islower() and name != "metrics"]
 

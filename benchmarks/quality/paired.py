@@ -42,7 +42,8 @@ def differences(rows: Sequence[Row]) -> list[Row]:
             low, high = bootstrap_interval(apart) or (None, None)
             found.append(
                 {
-                    "group": group, "first": first, "second": second, "n": len(apart), "mean": float(np.mean(apart)),
+                    "group": group, "first": first, "second": second,
+                    "n": len(apart), "mean": float(np.mean(apart)),
                     "low": low, "high": high, "wins": sum(value > 0 for value in apart),
                 }
             )  # fmt: skip

@@ -26,7 +26,8 @@ from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 Row = dict[str, Any]
 SIZES = (128, 256, 384, 512, 1024, 2048)
 COLUMNS = (
-    "table", "what", "size", "sources", "ms", "±", "processor ms", "µs a pixel", "ratio", "MiB", "seconds", "loss",
+    "table", "what", "size", "sources", "ms", "±", "processor ms", "µs a pixel",
+    "ratio", "MiB", "seconds", "loss",
     "note",
 )  # fmt: skip
 TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "plain", "until", "opening")

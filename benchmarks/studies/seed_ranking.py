@@ -183,7 +183,8 @@ def table(rows: Sequence[Row]) -> str:
     mean = np.array([averaged[name] for name in names])
 
     def line(score: str, correlation: str, chosen: NDArray) -> str:
-        return f"| {score} | {correlation} | {_with_interval(chosen - any_seed)} | {_with_interval(chosen - mean)} |"
+        gains = [_with_interval(chosen - any_seed), _with_interval(chosen - mean)]
+        return f"| {score} | {correlation} | {' | '.join(gains)} |"
 
     for score in seeds[0]["scores"]:
         correlations, chosen = [], []

@@ -145,7 +145,10 @@ def test_time_until_close_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_opening_is_timed_in_processes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    clocks = "import time; time.perf_counter = iter([1.0, 3.5]).__next__; time.process_time = iter([0.25, 0.75]).__next__"
+    clocks = (
+        "import time; time.perf_counter = iter([1.0, 3.5]).__next__; "
+        "time.process_time = iter([0.25, 0.75]).__next__"
+    )
     scripts = {"nothing": (f"{clocks}; n = 3", "n + 1"), "broken": ("", "raise ValueError('a reason')")}
     monkeypatch.setattr(opening, "SCRIPTS", scripts)
     nothing, broken = opening.opening_rows(time.perf_counter() + 60, repeats=1)

@@ -135,7 +135,7 @@ def test_a_fax_whose_white_is_zero(tmp_path, mixture):
     images = Job((mixture,), mask=tmp_path / "mask.tif").read()
     np.testing.assert_array_equal(images.mask, MASK)
     assert images.notices == (
-        "mask.tif says that white is zero; it is read as other programs show it, with its values inverted.",
+        "mask.tif says that white is zero; its values are inverted, as other programs show it.",
     )
 
 

@@ -183,7 +183,7 @@ def test_white_is_zero_is_inverted_only_as_it_is_shown(tmp_path, kind, compressi
     np.testing.assert_array_equal(shown.array, full - stored.astype(int))
     assert shown.array.dtype == stored.dtype
     assert shown.notices == (
-        "a.tif says that white is zero; it is read as other programs show it, with its values inverted.",
+        "a.tif says that white is zero; its values are inverted, as other programs show it.",
     )
     assert shown.as_shown() is shown
 

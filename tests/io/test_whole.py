@@ -11,7 +11,10 @@ from napari_bitsnet.io.read import read_image
 
 RNG = np.random.default_rng(5)
 STACK = RNG.integers(1, 65536, (6, 40, 60), dtype=np.uint16)
-CUT = r"Expected a whole image file, got .*a\.tif, which is truncated or damaged \(.*\): copy or export it again"
+CUT = (
+    r"Expected a whole image file, got .*a\.tif, which is truncated or damaged \(.*\): "
+    "copy or export it again"
+)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
@@ -81,9 +84,12 @@ def write_set(folder, n=3, *, names=None, missing=()):
         if z in missing:
             continue
         xml = (
-            f'<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{identifiers[z]}">'
-            f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="60" SizeY="40" SizeZ="{n}" '
-            f'SizeC="1" SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>'
+            f'<?xml version="1.0" encoding="UTF-8"?>'
+            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{identifiers[z]}">'
+            f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
+            f'SizeX="60" SizeY="40" SizeZ="{n}" '
+            f'SizeC="1" SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}'
+            "</Pixels></Image></OME>"
         )
         tifffile.imwrite(folder / f"z{z}.ome.tif", STACK[z], description=xml, metadata=None)
     return folder / "z0.ome.tif"

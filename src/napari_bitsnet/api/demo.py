@@ -32,9 +32,9 @@ INPUTS = ("mixture", "mixture_1", "mixture_2", "guide_1", "guide_2")
 RECORD = "demo_run.json"
 
 WORDS = """\
-The gain is the PSNR of an answer minus that of the mixture taken as every source. It is offset-free after the best constant
-has been added to each source, because the image hardly shows how brightness is shared. Nulls separate nothing; a ceiling knows
-what a method has to estimate.
+The gain is the PSNR of an answer minus that of the mixture taken as every source. It is offset-free after the
+best constant has been added to each source, because the image hardly shows how brightness is shared. Nulls
+separate nothing; a ceiling knows what a method has to estimate.
 """
 
 

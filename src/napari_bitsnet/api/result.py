@@ -200,7 +200,8 @@ class Result:
             raise ValueError("Expected the result of a run, got one without its mixture: set result.mixture.")
         if stem in ("", ".", "..") or Path(stem).name != stem:
             raise ValueError(
-                f'Expected the beginning of a file\'s name, got {stem!r}: folders belong into folder, as in save("out", "scan").'
+                f"Expected the beginning of a file's name, got {stem!r}: folders belong into folder, as in "
+                'save("out", "scan").'
             )
         others = range(1, len(self.candidates) + 1) if candidates else ()
         # the answer last: with its record all is there

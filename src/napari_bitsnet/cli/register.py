@@ -32,8 +32,8 @@ def register_command(
         typer.Option(
             "--out",
             "-o",
-            help="TIFF to write (.tif or .tiff), of FIXED's size; what MOVING does not cover is missing in it (opacity 0 in colours, NaN in "
-            "grey). Beside it a .json with the transform.",
+            help="TIFF to write (.tif or .tiff), of the size of FIXED. Pixels outside MOVING are missing in it "
+            "(opacity 0 in colours, NaN in grey). A .json with the transform is written beside it.",
         ),
     ],
     model: Annotated[str, typer.Option(help="shift, affine, projective or smooth.")] = "affine",

@@ -14,7 +14,7 @@ from napari_bitsnet.cli.options import read_assignments, takes_settings
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
-WHERE = "mixture (as a hidden design), guide_K (paint that X-rays pass) or source_K (both); may be given several times."
+WHERE = "mixture (a hidden design), guide_K (paint that X-rays pass) or source_K (both); may be repeated."
 
 
 @takes_settings(TASKS.get("xray").Config, "Task", only=EXPOSURE)
@@ -36,7 +36,7 @@ def spike_in_command(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A setting of the method that differs from the preset's; see: napari-bitsnet list guided_regression.",
+            help="A setting that differs from the preset's; see: napari-bitsnet list guided_regression.",
             show_default=False,
         ),
     ] = None,

@@ -125,7 +125,9 @@ class ImageFile:
             ~self.array if self.array.dtype == bool else (self.black - self.array).astype(self.array.dtype)
         )
         kept = tuple(notice for notice in self.notices if notice != _as_stored(self.path))
-        told = f"{self.path.name} says that white is zero; it is read as other programs show it, with its values inverted."
+        told = (
+            f"{self.path.name} says that white is zero; its values are inverted, as other programs show it."
+        )
         return replace(self, array=shown, black=None, notices=(*kept, told))
 
 

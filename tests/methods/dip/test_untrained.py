@@ -355,7 +355,8 @@ def test_double_dip_official_settings() -> None:
     """The released code's transparency from one image."""
     preset = DoubleDip.presets["official"]
     table = {
-        "learning_rate": 5e-4, "iterations": 8000, "alpha_exclusion": 0.01, "kernel_size": 5, "input_channels": 3,
+        "learning_rate": 5e-4, "iterations": 8000, "alpha_exclusion": 0.01,
+        "kernel_size": 5, "input_channels": 3,
         "input_scale": 0.005, "jitter": True, "orientations": True, "keep": "best", "correction": 0,
         "channels": (8, 16, 32, 64, 128), "skip_channels": (0, 0, 0, 4, 4), "exact": False, "anchor": 0,
     }  # fmt: skip
@@ -365,7 +366,8 @@ def test_double_dip_official_settings() -> None:
 def test_double_dip_official_settings_for_several_mixtures() -> None:
     preset = DoubleDip.presets["official_mixtures"]
     table = {
-        "learning_rate": 1e-3, "iterations": 4000, "alpha_exclusion": 0.1, "kernel_size": 5, "input_channels": 2,
+        "learning_rate": 1e-3, "iterations": 4000, "alpha_exclusion": 0.1,
+        "kernel_size": 5, "input_channels": 2,
         "jitter": False, "orientations": False, "keep": "best", "correction": 0, "anchor": 0,
     }  # fmt: skip
     assert {name: getattr(preset, name) for name in table} == table

@@ -56,7 +56,8 @@ def check_depth(array: Any, kind: FormatName, stored: np.dtype | None = None) ->
         others = [f"format={other!r}" for other in holding]
         choices = " or ".join([*others, 'depth="float"'])
         raise ValueError(
-            f'Expected an image of {", ".join(WRITERS.get(kind).integers)} for depth="input" with format={kind!r}, got {dtype.name}: '
+            f'Expected an image of {", ".join(WRITERS.get(kind).integers)} for depth="input" with '
+            f"format={kind!r}, got {dtype.name}: "
             f"choose {choices}."
         )
     if dtype.itemsize > 2:
@@ -65,7 +66,8 @@ def check_depth(array: Any, kind: FormatName, stored: np.dtype | None = None) ->
         largest = max(abs(int(seen.max())), abs(int(seen.min()))) if seen.size else 0
         if largest > EXACT:
             raise ValueError(
-                f'Expected values of at most {EXACT} for depth="input", up to which answers are exact, got {largest}: '
+                f'Expected values of at most {EXACT} for depth="input", up to which answers are exact, '
+                f"got {largest}: "
                 'choose depth="float".'
             )
 

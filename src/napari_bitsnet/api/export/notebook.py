@@ -27,4 +27,5 @@ def picture_and_text(picture: NDArray | None, text: str) -> str:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode()
-    return f'<img alt="Mixture, sources and further outputs" style="max-width: 100%" src="data:image/png;base64,{data}">{lines}'
+    style = 'alt="Mixture, sources and further outputs" style="max-width: 100%"'
+    return f'<img {style} src="data:image/png;base64,{data}">{lines}'

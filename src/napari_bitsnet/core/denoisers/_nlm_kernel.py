@@ -61,7 +61,8 @@ def weighted_means(
 @triton.jit
 def _average(  # type: ignore[no-untyped-def]
     padded, answer, height, width, plane, pitch, margin, expected, least,
-    SIDE: tl.constexpr, BEFORE: tl.constexpr, DISTANCE: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    SIDE: tl.constexpr, BEFORE: tl.constexpr, DISTANCE: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """Compute one block of pixels of one plane."""
     y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)

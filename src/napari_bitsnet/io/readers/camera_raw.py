@@ -71,7 +71,10 @@ class CameraRaw(BaseReader):
                     path,
                     "develop it with the camera's program, and save it as TIFF",
                 ) from error
-        told = f"{path.name} is a camera's raw file; it is developed with the camera's white balance (sRGB, 16 bits)."
+        told = (
+            f"{path.name} is a camera's raw file; it is developed with the camera's white balance "
+            "(sRGB, 16 bits)."
+        )
         return ImageFile(np.asarray(array), "YXC", None, path, (told,), encoding="srgb")
 
     def calibration(self, path: Path) -> None:

@@ -73,7 +73,10 @@ class DoubleDip(UntrainedMethod):
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
-            return f"Double-DIP for transparency needs sources that add up or are weighted, got {traits.mixing} mixing."
+            return (
+                "Double-DIP for transparency needs sources that add up or are weighted, "
+                f"got {traits.mixing} mixing."
+            )
         if traits.mixing == "linear" and traits.n_observations != 1:
             return "Sources that add up need one image; several mixtures have weights."
         return None

@@ -16,7 +16,10 @@ from napari_bitsnet.widgets.results.edits import moved, swapped_name
 if TYPE_CHECKING:
     from napari_bitsnet.widgets.run.separation import Separation
 
-WHY = "No method can determine how brightness is divided between sources. Move a slider to change it; the sum stays."
+WHY = (
+    "No method can determine how brightness is divided between sources. "
+    "Move a slider to change it; the sum stays."
+)
 
 
 class BrightnessForm(Container):

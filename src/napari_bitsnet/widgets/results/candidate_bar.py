@@ -26,7 +26,7 @@ SIDE = 54
 
 FRAME = "QToolButton { border: 2px solid transparent } QToolButton:checked { border: 2px solid #ffb000 }"
 """Style of the frame around the split that is shown."""
-WHY = "An image can be split in several ways. The first split is the answer; if it looks wrong, try another one."
+WHY = "An image can be split in several ways. The first is the answer; if it looks wrong, try another one."
 
 
 class CandidateBar(Container):
