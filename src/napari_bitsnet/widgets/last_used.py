@@ -1,4 +1,4 @@
-"""The values of the last run of each task, with which its form is filled the next time."""
+"""Values of the last run of each task, which fill its form the next time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FILE = "last_used"
 class LastUsed:
     """Remembers tasks with their options, method and settings, the device, and the options of runs.
 
-    A preference that was changed since goes before what was used.
+    A preference that was changed since then has priority.
 
     Parameters
     ----------
     preferences : Preferences
-        As they are now.
+        Current preferences.
     """
 
     def __init__(self, preferences: Preferences) -> None:
@@ -40,11 +40,11 @@ class LastUsed:
 
     @property
     def task(self) -> str:
-        """Name of the task that was run last; empty if none was."""
+        """Return the name of the last task; empty without one."""
         return entry(self._known, "task", "")
 
     def fill(self, device: DeviceBox, run_options: ConfigForm, names: Iterable[str]) -> None:
-        """Fill device and run options; what no longer fits is left out."""
+        """Fill device and run options; values that no longer fit are left out."""
         used = entry(self._known, "device", "")
         if used and "device" not in self._changed:
             device.choose(used)
@@ -58,7 +58,7 @@ class LastUsed:
                 continue
 
     def fill_task(self, task: TaskForm, method: MethodForm) -> None:
-        """Fill options, method and settings of the task that is shown; what no longer fits is left out."""
+        """Fill options, method and settings of the shown task; values that no longer fit are left out."""
         tasks: dict[str, Any] = entry(self._known, "tasks", {})
         used: dict[str, Any] = entry(tasks, task.task_name, {})
         if not used:

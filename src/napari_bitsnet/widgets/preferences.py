@@ -1,4 +1,4 @@
-"""What people set once, on napari's preferences page (napari 0.9 on), for all forms that are opened later."""
+"""Preferences on napari's preferences page (from napari 0.9), for all forms that are opened later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Preferences:
 
 
 def preferences() -> Preferences:
-    """Return the preferences, or the defaults where napari has no plugin preferences."""
+    """Return the preferences, or the defaults if napari has no plugin preferences."""
     try:
         from napari.settings import get_plugin_settings
     except ImportError:

@@ -1,4 +1,4 @@
-"""What is remembered between sessions, as JSON files beside napari's own settings; never layers or images."""
+"""Values that are remembered between sessions, in JSON files beside napari's settings; never images."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LOG = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """Return where the files are."""
+    """Return the folder of the files."""
     home = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
     return Path(home) / "napari-bitsnet"
 
 
 def recall(name: str) -> dict[str, Any]:
-    """Return what was remembered under a name; {} if there is nothing that can be read."""
+    """Return the remembered values under a name; {} without a readable file."""
     try:
         found = json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -33,7 +33,7 @@ def recall(name: str) -> dict[str, Any]:
 
 
 def entry(known: dict[str, Any], name: str, default: T) -> T:
-    """Return what stands under a name, or the default where there is nothing, or something of another kind.
+    """Return the value under a name, or the default for a missing value or one of another type.
 
     The files are JSON that another version has written, or a person.
     """
@@ -42,7 +42,7 @@ def entry(known: dict[str, Any], name: str, default: T) -> T:
 
 
 def remember(name: str, what: dict[str, Any]) -> None:
-    """Write something down under a name; where that is not possible it is forgotten."""
+    """Remember values under a name, if the file can be written."""
     path = folder() / f"{name}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

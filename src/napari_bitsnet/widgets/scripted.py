@@ -1,4 +1,4 @@
-"""For scripts with a viewer: separate a layer, wait, and get the layers of the sources."""
+"""Separate a layer from a script with a viewer: wait, and return the layers of the sources."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def separate_layer(
     Parameters
     ----------
     viewer : napari.Viewer
-        Where the layers are added.
+        Viewer in which the layers are added.
     layer : Image, or several for tasks of several mixtures
         The mixture. Of a stack all slices are separated, unless `position` says which.
     task : str
@@ -63,7 +63,7 @@ def separate_layer(
     Raises
     ------
     TypeError, ValueError
-        If an image or a setting cannot be worked on.
+        If an image or a setting is not valid.
     """
     from napari_bitsnet.widgets.layers.alignment import align
     from napari_bitsnet.widgets.layers.parts import layer_part

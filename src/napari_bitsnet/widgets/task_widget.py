@@ -1,4 +1,4 @@
-"""The dock: the form in a scroll area; messages, views and buttons below it, always in sight."""
+"""The dock: the form in a scroll area, with messages, views and buttons below it that are always visible."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 LOOK_AFTER_MS = 400
-"""Milliseconds after docking at which the devices are asked for, so that the form shows first."""
+"""Milliseconds after docking before the devices are queried, so that the form shows first."""
 
 
 class TaskWidget(Container):
@@ -48,12 +48,12 @@ class TaskWidget(Container):
     Parameters
     ----------
     napari_viewer : napari.Viewer
-        Whose layers are worked on.
+        Viewer with the layers.
 
     Attributes
     ----------
     task, inputs, part, method, device, run_options
-        The parts of the form.
+        Parts of the form.
     control : RunControl
         Starts and ends runs.
 
@@ -93,7 +93,7 @@ class TaskWidget(Container):
 
     @property
     def settings(self) -> RunSettings:
-        """Everything that determines a run but the images; see `ProblemForm.settings`."""
+        """Return everything that determines a run except the images; see `ProblemForm.settings`."""
         return self.form.settings
 
     @settings.setter
@@ -102,32 +102,32 @@ class TaskWidget(Container):
 
     @property
     def busy(self) -> bool:
-        """Whether a run is under way."""
+        """Return True during a run."""
         return self.control.busy
 
     @property
     def separation(self) -> Separation | None:
-        """The run under way, or the last one."""
+        """Return the current run, or the last one."""
         return self.control.separation
 
     @property
     def selected(self) -> Separation | None:
-        """The run whose result is selected among the layers; the last one where none is."""
+        """Return the run whose result is selected among the layers, or the last run."""
         active = self._viewer.layers.selection.active
         return next((run for run in self._finished if active in run.layers), self.separation)
 
     def run(self) -> Separation | None:
-        """Start a run with the layers and settings as shown; does not wait for it.
+        """Start a run with the layers and settings as shown, without waiting for it.
 
         Returns
         -------
         Separation or None
-            The run; None, with a notice that says why, if it cannot be started.
+            The run; None, with a notice about the reason, if it cannot be started.
         """
         return self.control.run()
 
     def stop_and_keep(self) -> None:
-        """End the run after the current iteration; the best so far stays."""
+        """End the run after the current iteration and keep the best result so far."""
         self.control.stop_and_keep()
 
     def discard(self) -> None:
@@ -135,14 +135,14 @@ class TaskWidget(Container):
         self.control.discard()
 
     def use_record(self, record: dict[str, Any]) -> None:
-        """Fill the form with a result's settings, and its layers where they are still there."""
+        """Fill the form with the settings of a result, and with its layers if they still exist."""
         try:
             self.form.use_record(record)
         except ValueError as error:
             self.control.complain(str(error))
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write the selected result's outputs, a preview and its record to a folder; return the files.
+        """Write the outputs of the selected result, a preview and its record to a folder; return the files.
 
         They are written as they are on the screen: with the brightness that was chosen, the split that is
         shown and the names that the sources have. Where no result is selected it is the last run's;
@@ -169,16 +169,16 @@ class TaskWidget(Container):
         return cast(SaveOptions, self.record.files.config)
 
     def give_area(self, areas: Any, source: int) -> None:
-        """Give what lies in the shapes of a layer to a source of the last run, as hints, and go on.
+        """Assign the areas in a layer of shapes to a source of the last run, as hints, and continue the run.
 
         Its number is the one on the screen: where the two sources were swapped, hints have the other one.
 
         Parameters
         ----------
         areas : Shapes or None
-            Drawn around what went to the wrong source.
+            Shapes around areas in the wrong source.
         source : int
-            The one it belongs to, from 1.
+            Number of the right source, from 1.
         """
         run = self.separation
         if self.busy or run is None or run.result is None or run.result.state is None:
@@ -203,7 +203,7 @@ class TaskWidget(Container):
             self.control.run_on(hints)
 
     def paint_hints(self) -> None:
-        """Add a Labels layer over the image, choose it as hints, and take its brush."""
+        """Add a Labels layer over the image, choose it as hints, and select its brush."""
         mixture = (self.inputs.chosen("mixture") or [None])[0]
         if mixture is None:
             self.control.complain("Choose an image first: hints are painted over it.")
@@ -226,17 +226,17 @@ class TaskWidget(Container):
         self.inputs.choose("hints", [layer])
 
     def show_results(self) -> None:
-        """Unfold what can be done with a result, and scroll there."""
+        """Unfold the sections for a result, and scroll there."""
         self._brightness_section.unfolded = self._record_section.unfolded = True
         self._scroll_to(self.record)
 
     def show_areas(self) -> None:
-        """Unfold what moves areas from one source to another, and scroll there."""
+        """Unfold the section that moves areas between sources, and scroll there."""
         self._area_section.unfolded = True
         self._scroll_to(self.areas)
 
     def _scroll_to(self, part: Container) -> None:
-        """Bring a part of the form into sight, once Qt has laid it out."""
+        """Scroll to a part of the form after Qt has laid it out."""
         QTimer.singleShot(0, while_alive(part, lambda: self._area.ensureWidgetVisible(part.native)))
 
     def reset_choices(self, *_: Any) -> None:
@@ -305,7 +305,7 @@ class TaskWidget(Container):
             shortcut.activated.connect(self.run)
 
     def _on_docked(self, parent: Any) -> None:
-        """Ask for devices once the dock is shown; closing the dock is Stop & keep."""
+        """Query the devices when the dock is shown; closing the dock means *Stop & keep*."""
         if parent is None:
             self.control.let_go()
         else:
@@ -325,12 +325,12 @@ class TaskWidget(Container):
             self._save_aside()
 
     def _on_selected(self, _: Any = None) -> None:
-        """Offer what can be done with the result that is selected."""
+        """Show the sections for the selected result."""
         if isalive(self.native) and not self.busy and self.selected is not self._followed:
             self._follow(self.selected)
 
     def _follow(self, run: Separation | None) -> None:
-        """Offer what can be done with a run that has ended."""
+        """Show the sections for a finished run."""
         self._followed = run
         self.brightness.follow(run)
         self._brightness_section.visible = bool(self.brightness.sliders)
@@ -340,11 +340,11 @@ class TaskWidget(Container):
         self._area_section.visible = bool(self.areas.buttons)
 
     def _offer_check(self, *_: Any) -> None:
-        """Offer to look at the inputs where the task takes a guide a source, of which much can be said."""
+        """Show the button for checks if the task takes a guide for each source."""
         self.check.visible = any(each.name == "guides" and each.many for each in self.task.task.inputs)
 
     def _on_other_split(self, _: int) -> None:
-        """Other sources: their brightness begins anew."""
+        """Reset the brightness of the sources after another split is chosen."""
         self.brightness.follow(self._followed)
 
     def _save_aside(self) -> None:

@@ -1,4 +1,4 @@
-"""Messages as the dock says them: settings and methods as the form shows them."""
+"""Convert messages to the names of settings and methods in the form."""
 
 from __future__ import annotations
 

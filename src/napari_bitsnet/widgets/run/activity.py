@@ -1,4 +1,4 @@
-"""The run's bar in napari's activity dock, with its own Cancel button.
+"""Bar of a run in napari's activity dock, with a Cancel button.
 
 Its signals build Qt widgets in the calling thread, so it is made and updated on the main thread only; and it
 must always be closed: a bar that was left open can keep later ones from showing.
@@ -10,14 +10,14 @@ from napari.utils.progress import cancelable_progress
 
 
 class ActivityBar:
-    """One bar; opened at the start of a run and closed on every way out of it."""
+    """Bar that opens at the start of a run and closes whenever the run ends."""
 
     def __init__(self, description: str) -> None:
         self._bar: cancelable_progress | None = cancelable_progress(total=0, desc=description)
 
     @property
     def cancelled(self) -> bool:
-        """Whether its Cancel button was pressed."""
+        """Return True if the Cancel button was pressed."""
         return self._bar is not None and bool(self._bar.is_canceled)
 
     def update(self, step: int, total: int) -> None:
@@ -29,7 +29,7 @@ class ActivityBar:
         self._bar.update(step - self._bar.n)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -1,4 +1,4 @@
-"""One run after the other: started from the form, followed by the bar, ended with a notice."""
+"""Control of runs: start them from the form, show them in the bar, and end them with a notice."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class RunControl:
     Parameters
     ----------
     viewer : napari.Viewer
-        Where layers are added.
+        Viewer in which layers are added.
     form : ProblemForm
-        What to run.
+        Form with the inputs and settings of runs.
     bar : RunBar
         Buttons and progress.
     notice : Notice
-        Where failures are said.
+        Message area for failures.
     preferences : Preferences
-        How often layers are updated.
+        Preferences, which have the rate of updates.
     """
 
     ended = Signal(Outcome)
@@ -68,17 +68,17 @@ class RunControl:
 
     @property
     def busy(self) -> bool:
-        """Whether a run is under way."""
+        """Return True during a run."""
         return self.separation is not None and self.separation.states.busy
 
     @property
     def can_continue(self) -> bool:
-        """Whether the last run's state is still there to go on from."""
+        """Return True if the state of the last run was kept."""
         result = None if self.separation is None else self.separation.result
         return result is not None and result.state is not None and self._more > 0
 
     def run(self) -> Separation | None:
-        """Start a run; None, with a notice that says why, if it cannot be started."""
+        """Start a run; return None, with a notice about the reason, if it cannot be started."""
         if self.busy:
             self._notice.say("info", "A run is under way: stop it first.")
             return None
@@ -108,12 +108,12 @@ class RunControl:
         return separation
 
     def stop_and_keep(self) -> None:
-        """End the run after the current iteration; the best so far stays."""
+        """End the run after the current iteration and keep the best result so far."""
         if self.separation is not None and self.busy:
             self.separation.stop_and_keep()
 
     def let_go(self) -> None:
-        """The dock is closed: end the run and keep its layers, but no memory."""
+        """End the run of a closed dock; keep its layers and free its memory."""
         if self.separation is not None:
             self.separation.let_go()
         self.forget()
@@ -124,13 +124,13 @@ class RunControl:
             self.separation.discard()
 
     def continue_run(self) -> None:
-        """Go on from where the last run ended, for half as many iterations again."""
+        """Continue the last run with half of its iterations."""
         if self.separation is not None and not self.busy and self.can_continue:
             self._notice.clear_message()
             self.separation.resume(self._more)
 
     def run_on(self, hints: Part) -> None:
-        """Go on from where the last run ended, with these hints; closed forms are solved again."""
+        """Continue the last run with these hints; closed forms are solved again."""
         if self.separation is not None and not self.busy and self.separation.result is not None:
             self._notice.clear_message()
             self._taken = np.asarray(hints.array)
@@ -138,7 +138,7 @@ class RunControl:
             self.separation.resume(max(self._more, 1), hints)
 
     def retry(self, *, size_limit: int | None = None, device: str | None = None) -> None:
-        """Run again smaller or elsewhere, without what the failed run has left.
+        """Run again at a smaller size or on another device, and remove the layers of the failed run.
 
         Parameters
         ----------
@@ -158,7 +158,8 @@ class RunControl:
             self.separation.remove_layers(then=while_alive(self._bar, self.run))
 
     def forget(self) -> None:
-        """Give back the memory of the last run's networks: what is shown is no longer what was run."""
+        """Free the memory of the last run's networks, because the form no longer shows the settings of that
+        run."""
         if self.busy:
             return
         result = None if self.separation is None else self.separation.result
@@ -168,7 +169,7 @@ class RunControl:
         self._bar.offer_continue(False)
 
     def complain(self, text: str) -> None:
-        """Say what went wrong in the dock and as a notification."""
+        """Show an error in the dock and as a notification."""
         if isalive(self._notice.native):
             self._notice.say("error", text)
             text = self._notice.text  # as the form puts it
@@ -178,7 +179,7 @@ class RunControl:
         self.hints.follow((self._form.inputs.chosen("hints") or [None])[0])
 
     def _on_hints(self) -> None:
-        """Hand painted hints to the run under way, or offer to go on with them."""
+        """Pass painted hints to the current run, or offer to continue with them."""
         run = self.separation
         if run is None:
             return
@@ -200,14 +201,14 @@ class RunControl:
             )
 
     def _tell(self, show: Callable[[Any], None], what: Any) -> None:
-        """Pass on what the run says; once the widgets are gone with the viewer, end the run instead."""
+        """Pass on a signal of the run; after the viewer has closed, end the run instead."""
         if isalive(self._bar.native):
             show(what)
         elif self.separation is not None:
             self.separation.let_go()
 
     def _learn(self, outcome: Outcome) -> None:
-        """Remember how long a run took from Run to its end, for the next estimate."""
+        """Remember the time of a run, from Run to its end, for the next estimate."""
         since, self._since = self._since, None
         if since is None or outcome.result is None or self.separation is None:
             return

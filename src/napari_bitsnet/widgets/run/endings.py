@@ -1,4 +1,4 @@
-"""What the dock says when a run has ended, and what it offers to do about it."""
+"""Messages and buttons of the dock at the end of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REASONS = {
 
 
 def summary(outcome: Outcome) -> str:
-    """One line on how the run ended."""
+    """Return one line about the end of the run."""
     if outcome.kind == "discarded":
         return "Discarded."
     if outcome.result is None:

@@ -1,4 +1,4 @@
-"""The chosen hints layer is watched: what is painted is told once the brush has rested for a moment."""
+"""Watch the chosen layer of hints, and report changes after the brush has rested for a moment."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 REST_MS = 350
-"""Milliseconds without a change after which hints are taken up."""
+"""Milliseconds without a change after which hints are reported."""
 
 EVENTS = ("paint", "data", "labels_update", "set_data")
-"""A Labels layer's events after strokes, new data, single brush marks, and undone strokes."""
+"""Events of a Labels layer: after strokes, new data, single brush marks, and undone strokes."""
 
 
 class LiveHints:
-    """Follows one Labels layer at a time.
+    """Watches one Labels layer at a time.
 
     Parameters
     ----------
     parent : QObject
-        With it the timer goes.
+        Owner of the timer.
     """
 
     changed = Signal()
-    """Emitted when the layer may have changed and has been left alone since."""
+    """Emitted when the layer may have changed and has rested since."""
 
     def __init__(self, parent: QObject) -> None:
         self._layer: Any = None
@@ -36,11 +36,11 @@ class LiveHints:
 
     @property
     def layer(self) -> Any:
-        """The layer that is followed, or None."""
+        """Return the watched layer, or None."""
         return self._layer
 
     def follow(self, layer: Any) -> None:
-        """Follow another layer, or none; one that is new is told of as well."""
+        """Watch another layer, or none; a new layer is reported as well."""
         if layer is self._layer or (layer is not None and layer == self._layer):
             return
         if self._layer is not None:
@@ -54,7 +54,7 @@ class LiveHints:
             self._timer.start()
 
     def settle(self) -> None:
-        """Forget changes up to now."""
+        """Discard the changes so far."""
         self._timer.stop()
 
     def _wait(self, event: Any = None) -> None:

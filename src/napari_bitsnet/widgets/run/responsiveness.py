@@ -14,13 +14,13 @@ SWITCH = 5e-4
 times as long."""
 
 COURTESY = 10
-"""Niceness of a thread that computes, and of those that PyTorch starts from it."""
+"""Niceness of a computing thread, and of the threads that PyTorch starts from it."""
 
 _before: list[float] = []
 
 
 def favour_viewer() -> None:
-    """Begin; once for any number of runs at the same time.
+    """Give the viewer's thread priority; one call covers any number of runs.
 
     A full garbage collection walks through all of napari's objects, a quarter of a second in which nothing
     else happens: those that are there already wait until the runs are over. And drawing calls the graphics
@@ -44,7 +44,7 @@ def step_back() -> None:
 
 
 def treat_alike() -> None:
-    """Put back what `favour_viewer` has changed."""
+    """Undo `favour_viewer`."""
     if _before:
         sys.setswitchinterval(_before.pop())
         gc.unfreeze()

@@ -1,6 +1,6 @@
-"""One run in the viewer: the worker, its live layers, its bar, and what happens on every way out.
+"""One run in the viewer: the worker, its live layers, its bar, and every way that it can end.
 
-It knows nothing of forms and docks: they start it, listen to it and may vanish while it goes on.
+It does not depend on forms and docks: they start it, listen to it and may close during the run.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ PACKAGE = Path(__file__).parents[2]
 
 @dataclass
 class Outcome:
-    """How a run ended.
+    """End of a run.
 
     Parameters
     ----------
     kind : str
         ``"done"``, ``"kept"`` (stopped, best so far kept), ``"discarded"`` or ``"failed"``.
     result : Result, optional
-        Of runs that were done or kept.
+        Result of runs that were done or kept.
     layers : list of Image
-        The layers that show it; of a failed run, how far it got.
+        Layers of the result, or of the last outputs of a failed run.
     error : SeparationFailed, optional
-        Of runs that failed.
+        Error of a failed run.
     remarks : tuple of str
-        Warnings of this package on the way.
+        Warnings of this package during the run.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Separation:
     Parameters
     ----------
     viewer : napari.Viewer
-        Where layers are added.
+        Viewer in which layers are added.
     request : Request
         Images and settings, taken at the start.
     live : bool
@@ -107,25 +107,25 @@ class Separation:
 
     @property
     def layers(self) -> list[Image]:
-        """The run's layers."""
+        """Return the layers of the run."""
         return self._preview.layers
 
     def start(self) -> None:
-        """Begin."""
+        """Start the run."""
         self._begin(self.request.iterate, f"Separating {self.request.mixtures[0].name}")
 
     @property
     def has_new_hints(self) -> bool:
-        """Whether hints have come that the run has not seen, since it ended before."""
+        """Return True if there are new hints that the run did not see before its end."""
         return bool(self._controls.hints)
 
     def take_hints(self, hints: Part) -> None:
-        """Hand new hints to the run under way; the record names them from now on."""
+        """Pass new hints to the current run, and name them in its record."""
         self.request = replace(self.request, hints=hints)
         self._controls.hints.append(np.asarray(hints.array))
 
     def resume(self, iterations: int, hints: Part | None = None) -> None:
-        """Go on from the result for some more iterations, with other hints if these are given.
+        """Continue from the result for more iterations, with new hints if they are given.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Separation:
         self._begin(iterate, f"Continuing {self.request.mixtures[0].name}")
 
     def stop_and_keep(self) -> None:
-        """End after the current iteration; the best so far stays."""
+        """End after the current iteration and keep the best result so far."""
         self._controls.stop.set()
         if self.states.current in (RunState.PREPARING, RunState.RUNNING):
             self.states.to(RunState.STOPPING)
@@ -164,11 +164,11 @@ class Separation:
             self.result.drop_state()
 
     def remove_layers(self, then: Callable[[], None] = lambda: None) -> None:
-        """Take the layers of an ended run out of the viewer, and call `then` when they are gone."""
+        """Remove the layers of an ended run from the viewer, and call `then` afterwards."""
         self._preview.discard(then)
 
     def discard(self) -> None:
-        """End at once: the layers go, and so does whatever the worker finishes in the background."""
+        """End at once: remove the layers, and ignore what the worker finishes in the background."""
         self._discard = True
         self._controls.abandoned.set()
         self._preview.discard()
@@ -176,7 +176,7 @@ class Separation:
         self._release(Outcome("discarded"))
 
     def set_live(self, live: bool) -> None:
-        """Switch the updates of the layers on or off, also during a run."""
+        """Turn the updates of the layers on or off, also during a run."""
         self._live = live
         (self._controls.live.set if live else self._controls.live.clear)()
 
@@ -258,13 +258,13 @@ class Separation:
         self._outcome = Outcome("failed", layers=self.layers, error=error)
 
     def _on_warned(self, warning: tuple[Any, ...]) -> None:
-        """Collect what this package warns of; while a run is on, superqt reports all threads' warnings."""
+        """Collect warnings of this package; during a run, superqt reports the warnings of all threads."""
         message, _, filename, *_ = warning
         if Path(filename).is_relative_to(PACKAGE) and str(message) not in self._remarks:
             self._remarks.append(str(message))
 
     def _on_finished(self) -> None:
-        """Clean up, whatever happened, and bring the final outputs home; then the run is over."""
+        """Clean up after the worker, and show the final outputs; then the run is over."""
         self._close_activity()
         if self._controls.turn is not None:
             self._controls.turn.give_back()
@@ -277,7 +277,7 @@ class Separation:
         return self._preview.finishing(result.outputs, {**self.request.record(result), **self.edits.record()})
 
     def _end(self) -> None:
-        """The worker is gone and its layers are shown; without an outcome napari made it quit."""
+        """Report the outcome after the final layers are shown; without an outcome napari ended the worker."""
         outcome, self._outcome = self._outcome or Outcome("discarded"), None
         _under_way.discard(self)
         if not _under_way:
@@ -295,7 +295,7 @@ class Separation:
         self._release(outcome)
 
     def _release(self, outcome: Outcome) -> None:
-        """Tell everyone that the run is over, once: a discarded one's worker may go on with what it is at."""
+        """Report once that the run is over, although the worker of a discarded run may still compute."""
         if self._released:
             return
         self._released = True
@@ -312,7 +312,7 @@ class Separation:
 
 
 _under_way: set[Separation] = set()
-"""Keeps runs alive whose dock was closed; they still have layers to bring home."""
+"""Current runs, kept alive when their dock closes, because they still have layers to show."""
 
 
 def runs_under_way() -> Sequence[Separation]:

@@ -1,4 +1,4 @@
-"""The loss of a run as a small curve: whether it still falls is easier to see than to read."""
+"""Small curve of the loss of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 MOST = 400
-"""Points kept; when there are more, every second one is dropped."""
+"""Largest number of points; when there are more, every second one is removed."""
 
 HEIGHT = 28
 """Height of the curve in pixels: two lines of text."""
@@ -21,7 +21,7 @@ class Sparkline(QWidget):
     Parameters
     ----------
     logarithmic : bool
-        Whether the scale is; numbers that are not positive are then left out.
+        Whether the scale is logarithmic; numbers that are not positive are then left out.
     """
 
     def __init__(self, *, logarithmic: bool = True) -> None:
@@ -32,21 +32,21 @@ class Sparkline(QWidget):
         self.setToolTip("Loss so far, logarithmic" if logarithmic else "Loss so far")
 
     def sizeHint(self) -> QSize:
-        """As wide as there is room, and low."""
+        """Return a small height, and the available width."""
         return QSize(100, HEIGHT)
 
     @property
     def points(self) -> list[tuple[int, float]]:
-        """Steps and losses shown."""
+        """Return the steps and losses of the curve."""
         return list(self._points)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all points."""
         self._points = []
         self.update()
 
     def add(self, step: int, loss: float) -> None:
-        """Add a point; what is not finite (and positive, on a logarithmic scale) is left out."""
+        """Add a point, unless it is not finite (or not positive on a logarithmic scale)."""
         if not math.isfinite(loss) or (self._logarithmic and loss <= 0):
             return
         self._points.append((step, loss))

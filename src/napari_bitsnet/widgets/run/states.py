@@ -8,7 +8,7 @@ from psygnal import Signal
 
 
 class RunState(Enum):
-    """What a run is doing; the value is what people read."""
+    """State of a run; the value is its text."""
 
     IDLE = "Ready"
     PREPARING = "Preparing…"
@@ -26,7 +26,7 @@ MOVES = {
 
 
 class RunStates:
-    """Where a run stands; any move not in `MOVES` is an error."""
+    """Current state of a run; any move that is not in `MOVES` is an error."""
 
     changed = Signal(RunState)
 
@@ -39,7 +39,7 @@ class RunStates:
         return self.current is not RunState.IDLE
 
     def to(self, state: RunState) -> None:
-        """Move on and tell everyone.
+        """Change the state and emit `changed`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Work on the GUI's thread in small pieces: after each one Qt handles what has been waiting."""
+"""Run a generator step by step on the Qt event loop."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 from qtpy.QtCore import QTimer
 
 PAUSE_MS = 5
-"""Milliseconds between two pieces, in which the window is drawn and answers."""
+"""Milliseconds between two steps, in which Qt draws the window and handles events."""
 
 
 def in_turns(pieces: Iterator[object], then: Callable[[], None] = lambda: None) -> None:
-    """Do the first piece now and each further one in a turn of its own of the event loop.
+    """Do the first step now, and each further one in a turn of its own of the event loop.
 
     Parameters
     ----------
     pieces : iterator
-        Does a piece of work each time it is advanced.
+        Generator that does a part of the work in each step.
     then : callable
-        Called after the last one, also when one has failed.
+        Called after the last step, also after an error.
     """
     try:
         next(pieces)

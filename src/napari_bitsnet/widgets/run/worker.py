@@ -1,4 +1,4 @@
-"""What happens on the worker's thread: the run's loop, its messages, and failures that always surface.
+"""Run on the worker's thread: the loop, its messages, and errors that are always reported.
 
 No napari and no Qt object is touched here. Two traps of superqt's generator workers are dealt with:
 a `RuntimeError` (out of memory and most errors of a GPU) would be swallowed without any signal, so every
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Iterate = Callable[[Callable[[], bool], Callable[[], Any]], "Generator[Iteration, None, Result]"]
-"""Starts a run; takes the function that says whether to stop, and the one that brings new hints."""
+"""Function that starts a run, from a stop request and a source of new hints."""
 
 NUMBERS_EVERY = 0.1
 """Seconds between two messages without images."""
@@ -46,7 +46,7 @@ class SeparationFailed(Exception):
     Parameters
     ----------
     message : str
-        For people.
+        Text for the user.
     kind : str
         ``"memory"``, ``"input"`` (what was given cannot be worked on) or ``"unexpected"``.
     """
@@ -58,26 +58,26 @@ class SeparationFailed(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """What the worker tells the viewer.
+    """Message of the worker to the viewer.
 
     Parameters
     ----------
     note : str
-        What is being done, where there are no numbers yet.
+        Current work, before there are numbers.
     stage : str
-        What a long iteration turns to next; empty once it is done.
+        Next part of a long iteration; empty after it.
     step, total : int
-        Iterations done and planned.
+        Finished and planned iterations.
     elapsed : float
-        Seconds.
+        Elapsed time in seconds.
     left : float, optional
-        Estimated seconds to go.
+        Estimated remaining time in seconds.
     losses : mapping of str to float
         Loss terms.
     plane : int
         Index of the slice in a stack.
     outputs : mapping of str to Output, optional
-        The named outputs so far; None in most messages.
+        Named outputs so far; None in most messages.
     """
 
     note: str = ""
@@ -107,12 +107,12 @@ class Turn:
         self._taken = False
 
     def take(self, timeout: float) -> bool:
-        """Wait for the device for some seconds; return whether it is ours."""
+        """Wait for the device for some seconds; return True if this run has it."""
         self._taken = self._lock.acquire(timeout=timeout)
         return self._taken
 
     def give_back(self) -> None:
-        """Let others compute; does nothing if it is not ours any more."""
+        """Release the device, if this run still has it."""
         if self._taken:
             self._taken = False
             self._lock.release()
@@ -120,7 +120,7 @@ class Turn:
 
 @dataclass
 class Controls:
-    """What the viewer tells the worker; safe to change from any thread."""
+    """Requests of the viewer to the worker, which any thread may change."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     abandoned: threading.Event = field(
@@ -132,7 +132,7 @@ class Controls:
     hints: deque[NDArray] = field(default_factory=lambda: deque(maxlen=1))
 
     def new_hints(self) -> NDArray | None:
-        """The latest hints (Y, X) that the run has not had yet, or None."""
+        """Return the latest hints (Y, X) that the run has not seen, or None."""
         try:
             return self.hints.pop()
         except IndexError:
@@ -147,7 +147,7 @@ R = TypeVar("R")
 def guarded(
     function: Callable[..., Generator[Message, None, R]],
 ) -> Callable[..., Generator[Message, None, R]]:
-    """Turn every error of a generator function into `SeparationFailed`, raised outside the except block.
+    """Convert each error of a generator function to `SeparationFailed`, raised outside the except block.
 
     So the error carries no traceback whose frames would keep tensors alive for the rest of the session;
     unexpected ones are logged in full.
@@ -180,23 +180,23 @@ def explain(error: Exception) -> tuple[str, str]:
 
 @guarded
 def separate_layers(iterate: Iterate, device: str, controls: Controls) -> Messages:
-    """Run to the end or until told to stop, telling the viewer at most a few times a second.
+    """Run to the end or until a stop request, with at most a few messages to the viewer in a second.
 
-    The name is what napari shows in its dialog when it is closed during a run.
+    Napari shows the name of this function in its dialog if it is closed during a run.
 
     Parameters
     ----------
     iterate : callable
-        Starts the run.
+        Function that starts the run.
     device : str
-        Where it is to run; one run at a time on each device.
+        Device of the run; one run at a time on each device.
     controls : Controls
         Stop request and live preview.
 
     Returns
     -------
     Result or None
-        None if it was stopped while it waited for the device, or discarded.
+        None if the run was stopped before it had the device, or was discarded.
     """
     yield Message("Loading PyTorch…")
     from napari_bitsnet.core.device import resolve_device
@@ -257,7 +257,8 @@ def _loop(run: Generator[Iteration, None, Result], controls: Controls) -> Messag
 
 
 class _Pace:
-    """Time left, from the seconds an iteration took since the plane began (the first one is slower)."""
+    """Remaining time, from the time of an iteration since the start of the plane (the first one is
+    slower)."""
 
     def __init__(self) -> None:
         self._plane, self._step, self._since = -1, 0, 0.0
@@ -272,7 +273,7 @@ class _Pace:
 
 
 def free_device_memory(*, thorough: bool = True) -> None:
-    """Give unused memory back, if PyTorch was loaded at all; see `free_memory`."""
+    """Free unused memory if PyTorch was loaded; see `free_memory`."""
     if "torch" in sys.modules:
         from napari_bitsnet.core.device import free_memory
 
