@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         separate,
         spike_in,
     )
+    from napari_bitsnet.api.files import read, save
     from napari_bitsnet.core import metrics
     from napari_bitsnet.core.exposure import intensity_to_density
     from napari_bitsnet.core.registration.register import register
@@ -39,10 +40,12 @@ __all__ = [
     "list_methods",
     "list_tasks",
     "metrics",
+    "read",
     "register",
     "resume",
     "run",
     "run_lazily",
+    "save",
     "separate",
     "separate_layer",
     "spike_in",
@@ -57,10 +60,12 @@ _HOMES = {
     "iter_separate": "napari_bitsnet.api",
     "list_methods": "napari_bitsnet.api",
     "list_tasks": "napari_bitsnet.api",
+    "read": "napari_bitsnet.api.files",
     "register": "napari_bitsnet.core.registration.register",
     "resume": "napari_bitsnet.api",
     "run": "napari_bitsnet.api",
     "run_lazily": "napari_bitsnet.api",
+    "save": "napari_bitsnet.api.files",
     "separate": "napari_bitsnet.api",
     "separate_layer": "napari_bitsnet.widgets",
     "spike_in": "napari_bitsnet.api",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.image_file import ImageFile
-from napari_bitsnet.io.read import present, read_image
+from napari_bitsnet.io.read import files_of, present, read_image
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Images:
         Notices about data that was ignored on reading.
     stored : dtype
         Stored type of the mixture's file or files; with missing pixels the array itself is floating.
+    encodings : tuple of str or None
+        What the files of coloured mixtures state of their values; see `ImageFile.encoding`.
     """
 
     mixture: NDArray
@@ -52,6 +54,7 @@ class Images:
     calibration: Calibration | None
     notices: tuple[str, ...]
     stored: np.dtype
+    encodings: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Job:
         Labels, and mask of excluded pixels.
     truths : tuple of Path
         One per source, for scores; they are no inputs of the run and appear in no record.
+    part : dict
+        Which part of the mixtures' files is read: ``series``, ``page`` and ``slices`` of `read_image`, as far as they are chosen.
     several : bool
         True if the task takes several mixtures.
     single : bool
@@ -79,6 +84,7 @@ class Job:
     hints: Path | None = None
     mask: Path | None = None
     truths: tuple[Path, ...] = ()
+    part: dict[str, Any] = field(default_factory=dict)
     several: bool = False
     single: bool = False
 
@@ -100,7 +106,7 @@ class Job:
             "hints": text(self.hints),
             "mask": text(self.mask),
             "contents": {str(text(path)): fingerprint(path) for path in self._files},
-        }
+        } | ({"part": self.part} if self.part else {})
 
     @property
     def _files(self) -> list[Path]:
@@ -131,7 +137,7 @@ class Job:
             If one cannot be read, or mixtures differ in shape; see `read_image`.
         """
         self.check_present()
-        mixtures = [read_image(path) for path in self.mixtures]
+        mixtures = [read_image(path, **self.part) for path in self.mixtures]
         # photographs, labels and masks are read as displayed; measurements as stored
         guides = [None if path is None else read_image(path).as_shown() for path in self.guides]
         marks = [None if path is None else read_image(path).as_shown() for path in (self.hints, self.mask)]
@@ -148,6 +154,7 @@ class Job:
             mixtures[0].calibration,
             (*(n for file in files for n in file.notices), *_blurred(mask)),
             np.result_type(*(file.stored for file in mixtures)),
+            tuple(file.encoding for file in mixtures if "C" in (file.axes or "")),
         )
 
 
@@ -158,10 +165,22 @@ def say(notices: Iterable[str], task: str) -> None:
 
 
 def fingerprint(path: Path) -> str | None:
-    """Return the start of a file's SHA-256, which detects changed files; None if it cannot be read."""
+    """Return the start of a file's SHA-256, which detects changed files; None if it cannot be read.
+
+    Of a folder or a pattern of files it is that of all names and contents.
+    """
     try:
-        with path.expanduser().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        files = files_of(path)
+        if len(files) == 1 and not files[0].is_dir():
+            with files[0].open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        digest = hashlib.sha256()
+        within = [one for each in files for one in (sorted(each.rglob("*")) if each.is_dir() else [each])]
+        for one in (one for one in within if one.is_file()):
+            with one.open("rb") as file:
+                digest.update(one.name.encode("utf-8", "surrogateescape"))
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:16]
     except OSError:
         return None
 

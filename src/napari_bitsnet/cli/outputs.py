@@ -14,6 +14,7 @@ from napari_bitsnet.api.export.names import PossibleNames, possible_names, stem_
 from napari_bitsnet.api.export.overwriting import check_outputs
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.cli.job import Job
+from napari_bitsnet.io.read import files_of
 from napari_bitsnet.io.writers import FormatName
 
 
@@ -103,7 +104,7 @@ def named_files(settings: RunSettings) -> list[str | Path]:
 
 def _files(job: Job) -> list[Path]:
     every = (*job.mixtures, *job.guides, job.hints, job.mask, *job.truths)
-    return [path for path in every if path is not None]
+    return [file for path in every if path is not None for file in (path, *files_of(path))]
 
 
 def _check_different(stems: Sequence[str], folder: Path, *, candidates: bool) -> None:

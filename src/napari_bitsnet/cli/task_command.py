@@ -19,6 +19,7 @@ from napari_bitsnet.cli.batch import BAD_USAGE, Batch
 from napari_bitsnet.cli.job import Job, fingerprint
 from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
 from napari_bitsnet.cli.outputs import check_batch
+from napari_bitsnet.cli.parts import PARTS, part_parameters
 from napari_bitsnet.cli.wording import RUN_OPTIONS, in_flags
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.io.writers import format_type
@@ -143,6 +144,10 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
         "truths": tuple(values.get("truth") or ()),
         "several": several,
         "single": asked["mixture"].least == 1,
+        "part": {
+            **recorded.get("part", {}),
+            **{k: values[k] for k in PARTS if values.get(k) not in (None, "")},
+        },
     }
     return [Job(tuple(files), **shared)] if several else [Job((file,), **shared) for file in files]
 
@@ -272,6 +277,7 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         _keyword("format", format_type(), kind, default="imagej"),
         _keyword("depth", Depth, depth, default="float"),
         _keyword("report", bool, report, default=False),
+        *part_parameters(),
         *([_keyword("truth", list[Path] | None, truth)] if "n_sources" in task.Config.model_fields else []),
         _keyword("candidates", bool, candidates, default=False),
         _keyword("overwrite", bool, overwrite, default=False),
@@ -289,7 +295,8 @@ def _inputs_text(inputs: Sequence[Input]) -> str:
     several = next(i for i in inputs if i.name == "mixture").many
     what = "The files IN are the mixtures of one run" if several else "Each file IN is one run"
     return (
-        f"{what}: TIFF (8, 16, 32 bits; ImageJ and OME), PNG or JPEG. Written are float32 TIFFs, a preview and "
+        f"{what}: TIFF, PNG, JPEG, DICOM, NIfTI, OME-Zarr and other formats (see the page Files); a folder, or a pattern "
+        "such as 'slices/*.png' in quotes, is one stack. Written are float32 images, a preview and "
         "run.json; no input and no foreign file is replaced. Exit codes: 0 done, 1 inputs failed, 2 bad usage, 130 Ctrl-C, "
         "143 SIGTERM, 129 closed terminal (what there was is written)."
     )

@@ -60,6 +60,13 @@ class Calibration:
         """Return the calibration of the image with rows and columns exchanged."""
         return replace(self, per_unit=self.per_unit[::-1], affine=None)
 
+    def sliced(self, start: int, step: int) -> Calibration:
+        """Return the calibration of every `step`-th plane of the stack from `start` on."""
+        affine = self.affine
+        if affine is not None:
+            affine = tuple((*row[:2], row[2] * step, row[3] + row[2] * start) for row in affine)
+        return replace(self, z_step=None if self.z_step is None else abs(step) * self.z_step, affine=affine)
+
     def tiff_tags(self) -> dict[str, Any]:
         """tifffile's ``resolution`` and ``resolutionunit``; lengths for which TIFF has no unit are put in centimetres."""
         if self.unit not in _UNIT_TAGS and self.unit in _CENTIMETRES:

@@ -138,20 +138,37 @@ def _sliced(file: ImageFile, slices: str) -> ImageFile:
         raise UnreadableFile("a stack to choose slices of", f"{file.path}, one image", "leave slices out")
     try:
         parts = [int(part) if part.strip() else None for part in slices.split(":")]
-        chosen = slice(*parts) if len(parts) > 1 else range(file.array.shape[at])[int(slices)]
-        count = 1 if isinstance(chosen, int) else len(range(file.array.shape[at])[chosen])
+        every = range(file.array.shape[at])
+        chosen = every[slice(*parts)] if len(parts) > 1 else every[int(slices)]
+        count = 1 if isinstance(chosen, int) else len(chosen)
     except (ValueError, TypeError, IndexError):
         count = 0
     if not count:
         raise ValueError(
             f"Expected slices of {file.path.name} from 0 to {file.array.shape[at] - 1}, as in 5, 10:20 or ::2, got {slices!r}."
         )
-    index = (slice(None),) * at + (chosen,)
+    part = chosen if isinstance(chosen, int) else _as_slice(chosen)
+    index = (slice(None),) * at + (part,)
     axes = file.axes
     if isinstance(chosen, int) and axes is not None:
         axes = axes[:at] + axes[at + 1 :]
-    indices = None if file.indices is None else file.indices[index]
-    return replace(file, array=file.array[index], axes=axes, indices=indices)
+    size = file.calibration
+    if size is not None and (file.axes is None or file.axes[at] == "Z"):
+        first, step = (chosen, 1) if isinstance(chosen, int) else (chosen.start, chosen.step)
+        size = size.sliced(first, step)
+    return replace(
+        file,
+        array=file.array[index],
+        axes=axes,
+        calibration=size,
+        indices=None if file.indices is None else file.indices[index],
+        levels=tuple(level[index] for level in file.levels),
+    )
+
+
+def _as_slice(chosen: range) -> slice:
+    stop: int | None = chosen.stop
+    return slice(chosen.start, None if stop is not None and stop < 0 else stop, chosen.step)
 
 
 def _head(path: Path) -> bytes:

@@ -27,6 +27,7 @@ from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.core.writing import Together, remove, together
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.io.read import files_of as files_of_input
 from napari_bitsnet.io.writers import WRITERS, FormatName
 from napari_bitsnet.tasks import TASKS
 
@@ -193,7 +194,8 @@ def recorded_files(inputs: Mapping[str, Any], provenance: Mapping[str, Any]) -> 
         value for of in ("task_settings", "method_settings") for value in provenance.get(of, {}).values()
     ]
     files = [value for value in chosen if isinstance(value, str) and os.path.isfile(value)]
-    return [*(str(path) for path in paths if path is not None), *files]
+    read = [str(file) for path in paths if path is not None for file in (path, *files_of_input(path))]
+    return [*read, *files]
 
 
 def _write_record(files: Together, name: str, content: Mapping[str, Any]) -> None:

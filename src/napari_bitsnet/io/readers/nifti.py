@@ -18,6 +18,7 @@ from napari_bitsnet.io.readers import READERS, BaseReader
 _GZIP = b"\x1f\x8b"
 _SINGLE, _PAIR, _SECOND = b"n+1\0", b"ni1\0", (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
 _LETTERS = "XYZTUVW"  # of NIfTI's dimensions
+_RGB_VECTOR = 2003  # the intent of five-dimensional files whose last dimension is colour
 _UNITS = {"mm": "mm", "micron": "µm", "meter": "m"}
 
 
@@ -34,13 +35,15 @@ class Nifti(BaseReader):
 
     def read(self, path: Path) -> ImageFile:
         """Read a volume with its first dimension as X: the array is the library's with its axes in reverse order."""
-        _, stored, size = _loaded(path, pixels=True)
+        image, stored, size = _loaded(path, pixels=True)
         if stored.dtype.names == ("R", "G", "B"):
             stored = np.stack([stored[name] for name in "RGB"])
             letters = f"C{_LETTERS[: stored.ndim - 1]}"
             order = (*range(1, stored.ndim)[::-1], 0)
         else:
             letters, order = _LETTERS[: stored.ndim], tuple(range(stored.ndim))[::-1]
+            if image.header.get_intent("code")[0] == _RGB_VECTOR:
+                letters = letters.replace("U", "C")
         if stored.ndim < 2 or stored.dtype.kind not in "iuf":
             raise UnreadableFile(
                 "a volume of real numbers",

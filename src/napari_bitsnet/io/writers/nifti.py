@@ -15,6 +15,7 @@ from napari_bitsnet.io.writers import WRITERS, in_order
 _ORDER = "CTZYX"  # in reverse: X comes first in NIfTI, and channels take the place of vectors
 _IN_UNIT = {"mm": (1.0, "mm"), "micron": (1.0, "micron"), "µm": (1.0, "micron"), "nm": (1e-3, "micron")}
 _IN_UNIT |= {"cm": (10.0, "mm"), "m": (1e3, "mm"), "inch": (25.4, "mm"), "in": (25.4, "mm")}
+_RGB_VECTOR = 2003
 _COMMENT = 6  # NIfTI's code of an extension that holds text
 _LEVEL = 1
 """Of gzip: higher ones take far longer and gain little on floating numbers."""
@@ -53,6 +54,8 @@ class Nifti:
         factor, unit = _IN_UNIT.get(calibration.unit, (1.0, "unknown")) if calibration else (1.0, "unknown")
         made = nibabel.Nifti1Image(volume, _affine(calibration, factor), dtype=volume.dtype)
         made.header.set_xyzt_units(unit)
+        if "C" in axes and image.shape[axes.index("C")] == 3:
+            made.header.set_intent(_RGB_VECTOR)
         if record is not None:
             made.header.extensions.append(nibabel.nifti1.Nifti1Extension(_COMMENT, record.encode()))
         with path.open("wb") as file:
