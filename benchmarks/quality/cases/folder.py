@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from benchmarks.quality.cases import Maker
 from benchmarks.quality.cases.builtin import RECORDINGS
 from benchmarks.quality.cases.crossmodal import crossmodal_cases
+from benchmarks.quality.cases.cutouts import photograph_cutout_cases
 from benchmarks.quality.cases.damage import damage_folder_cases
+from benchmarks.quality.cases.known_kinds import known_kind_cases
+from benchmarks.quality.cases.recorded_mixtures import fluorescence_cases, recorded_photographs
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.case_makers import WEIGHTS, Recording, half_and_half, two_mixtures
@@ -51,7 +54,7 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
     ----------
     data : Path
         Folder with any of ``set5``, ``set14``, ``photos``, ``reflection``, ``double_dip``, ``mri``, ``xray``,
-        ``crossmodal``, ``dip``.
+        ``crossmodal``, ``dip``, ``fluorescence``.
     size : int
         Side of the images in pixels.
     n : int
@@ -68,6 +71,8 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
         yield from _sets(data, size)
     if (data / "photos").is_dir():
         yield from _reserved(data / "photos", size, n)
+        yield from recorded_photographs(reserved_photographs(data / "photos"), size)
+        yield from photograph_cutout_cases(data / "photos")
     if (data / "reflection").is_dir():
         yield from _reflections(data / "reflection", n)
     if (data / "double_dip" / "texture12.png").is_file():
@@ -77,9 +82,12 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
         yield from _slices(data / "mri" / "mni_t1.tif", size)
     if (data / "xray").is_dir():
         yield from _chests(data / "xray", size)
+    if (data / "fluorescence").is_dir():
+        yield from fluorescence_cases(data / "fluorescence", size)
     if (data / "crossmodal").is_dir():
         yield from crossmodal_cases(data / "crossmodal", size)
     yield from damage_folder_cases(data, size)
+    yield from known_kind_cases(data)
 
 
 def read(path: Path, size: int) -> NDArray:

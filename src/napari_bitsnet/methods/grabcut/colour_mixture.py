@@ -98,7 +98,9 @@ def _gaussians(colours: Tensor, group: Tensor) -> ColourMixture:
         own = colours[group == k]
         centre = own.mean(dim=0)
         same = torch.eye(own.shape[1], dtype=own.dtype, device=own.device)
-        spread = ((own - centre).T @ (own - centre) + PRIOR * USUAL**2 * same) / (len(own) + PRIOR) + RIDGE * same
+        spread = ((own - centre).T @ (own - centre) + PRIOR * USUAL**2 * same) / (
+            len(own) + PRIOR
+        ) + RIDGE * same
         weights.append(len(own) / len(colours))
         means.append(centre)
         roots.append(torch.linalg.cholesky(spread))

@@ -36,7 +36,7 @@ class GrabCutConfig(BaseConfig):
     )
     components: int = setting(5, "Colours (Gaussians) of a region.", ge=1, le=20, step=1)
     smoothness: float = setting(
-        20.0, "Cost of the outline's length; higher values suppress specks.", ge=0, le=1000, step=5
+        10.0, "Cost of the outline's length; higher values suppress specks.", ge=0, le=1000, step=5
     )
     rounds: int = setting(5, "Rounds of colours and outline in turn.", ge=1, le=50, step=1)
     steps: int = setting(80, "Steps of the cut in each round.", ge=10, le=2000, step=10)
