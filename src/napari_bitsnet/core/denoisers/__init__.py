@@ -21,7 +21,17 @@ class Denoiser(Protocol):
         image : Tensor of shape (N, C, H, W)
             On the [0, 1] scale; every image and channel is denoised independently.
         sigma : float
-            Noise level on the [0, 1] scale; 0 returns the image unchanged.
+            Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+
+        Returns
+        -------
+        Tensor of shape (N, C, H, W)
+            On the image's device, without gradient.
+
+        Raises
+        ------
+        ValueError
+            If `sigma` or a setting of the denoiser is out of its range.
         """
 
 

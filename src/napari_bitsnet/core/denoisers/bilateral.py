@@ -18,24 +18,12 @@ def bilateral(image: Tensor, sigma: float, *, contrast: float | None = None, wid
 
     Parameters
     ----------
-    image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised independently.
-    sigma : float
-        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+    image, sigma
+        See `Denoiser`.
     contrast : float, optional
         Standard deviation of the brightness kernel, on the same scale, > 0; default ``2 * sigma``.
     width : float
         Standard deviation of the neighbourhood in pixels, > 0.
-
-    Returns
-    -------
-    Tensor of shape (N, C, H, W)
-        On the image's device, without gradient.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of its range.
 
     Notes
     -----

@@ -15,22 +15,13 @@ def bm3d(image: Tensor, sigma: float) -> Tensor:
 
     Parameters
     ----------
-    image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised independently, on the CPU.
-    sigma : float
-        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
-
-    Returns
-    -------
-    Tensor of shape (N, C, H, W)
-        On the image's device, without gradient.
+    image, sigma
+        See `Denoiser`.
 
     Raises
     ------
     ImportError
         If the package is not installed. It is an extra because it is free for non-commercial use only.
-    ValueError
-        If sigma is negative.
 
     References
     ----------

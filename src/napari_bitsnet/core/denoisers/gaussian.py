@@ -18,23 +18,11 @@ def gaussian(image: Tensor, sigma: float, *, width: float | None = None) -> Tens
 
     Parameters
     ----------
-    image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised independently.
-    sigma : float
-        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+    image, sigma
+        See `Denoiser`.
     width : float, optional
         Standard deviation of the kernel in pixels, > 0; default ``2.8 * sqrt(sigma)``, nearly optimal for
         photographs at noise levels from 0.01 to 0.2.
-
-    Returns
-    -------
-    Tensor of shape (N, C, H, W)
-        On the image's device, without gradient.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of its range.
 
     Notes
     -----

@@ -31,26 +31,14 @@ def nlm(
 
     Parameters
     ----------
-    image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised independently.
-    sigma : float
-        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+    image, sigma
+        See `Denoiser`.
     h : float, optional
         Width of the weight function of patch distances, on the same scale; default ``0.6 * sigma``.
     patch_size : int
         Side of the compared patches in pixels, >= 3; even sizes count as the next odd one.
     patch_distance : int
         Largest shift along each axis, in pixels, >= 1.
-
-    Returns
-    -------
-    Tensor of shape (N, C, H, W)
-        On the image's device, without gradient.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of its range.
 
     Notes
     -----

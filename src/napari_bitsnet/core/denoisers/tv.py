@@ -16,25 +16,13 @@ def tv(image: Tensor, sigma: float, *, weight: float | None = None, iterations: 
 
     Parameters
     ----------
-    image : Tensor of shape (N, C, H, W)
-        On the [0, 1] scale; every image and channel is denoised independently.
-    sigma : float
-        Standard deviation of the noise on that scale, >= 0; 0 returns the image unchanged.
+    image, sigma
+        See `Denoiser`.
     weight : float, optional
         Weight w, on the same scale, > 0; default ``0.7 * sigma``, nearly optimal for photographs at sigma
         0.06.
     iterations : int
         Steps of the solver, >= 1.
-
-    Returns
-    -------
-    Tensor of shape (N, C, H, W)
-        On the image's device, without gradient.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of its range.
 
     Notes
     -----
