@@ -29,9 +29,7 @@ def nulls(case: Case, truth: NDArray) -> dict[str, NDArray]:
 
 def blind(case: Case, truth: NDArray) -> NDArray:
     """Return the blind network's share that is closer to the truth, as it is or doubled."""
-    shares = (
-        nb.separate(case.mixture, method="feedforward", options={"low": 0.0, "high": 255.0}).sources / 255
-    )
+    shares = nb.separate(case.mixture, method="feedforward", low=0.0, high=255.0).sources / 255
     return max(
         (factor * share for share in shares for factor in (1, 2)), key=lambda image: _psnr(image, truth)
     )
@@ -62,7 +60,7 @@ def main() -> None:
             method="ytmt",
             preset=chosen.preset,
             settings=settings,
-            options=case.options,
+            **case.options,
         )
         for kind, truth in zip(("transmission", "reflection"), case.truths / 255, strict=True):
             answers = {"ytmt": result.outputs[kind].array / 255, **nulls(case, truth)}
@@ -71,10 +69,10 @@ def main() -> None:
             for name, image in answers.items():
                 scores = (_psnr(image, truth), ssim(np.clip(image, 0, 1), truth))
                 found.setdefault(kind, {}).setdefault(name, []).append(scores)
-    for kind, answers in found.items():
-        ours = np.array(answers["ytmt"])[:, 0]
-        for name, scores in answers.items():
-            decibels, likeness = np.array(scores).T
+    for kind, rows in found.items():
+        ours = np.array(rows["ytmt"])[:, 0]
+        for name, pairs in rows.items():
+            decibels, likeness = np.array(pairs).T
             row = f"{kind:13} {name:14} {decibels.mean():6.2f} dB {interval_text(decibels)}, SSIM {likeness.mean():.3f}"
             print(
                 row
@@ -82,7 +80,7 @@ def main() -> None:
                 else f"{row}, ytmt above it in {int((ours > decibels).sum())} of {len(ours)}"
             )
         best = np.max(
-            [np.array(v)[:, 0] for name, v in answers.items() if name not in ("ytmt", "feedforward")], axis=0
+            [np.array(v)[:, 0] for name, v in rows.items() if name not in ("ytmt", "feedforward")], axis=0
         )
         print(f"{kind:13} above every null in {int((ours > best).sum())} of {len(ours)}")
 

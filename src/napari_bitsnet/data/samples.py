@@ -157,7 +157,7 @@ def haze() -> list[LayerData]:
 
 def reflection() -> list[LayerData]:
     """Return a photograph behind glass that reflects another one."""
-    made = lay_reflection(*(bundled_photograph(name, SIZE) for name in ("chelsea", "coffee")))
+    made = lay_reflection(*(bundled_photograph(name, SIZE) for name in ("astronaut", "chelsea")))
     return [
         _layer(_eight_bits(made.image), "Behind glass", "reflection", "mixture"),
         _layer(_eight_bits(made.transmission), "Transmission (truth)", "reflection", "truth", visible=False),

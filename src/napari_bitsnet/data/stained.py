@@ -51,7 +51,7 @@ def fibres(size: tuple[int, int], *, seed: int = 0) -> NDArray:
         place, turn, light = rng.uniform(0, size, 2), rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 1)
         for _ in range(int(rng.integers(40, 110))):
             turn += rng.normal(0, 0.05)
-            place = place + (np.sin(turn), np.cos(turn))
+            place += (np.sin(turn), np.cos(turn))
             row, column = np.round(place).astype(int)
             if not (0 <= row < size[0] and 0 <= column < size[1]):
                 break

@@ -151,3 +151,21 @@ def test_damaged_and_pickled_files_are_refused_in_a_sentence(files, tmp_path):
     assert not (tmp_path / "ran").exists()
     with pytest.raises(FileNotFoundError, match=r"none.pt, which does not exist"):
         convert_official(tmp_path / "none.pt", vgg, tmp_path / "new.safetensors")
+
+
+def test_the_command_converts_and_says_what_is_wrong(files, tmp_path):
+    from typer.testing import CliRunner
+
+    from napari_bitsnet.cli.app import build_app
+
+    weights, vgg = (str(path) for path in files())
+    command = ["convert-weights", weights, "--vgg", vgg, "-o", str(tmp_path / "new.safetensors")]
+    done = CliRunner().invoke(build_app(), command)
+    assert done.exit_code == 0, done.output
+    assert "Apache License 2.0" in " ".join(done.output.split())
+    assert load_weights(tmp_path / "new.safetensors")[1]["method"] == "ytmt"
+    wrong = CliRunner().invoke(
+        build_app(), ["convert-weights", vgg, "--vgg", vgg, "-o", str(tmp_path / "b.safetensors")]
+    )
+    assert wrong.exit_code == 2
+    assert "Expected the YTMT authors' file" in " ".join(wrong.output.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -72,10 +72,7 @@ class Stage(nn.Module):
         self.streams, self.stem = streams, stem
         self.levels = [level for _, level in sides]
         self.entry = _convolution(streams, channels_in * stem**2, widths[0], 1)
-        self.sides = nn.ModuleList(nn.Conv2d(maps, streams * widths[level], 1) for maps, level in sides)
-        for side in self.sides:  # the sum over maps should be about as strong as the stream
-            nn.init.normal_(side.weight, std=0.5 / side.in_channels**0.5)
-            nn.init.zeros_(side.bias)
+        self.sides = nn.ModuleList(_projection(maps, streams * widths[level]) for maps, level in sides)
         befores = [widths[0], *widths[:-1]]
         self.grow = nn.ModuleList(
             _convolution(streams, before, width, 1)
@@ -158,6 +155,7 @@ class YTMTNetwork(nn.Module):
             "streams": streams, "channels": channels, "widths": list(widths), "stem": stem, "stages": stages, "joining": joining,
             "passed": passed, "sides": [list(side) for side in sides], "whole": whole,
         }  # fmt: skip
+        self.start: Tensor
         self.multiple = stem * 2 ** (len(widths) - 1)
         levels = [(maps, _level(stride, stem, len(widths))) for maps, stride in sides]
         kinds: dict[str, Any] = {"channels": channels, "streams": streams, "widths": widths, "stem": stem}
@@ -177,7 +175,7 @@ class YTMTNetwork(nn.Module):
         channels = first["entry.weight"].shape[1]
         network.stages[1].load_state_dict({**first, "entry.weight": 0.1 * wider})
         with torch.no_grad():
-            network.stages[1].entry.weight[:, :channels] = first["entry.weight"]  # type: ignore[index, union-attr]
+            cast("Stage", network.stages[1]).entry.weight[:, :channels] = first["entry.weight"]
         return network
 
     def forward(self, mixture: Tensor, *features: Tensor) -> Tensor:
@@ -210,6 +208,14 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
     if x.shape[-2:] == like.shape[-2:]:
         return x
     return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _projection(maps: int, channels: int) -> nn.Conv2d:
+    """Return a 1 x 1 convolution of a feature map: the sum over all maps should be about as strong as a stream."""
+    convolution = nn.Conv2d(maps, channels, 1)
+    nn.init.normal_(convolution.weight, std=0.5 / maps**0.5)
+    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    return convolution
 
 
 def _convolution(streams: int, before: int, channels: int, kernel: int) -> nn.Conv2d:

@@ -107,7 +107,9 @@ class Stream(nn.Module):
         never made.
         """
         size = image.shape[-2:]
-        total = self.first.bias[:, None, None]
+        bias = self.first.bias
+        assert bias is not None
+        total = bias[:, None, None]
         parts = self.first.weight.split(list(HYPERCOLUMN), dim=1)
         for kernel, maps in zip(parts, (image, *features), strict=True):
             enlarged = F.interpolate(maps, size, mode="bilinear", align_corners=False)

@@ -53,9 +53,10 @@ def intervals(length: int, side: int, multiple: int) -> list[tuple[int, int]]:
         return [(0, length)]
     step = side - side // OVERLAP
     count = -(-(length - side) // step) + 1
-    starts = [k * (length - side) / (count - 1) for k in range(count)]
-    starts = [int(start) // multiple * multiple if side % multiple == 0 else int(start) for start in starts]
-    return [(start, min(start + side, length)) for start in starts[:-1]] + [(int(starts[-1]), length)]
+    starts = [k * (length - side) // (count - 1) for k in range(count)]
+    if side % multiple == 0:
+        starts = [start // multiple * multiple for start in starts]
+    return [(start, start + side) for start in starts[:-1]] + [(starts[-1], length)]
 
 
 def _ramp(start: int, end: int, length: int) -> Tensor:

@@ -104,7 +104,7 @@ class Kinds:
         def uniform(low: float, high: float, many: int = 1) -> Tensor:
             return low + (high - low) * torch.rand((count, many, 1, 1, 1), generator=draw)
 
-        weights = uniform(*self.amounts, many=len(pools))  # type: ignore[misc]
+        weights = uniform(self.amounts[0], self.amounts[1], many=len(pools))
         images = images * (weights / weights.sum(dim=1, keepdim=True))
         if self.blur > 0:
             images = torch.stack(

@@ -38,7 +38,7 @@ class Reflections:
         Of all that is drawn.
     """
 
-    kinds = ("transmission", "reflection")
+    kinds: tuple[str, ...] = ("transmission", "reflection")
     whole = True
     channels = 3
 

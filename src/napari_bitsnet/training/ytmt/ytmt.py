@@ -284,15 +284,19 @@ class YTMT(BaseTrainer):
         from napari_bitsnet.methods.ytmt.weights_file import load_weights
 
         network, facts = load_weights(path)
-        wanted = {"kinds": list(self.diet.kinds), "whole": self.diet.whole}
-        got = {"kinds": facts["kinds"], "whole": network.sizes["whole"]}
         if not isinstance(network, YTMTNetwork):
             raise ValueError(
                 f"Expected weights that the trainer ytmt wrote, got {path}, which was converted: train without."
             )
-        if len(got["kinds"]) != len(wanted["kinds"]) or got["whole"] != wanted["whole"]:
+        kinds, diet = facts["kinds"], self.diet
+        if len(kinds) != len(diet.kinds) or network.sizes["whole"] != diet.whole:
             raise ValueError(
-                f"Expected weights for {', '.join(wanted['kinds'])}, got {path} for {', '.join(got['kinds'])}: train without."
+                f"Expected weights for {', '.join(diet.kinds)}, got {path} for {', '.join(kinds)}: train without."
+            )
+        if network.sizes["channels"] != diet.channels or bool(network.sizes["sides"]) != self._uses_features:
+            raise ValueError(
+                f"Expected weights for {diet.channels} channels {'with' if self._uses_features else 'without'} the features of the "
+                f"blind network, got other ones in {path}: set colour and hypercolumn as they were."
             )
         if self.config.variant.endswith("T") and network.sizes["stages"] == 1:
             network = network.with_second_stage()
@@ -319,8 +323,9 @@ class YTMT(BaseTrainer):
         if config.adversarial and self._loop is not None:
             from napari_bitsnet.training.ytmt.critic import adversarial_loss
 
+            critic: Any = self._loop.network.critic
             first, truth = (x[:, 0].expand(-1, 3, -1, -1) for x in (estimates, drawn.images))
-            loss = loss + config.adversarial * adversarial_loss(self._loop.network.critic, first, truth)
+            loss = loss + config.adversarial * adversarial_loss(critic, first, truth)
         return loss
 
     def _estimate(self, look: Look, mixture: Tensor) -> Tensor:
