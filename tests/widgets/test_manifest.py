@@ -34,6 +34,8 @@ def test_everything_offered_is_a_command():
     known = {command.id for command in commands()}
     offered = [w.command for w in MANIFEST.contributions.widgets]
     offered += [s.command for s in MANIFEST.contributions.sample_data]
+    offered += [r.command for r in MANIFEST.contributions.readers]
+    offered += [w.command for w in MANIFEST.contributions.writers]
     offered += [i.command for items in MANIFEST.contributions.menus.values() for i in items]
     assert set(offered) == known
 
