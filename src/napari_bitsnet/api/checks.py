@@ -113,8 +113,9 @@ def check(
     images = RunInputs(
         made, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes, stored=stored
     )
-    built = made.build(images[len(images) // 2])
-    problem, notices = built.problem, list(map(str, built.notices))
+    plane = images[len(images) // 2]
+    built = made.build(plane)
+    problem, notices = built.problem, [*map(str, built.notices), *map(str, made.advice(plane))]
     if not (problem.traits.n_guides and problem.mixing.name == "linear"):
         return Findings(notices)
     found = guide_findings(problem, settings.seed)

@@ -17,6 +17,7 @@ from napari_bitsnet.api.export.before_run import check_before_run
 from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.export.saving import is_finished
+from napari_bitsnet.api.file_encoding import NAME, follows_files, with_file_encoding
 from napari_bitsnet.api.records import read_record
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.cli.interrupt import Interrupt
@@ -116,6 +117,9 @@ class Batch:
         before, now = dict(record["settings"]), self.settings.model_dump(mode="json")
         if self.settings.axes is None:  # then they are the file's
             before["axes"] = None
+        if follows_files(self.settings):  # so is the encoding
+            for options in (settings["options"] for settings in (before, now)):
+                options.pop(NAME, None)
         differing = sorted(name for name in now if before.get(name) != now[name])
         inputs = record.get("inputs") or {}
         if {**inputs, "contents": None} != {**job.record, "contents": None}:
@@ -134,6 +138,7 @@ class Batch:
         for notice in images.notices:
             warnings.warn(notice, stacklevel=1)
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
+        settings = with_file_encoding(settings, images.encodings)
         planes = planes_of(TASKS.get(settings.task), images.mixture, settings.axes)
         check_before_run(
             settings, planes, self.folder, kind=self.kind, depth=self.depth, stored=images.stored

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.encoding import Transfer
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.outputs import Output, OutputSpec, Units
 from napari_bitsnet.core.problem import Problem, Traits
@@ -89,11 +90,14 @@ class Built:
         onto the first mixture).
     notices : sequence of Notice
         Notices for the user about the inputs.
+    transfer : Transfer
+        Conversion between the mixture's stored values and the light that the problem states.
     """
 
     problem: Problem
     observed: NDArray
     notices: Sequence[Notice] = ()
+    transfer: Transfer = field(default_factory=Transfer)
 
 
 class Task(Protocol):
@@ -146,6 +150,9 @@ class Task(Protocol):
 
     def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
         """Return notices for the user about the outputs of one plane."""
+
+    def advice(self, inputs: Inputs) -> list[Notice]:
+        """Return what a check of the inputs of one plane adds to the notices of a run; it may take seconds."""
 
     def scorable(
         self,
@@ -202,6 +209,10 @@ class BaseTask:
 
     def notices(self, built: Built, inputs: Inputs, outputs: Mapping[str, Output]) -> list[Notice]:
         """See `Task.notices`: there are none."""
+        return []
+
+    def advice(self, inputs: Inputs) -> list[Notice]:
+        """See `Task.advice`: there is none."""
         return []
 
     def scorable(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.core.config import Config, setting
+from napari_bitsnet.core.encoding import DESCRIPTION, Transfer, may_be_photograph, transfer_of
 from napari_bitsnet.core.exposure import Exposure, expose
 from napari_bitsnet.core.hints import hint_maps
 from napari_bitsnet.core.images import (
@@ -35,6 +36,12 @@ class SharesConfig(Config):
     mixing: Literal["linear", "attenuation"] = setting(
         "linear",
         "How sources superimpose: they add (linear), or each weakens the beam (attenuation).",
+    )
+    encoding: Literal["linear", "srgb", "auto"] = setting(
+        "linear",
+        DESCRIPTION.format(
+            auto="as the file says, and without a word like photographs for colours of 8 bits"
+        ),
     )
     i0: float | None = setting(
         None,
@@ -64,6 +71,14 @@ class SharesConfig(Config):
         None, "Value that counts as 1; none takes the largest value.", ge=-1e9, le=1e9, step=1.0
     )
 
+    def transfer(self, image: NDArray, stored: np.dtype) -> Transfer:
+        """Return the conversion of the mixture's stored values to light; without a file that says more, colours of 8 bits are
+        taken for photographs with ``"auto"``."""
+        encoding = self.encoding
+        if encoding == "auto":
+            encoding = "srgb" if may_be_photograph(image, stored) else "linear"
+        return transfer_of(encoding, without_opacity(image), stored, self.high)
+
     def density_range(self, density: NDArray) -> tuple[float | None, float | None]:
         """Set the lower end of optical densities to 0 (no object), or to the minimum if noise is below 0."""
         low = min(0.0, float(np.nanmin(density))) if self.low is None else self.low
@@ -81,7 +96,14 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
     image, i0, observed = inputs.mixture, None, without_opacity(inputs.mixture)
     low, high = config.low, config.high
     notices: list[Notice] = []
-    if config.mixing == "attenuation":
+    transfer = Transfer()
+    if config.mixing == "linear":
+        transfer = config.transfer(check_image(image, "the mixture"), inputs.dtype)
+        image = transfer.to_light(image)
+        if config.encoding == "auto" and not transfer.is_identity:
+            notices.append(taken_for_photograph())
+        low, high = (None if end is None else float(transfer.to_light(np.array(end))) for end in (low, high))
+    else:
         exposure = expose_mixture(image, config, inputs.dtype)
         notices += exposure.notices()
         image, i0, observed = exposure.density, exposure.i0, exposure.intensity
@@ -100,7 +122,17 @@ def build_shares_problem(inputs: Inputs, config: SharesConfig, *, n_sources: int
         scaling=mixture.scaling,
         density_of=i0,
     )
-    return Built(problem, observed, notices)
+    return Built(problem, observed, notices, transfer)
+
+
+def taken_for_photograph() -> Notice:
+    """Say that values were decoded although no file said so."""
+    return Notice(
+        "encoding",
+        "Nothing says how the values follow the light; as colours of 8 bits, they are taken for a photograph (sRGB) and were "
+        "decoded.",
+        'encoding="linear" leaves them as they are.',
+    )
 
 
 def _left_out(
@@ -133,26 +165,30 @@ def expose_mixture(image: NDArray, config: SharesConfig, stored: np.dtype | None
     TypeError, ValueError
         If the image, a frame's file or its size cannot be worked on.
     """
+    image = check_image(image, "the mixture")
+    transfer = config.transfer(image, image.dtype if stored is None else stored)
     return expose(
-        check_image(image, "the mixture"),
-        flat=_frame(config.flat),
-        dark=_frame(config.dark),
+        transfer.to_light(image),
+        flat=_frame(config.flat, transfer),
+        dark=_frame(config.dark, transfer),
         i0=config.i0,
         percentile=config.percentile,
-        stored=stored,
+        stored=image.dtype if stored is None else stored,
     )
 
 
-def _frame(path: Path | None) -> NDArray | None:
+def _frame(path: Path | None, transfer: Transfer) -> NDArray | None:
     if path is None:
         return None
     from napari_bitsnet.io.read import read_image
 
-    return read_image(path).array
+    return transfer.to_light(read_image(path).array)
 
 
 def shares_outputs(built: Built, shares: Tensor, config: SharesConfig) -> dict[str, NDArray]:
     """Name shares ``source_1`` … in the mixture's units, with ``residual`` = mixture minus their sum.
+
+    Shares of light are encoded as the mixture is; ``residual`` compares the mixture with their sum, encoded.
 
     With attenuation the sources are optical densities, which add, or transmitted intensities, which
     multiply: ``residual`` is then the intensity (freed of dark and flat frames) minus
@@ -165,7 +201,8 @@ def shares_outputs(built: Built, shares: Tensor, config: SharesConfig) -> dict[s
         total += source
     residual = built.observed.astype(np.float64)  # a copy
     if problem.density_of is None:
-        residual -= total
+        residual -= built.transfer.to_stored(total)
+        sources = built.transfer.to_stored(sources)
     elif config.output == "intensity":
         residual -= problem.density_of * np.exp(-total)
         for source in sources:

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.core.images import without_opacity
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.outputs import OutputSpec, Units
 from napari_bitsnet.tasks import BaseTask, Slices
@@ -40,9 +41,15 @@ class SharesTask(BaseTask):
         i0: float | None,
         stored: np.dtype | None = None,
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """See `Task.scorable`: under attenuation shares add up in optical density, with the frames and I0 of
-        the run."""
-        if self.config.mixing == "linear" or i0 is None:
+        """See `Task.scorable`: shares of photographs add up as light, and under attenuation in optical density, with the frames
+        and I0 of the run."""
+        if self.config.mixing == "linear":
+            transfer = self.config.transfer(mixture, np.asarray(mixture).dtype if stored is None else stored)
+            if transfer.is_identity:
+                return mixture, sources, truths
+            light = without_opacity(transfer.to_light(mixture))
+            return light, transfer.to_light(sources), transfer.to_light(truths)
+        if i0 is None:
             return mixture, sources, truths
         # not by `updated`: an estimate may lie outside the bounds that hold for what people set
         density = expose_mixture(mixture, self.config.model_copy(update={"i0": i0}), stored).density

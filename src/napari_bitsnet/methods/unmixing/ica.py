@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Weighted
+from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.core.stages import Stage, Stages, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 NOISY = 0.08  # noise of a source relative to its contrast; above it the sources are denoised
 LEAST_SIZE = 16  # pixels a side; smaller images have too few patches to compare
+LEAST_TESTED = 64  # pixels a side; smaller images have too few blocks to test what the mixtures went through
 LEAST_SCALE = 1e-3  # relative scale below which a source would only be noise
 
 
@@ -40,6 +42,10 @@ class IcaConfig(BaseConfig):
         le=5,
         step=1,
     )
+    shading: bool = setting(
+        True,
+        "Remove a smooth shading of each mixture, such as vignetting, where it explains held-out parts of the images better.",
+    )
     noise: float | None = setting(
         None,
         "Standard deviation of each mixture's noise, on the [0, 1] scale; none estimates it.",
@@ -51,10 +57,14 @@ class IcaConfig(BaseConfig):
 
 @dataclass
 class IcaState(State):
-    """Estimated sources (K, C, H, W) and weights (M, K); None before the first iteration."""
+    """Estimated sources (K, C, H, W) and weights (M, K); None before the first iteration.
+
+    `shading` (M, 1, H, W) is a smooth factor of each mixture by which those of `problem` have been divided; None if it is even.
+    """
 
     sources: Tensor | None = None
     weights: Tensor | None = None
+    shading: Tensor | None = None
 
 
 @METHODS.register("ica")
@@ -142,7 +152,8 @@ class Ica(BaseMethod[IcaState]):
             assert mixing.weights is not None  # see the task
             weights = mixing.weights.double().cpu()
         else:
-            weights = torch.from_numpy((yield from self._estimating(problem, mixing.rule)))
+            weights = torch.from_numpy((yield from self._estimating(state, mixing)))
+            problem = state.problem
         sources = torch.einsum(
             "km,mchw->kchw", torch.linalg.pinv(weights).to(problem.observations), problem.observations
         )
@@ -184,17 +195,39 @@ class Ica(BaseMethod[IcaState]):
         contrast = state.sources.double().std(dim=(-2, -1)).mean(dim=1)
         return bool((noise < NOISY * contrast).all())
 
-    def _estimating(self, problem: Problem, rule: str) -> Stages[NDArray]:
-        """Return W (M, K), float64, with the scales that the rule sets."""
+    def _estimating(self, state: IcaState, mixing: Weighted) -> Stages[NDArray]:
+        """Return W (M, K), float64, with the scales that the rule sets; mixtures with a shading are freed of it first."""
+        from napari_bitsnet.methods.unmixing.finest_scale import least_smoothing
+        from napari_bitsnet.methods.unmixing.shading import estimate_shading
         from napari_bitsnet.methods.unmixing.weights import estimating_weights
 
+        problem, window = state.problem, self.config.window
+        seen = mixing.unclipped(problem.valid)
+        seen = None if seen is None else seen.to(problem.observations.device)
+        size, smoothing = min(problem.observations.shape[-2:]), 0.0
+        if size >= LEAST_TESTED:
+            yield Stage("whether fine details were compressed")
+            smoothing = least_smoothing(problem.observations, problem.n_sources, valid=seen, window=window)
+        if self.config.shading and size >= LEAST_TESTED:
+            yield Stage("whether mixtures are shaded")
+            state.shading = estimate_shading(
+                problem.observations, problem.n_sources, valid=seen, window=window, smoothing=smoothing
+            )
+        if state.shading is not None:
+            state.problem = replace(problem, observations=problem.observations / state.shading)
+            state.notices.append(shading_notice(state.shading))
         weights = yield from estimating_weights(
-            problem.observations, problem.n_sources, valid=problem.valid, window=self.config.window
+            state.problem.observations,
+            problem.n_sources,
+            valid=seen,
+            window=window,
+            least_smoothing=smoothing,
         )
-        return scaled_to_one(weights) if rule == "sum-to-one" else weights
+        return scaled_to_one(weights) if mixing.rule == "sum-to-one" else weights
 
     def solution(self, state: IcaState) -> Answer:
-        """See `Method.solution`: ``"sources"`` and ``"weights"``; at the start, the first K mixtures."""
+        """See `Method.solution`: ``"sources"``, ``"weights"`` and, if the mixtures are shaded, ``"shading"`` (M, 1, H, W); at
+        the start, the first K mixtures."""
         import torch
 
         if state.sources is None or state.weights is None:
@@ -205,7 +238,22 @@ class Ica(BaseMethod[IcaState]):
                     len(state.problem.observations), k, device=state.problem.observations.device
                 ),
             }
-        return {"sources": state.sources, "weights": state.weights}
+        found = {"sources": state.sources, "weights": state.weights}
+        return found if state.shading is None else found | {"shading": state.shading}
+
+
+def shading_notice(shading: Tensor) -> Notice:
+    """Say how strong the shading (M, 1, H, W) of each mixture is."""
+    least = [float(each.min() / each.max()) for each in shading]
+    numbers = {f"least{m}": value for m, value in enumerate(least, 1)}
+    parts = " and ".join(f"mixture {m} {{least{m}:.0%}}" for m in range(1, len(least) + 1))
+    return Notice(
+        "shading",
+        f"The mixtures are shaded differently (darkest relative to the brightest place: {parts}); this was removed before the "
+        "work. A shading that all of them share stays in the sources.",
+        "shading=false among the method's settings leaves them.",
+        numbers,
+    )
 
 
 def scaled_to_one(weights: NDArray) -> NDArray:

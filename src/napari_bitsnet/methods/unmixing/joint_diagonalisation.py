@@ -66,5 +66,10 @@ def joint_diagonaliser(covariances: NDArray) -> NDArray:
 
 def diagonality(covariances: NDArray) -> float:
     """Return ``mean_n [log det diag C_n - log det C_n]``: 0 for diagonal matrices, else positive."""
+    return float(diagonalities(covariances).mean())
+
+
+def diagonalities(covariances: NDArray) -> NDArray:
+    """Return ``log det diag C_n - log det C_n`` of each matrix of (n, K, K): 0 if it is diagonal, else positive."""
     variances = np.diagonal(covariances, axis1=1, axis2=2)
-    return float(np.log(variances).sum(axis=1).mean() - np.linalg.slogdet(covariances)[1].mean())
+    return np.asarray(np.log(variances).sum(axis=1) - np.linalg.slogdet(covariances)[1])

@@ -23,7 +23,12 @@ SINGULAR = 1e-4  # added to a window's relative variances, so that a window with
 
 
 def estimate_weights(
-    observations: Tensor, n_sources: int, *, valid: Tensor | None = None, window: int = 5
+    observations: Tensor,
+    n_sources: int,
+    *,
+    valid: Tensor | None = None,
+    window: int = 5,
+    least_smoothing: float = 0.0,
 ) -> NDArray:
     """Estimate the mixing weights of several mixtures, up to a scale for each source.
 
@@ -37,6 +42,8 @@ def estimate_weights(
         bool, False where pixels are missing.
     window : int
         Side in pixels of the windows in which sources may differ in strength.
+    least_smoothing : float
+        Smoothing in pixels below which gradients are left out; see `finest_scale`.
 
     Returns
     -------
@@ -60,12 +67,21 @@ def estimate_weights(
     Pham & Cardoso, "Blind separation of instantaneous mixtures of nonstationary sources", IEEE Trans. Signal
     Process. 49(9), 2001, doi:10.1109/78.942614.
     """
-    return exhaust(estimating_weights(observations, n_sources, valid=valid, window=window))
+    return exhaust(
+        estimating_weights(
+            observations, n_sources, valid=valid, window=window, least_smoothing=least_smoothing
+        )
+    )
 
 
 @torch.no_grad()
 def estimating_weights(
-    observations: Tensor, n_sources: int, *, valid: Tensor | None = None, window: int = 5
+    observations: Tensor,
+    n_sources: int,
+    *,
+    valid: Tensor | None = None,
+    window: int = 5,
+    least_smoothing: float = 0.0,
 ) -> Stages[NDArray]:
     """Do what `estimate_weights` does, and tell which images are compared."""
     yield Stage("noise of the mixtures")
@@ -73,15 +89,18 @@ def estimating_weights(
     inside = None if valid is None else valid[..., :-1, :-1]
     pooled = []
     for smoothing in SMOOTHINGS:
+        if smoothing < least_smoothing:
+            continue
         yield Stage(f"weights, smoothed by {smoothing:g} px")
         steps = gradients(observations, smoothing=smoothing)
         level = noise * gradient_noise_gain(smoothing)
-        axes, faintest = _principal_axes(steps, level, n_sources)
+        axes, faintest = principal_axes(steps, level, n_sources)
         if faintest < SOME_SIGNAL * level and smoothing < SMOOTHINGS[-1]:
             continue
         whiten = np.linalg.pinv(axes)
         moments = whiten @ window_moments(steps, window, inside) @ whiten.T
-        pooled.append(axes @ _telling_windows(moments, level * whiten @ whiten.T) @ axes.T)
+        telling, _ = telling_windows(moments, level * whiten @ whiten.T)
+        pooled.append(axes @ telling @ axes.T)
         if faintest >= ENOUGH_SIGNAL * level:
             break
     # these coordinates only improve the conditioning; the criterion does not depend on them
@@ -198,7 +217,7 @@ def gradient_noise_gain(smoothing: float) -> float:
     return float(blur(impulse, smoothing).diff(dim=-1).square().sum())
 
 
-def _principal_axes(steps: Tensor, noise: float, count: int) -> tuple[NDArray, float]:
+def principal_axes(steps: Tensor, noise: float, count: int) -> tuple[NDArray, float]:
     """Return the scaled principal axes (M, K) of gradients (M, F, H, W), and the least variance."""
     moments = torch.einsum("mfhw,nfhw->mn", steps, steps) / steps[0].numel()
     variances, axes = np.linalg.eigh(moments.double().cpu().numpy() - noise * np.eye(len(steps)))
@@ -207,8 +226,8 @@ def _principal_axes(steps: Tensor, noise: float, count: int) -> tuple[NDArray, f
     return axes * np.sqrt(np.maximum(variances, floor)), float(variances[0])
 
 
-def _telling_windows(covariances: NDArray, noise: NDArray) -> NDArray:
-    """Subtract the noise and keep the windows with strong gradients: (n, K, K) -> (n', K, K)."""
+def telling_windows(covariances: NDArray, noise: NDArray) -> tuple[NDArray, NDArray]:
+    """Subtract the noise and keep the windows with strong gradients: (n, K, K) -> (n', K, K), and their numbers (n',)."""
     count = covariances.shape[-1]
     covariances = covariances - noise
     energy = np.trace(covariances, axis1=1, axis2=2)
@@ -217,4 +236,4 @@ def _telling_windows(covariances: NDArray, noise: NDArray) -> NDArray:
     kept = kept[:: len(kept) // MOST_WINDOWS + 1]
     covariances = covariances[kept] + SINGULAR * energy[kept, None, None] * np.eye(count) / count
     positive = np.linalg.eigvalsh(covariances)[:, 0] > 0
-    return covariances[positive] if positive.any() else np.eye(count)[None]
+    return (covariances[positive], kept[positive]) if positive.any() else (np.eye(count)[None], kept[:0])
