@@ -209,6 +209,7 @@ class Xray(SharesTask):
         )
         if problem.density_of is not None and self.config.output == "intensity":
             explained = (problem.density_of * np.exp(-explained.astype(np.float64))).astype(np.float32)
+        explained = built.transfer.to_stored(explained)
         guided = {f"explained_{k + 1}" for k, guide in enumerate(problem.guides) if guide is not None}
         parts = {n: part for n, part in numbered(explained, "explained").items() if n in guided}
         left = {"unexplained": answer["unexplained"]}
