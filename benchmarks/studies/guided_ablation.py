@@ -7,7 +7,6 @@ Answer: cracks in the photographs and densities that drift; see ``docs/benchmark
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 import napari_bitsnet as nb
+from benchmarks.studies import arguments_of
 from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.core.problem import Problem
@@ -101,9 +101,7 @@ ANSWERS: dict[str, tuple[Answer, dict]] = {
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("--seeds", default=range(6), nargs="+", type=int, help="Seeds of the panels.")
     parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
     arguments = parser.parse_args()

@@ -2,13 +2,13 @@
 
 Data: simulated panels, seeds 0 to n - 1 (no download), aligned and misregistered by 1.5 pixels.
 Command: ``python -m benchmarks.studies.guided_ceiling rows.jsonl --n 100 --size 256``. It resumes; several
-processes may share the panels (``--first 0 --step 2``, ``--first 1 --step 2``) and the file. Answer: 85 to 87
-% of the ceiling's decibels with two guides, 101 to 106 % with one; see ``docs/benchmarks/guided.md``.
+processes may share the panels (``--first 0 --step 2``, ``--first 1 --step 2``) and the file.
+Answer: 85 to 87 % of the ceiling's decibels with two guides, 101 to 106 % with one; see
+``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import napari_bitsnet as nb
 from benchmarks.quality.statistics import interval_text
+from benchmarks.studies import arguments_of
 from napari_bitsnet.core.images import normalise, restore
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.panel import Panel, simulate_panel
@@ -83,9 +84,7 @@ def table(rows: list[dict]) -> str:
 
 def main() -> None:
     """Measure what is not in the file yet, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("rows", type=Path, help="File that keeps what was measured, one JSON record a line.")
     parser.add_argument("--n", default=100, type=int, help="Panels: seeds 0 … n - 1.")
     parser.add_argument("--first", default=0, type=int, help="Seed to begin with.")

@@ -2,14 +2,14 @@
 
 Data: the folder ``crossmodal`` of ``--data DIR`` (see `benchmarks.quality.cases.crossmodal`): pairs on which
 numbers were chosen ("tuned" and "across"), pairs of other images ("held back"), and simulated panels, seeds 0
-to 3, misregistered by 1.5 pixels. Command: ``python -m benchmarks.studies.guided_choices rows.jsonl --data
-DIR``. It resumes; ``--method guided_regression``, ``--preset quick`` and ``--sets`` choose what is measured.
+to 3, misregistered by 1.5 pixels.
+Command: ``python -m benchmarks.studies.guided_choices rows.jsonl --data DIR``. It resumes; ``--method
+guided_regression``, ``--preset quick`` and ``--sets`` choose what is measured.
 Answer: see "Real pairs" in ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.quality.cases.crossmodal import ACROSS, HELD_BACK, TUNED, crossmodal_case
+from benchmarks.studies import arguments_of
 from napari_bitsnet.core.images import normalise, restore
 from napari_bitsnet.core.metrics import score
 from napari_bitsnet.core.problem import Problem
@@ -108,9 +109,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Measure what is not in the file yet, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("rows", type=Path, help="File that keeps what was measured, one JSON record a line.")
     parser.add_argument("--data", type=Path, required=True, help="Folder of measuring images.")
     parser.add_argument("--method", default="guided_network", help="Method.")

@@ -2,14 +2,13 @@
 
 Data: aligned simulated panels with two guides (no download). The fit is given the simulator's own clusters of
 colours, cracks and spreads of weights and drifts; only their values are unknown. Its gain is a ceiling for
-every fit of this kind, below that of `Panel.ceiling`, which knows the values too. Command: ``python -m
-benchmarks.studies.guided_oracle --first 1000 --n 8`` Answer: 90.5 % of the ceiling's decibels; see
-``docs/benchmarks/guided.md``.
+every fit of this kind, below that of `Panel.ceiling`, which knows the values too.
+Command: ``python -m benchmarks.studies.guided_oracle --first 1000 --n 8``
+Answer: 90.5 % of the ceiling's decibels; see ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 import napari_bitsnet as nb
+from benchmarks.studies import panel_arguments
 from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.data import panel as panels
@@ -92,12 +92,7 @@ def gains(seed: int, size: int) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and print one line a panel, and the means."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--first", default=1000, type=int, help="Seed of the first panel.")
-    parser.add_argument("--n", default=8, type=int, help="Panels.")
-    parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
+    parser = panel_arguments(__doc__, first=1000, n=8, size=256)
     arguments = parser.parse_args()
     found = []
     for seed in range(arguments.first, arguments.first + arguments.n):

@@ -7,13 +7,13 @@ Answer: at 89 to 92 % of the pixels; see ``docs/concepts/trust.md``.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from typing import Any
 
 import numpy as np
 
 import napari_bitsnet as nb
+from benchmarks.studies import panel_arguments
 from napari_bitsnet.data.panel import simulate_panel
 
 STRATA: dict[str, dict[str, Any]] = {
@@ -25,12 +25,7 @@ STRATA: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--n", default=8, type=int, help="Panels a line.")
-    parser.add_argument("--first", default=100, type=int, help="Seed of the first panel.")
-    parser.add_argument("--size", default=192, type=int, help="Side in pixels.")
+    parser = panel_arguments(__doc__, first=100, n=8, size=192)
     parser.add_argument("--preset", default="balanced")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

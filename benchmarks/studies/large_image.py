@@ -1,14 +1,13 @@
 """What do large panels with two photographs cost, and does the fit show seams?
 
 Data: a panel simulated at about 1000 pixels a side, enlarged, with fine grain (no download). The run is a
-process of its own, so that its peak memory is that of a user's session, inputs and results included. Command:
-``OMP_NUM_THREADS=2 python -m benchmarks.studies.large_image --size 6000 8000`` Answer: 269 s of all cores,
-5.9 GiB, no seams; see ``docs/benchmarks/guided.md``.
+process of its own, so that its peak memory is that of a user's session, inputs and results included.
+Command: ``OMP_NUM_THREADS=2 python -m benchmarks.studies.large_image --size 6000 8000``
+Answer: 269 s of all cores, 5.9 GiB, no seams; see ``docs/benchmarks/guided.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.studies import arguments_of
 
 SIMULATED = 1000
 """Longer side of the panel before it is enlarged, in pixels."""
@@ -93,9 +94,7 @@ def seams(image: NDArray, strip: int) -> float:
 
 def main() -> None:
     """Simulate, run in a process of its own, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("--size", nargs=2, type=int, default=(6000, 8000), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--preset", default="balanced")
     parser.add_argument(

@@ -7,13 +7,13 @@ Answer: none reaches the task's default method, which takes seconds; see ``docs/
 
 from __future__ import annotations
 
-import argparse
 import time
 import warnings
 
 import napari_bitsnet as nb
 from benchmarks.quality.cases.builtin import builtin_cases
 from benchmarks.quality.measure import score_row
+from benchmarks.studies import arguments_of
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.methods import METHODS
 
@@ -57,9 +57,7 @@ def solve(case: Case, method: str, preset: str, seconds: float | None) -> tuple[
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("--size", default=64, type=int)
     parser.add_argument("--seconds", default=110.0, type=float)
     arguments = parser.parse_args()

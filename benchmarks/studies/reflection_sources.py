@@ -7,7 +7,6 @@ Answer: 2.0 dB and 2.1 dB over the mixture; see ``docs/benchmarks/blind.md``.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from pathlib import Path
 
@@ -16,13 +15,12 @@ import numpy as np
 import napari_bitsnet as nb
 from benchmarks.quality.cases.folder import folder_cases
 from benchmarks.quality.statistics import interval_text
+from benchmarks.studies import arguments_of
 
 
 def main() -> None:
     """Separate twenty triplets at 224 x 224; print mean gains with bootstrap intervals."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("data", type=Path)
     warnings.simplefilter("ignore")
     cases = [

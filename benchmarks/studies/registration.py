@@ -4,14 +4,13 @@ from wrong?
 Data: registered pairs ``KIND_NN_guide.png`` and ``KIND_NN_hidden.png`` of 256 × 256 pixels (``--data``). Each
 guide is moved by a turn of 4 to 8 degrees, a scale of 0.9 to 1.1 and a shift of 8 to 23 pixels, without more
 (affine), with perspective (projective) or with a lens's distortion (radial). Wrong guides are those of
-another pair, and the own one mirrored. Odd pairs were tuned on; even pairs were held back. Command: ``python
--m benchmarks.studies.registration --data DIR --kinds retina nir --pairs even``. Answer: see
-``docs/tutorials/registration.md``.
+another pair, and the own one mirrored. Odd pairs were tuned on; even pairs were held back.
+Command: ``python -m benchmarks.studies.registration --data DIR --kinds retina nir --pairs even``.
+Answer: see ``docs/tutorials/registration.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 
 import napari_bitsnet as nb
+from benchmarks.studies import arguments_of
 
 Places = Callable[[NDArray], NDArray]
 SIZE = 256
@@ -94,9 +94,7 @@ def rows(data: Path, kind: str, remainder: int, model: str, *, wrong: bool) -> I
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--kinds", nargs="+", default=["nir", "retina", "mri_pd_t1", "mri_pd_t2", "mri_ct"])
     parser.add_argument("--pairs", choices=["odd", "even"], default="even")

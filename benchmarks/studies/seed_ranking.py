@@ -2,15 +2,15 @@
 
 Data: pairs of reserved photographs from the folder of measuring images; without it, pairs that scikit-image
 ships. Every pair is fitted from each seed with one pixel in twenty hidden; the remainder of the sum is shared
-out, and the answers are scored with and without the truth. Command: ``python -m
-benchmarks.studies.seed_ranking rows.jsonl --data DIR --n 10 --seeds 4 --iterations 400``; it resumes. Answer:
-hardly (rank correlation 0.3 for the prediction of hidden pixels), so seeds are averaged; see
+out, and the answers are scored with and without the truth.
+Command: ``python -m benchmarks.studies.seed_ranking rows.jsonl --data DIR --n 10 --seeds 4 --iterations
+400``; it resumes.
+Answer: hardly (rank correlation 0.3 for the prediction of hidden pixels), so seeds are averaged; see
 ``benchmarks/studies/seed_ranking.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -26,6 +26,7 @@ from benchmarks.quality.cases.builtin import builtin_cases
 from benchmarks.quality.cases.folder import folder_cases
 from benchmarks.quality.measure import score_row
 from benchmarks.quality.statistics import interval_text
+from benchmarks.studies import arguments_of
 from napari_bitsnet.api import run
 from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
 from napari_bitsnet.data.case import Case
@@ -38,9 +39,7 @@ Row = dict[str, Any]
 
 def main() -> None:
     """Run what is missing from the file, then print two tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("rows", type=Path)
     parser.add_argument("--data", type=Path, help="the benchmark's folder: reserved photographs are paired")
     parser.add_argument("--n", default=6, type=int, help="pairs, at most")

@@ -1,13 +1,13 @@
 """What does the warm start from slice to slice bring to a stack with guides?
 
 Data: slices of a volume (Z, Y, X) mixed with slices 14 further on, guided by another contrast of each slice;
-without ``--data`` a head is drawn. Command: ``python -m benchmarks.studies.stack --data volume.tif --size 160
---slices 8`` Answer: 0.06 dB at 160 x 160; see ``docs/tutorials/mri_stack.md``.
+without ``--data`` a head is drawn.
+Command: ``python -m benchmarks.studies.stack --data volume.tif --size 160 --slices 8``
+Answer: 0.06 dB at 160 x 160; see ``docs/tutorials/mri_stack.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 import warnings
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import napari_bitsnet as nb
+from benchmarks.studies import arguments_of
 from napari_bitsnet.data.photographs import fit
 from napari_bitsnet.data.synthetic import head_volume, other_contrast
 
@@ -30,9 +31,7 @@ def mixed_stack(volume: NDArray, distance: int, first: int, count: int) -> tuple
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--size", default=128, type=int)
     parser.add_argument("--slices", default=8, type=int)

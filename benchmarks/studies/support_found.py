@@ -7,13 +7,13 @@ Answer: correlation 0.78 with the true support, 0.07 with everything else; see `
 
 from __future__ import annotations
 
-import argparse
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 
 import napari_bitsnet as nb
+from benchmarks.studies import panel_arguments
 from napari_bitsnet.data.panel import Recipe, simulate_panel
 
 HEAD = (
@@ -29,12 +29,7 @@ def likeness(one: NDArray, other: NDArray) -> float:
 
 def main() -> None:
     """Separate with two guides, print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--first", default=1000, type=int, help="Seed of the first panel.")
-    parser.add_argument("--n", default=8, type=int, help="Panels.")
-    parser.add_argument("--size", default=256, type=int, help="Side in pixels.")
+    parser = panel_arguments(__doc__, first=1000, n=8, size=256)
     parser.add_argument(
         "--support", default=Recipe().support, type=float, help="Strength of the support; 0 is none."
     )

@@ -1,14 +1,13 @@
 """How long is the viewer's event loop held up during a run on the CPU, with live layers?
 
 Data: a mixture of drawn photographs (no download). On a machine that is busy with other work the clock shows
-more than the viewer's own delay; the time that the GUI's thread itself computed in a block does not. Command:
-``QT_QPA_PLATFORM=xcb xvfb-run -a python -m benchmarks.studies.viewer_latency --seconds 22`` Answer: 70 ms at
-most; see ``docs/benchmarks/viewer.md``.
+more than the viewer's own delay; the time that the GUI's thread itself computed in a block does not.
+Command: ``QT_QPA_PLATFORM=xcb xvfb-run -a python -m benchmarks.studies.viewer_latency --seconds 22``
+Answer: 70 ms at most; see ``docs/benchmarks/viewer.md``.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from benchmarks.studies import arguments_of
 from napari_bitsnet.data.synthetic import photograph_mixture
 
 TICK_MS = 5
@@ -26,9 +26,7 @@ LONGEST = 5
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments_of(__doc__)
     parser.add_argument("--size", default=512, type=int)
     parser.add_argument("--seconds", default=30.0, type=float)
     parser.add_argument("--method", default="bitsnet")
