@@ -145,8 +145,9 @@ def smooth_transmission(
     References
     ----------
     Meng et al., "Efficient Image Dehazing with Boundary Constraint and Contextual Regularization", ICCV 2013,
-    doi:10.1109/ICCV.2013.82. Departures: a quadratic energy in log t with asymmetric weights in place of
-    the bound's closing and absolute differences.
+    doi:10.1109/ICCV.2013.82.
+    Departures: a quadratic energy in log t with asymmetric weights in place of the bound's closing and
+    absolute differences.
     """
     options = {"radius": radius, "smoothness": smoothness, "part": part, "rounds": rounds}
     return exhaust(smoothing_transmission(image, airlight, **options))  # type: ignore[arg-type]

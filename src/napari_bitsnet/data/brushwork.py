@@ -76,7 +76,8 @@ def paint(rng: np.random.Generator, scene: NDArray, *, detail: float = 1.0) -> t
     References
     ----------
     After Hertzmann, "Painterly rendering with curved brush strokes of multiple sizes", SIGGRAPH 1998,
-    doi:10.1145/280814.280951. Departure: straight dabs from a bank of stamps.
+    doi:10.1145/280814.280951.
+    Departure: straight dabs from a bank of stamps.
     """
     from scipy.ndimage import gaussian_filter
 

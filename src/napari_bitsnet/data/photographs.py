@@ -90,7 +90,8 @@ def photograph(seed: int, size: int | tuple[int, int] = 256) -> NDArray:
     References
     ----------
     The "dead leaves" model: Lee, Mumford & Huang, "Occlusion models for natural images", IJCV 41, 2001,
-    doi:10.1023/A:1011109015675. Departure: shapes are shaded, textured and few of them are tiny.
+    doi:10.1023/A:1011109015675.
+    Departure: shapes are shaded, textured and few of them are tiny.
     """
     rng = np.random.default_rng(seed)
     shape = (size, size) if isinstance(size, int) else size

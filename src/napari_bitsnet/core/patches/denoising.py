@@ -88,8 +88,9 @@ def denoise_patches(
     References
     ----------
     Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3),
-    2013, doi:10.1137/120874989. Departures: a margin on the eigenvalues of the first round in place of its
-    special case for flat groups, any number of rounds, groups of fixed size.
+    2013, doi:10.1137/120874989.
+    Departures: a margin on the eigenvalues of the first round in place of its special case for flat groups,
+    any number of rounds, groups of fixed size.
     """
     shape = {"side": side, "reach": reach, "count": count, "stride": stride}
     return exhaust(denoising_patches(noisy, sigma, basic, **shape))
@@ -166,8 +167,8 @@ def estimate_sigma(image: Tensor, *, side: int = 5) -> float:
     References
     ----------
     Pyatykh, Hesser & Zheng, "Image Noise Level Estimation by Principal Component Analysis", IEEE TIP 22(2),
-    2013, doi:10.1109/TIP.2012.2221728. Departures: patches chosen by blurred gradients, the median
-    eigenvalue.
+    2013, doi:10.1109/TIP.2012.2221728.
+    Departures: patches chosen by blurred gradients, the median eigenvalue.
     """
     from napari_bitsnet.core.guided_filter import box_mean
 

@@ -114,8 +114,9 @@ def inpaint_patches(
     References
     ----------
     Yu, Sapiro & Mallat, "Solving Inverse Problems with Piecewise Linear Estimators", IEEE TIP 21(5), 2012,
-    doi:10.1109/TIP.2011.2176743. Departure: one Gaussian for each group of similar patches (as in NL-Bayes)
-    in place of a few for the whole image.
+    doi:10.1109/TIP.2011.2176743.
+    Departure: one Gaussian for each group of similar patches (as in NL-Bayes) in place of a few for the whole
+    image.
     """
     shape = {"side": side, "reach": reach, "count": count, "stride": stride, "offset": offset}
     return exhaust(inpainting_patches(estimate, observed, valid, **shape))

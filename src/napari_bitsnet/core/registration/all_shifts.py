@@ -121,7 +121,8 @@ def best_shift(
     References
     ----------
     Haber & Modersitzki, "Intensity Gradient Based Registration and Fusion of Multi-modal Images", MICCAI
-    2006, doi:10.1007/11866763_89. Departure: all shifts at once, and strengths relative to the surroundings.
+    2006, doi:10.1007/11866763_89.
+    Departure: all shifts at once, and strengths relative to the surroundings.
     """
     from scipy.fft import next_fast_len
 

@@ -232,7 +232,8 @@ def register(
     References
     ----------
     Maes et al., "Multimodality Image Registration by Maximization of Mutual Information", IEEE TMI 16(2),
-    1997, doi:10.1109/42.563664. Departure: clusters of colours in place of bins of grey levels.
+    1997, doi:10.1109/42.563664.
+    Departure: clusters of colours in place of bins of grey levels.
     """
     if model not in get_args(Model):
         raise ValueError(f"Expected a model of shift, affine, projective or smooth, got {model!r}.")

@@ -83,9 +83,10 @@ class GrabCut(BaseMethod[GrabCutState]):
     References
     ----------
     Rother, Kolmogorov & Blake, "GrabCut: interactive foreground extraction using iterated graph cuts", ACM Trans. Graph.
-    23(3), 2004, doi:10.1145/1015706.1015720. Departures: the cut is solved by a primal-dual method at a reduced size, parts
-    without a scribble are dropped, a guided filter takes the place of the border matting, and there may be more than two
-    regions, each cut against all others.
+    23(3), 2004, doi:10.1145/1015706.1015720.
+    Departures: the cut is solved by a primal-dual method at a reduced size, parts without a scribble are
+    dropped, a guided filter takes the place of the border matting, and there may be more than two regions,
+    each cut against all others.
     """
 
     name = "grabcut"

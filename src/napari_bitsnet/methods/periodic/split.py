@@ -108,7 +108,8 @@ def displace(patterns: Sequence[Repeating], rest: Tensor, width: float, valid: T
     References
     ----------
     Lucas & Kanade, "An iterative image registration technique with an application to stereo vision", IJCAI
-    1981. Departure: several images, superimposed, at once.
+    1981.
+    Departure: several images, superimposed, at once.
     """
     seen = torch.ones_like(rest[0]) if valid is None else valid
     columns = [g for p in patterns for g in central_gradient(blur(p.image, BLUR))]

@@ -78,8 +78,9 @@ def reweighted_step(
     References
     ----------
     Levin & Weiss, "User Assisted Separation of Reflections from a Single Image Using a Sparsity Prior", IEEE
-    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departures: the cost of each gradient is graded instead of
-    1 or 100; the sum is exact; there may be more than two sources; channels are joined; the anchor is added.
+    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106.
+    Departures: the cost of each gradient is graded instead of 1 or 100; the sum is exact; there may be more
+    than two sources; channels are joined; the anchor is added.
     """
     weights = [
         weight * prices * (d.square().sum(dim=2, keepdim=True) + softness**2) ** (power / 2 - 1)

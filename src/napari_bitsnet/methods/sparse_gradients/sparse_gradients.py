@@ -79,7 +79,8 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
     References
     ----------
     Levin & Weiss, "User Assisted Separation of Reflections from a Single Image Using a Sparsity Prior", IEEE
-    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106. Departure: unmarked gradients get soft labels.
+    TPAMI 29(9), 2007, doi:10.1109/TPAMI.2007.1106.
+    Departure: unmarked gradients get soft labels.
     """
 
     name = "sparse_gradients"

@@ -119,8 +119,9 @@ def find_mark(
     References
     ----------
     Dekel, Rubinstein, Liu & Freeman, "On the effectiveness of visible watermarks", CVPR 2017,
-    doi:10.1109/CVPR.2017.726. Chambolle & Pock, "A first-order primal-dual algorithm for convex problems", J.
-    Math. Imaging Vis. 40, 2011, doi:10.1007/s10851-010-0251-1.
+    doi:10.1109/CVPR.2017.726.
+    Chambolle & Pock, "A first-order primal-dual algorithm for convex problems", J. Math. Imaging Vis. 40,
+    2011, doi:10.1007/s10851-010-0251-1.
     """
     step = math.log(1 - opacity)
     g, least = edges.steps, length * edges.steps.shape[1]
