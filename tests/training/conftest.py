@@ -18,7 +18,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "feedforward": {"batch": 4, "drawn": 40, "validation_pairs": 8},
     "cracks": {"batch": 2, "pictures": 3, "nets": 3, "kept": 1, "size": 64, "validation_examples": 2},
     "guided_correction": {"batch": 2, "panels": 2, "kept": 1, "size": 64, "side": 48},
-    "ytmt": {"batch": 2, "size": 64, "width": 8, "levels": 2, "hypercolumn": False, "validation_pairs": 4},
+    "sils": {"batch": 2, "size": 64, "width": 8, "levels": 2, "demo": "shapes", "validation_mixtures": 4},
+    "ytmt": {"batch": 2, "size": 64, "width": 8, "levels": 2, "hypercolumn": "no", "validation_pairs": 4},
 }
 """Settings that make a trainer quick; one that is not named here is trained as it is."""
 

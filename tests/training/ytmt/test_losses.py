@@ -78,7 +78,7 @@ def test_all_losses_train_together_and_the_critic_is_not_exported(image_folder, 
 
     trainer = TRAINERS.get("ytmt")
     config = trainer.Config(
-        batch=2, size=64, width=8, levels=2, hypercolumn=False, validation_pairs=2, steps=2, validate_every=2,
+        batch=2, size=64, width=8, levels=2, hypercolumn="no", validation_pairs=2, steps=2, validate_every=2,
         image_weights=(0.3, 0.9), gradient=0.6, total=0.2, perceptual=0.1, exclusion=1.0, adversarial=0.01,
     )  # fmt: skip
     job = trainer(config, {"photographs": [image_folder]}, folder=tmp_path / "run", device="cpu")

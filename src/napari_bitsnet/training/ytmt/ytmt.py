@@ -77,8 +77,8 @@ class YTMTTraining(TrainingConfig):
     stem: Literal["auto", "1", "2", "4"] = setting(
         "auto", "How much coarser than the mixture the finest level is; auto: 4 for reflections, else 2."
     )
-    hypercolumn: bool | None = setting(
-        None, "Show the network the features of the package's blind one; none: for reflections only."
+    hypercolumn: Literal["auto", "yes", "no"] = setting(
+        "auto", "Show the network the features of the package's blind one; auto: for reflections only."
     )
     image_weights: tuple[float, ...] = setting(
         (1.0, 1.0), "Weight of each image's squared error; the last one holds for all further images."
@@ -141,6 +141,11 @@ class YTMT(BaseTrainer):
         from napari_bitsnet.training.images import image_names
 
         sources, photographs = self.data["source"], self.data["photographs"]
+        for path in photographs:
+            image_names(path)
+        for path in sources:
+            if not path.is_file() or path.suffix.lower() == ".zip":  # a file may be a stack
+                image_names(path)
         if bool(sources) == bool(photographs):
             raise ValueError(
                 "Expected photographs (to separate reflections) or two to three sources (own kinds of images), got "
@@ -172,15 +177,6 @@ class YTMT(BaseTrainer):
             raise ValueError(
                 f"Expected mixtures whose side is a multiple of {multiple} pixels, got {self._size}: set another size."
             )
-        for path in photographs:
-            image_names(path)
-        for path in sources:
-            if path.is_dir() or path.suffix.lower() == ".zip":
-                image_names(path)
-            elif not path.is_file():
-                raise FileNotFoundError(
-                    f"Expected a folder, a zip or an image file, got {path}, which does not exist."
-                )
 
     @property
     def diet(self) -> Diet:
@@ -225,7 +221,7 @@ class YTMT(BaseTrainer):
     @property
     def _uses_features(self) -> bool:
         wanted = self.config.hypercolumn
-        return not self.data["source"] if wanted is None else wanted
+        return wanted == "yes" or (wanted == "auto" and not self.data["source"])
 
     @property
     def _size(self) -> int:
