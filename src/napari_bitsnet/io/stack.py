@@ -26,7 +26,7 @@ def files_of_pattern(path: Path) -> list[Path]:
     parts = path.parts
     first = next(k for k, part in enumerate(parts) if _WILD.search(part))
     found = Path(*parts[:first]).glob("/".join(parts[first:]))
-    return in_order(file for file in found if file.is_file())
+    return in_order(file for file in found if file.is_file() and not file.name.startswith("."))
 
 
 def files_of_folder(folder: Path) -> list[Path]:

@@ -102,14 +102,14 @@ READERS.register("dicom")(Dicom())
 def _quietly() -> Iterator[None]:
     """Keep pydicom's warnings to itself: they may quote a patient's data."""
     logger = logging.getLogger("pydicom")
-    before = logger.disabled
-    logger.disabled = True
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # those below it inherit the level
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = before
+        logger.setLevel(before)
 
 
 def _header(path: Path, only: list[str] | None = None) -> Dataset:
