@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +27,14 @@ NO_MARK = Notice(
     "No mark was found, so the images are returned unchanged.",
     "Set its colour and opacity, or draw a region closer around it.",
 )
+ROUGHLY = (0.25, 0.45, 0.7)
+"""Opacities that the search for the mark's colour tries."""
+WHITE_FIRST = 1.12
+"""Factor by which a black mark has to explain a single image better than a white one: what lies around a white mark resembles a
+black one."""
+LEAST_REMOVED, LEAST_REMOVED_GUESSED = 0.5, 0.8
+"""Least part of the edges along the mark's outline that its removal has to take away, or the input is kept: for several images or a
+given colour, and for a single image whose mark's colour is a guess."""
 NEARLY = 0.04
 """Channels of an estimated colour that are this close to 0 or 1 are set to it."""
 
@@ -70,8 +78,9 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
     """Solve ``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, then opacity and colour alternate.
 
     Areas hidden by an opaque mark are filled from their surroundings. See `find_mark`, `softening_mark`,
-    `mark_colour`, `sparse_fill` and `refining_fill`. For one image, an unknown colour is taken as white. For
-    several images, the corner of the colour cube with the lowest energy is refined.
+    `mark_colour`, `sparse_fill` and `refining_fill`. An unknown colour is the corner of the colour cube with
+    the lowest energy; it is refined for several images, and white or black for one. An image whose edges along the mark's
+    outline are not taken away is returned unchanged (`part_removed`).
     """
 
     name = "watermark_matting"
@@ -137,10 +146,10 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         images, mixing = problem.observations, problem.mixing
         assert isinstance(mixing, Overlay)
         region, given = _region(problem), mixing.opacity
-        if mixing.colour is None and len(images) > 1:
+        if mixing.colour is None:
             if state.opacity is None:
                 state.colour = yield from self._likeliest_colour(state, region)
-            elif bool(state.opacity.any()):
+            elif len(images) > 1 and bool(state.opacity.any()):
                 colour, given = mark_colour(images, state.opacity)
                 state.colour = _snapped(colour)
                 if mixing.opacity is not None or bool(((state.colour == 0) | (state.colour == 1)).all()):
@@ -175,19 +184,21 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
             state.guess, state.has_start = mark, True
 
     def _likeliest_colour(self, state: WatermarkMattingState, region: Tensor) -> Stages[Tensor]:
-        """Return the corner of the colour cube with the lowest energy of the mark."""
+        """Return the corner of the colour cube with the lowest energy of the mark; of a single image, white or black."""
         from napari_bitsnet.methods.watermark.mark import Mark, find_mark, log_edges
 
         images = state.problem.observations
         best, lowest = images.new_ones(images.shape[1]), 0.0
-        for corner in product((1.0, 0.0), repeat=images.shape[1]):
+        corners = product((1.0, 0.0), repeat=images.shape[1])
+        for corner in (each for each in corners if len(images) > 1 or len(set(each)) == 1):
             colour = images.new_tensor(corner)
             edges = log_edges(images, colour, radius=self.config.radius)
-            for opacity in (0.25, 0.45, 0.7):
+            for opacity in ROUGHLY if len(images) > 1 else (*ROUGHLY, 0.9):
                 steps = max(20, self.config.search_steps // 2)
                 yield Stage(f"colour {''.join(f'{value:.0f}' for value in corner)}, opacity {opacity:g}")
                 mask, energy = find_mark(edges, region, opacity, length=self.config.length, steps=steps)
-                if energy < lowest:
+                other = len(images) == 1 and bool((colour != best).any())
+                if energy < (WHITE_FIRST if other else 1) * lowest:
                     best, lowest, state.colour = colour, energy, colour
                     self._keep(state, Mark(mask, energy, opacity))
         return best
@@ -206,7 +217,28 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         )
         filled = sparse_fill(clean, hidden, steps=self.config.fill_steps)
         clean = yield from refining_fill(filled, hidden, rounds=self.config.fill_rounds)
-        state.clean, state.opacity = clean, opacity
+        self._check(state, clean, opacity)
+
+    def _check(self, state: WatermarkMattingState, clean: Tensor, opacity: Tensor) -> None:
+        """Keep the input of each image whose edges at the mark are not taken away, and say so."""
+        import torch
+
+        from napari_bitsnet.methods.watermark.check import part_removed
+
+        problem = state.problem
+        images, mixing = problem.observations, problem.mixing
+        assert isinstance(mixing, Overlay)
+        known = len(images) > 1 or mixing.colour is not None
+        least = LEAST_REMOVED if known else LEAST_REMOVED_GUESSED
+        parts = [part_removed(image, found, opacity) for image, found in zip(images, clean, strict=True)]
+        kept = [m for m, part in enumerate(parts) if part < least]
+        state.clean, state.opacity = clean.clone(), opacity
+        if not bool(opacity.any()) or not kept:
+            return
+        state.clean[kept] = images[kept]
+        if len(kept) == len(images):
+            state.opacity = torch.zeros_like(opacity)
+        state.notices = [_kept(kept, len(images), [parts[m] for m in kept])]
 
     def solution(self, state: WatermarkMattingState) -> Answer:
         """See `Method.solution`: ``"sources"`` (M clean images, the mark's colour) and ``"opacity"``."""
@@ -222,6 +254,21 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         mark = state.colour[None, :, None, None].expand_as(images[:1])
         cover = torch.zeros_like(images[:1, :1]) if opacity is None else opacity[None, None]
         return {"sources": torch.cat([clean, mark]), "opacity": cover}
+
+
+def _kept(images: Sequence[int], n: int, parts: Sequence[float]) -> Notice:
+    """Return the notice of images, numbered from 0 of `n`, that are returned unchanged."""
+    numbers = " and ".join(str(m + 1) for m in images)
+    which = (
+        "the image is" if n == 1 else f"image {numbers} is" if len(images) == 1 else f"images {numbers} are"
+    )
+    return Notice(
+        "not_separated",
+        "The removal of the mark took away {part:.0%} of the edges along its outline, which is too little, so "
+        f"{which} returned unchanged.",
+        "Set the mark's colour and opacity, draw a region closer around it, or add images with the same mark.",
+        {"part": [max(part, 0.0) for part in parts] if len(parts) > 1 else max(parts[0], 0.0)},
+    )
 
 
 def _region(problem: Problem) -> Tensor:
