@@ -95,7 +95,7 @@ def _parameters(trainer: type[Trainer]) -> list[inspect.Parameter]:
     """Inputs, common options and settings, as typer reads them."""
     options: list[tuple[str, Any, Any, Any]] = []
     for number, each in enumerate(trainer.inputs):
-        if number == 0:
+        if number == 0 and not each.flag:
             kind: Any = typer.Argument(help=each.description, metavar="DATA...")
         else:
             many = "" if each.most == 1 else " Repeat the flag for several."

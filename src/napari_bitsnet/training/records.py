@@ -30,6 +30,8 @@ class Input:
         Texts of the form and the help.
     least, most : int
         Smallest and largest number of folders or zips; None means any number.
+    flag : bool
+        Whether the first input has a flag, too.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Input:
     description: str
     least: int = 1
     most: int | None = None
+    flag: bool = False
 
 
 @dataclass(frozen=True)

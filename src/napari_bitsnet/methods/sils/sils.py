@@ -1,0 +1,154 @@
+"""Separate kinds of images that were learnt from unpaired folders, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_bitsnet.core.config import Config as BaseConfig
+from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.notices import Notice
+from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_bitsnet.methods.sils.network import SILSNetwork
+
+
+class SILSConfig(BaseConfig):
+    """Settings of the method."""
+
+    weights: Path | None = setting(
+        None, "File with weights for your kinds of images, from the training sils."
+    )
+
+
+@dataclass(kw_only=True)
+class SILSState(State):
+    """State of a run.
+
+    Parameters
+    ----------
+    network : SILSNetwork
+        Trained.
+    facts : mapping
+        What its file says of it.
+    sources : Tensor of shape (K, C, H, W), optional
+        Answer; None before the network has run.
+    """
+
+    network: SILSNetwork
+    facts: Mapping[str, Any]
+    sources: Tensor | None = None
+
+
+@METHODS.register("sils")
+class SILS(BaseMethod[SILSState]):
+    """Decode each image from the mixture's code in the space of its kind; see `SILSNetwork`.
+
+    Notes
+    -----
+    Sources need not add up exactly to the mixture: what is missing is in the residual.
+    """
+
+    name = "sils"
+    title = "Unpaired kinds (SILS)"
+    summary = "Separates kinds of images that it learnt from folders in which nothing belongs together; needs your own weights."
+    Config = SILSConfig
+    presets: Mapping[str, BaseConfig] = {
+        "quick": SILSConfig(),
+        "balanced": SILSConfig(),
+        "best": SILSConfig(),
+    }
+    cost = Cost(0.3, 0.4, 300)
+    config: SILSConfig
+
+    def unsupported_reason(self, traits: Traits) -> str | None:
+        """See `Method.unsupported_reason`."""
+        if traits.mixing != "linear" or traits.n_observations != 1:
+            return "SILS separates one image whose sources add up."
+        if traits.n_guides or traits.has_hints:
+            return "SILS uses neither guides nor hints."
+        if self.config.weights is None:
+            return (
+                "SILS needs weights for your kinds of images: train them (napari-bitsnet train sils --mixtures DIR --layer DIR "
+                "--layer DIR -o FILE) and give weights=FILE."
+            )
+        return None
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> SILSState:
+        """See `Method.start`; nothing is random.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there are no weights, or they are for other kinds of images.
+        """
+        from napari_bitsnet.methods.sils.weights_file import load_weights
+
+        path = self.config.weights
+        if path is None:
+            raise ValueError("Expected a file of weights, got none: give weights=FILE.")
+        network, facts = load_weights(path)
+        _check_purpose(path, facts, problem)
+        named = ", ".join(f"source {k + 1} is {kind}" for k, kind in enumerate(facts["kinds"]))
+        text = f"{named[0].upper()}{named[1:]}: the kinds that {path.name} was trained for."
+        network = network.to(device).eval().requires_grad_(False)
+        state = SILSState(problem=problem.to(device), network=network, facts=facts)
+        state.notices.append(Notice("kinds", text))
+        return state
+
+    def warm_start(self, problem: Problem, previous: SILSState, *, device: str, seed: int) -> SILSState:
+        """See `Method.warm_start`: the network is loaded once for all slices."""
+        return SILSState(
+            problem=problem.to(device),
+            network=previous.network,
+            facts=previous.facts,
+            notices=list(previous.notices),
+        )
+
+    def advance(self, state: SILSState) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`; ends after one iteration, which yields the mean absolute residual."""
+        import torch
+
+        if state.step:
+            return
+        mixture = state.problem.observations
+        grey = state.network.sizes["channels"] == 1 and mixture.shape[1] > 1
+        seen = (
+            mixture.transpose(0, 1) if grey else mixture.expand(-1, state.network.sizes["channels"], -1, -1)
+        )
+        with torch.no_grad():
+            images = state.network.of_any_size(seen)  # (N, K, C, H, W)
+        if grey:  # each colour channel is separated by itself
+            images = images[:, :, 0].transpose(0, 1)[None]
+        state.sources = images[0, :, : mixture.shape[1]]
+        state.step = 1
+        yield {"residual": (mixture[0] - state.sources.sum(dim=0)).abs().mean()}
+
+    def solution(self, state: SILSState) -> Answer:
+        """See `Method.solution`."""
+        if state.sources is None:
+            shares = state.problem.observations / state.problem.n_sources
+            return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
+        return {"sources": state.sources}
+
+
+def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> None:
+    """Raise a ValueError if weights are for something else than this problem."""
+    kinds = ", ".join(facts["kinds"])
+    mixing = "linear" if problem.density_of is None else "attenuation"
+    if facts["mixing"] != mixing:
+        raise ValueError(
+            f"Expected weights for the mixing {mixing}, got {path} for the mixing {facts['mixing']}: set "
+            f"mixing={facts['mixing']}, or take other weights."
+        )
+    if len(facts["kinds"]) != problem.n_sources:
+        raise ValueError(
+            f"Expected weights for {problem.n_sources} kinds of images, got {path} for {len(facts['kinds'])} ({kinds}): set "
+            f"n_sources={len(facts['kinds'])}."
+        )
