@@ -201,9 +201,11 @@ class Ica(BaseMethod[IcaState]):
         from napari_bitsnet.methods.unmixing.shading import estimate_shading
         from napari_bitsnet.methods.unmixing.weights import estimating_weights
 
-        problem, window = state.problem, self.config.window
-        seen = mixing.unclipped(problem.valid)
-        seen = None if seen is None else seen.to(problem.observations.device)
+        window, seen = self.config.window, mixing.unclipped(state.problem.valid)
+        seen = None if seen is None else seen.to(state.problem.observations.device)
+        problem = state.problem
+        if seen is not None:  # else smoothing would spread clipped values into their neighbours
+            problem = replace(problem, observations=filled(problem.observations, seen))
         size, smoothing = min(problem.observations.shape[-2:]), 0.0
         if size >= LEAST_TESTED:
             yield Stage("whether fine details were compressed")
@@ -213,11 +215,13 @@ class Ica(BaseMethod[IcaState]):
             state.shading = estimate_shading(
                 problem.observations, problem.n_sources, valid=seen, window=window, smoothing=smoothing
             )
+        even = problem.observations
         if state.shading is not None:
-            state.problem = replace(problem, observations=problem.observations / state.shading)
+            even = even / state.shading
+            state.problem = replace(state.problem, observations=state.problem.observations / state.shading)
             state.notices.append(shading_notice(state.shading))
         weights = yield from estimating_weights(
-            state.problem.observations,
+            even,
             problem.n_sources,
             valid=seen,
             window=window,
@@ -240,6 +244,14 @@ class Ica(BaseMethod[IcaState]):
             }
         found = {"sources": state.sources, "weights": state.weights}
         return found if state.shading is None else found | {"shading": state.shading}
+
+
+def filled(images: Tensor, seen: Tensor) -> Tensor:
+    """Give pixels of images (M, C, H, W) that are not seen (1, 1, H, W) the values of their nearest neighbours that are."""
+    from napari_bitsnet.core.operators.nearest import nearest_valid
+
+    rows, columns = nearest_valid(~seen[0, 0].cpu().numpy())
+    return images[:, :, rows, columns]
 
 
 def shading_notice(shading: Tensor) -> Notice:
