@@ -27,7 +27,7 @@ def test_score_and_shift_are_said_also_where_all_is_well():
         assert place.score >= place.enough
         assert max(map(abs, place.shift)) <= place.spacing == 2
         assert str(place) in str(found)
-    assert str(found).startswith("Nothing to mend.")
+    assert str(found).startswith("No problems found.")
     assert check("separate", PANEL.mixture).places == ()
 
 

@@ -105,7 +105,7 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
     assert states == [RunState.RUNNING, RunState.IDLE]
 
     messages = [m for m in pictures if isinstance(m, TrainingMessage)]
-    assert any(m.note.startswith("Looking") for m in pictures)
+    assert any(m.note.startswith("Checking") for m in pictures)
     assert [m.step for m in messages if m.picture is not None] == [2, 4]
     assert [layer.name for layer in viewer.layers] == [PICTURE]
     assert len(layers) == 1
@@ -121,7 +121,7 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
 
     dock.train()  # nothing is left to do
     wait(qtbot, lambda: not dock.busy)
-    assert "at its end" in dock.notice.text
+    assert "is finished" in dock.notice.text
 
 
 def test_stopped_and_gone_on_with(opened, small, images, tmp_path, qtbot):

@@ -70,7 +70,7 @@ class Findings(list[str]):
         self.places = tuple(places)
 
     def __str__(self) -> str:
-        return "\n".join([*(self or ["Nothing to mend."]), *map(str, self.places)])
+        return "\n".join([*(self or ["No problems found."]), *map(str, self.places)])
 
 
 @spelled_out
