@@ -1,4 +1,5 @@
-"""DICOM equals pydicom's own reading, in all compressions; series are stacks in space; patients' data stay in the file."""
+"""DICOM equals pydicom's own reading, in all compressions; series are stacks in space; patients' data stay in
+the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Pictures equal their library's own reading: BMP, WebP, JPEG 2000, NumPy, camera raw; stacks of files; pages and series."""
+"""Pictures equal their library's own reading: BMP, WebP, JPEG 2000, NumPy, camera raw; stacks of files; pages
+and series."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""OME-Zarr of every version and plain zarr equal the library's own reading, and are read where they are looked at."""
+"""OME-Zarr of every version and plain zarr equal the library's own reading, and are read where they are
+looked at."""
 
 from __future__ import annotations
 

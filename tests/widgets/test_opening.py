@@ -1,4 +1,5 @@
-"""napari opens and saves DICOM, NIfTI and OME-Zarr by our readers and writers, with values and sizes of pixels."""
+"""napari opens and saves DICOM, NIfTI and OME-Zarr by our readers and writers, with values and sizes of
+pixels."""
 
 from __future__ import annotations
 

@@ -21,18 +21,21 @@ GROUP = "segmentation, two scribbles"
 RULES = {"one stroke a region": along_the_middle, "three short strokes a region": short_strokes}
 """How scribbles are drawn on the photographs of `OUTLINES`."""
 OUTLINES = Path(__file__).with_name("outlines.json")
-"""Outlines of objects in BSDS500, corners y, x of one ring or more each (even-odd): a network for salient objects drew them
-(ISNet), and those were kept that were right by eye. No method was tuned on these 22 photographs."""
+"""Outlines of objects in BSDS500, corners y, x of one ring or more each (even-odd): a network for salient
+objects drew them (ISNet), and those were kept that were right by eye. No method was tuned on these 22
+photographs."""
 
 
 def cutout_cases(size: int = 256) -> Iterator[Maker]:
-    """Yield ten photographs with an object outlined by hand; GrabCut is compared where OpenCV is installed."""
+    """Yield ten photographs with an object outlined by hand; GrabCut is compared where OpenCV is
+    installed."""
     for name in DRAWINGS:
         yield GROUP, lambda name=name: _case(outlined(name, size), GROUP)
 
 
 def photograph_cutout_cases(folder: Path) -> Iterator[Maker]:
-    """Yield the outlined photographs of a folder at their own size, with scribbles drawn by each of `RULES`."""
+    """Yield the outlined photographs of a folder at their own size, with scribbles drawn by each of
+    `RULES`."""
     for rule in RULES:
         group = f"segmentation, BSDS, {rule}"
         for name in json.loads(OUTLINES.read_text("utf-8")):

@@ -1,4 +1,5 @@
-"""Two mixtures as cameras and microscopes record them: tone curve, compression, vignetting, clipping, shift, bleed-through."""
+"""Two mixtures as cameras and microscopes record them: tone curve, compression, vignetting, clipping, shift,
+bleed-through."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ def _case(
     rule: str = "sum-to-one",
     kind: type[Case] = Case,
 ) -> Case:
-    """Make a case; the baseline inverts weights that are estimated from the stored values, and does nothing else."""
+    """Make a case; the baseline inverts weights that are estimated from the stored values, and does nothing
+    else."""
     case = kind(
         name,
         group,

@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 TRIMMED = 0.15
 """Part of a stroke along the medial axis that is left out at each end."""
 AWAY = 4
-"""Smallest distance of a straight stroke from the outline, in pixels; half the largest one in a slim region."""
+"""Smallest distance of a straight stroke from the outline, in pixels; half the largest one in a slim
+region."""
 TRIES = 4000
 """Straight strokes that are tried before the distance from the outline is given up."""
 
 
 def along_the_middle(mask: NDArray) -> NDArray:
-    """Return labels (Y, X): a stroke along the middle of the object (1) and one along that of what is around it (2).
+    """Return labels (Y, X): a stroke along the middle of the object (1) and one along that of what is around
+    it (2).
 
-    Each is the longest shortest path through the medial axis of the region's largest part, without its ends, 3 pixels wide.
+    Each is the longest shortest path through the medial axis of the region's largest part, without its ends,
+    3 pixels wide.
 
     Parameters
     ----------
@@ -27,7 +30,8 @@ def along_the_middle(mask: NDArray) -> NDArray:
 
 
 def short_strokes(mask: NDArray, *, n: int = 3, seed: int = 0) -> NDArray:
-    """Return labels (Y, X): n straight strokes in the object (1) and n around it (2), at random, 3 pixels wide.
+    """Return labels (Y, X): n straight strokes in the object (1) and n around it (2), at random, 3 pixels
+    wide.
 
     Each is at most a third of the image's shorter side long.
 
@@ -76,7 +80,8 @@ def _painted(mask: NDArray, strokes: list[tuple[int, NDArray]]) -> NDArray:
 
 
 def _longest_path(region: NDArray) -> NDArray:
-    """Return the longest shortest path (n, 2) through the medial axis of a region's largest part, without its ends."""
+    """Return the longest shortest path (n, 2) through the medial axis of a region's largest part, without its
+    ends."""
     from scipy.ndimage import label
     from skimage.graph import MCP
     from skimage.morphology import skeletonize

@@ -26,7 +26,8 @@ class GuidePlace:
     guide : int
         Number of the guide, from 1.
     score : float
-        Explained gradient energy at this shift over the median of nearby shifts; at least `enough` in the right place.
+        Explained gradient energy at this shift over the median of nearby shifts; at least `enough` in the
+        right place.
     shift : (int, int)
         (dy, dx): distance of the guide from that place, down and right, in pixels of the mixture.
     spacing : int
@@ -44,13 +45,13 @@ class GuidePlace:
     def __str__(self) -> str:
         if self.score < self.enough:
             return (
-                f"Guide {self.guide} fits no place much better than the others (score of the check {self.score:.1f}, "
-                f"{self.enough:g} is needed)."
+                f"Guide {self.guide} fits no place much better than the others (score of the check "
+                f"{self.score:.1f}, {self.enough:g} is needed)."
             )
         words, distances = offset_in_words(self.shift)
         return (
-            f"Guide {self.guide} lies {words.format(**distances)}, to within {self.spacing} px (score of the check "
-            f"{self.score:.1f}, {self.enough:g} is needed)."
+            f"Guide {self.guide} lies {words.format(**distances)}, to within {self.spacing} px (score of the "
+            f"check {self.score:.1f}, {self.enough:g} is needed)."
         )
 
 
@@ -98,10 +99,10 @@ def check(
     Returns
     -------
     Findings
-        List of one or two sentences for each finding, with a remedy; empty without findings. With guides, the check tests
-        whether each guide has a place on the mixture where it fits better than elsewhere, whether a quick fit at reduced
-        size generalises to held-out blocks, and whether there are colours that it could not learn. `places` always has the
-        score and the shift of each guide.
+        List of one or two sentences for each finding, with a remedy; empty without findings. With guides, the
+        check tests whether each guide has a place on the mixture where it fits better than elsewhere, whether
+        a quick fit at reduced size generalises to held-out blocks, and whether there are colours that it
+        could not learn. `places` always has the score and the shift of each guide.
 
     Raises
     ------

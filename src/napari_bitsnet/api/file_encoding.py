@@ -1,4 +1,5 @@
-"""The setting ``encoding`` of a run as the mixtures' files state it, before the run, so that its record says which it was."""
+"""The setting ``encoding`` of a run as the mixtures' files state it, before the run, so that its record says
+which it was."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ def with_file_encoding(settings: RunSettings, stated: Iterable[str | None]) -> R
     settings : RunSettings
         Of the run.
     stated : iterable of str or None
-        `ImageFile.encoding` of each of the mixtures that are coloured; those of grey ones are left out, since profiles of
-        grey measurements rarely mean what they say.
+        `ImageFile.encoding` of each of the mixtures that are coloured; those of grey ones are left out, since
+        profiles of grey measurements rarely mean what they say.
 
     Returns
     -------

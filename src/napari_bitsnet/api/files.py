@@ -39,7 +39,8 @@ def read(
     Returns
     -------
     ImageFile
-        ``array`` in the file's own values and type, ``axes``, ``calibration`` (size of a pixel), ``encoding``, ``notices``.
+        ``array`` in the file's own values and type, ``axes``, ``calibration`` (size of a pixel),
+        ``encoding``, ``notices``.
 
     Raises
     ------
@@ -65,9 +66,11 @@ def save(
     Parameters
     ----------
     path : str or Path
-        Its ending says the format: ``.tif`` (ImageJ), ``.ome.tif``, ``.nii.gz``, ``.nii``, ``.ome.zarr`` or ``.zarr``.
+        Its ending says the format: ``.tif`` (ImageJ), ``.ome.tif``, ``.nii.gz``, ``.nii``, ``.ome.zarr`` or
+        ``.zarr``.
     image : array-like
-        Integers that the format holds stay, all else becomes float32. A dask array is written to OME-Zarr piece by piece.
+        Integers that the format holds stay, all else becomes float32. A dask array is written to OME-Zarr
+        piece by piece.
     axes : str, optional
         One letter a dimension; default those of `like`, else ``"YX"`` or ``"YXC"``.
     like : ImageFile, optional
@@ -89,7 +92,8 @@ def save(
     Raises
     ------
     ValueError
-        If no format has the ending, the format does not hold the axes, the folder cannot be written to, or something is there.
+        If no format has the ending, the format does not hold the axes, the folder cannot be written to, or
+        something is there.
     OSError
         If it cannot be written, `NoSpaceError` where the disk is full; what was there is then as it was.
     """

@@ -83,7 +83,8 @@ class Batch:
                     job.check_present()
                     if not self.overwrite and self._finished(job):
                         typer.echo(
-                            f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})"
+                            f"{job.stem}: finished before, skipped (--overwrite does it "
+                            f"again{self._left_out()})"
                         )
                         continue
                     with warning_lines(job.stem, self.settings.task):
@@ -128,8 +129,8 @@ class Batch:
             differing.append("contents of its input files")
         if differing:
             raise ValueError(
-                f"{self.folder} holds another run of that name, with other {', '.join(differing)}: choose another "
-                "folder with --out, or replace it with --overwrite."
+                f"{self.folder} holds another run of that name, with other {', '.join(differing)}: choose "
+                "another folder with --out, or replace it with --overwrite."
             )
         return True
 
@@ -156,7 +157,8 @@ class Batch:
         others = len(result.candidates) if self.candidates else 0
         if self.candidates and not others:
             typer.echo(
-                f"{job.stem}: no other splits: only feedforward knows some, of one image in two, without hints",
+                f"{job.stem}: no other splits: only feedforward knows some, of one image in two, without "
+                "hints",
                 err=True,
             )
         result.drop_state()
@@ -176,5 +178,6 @@ class Batch:
         made = result.provenance
         count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
         typer.echo(
-            f"{job.stem}: {made['method']}, {count}, {made['seconds']:.1f} s, {len(files)} files in {self.folder}"
+            f"{job.stem}: {made['method']}, {count}, {made['seconds']:.1f} s, {len(files)} files in "
+            f"{self.folder}"
         )

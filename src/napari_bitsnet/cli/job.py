@@ -72,7 +72,8 @@ class Job:
     truths : tuple of Path
         One per source, for scores; they are no inputs of the run and appear in no record.
     part : dict
-        Which part of the mixtures' files is read: ``series``, ``page`` and ``slices`` of `read_image`, as far as they are chosen.
+        Which part of the mixtures' files is read: ``series``, ``page`` and ``slices`` of `read_image`, as far
+        as they are chosen.
     several : bool
         True if the task takes several mixtures.
     single : bool
@@ -195,7 +196,8 @@ def labels(file: ImageFile) -> NDArray:
     """
     if file.lossy:
         raise ValueError(
-            f"Expected hints as exact labels, got {file.path}, whose JPEG compression changes them: save it as PNG or TIFF."
+            f"Expected hints as exact labels, got {file.path}, whose JPEG compression changes them: save it "
+            "as PNG or TIFF."
         )
     if file.indices is not None:  # the labels, of which the file shows colours
         return file.indices.astype(np.int64)
@@ -231,8 +233,8 @@ def _blurred(mask: ImageFile | None) -> tuple[str, ...]:
     if mask is None or not mask.lossy:
         return ()
     return (
-        f"{mask.path.name} is a mask with JPEG compression, which blurs its outlines; pixels brighter than half are taken. "
-        "Save masks as PNG.",
+        f"{mask.path.name} is a mask with JPEG compression, which blurs its outlines; pixels brighter than "
+        "half are taken. Save masks as PNG.",
     )
 
 
@@ -265,8 +267,8 @@ def _axes(files: list[ImageFile], given: str | None, several: bool, single: bool
             return axes.replace("C", "M")
         if not stacked and not single:
             raise ValueError(
-                f"Expected several mixtures, got one image {shape} in {files[0].path.name}: name two files or more, "
-                f"or one stack{_channels_as_mixtures(axes)}."
+                f"Expected several mixtures, got one image {shape} in {files[0].path.name}: name two files "
+                f"or more, or one stack{_channels_as_mixtures(axes)}."
             )
         if stacked and not doubt:
             # the one axis that is neither space nor colour counts the mixtures

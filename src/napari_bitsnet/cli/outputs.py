@@ -85,7 +85,8 @@ def check_file(
 
     if out.suffix.lower() not in suffixes or out.name.lower().endswith(".ome.tif"):
         raise ValueError(
-            f"Expected a file that ends in {' or '.join(suffixes)} after --out, got {out.name}: no other format is written."
+            f"Expected a file that ends in {' or '.join(suffixes)} after --out, got {out.name}: no other "
+            "format is written."
         )
     folder = check_writable(out.parent)
     records = [out.name if record is None else f"{out.stem}{record}"]

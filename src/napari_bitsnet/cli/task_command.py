@@ -66,7 +66,8 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
     chosen = (record or {}).get("candidate")
     if chosen and not values["candidates"]:
         typer.echo(
-            f"note: the record is of candidate {chosen}; this run writes the answer, and with --candidates the others, too",
+            f"note: the record is of candidate {chosen}; this run writes the answer, and with --candidates "
+            "the others, too",
             err=True,
         )
     if base.task != name:
@@ -295,8 +296,8 @@ def _inputs_text(inputs: Sequence[Input]) -> str:
     several = next(i for i in inputs if i.name == "mixture").many
     what = "The files IN are the mixtures of one run" if several else "Each file IN is one run"
     return (
-        f"{what}: TIFF, PNG, JPEG, DICOM, NIfTI, OME-Zarr and other formats (see the page Files); a folder, or a pattern "
-        "such as 'slices/*.png' in quotes, is one stack. Written are float32 images, a preview and "
-        "run.json; no input and no foreign file is replaced. Exit codes: 0 done, 1 inputs failed, 2 bad usage, 130 Ctrl-C, "
-        "143 SIGTERM, 129 closed terminal (what there was is written)."
+        f"{what}: TIFF, PNG, JPEG, DICOM, NIfTI, OME-Zarr and other formats (see the page Files); a folder, "
+        "or a pattern such as 'slices/*.png' in quotes, is one stack. Written are float32 images, a preview "
+        "and run.json; no input and no foreign file is replaced. Exit codes: 0 done, 1 inputs failed, 2 bad "
+        "usage, 130 Ctrl-C, 143 SIGTERM, 129 closed terminal (what there was is written)."
     )

@@ -12,8 +12,8 @@ Encoding = Literal["linear", "srgb", "auto"]
 """Stored values are proportional to light, follow the curve of sRGB, or follow what the file says."""
 
 DESCRIPTION = (
-    "How stored values follow the light that adds up: in proportion (linear), by the tone curve of photographs (srgb), or {auto} "
-    "(auto). They are decoded before the work, and images are encoded again."
+    "How stored values follow the light that adds up: in proportion (linear), by the tone curve of "
+    "photographs (srgb), or {auto} (auto). They are decoded before the work, and images are encoded again."
 )
 """Of the setting of this name; tasks say what they do by default."""
 
@@ -30,13 +30,14 @@ class Transfer:
     Parameters
     ----------
     white : float, optional
-        Stored value of white, which stands for the same amount of light; None if stored values are light already.
+        Stored value of white, which stands for the same amount of light; None if stored values are light
+        already.
 
     Notes
     -----
     With ``v`` stored and ``l`` light, both relative to white: ``v = 12.92 l`` for ``l <= 0.0031308``, else
-    ``v = 1.055 l**(1 / 2.4) - 0.055``. Negative values follow the curve mirrored at 0, so that sources with some noise below
-    black are encoded and decoded without loss.
+    ``v = 1.055 l**(1 / 2.4) - 0.055``. Negative values follow the curve mirrored at 0, so that sources with
+    some noise below black are encoded and decoded without loss.
 
     References
     ----------
@@ -120,5 +121,6 @@ def transfer_of(encoding: str, image: NDArray, stored: np.dtype, white: float | 
 
 
 def may_be_photograph(image: NDArray, stored: np.dtype) -> bool:
-    """Return True for colours of 8 bits, which are mostly stored with a tone curve; measurements are grey, deeper or floating."""
+    """Return True for colours of 8 bits, which are mostly stored with a tone curve; measurements are grey,
+    deeper or floating."""
     return stored == np.uint8 and image.ndim == 3 and image.shape[-1] in (3, 4)

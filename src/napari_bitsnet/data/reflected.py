@@ -42,8 +42,8 @@ def lay_reflection(behind: NDArray, before: NDArray, *, sigma: float = 3.0) -> R
 
     References
     ----------
-    Fan et al., "A Generic Deep Architecture for Single Image Reflection Removal and Image Smoothing", ICCV 2017,
-    doi:10.1109/ICCV.2017.351.
+    Fan et al., "A Generic Deep Architecture for Single Image Reflection Removal and Image Smoothing", ICCV
+    2017, doi:10.1109/ICCV.2017.351.
     """
     from scipy.ndimage import gaussian_filter
 

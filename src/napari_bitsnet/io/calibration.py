@@ -68,7 +68,8 @@ class Calibration:
         return replace(self, z_step=None if self.z_step is None else abs(step) * self.z_step, affine=affine)
 
     def tiff_tags(self) -> dict[str, Any]:
-        """tifffile's ``resolution`` and ``resolutionunit``; lengths for which TIFF has no unit are put in centimetres."""
+        """tifffile's ``resolution`` and ``resolutionunit``; lengths for which TIFF has no unit are put in
+        centimetres."""
         if self.unit not in _UNIT_TAGS and self.unit in _CENTIMETRES:
             x, y = (n / _CENTIMETRES[self.unit] for n in self.per_unit)
             return {"resolution": (x, y), "resolutionunit": _UNIT_TAGS["cm"]}
@@ -84,7 +85,8 @@ class Calibration:
         return entries
 
     def ome_metadata(self) -> dict[str, Any]:
-        """The entries of OME's Pixels element: ``PhysicalSizeX`` … with their units; nothing without a unit."""
+        """The entries of OME's Pixels element: ``PhysicalSizeX`` … with their units; nothing without a
+        unit."""
         unit = {"micron": "µm", "inch": "in"}.get(self.unit, self.unit)
         if not unit:
             return {}
@@ -97,7 +99,8 @@ class Calibration:
 
 
 def from_tags(x: Any, y: Any, unit: Any) -> Calibration | None:
-    """Return what XResolution, YResolution and ResolutionUnit (282, 283, 296) of TIFF or EXIF say, of whatever type.
+    """Return what XResolution, YResolution and ResolutionUnit (282, 283, 296) of TIFF or EXIF say, of
+    whatever type.
 
     Parameters
     ----------
@@ -172,7 +175,8 @@ def in_imagej(calibration: Calibration | None, unit: Any, spacing: Any) -> Calib
 
 
 def checked(calibration: Calibration) -> Calibration | None:
-    """Return the calibration, or None if it says nothing: no finite positive numbers, or one pixel per no unit."""
+    """Return the calibration, or None if it says nothing: no finite positive numbers, or one pixel per no
+    unit."""
     per_unit = calibration.per_unit
     if not all(map(is_length, per_unit)):
         return None

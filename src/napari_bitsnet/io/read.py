@@ -37,13 +37,15 @@ def files_of(path: str | Path) -> list[Path]:
 def read_image(
     path: str | Path, *, series: int | None = None, page: int | None = None, slices: str = ""
 ) -> ImageFile:
-    """Read an image file, or files as the slices of a stack; the contents of a file, not its suffix, decide how.
+    """Read an image file, or files as the slices of a stack; the contents of a file, not its suffix, decide
+    how.
 
     Parameters
     ----------
     path : str or Path
-        A file of any format that there is a reader for (see the page "Files" of the documentation), of any size that fits
-        into the memory; an OME-Zarr folder; a folder of slices; or a pattern such as ``"slices/*.png"``.
+        A file of any format that there is a reader for (see the page "Files" of the documentation), of any
+        size that fits into the memory; an OME-Zarr folder; a folder of slices; or a pattern such as
+        ``"slices/*.png"``.
     series : int, optional
         Which of several images, from 0; default the first, with a notice.
     page : int, optional
@@ -54,16 +56,16 @@ def read_image(
     Returns
     -------
     ImageFile
-        As it is shown where the file gives an orientation, without associated opacity, and with NaN where GDAL's value
-        for missing pixels stands.
+        As it is shown where the file gives an orientation, without associated opacity, and with NaN where
+        GDAL's value for missing pixels stands.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is empty, truncated, damaged, of another format or colour space, too large for the memory, needs a package
-        that is not installed, or has no such series, page or slices; the message says which.
+        If it is empty, truncated, damaged, of another format or colour space, too large for the memory, needs
+        a package that is not installed, or has no such series, page or slices; the message says which.
     """
     path = present(path)
     if is_pattern(path):
@@ -145,7 +147,8 @@ def _sliced(file: ImageFile, slices: str) -> ImageFile:
         count = 0
     if not count:
         raise ValueError(
-            f"Expected slices of {file.path.name} from 0 to {file.array.shape[at] - 1}, as in 5, 10:20 or ::2, got {slices!r}."
+            f"Expected slices of {file.path.name} from 0 to {file.array.shape[at] - 1}, as in 5, 10:20 or "
+            f"::2, got {slices!r}."
         )
     part = chosen if isinstance(chosen, int) else _as_slice(chosen)
     index = (slice(None),) * at + (part,)

@@ -152,7 +152,8 @@ class Task(Protocol):
         """Return notices for the user about the outputs of one plane."""
 
     def advice(self, inputs: Inputs) -> list[Notice]:
-        """Return what a check of the inputs of one plane adds to the notices of a run; it may take seconds."""
+        """Return what a check of the inputs of one plane adds to the notices of a run; it may take
+        seconds."""
 
     def scorable(
         self,

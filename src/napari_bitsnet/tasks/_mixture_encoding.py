@@ -1,4 +1,5 @@
-"""Encoding and clipping of several mixtures: which curve they follow, and where they are at the end of their range."""
+"""Encoding and clipping of several mixtures: which curve they follow, and where they are at the end of their
+range."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def settled(
 ) -> tuple[Transfer, list[Notice]]:
     """Return the conversion for registered mixtures (M, Y, X[, C]), and what is to be said of it.
 
-    With ``"auto"``, colours of 8 bits that no file declares follow the images themselves; see `mixed_encoding`.
+    With ``"auto"``, colours of 8 bits that no file declares follow the images themselves; see
+    `mixed_encoding`.
     """
     if encoding != "auto":
         return transfer_of(encoding, images[:, ~missing], stored, white), []
@@ -66,8 +68,9 @@ def settled(
         return Transfer(), []
     notice = Notice(
         "encoding",
-        "The mixtures add up as light and are stored with the tone curve of photographs (sRGB): with it decoded, held-out parts of "
-        "the images are explained better. They were decoded, and the sources encoded again.",
+        "The mixtures add up as light and are stored with the tone curve of photographs (sRGB): with it "
+        "decoded, held-out parts of the images are explained better. They were decoded, and the sources "
+        "encoded again.",
         'encoding="linear" leaves the values as they are.',
     )
     return transfer_of("srgb", images[:, ~missing], stored, white), [notice]
@@ -81,7 +84,8 @@ def encoding_advice(
     stored: np.dtype,
     white: float | None,
 ) -> list[Notice]:
-    """Return a notice if the other encoding explains registered mixtures (M, Y, X[, C]), as stored, significantly better."""
+    """Return a notice if the other encoding explains registered mixtures (M, Y, X[, C]), as stored,
+    significantly better."""
     better = mixed_encoding(images, missing, n_sources, stored, white)
     if better is None or (better == "linear") == transfer.is_identity:
         return []
@@ -92,8 +96,8 @@ def encoding_advice(
     return [
         Notice(
             "encoding",
-            f"The mixtures look like weighted sums of {words[better]}: on that scale, held-out parts of the images are explained "
-            "significantly better.",
+            f"The mixtures look like weighted sums of {words[better]}: on that scale, held-out parts of the "
+            "images are explained significantly better.",
             f'Set encoding="{better}".',
         )
     ]
@@ -117,8 +121,8 @@ def clipped_notice(clipped: NDArray) -> Notice:
     """Say how many pixels are left out of the estimate."""
     return Notice(
         "range",
-        "{share:.1%} of the pixels are at the end of a mixture's range (clipped). They do not count for the weights; the sources are "
-        "wrong there.",
+        "{share:.1%} of the pixels are at the end of a mixture's range (clipped). They do not count for the "
+        "weights; the sources are wrong there.",
         "Use shorter exposures, or mark them with a mask.",
         {"share": float(clipped.mean())},
     )

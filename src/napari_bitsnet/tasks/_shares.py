@@ -45,7 +45,8 @@ class SharesConfig(Config):
     )
     i0: float | None = setting(
         None,
-        "Attenuation only: intensity without an object (I0); none takes the flat frame's mean or the percentile.",
+        "Attenuation only: intensity without an object (I0); none takes the flat frame's mean or the "
+        "percentile.",
         ge=1e-6,
         le=1e9,
         step=1.0,
@@ -72,8 +73,8 @@ class SharesConfig(Config):
     )
 
     def transfer(self, image: NDArray, stored: np.dtype) -> Transfer:
-        """Return the conversion of the mixture's stored values to light; without a file that says more, colours of 8 bits are
-        taken for photographs with ``"auto"``."""
+        """Return the conversion of the mixture's stored values to light; without a file that says more,
+        colours of 8 bits are taken for photographs with ``"auto"``."""
         encoding = self.encoding
         if encoding == "auto":
             encoding = "srgb" if may_be_photograph(image, stored) else "linear"
@@ -129,8 +130,8 @@ def taken_for_photograph() -> Notice:
     """Say that values were decoded although no file said so."""
     return Notice(
         "encoding",
-        "Nothing says how the values follow the light; as colours of 8 bits, they are taken for a photograph (sRGB) and were "
-        "decoded.",
+        "Nothing says how the values follow the light; as colours of 8 bits, they are taken for a photograph "
+        "(sRGB) and were decoded.",
         'encoding="linear" leaves them as they are.',
     )
 
@@ -149,8 +150,8 @@ def _left_out(
         notices.append(
             Notice(
                 "coverage",
-                "{part:.1%} of the image are not covered by all guides: they are left out, as with a mask, and the sources "
-                "are empty there.",
+                "{part:.1%} of the image are not covered by all guides: they are left out, as with a mask, "
+                "and the sources are empty there.",
                 numbers={"part": float(uncovered.mean())},
             )
         )

@@ -41,8 +41,8 @@ class SharesTask(BaseTask):
         i0: float | None,
         stored: np.dtype | None = None,
     ) -> tuple[NDArray, NDArray, NDArray]:
-        """See `Task.scorable`: shares of photographs add up as light, and under attenuation in optical density, with the frames
-        and I0 of the run."""
+        """See `Task.scorable`: shares of photographs add up as light, and under attenuation in optical
+        density, with the frames and I0 of the run."""
         if self.config.mixing == "linear":
             transfer = self.config.transfer(mixture, np.asarray(mixture).dtype if stored is None else stored)
             if transfer.is_identity:

@@ -56,8 +56,8 @@ class MultiMixtureConfig(Config):
     )
     registration: Literal["none", "shift"] = setting(
         "shift",
-        "Registration of the mixtures on the first one: as they are (none), or moved by fractions of pixels where that is "
-        "clear (shift).",
+        "Registration of the mixtures on the first one: as they are (none), or moved by fractions of pixels "
+        "where that is clear (shift).",
     )
     i0: float | None = setting(
         None,
@@ -115,8 +115,8 @@ class MultiMixtureConfig(Config):
         matrix = np.reshape(self.given, (-1, self.n_sources))
         if np.linalg.matrix_rank(matrix) < self.n_sources:
             raise ValueError(
-                "Expected weights that tell the sources apart (independent columns, at least as many mixtures as "
-                f"sources), got {matrix.tolist()}."
+                "Expected weights that tell the sources apart (independent columns, at least as many "
+                f"mixtures as sources), got {matrix.tolist()}."
             )
         return self
 
@@ -149,7 +149,8 @@ class MultiMixture(BaseTask):
             "shading",
             "map",
             "Shading",
-            "Smooth factor of each mixture that was removed, such as vignetting; 1 in the middle or for the most even mixture.",
+            "Smooth factor of each mixture that was removed, such as vignetting; 1 in the middle or for the "
+            "most even mixture.",
             "MYX",
         ),
         OutputSpec("weights", "values", "Mixing weights", "Weight of each source in each mixture.", "MK"),
@@ -208,8 +209,8 @@ class MultiMixture(BaseTask):
         return Built(problem, images, notices, transfer)
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:
-        """See `Task.for_stack`: slices share their encoding, which the middle one tells; under attenuation each mixture has its
-        own exposure."""
+        """See `Task.for_stack`: slices share their encoding, which the middle one tells; under attenuation
+        each mixture has its own exposure."""
         known = self.config.mixing != "attenuation" or self.config.i0 is not None
         notices = [] if known else i0_of_mixtures(planes)
         if self.config.encoding != "auto" or self.config.mixing == "attenuation":
@@ -224,13 +225,13 @@ class MultiMixture(BaseTask):
         return type(self)(self.config.model_copy(update={"encoding": encoding})), [*notices, *told]
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K); ``shading`` (M, Y, X) if there is
-        one.
+        """See `Task.outputs`: ``source_1`` …, ``residual`` (M, Y, X[, C]), ``weights`` (M, K); ``shading``
+        (M, Y, X) if there is one.
 
         Sources are whole images in the mixtures' units (optical densities if they attenuate): exactly so with
         given weights or weights that add to one, else up to scale, no brighter than the brightest mixture.
-        ``residual`` is the mixtures minus the weighted sums of sources. With ``encoding="srgb"`` weights act on light; sources
-        are encoded as the mixtures are, and so is what the residual compares.
+        ``residual`` is the mixtures minus the weighted sums of sources. With ``encoding="srgb"`` weights act
+        on light; sources are encoded as the mixtures are, and so is what the residual compares.
         """
         problem, images = built.problem, built.observed
         weights = answer["weights"].detach().cpu().numpy().astype(np.float64)
@@ -274,7 +275,8 @@ class MultiMixture(BaseTask):
         rows = None if matrix is None else matrix.sum(axis=1)
         if rule == "free" or (rows is not None and not np.allclose(rows, 1)):
             raise ValueError(
-                "Expected sources on the mixtures' scale, got some that are known up to a factor, or in units of their own: "
+                "Expected sources on the mixtures' scale, got some that are known up to a factor, or in "
+                "units of their own: "
                 'decibels would only measure that. Score with weights="sum-to-one", or by hand with nb.metrics.score.'
             )
         if self.config.mixing == "attenuation":
@@ -320,8 +322,8 @@ class MultiMixture(BaseTask):
         notices.append(
             Notice(
                 "registration",
-                f"Mixtures lay apart, {'; '.join(apart)} pixels (Y, X) from the first, and were moved back: borders that "
-                "one of them does not show are missing.",
+                f"Mixtures lay apart, {'; '.join(apart)} pixels (Y, X) from the first, and were moved back: "
+                "borders that one of them does not show are missing.",
                 'registration="none" leaves them.',
                 told,
             )
@@ -335,13 +337,13 @@ class MultiMixture(BaseTask):
         return moved, lacking, beyond
 
     def _read(self, inputs: Inputs) -> tuple[NDArray, NDArray, NDArray]:
-        """Check the mixtures: (M, Y, X[, C]), float64, as stored, or densities if they attenuate; and the missing and the clipped
-        pixels (Y, X)."""
+        """Check the mixtures: (M, Y, X[, C]), float64, as stored, or densities if they attenuate; and the
+        missing and the clipped pixels (Y, X)."""
         config, arrays = self.config, list(inputs.mixture)
         if len(arrays) < config.n_sources:
             raise ValueError(
-                f"Expected at least {config.n_sources} mixtures of {config.n_sources} sources, got {len(arrays)}: "
-                "add mixtures, or ask for fewer sources."
+                f"Expected at least {config.n_sources} mixtures of {config.n_sources} sources, got "
+                f"{len(arrays)}: add mixtures, or ask for fewer sources."
             )
         if config.matrix is not None and len(config.matrix) != len(arrays):
             raise ValueError(
@@ -424,6 +426,6 @@ def check_different(images: NDArray, missing: NDArray, n_sources: int, *, rounde
     different = int((variances > enough).sum())
     if different < n_sources:
         raise ValueError(
-            f"Expected {n_sources} mixtures with different weights, got {len(images)} of which {different} differ by "
-            "more than brightness and contrast: they cannot be told apart."
+            f"Expected {n_sources} mixtures with different weights, got {len(images)} of which {different} "
+            "differ by more than brightness and contrast: they cannot be told apart."
         )

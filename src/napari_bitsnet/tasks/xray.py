@@ -130,14 +130,14 @@ class Xray(SharesTask):
                 continue
             if same_image(guide, inputs.mixture):
                 raise ValueError(
-                    f"Expected another picture than the image as guide {k + 1}, got the image itself: a guide shows one "
-                    "source alone, such as a photograph of one side."
+                    f"Expected another picture than the image as guide {k + 1}, got the image itself: a "
+                    "guide shows one source alone, such as a photograph of one side."
                 )
             for j, other in enumerate(guides[:k]):
                 if other is not None and same_image(other, guide):
                     raise ValueError(
-                        f"Expected different guides, got the same picture as guides {j + 1} and {k + 1}: each belongs "
-                        "to one source, so leave the other out."
+                        f"Expected different guides, got the same picture as guides {j + 1} and {k + 1}: "
+                        "each belongs to one source, so leave the other out."
                     )
         shape = np.shape(inputs.mixture)[:2]
         notices: list[Notice] = []
@@ -152,13 +152,14 @@ class Xray(SharesTask):
         k = self.config.n_sources
         if all(g is None for g in guides):
             raise ValueError(
-                "Expected a guide for at least one source, got none: give a registered photograph of a side, or "
+                "Expected a guide for at least one source, got none: give a registered photograph of a side, "
+                "or "
                 'take the image apart without (task "separate").'
             )
         if len(guides) > k:
             raise ValueError(
-                f"Expected at most one guide for each of the {k} sources, got {len(guides)}: leave some out, or set "
-                f"n_sources={len(guides)}."
+                f"Expected at most one guide for each of the {k} sources, got {len(guides)}: leave some out, "
+                f"or set n_sources={len(guides)}."
             )
         return [*guides, *[None] * (k - len(guides))]
 
@@ -177,20 +178,20 @@ class Xray(SharesTask):
         return [
             Notice(
                 "guides",
-                "What no guide explains ({part:.0%} of the mixture's contrast) is divided between the sources, so that a "
-                "hidden design stands in each of them, weakened:",
+                "What no guide explains ({part:.0%} of the mixture's contrast) is divided between the "
+                "sources, so that a hidden design stands in each of them, weakened:",
                 'see the output "unexplained", or keep it out of the sources with unexplained="apart".',
                 {"part": part},
             )
         ]
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:
-        """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k`` of each
-        guide (in the units of the sources; a constant may be wrong), ``unexplained`` (a difference, in the
-        mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference, too),
-        by which ``unexplained`` and the sources that hold it are then less. Maps: ``uncertainty``, the half
-        width of the sources' 90 % interval but for a constant (units as ``unexplained``), and ``phantoms``
-        (see `phantom_map`).
+        """See `Task.outputs`: ``source_k``, ``residual``; from methods that tell them apart ``explained_k``
+        of each guide (in the units of the sources; a constant may be wrong), ``unexplained`` (a difference,
+        in the mixture's units, or in density under attenuation) and, if asked for, ``support`` (a difference,
+        too), by which ``unexplained`` and the sources that hold it are then less. Maps: ``uncertainty``, the
+        half width of the sources' 90 % interval but for a constant (units as ``unexplained``), and
+        ``phantoms`` (see `phantom_map`).
         """
         problem, shares = built.problem, answer["sources"]
         unguided = [k for k, guide in enumerate(problem.guides) if guide is None]
@@ -298,7 +299,8 @@ def fit_guide(guide: NDArray, shape: tuple[int, ...], number: int, notices: list
     told = f"guide {number} of {size[0]} x {size[1]} pixels for a mixture of {shape[0]} x {shape[1]}"
     if abs(size[0] * shape[1] / (size[1] * shape[0]) - 1) > SAME_ASPECT:
         raise ValueError(
-            f"Expected guides that show the same area as the mixture, got {told}: bring it onto the X-ray first (napari-bitsnet register)."
+            f"Expected guides that show the same area as the mixture, got {told}: bring it onto the X-ray "
+            "first (napari-bitsnet register)."
         )
     notices.append(Notice("resampled", f"Resampled {told}: both are taken to show the same area."))
     from skimage.transform import resize

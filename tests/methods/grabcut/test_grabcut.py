@@ -1,4 +1,5 @@
-"""Mixtures against their definition, the cut against every labelling, and regions that colours alone tell apart."""
+"""Mixtures against their definition, the cut against every labelling, and regions that colours alone tell
+apart."""
 
 from __future__ import annotations
 

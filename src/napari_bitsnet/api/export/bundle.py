@@ -138,7 +138,8 @@ class Bundle:
         return [*(self.folder / name for name in self.files.values()), record], notices
 
     def _written(self, lost: dict[str, int]) -> Iterator[tuple[str, NDArray, str, str]]:
-        """Every image as it is written, with its name, axes and kind; how many pixels were clipped goes into `lost`."""
+        """Every image as it is written, with its name, axes and kind; how many pixels were clipped goes into
+        `lost`."""
         for name, output in self.images.items():
             image = output.array
             if self._keeps_depth(output):

@@ -24,7 +24,8 @@ FOLDS = 4
 
 
 def find_shift(image: NDArray, reference: NDArray) -> tuple[float, float]:
-    """Return how far `image` lies from `reference`, (y, x) in pixels; (0, 0) where no shift explains them significantly better.
+    """Return how far `image` lies from `reference`, (y, x) in pixels; (0, 0) where no shift explains them
+    significantly better.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ def shift_probability(reference: NDArray, field: NDArray) -> float:
 
 
 def undo_shift(image: NDArray, shift: tuple[float, float]) -> NDArray:
-    """Move (Y, X) or (Y, X, C) back by `shift` with splines of order 5; borders are continued by reflection."""
+    """Move (Y, X) or (Y, X, C) back by `shift` with splines of order 5; borders are continued by
+    reflection."""
     from scipy.ndimage import shift as move
 
     if shift == (0.0, 0.0):
@@ -150,7 +152,8 @@ def _unit(field: NDArray) -> NDArray:
 
 
 def _gradients(image: NDArray) -> NDArray:
-    """Complex gradients (Y, X) of the mean of channels, without their mean, fading out towards the borders."""
+    """Complex gradients (Y, X) of the mean of channels, without their mean, fading out towards the
+    borders."""
     grey = image.mean(axis=-1) if image.ndim == 3 else image
     dy, dx = np.gradient(grey.astype(float))
     field = dx + 1j * dy

@@ -34,7 +34,8 @@ class Nifti(BaseReader):
         return head[344:348] in (_SINGLE, _PAIR) or head[4:12] in _SECOND
 
     def read(self, path: Path) -> ImageFile:
-        """Read a volume with its first dimension as X: the array is the library's with its axes in reverse order."""
+        """Read a volume with its first dimension as X: the array is the library's with its axes in reverse
+        order."""
         image, stored, size = _loaded(path, pixels=True)
         if stored.dtype.names == ("R", "G", "B"):
             stored = np.stack([stored[name] for name in "RGB"])

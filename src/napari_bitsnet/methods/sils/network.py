@@ -84,12 +84,14 @@ class SILSNetwork(nn.Module):
 
     Notes
     -----
-    Departures from the paper: group normalisation, which is the same in training and in use, instead of batch normalisation;
-    and a link of full resolution to the last layer. Nothing is clamped: densities may be negative.
+    Departures from the paper: group normalisation, which is the same in training and in use, instead of batch
+    normalisation; and a link of full resolution to the last layer. Nothing is clamped: densities may be
+    negative.
 
     References
     ----------
-    Liu & Lu, "Separate in Latent Space: Unsupervised Single Image Layer Separation", AAAI 2020, arXiv:1906.00734.
+    Liu & Lu, "Separate in Latent Space: Unsupervised Single Image Layer Separation", AAAI 2020,
+    arXiv:1906.00734.
     """
 
     def __init__(self, kinds: int, channels: int, widths: Sequence[int]) -> None:

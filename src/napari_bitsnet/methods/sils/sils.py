@@ -75,8 +75,8 @@ class SILS(BaseMethod[SILSState]):
             return "SILS uses neither guides nor hints."
         if self.config.weights is None:
             return (
-                "SILS needs weights for your kinds of images: train them (napari-bitsnet train sils --mixtures DIR --layer DIR "
-                "--layer DIR -o FILE) and give weights=FILE."
+                "SILS needs weights for your kinds of images: train them (napari-bitsnet train sils "
+                "--mixtures DIR --layer DIR --layer DIR -o FILE) and give weights=FILE."
             )
         return None
 
@@ -149,6 +149,6 @@ def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> No
         )
     if len(facts["kinds"]) != problem.n_sources:
         raise ValueError(
-            f"Expected weights for {problem.n_sources} kinds of images, got {path} for {len(facts['kinds'])} ({kinds}): set "
-            f"n_sources={len(facts['kinds'])}."
+            f"Expected weights for {problem.n_sources} kinds of images, got {path} for {len(facts['kinds'])} "
+            f"({kinds}): set n_sources={len(facts['kinds'])}."
         )

@@ -10,13 +10,15 @@ from napari_bitsnet.methods.unmixing.windows import Windows, of_blocks, probabil
 COARSER = 1.0
 """Standard deviation, in pixels, of the smoothing with which the finest scale is compared."""
 CHANGED = 0.001
-"""Probability, if both scales had the same weights, of weights that predict each other as badly as these do."""
+"""Probability, if both scales had the same weights, of weights that predict each other as badly as these
+do."""
 
 
 def least_smoothing(
     observations: Tensor, n_sources: int, *, valid: Tensor | None = None, window: int = 5
 ) -> float:
-    """Return the smoothing, in pixels, from which on gradients mix with the weights of the images: 0, or `COARSER`.
+    """Return the smoothing, in pixels, from which on gradients mix with the weights of the images: 0, or
+    `COARSER`.
 
     Parameters
     ----------
@@ -31,10 +33,11 @@ def least_smoothing(
 
     Notes
     -----
-    Compression rounds the fine details of each mixture by itself, so that they no longer mix with one set of weights. The
-    weights of the finest scale and of a slightly coarser one are each fitted to one half of the blocks. If both predict the other
-    half of *their own* scale significantly better than the other's, the finest scale was changed. With the rounding of integers
-    alone, both predict each other as well as themselves.
+    Compression rounds the fine details of each mixture by itself, so that they no longer mix with one set of
+    weights. The weights of the finest scale and of a slightly coarser one are each fitted to one half of the
+    blocks. If both predict the other half of *their own* scale significantly better than the other's, the
+    finest scale was changed. With the rounding of integers alone, both predict each other as well as
+    themselves.
     """
     fine, coarse = (
         windows_of(observations, n_sources, valid=valid, window=window, smoothing=smoothing)
@@ -45,7 +48,8 @@ def least_smoothing(
 
 
 def _misfit(own: Windows, other: Windows) -> float:
-    """Return the probability that the other scale's weights suit blocks of the own scale as well as its own weights do."""
+    """Return the probability that the other scale's weights suit blocks of the own scale as well as its own
+    weights do."""
     found: list[float] = []
     for fold in (0, 1):
         judged = own.of(own.folds == fold)

@@ -44,7 +44,8 @@ class IcaConfig(BaseConfig):
     )
     shading: bool = setting(
         True,
-        "Remove a smooth shading of each mixture, such as vignetting, where it explains held-out parts of the images better.",
+        "Remove a smooth shading of each mixture, such as vignetting, where it explains held-out parts of "
+        "the images better.",
     )
     noise: float | None = setting(
         None,
@@ -59,7 +60,8 @@ class IcaConfig(BaseConfig):
 class IcaState(State):
     """Estimated sources (K, C, H, W) and weights (M, K); None before the first iteration.
 
-    `shading` (M, 1, H, W) is a smooth factor of each mixture by which those of `problem` have been divided; None if it is even.
+    `shading` (M, 1, H, W) is a smooth factor of each mixture by which those of `problem` have been divided;
+    None if it is even.
     """
 
     sources: Tensor | None = None
@@ -196,7 +198,8 @@ class Ica(BaseMethod[IcaState]):
         return bool((noise < NOISY * contrast).all())
 
     def _estimating(self, state: IcaState, mixing: Weighted) -> Stages[NDArray]:
-        """Return W (M, K), float64, with the scales that the rule sets; mixtures with a shading are freed of it first."""
+        """Return W (M, K), float64, with the scales that the rule sets; mixtures with a shading are freed of
+        it first."""
         from napari_bitsnet.methods.unmixing.finest_scale import least_smoothing
         from napari_bitsnet.methods.unmixing.shading import estimate_shading
         from napari_bitsnet.methods.unmixing.weights import estimating_weights
@@ -230,8 +233,8 @@ class Ica(BaseMethod[IcaState]):
         return scaled_to_one(weights) if mixing.rule == "sum-to-one" else weights
 
     def solution(self, state: IcaState) -> Answer:
-        """See `Method.solution`: ``"sources"``, ``"weights"`` and, if the mixtures are shaded, ``"shading"`` (M, 1, H, W); at
-        the start, the first K mixtures."""
+        """See `Method.solution`: ``"sources"``, ``"weights"`` and, if the mixtures are shaded, ``"shading"``
+        (M, 1, H, W); at the start, the first K mixtures."""
         import torch
 
         if state.sources is None or state.weights is None:
@@ -247,7 +250,8 @@ class Ica(BaseMethod[IcaState]):
 
 
 def filled(images: Tensor, seen: Tensor) -> Tensor:
-    """Give pixels of images (M, C, H, W) that are not seen (1, 1, H, W) the values of their nearest neighbours that are."""
+    """Give pixels of images (M, C, H, W) that are not seen (1, 1, H, W) the values of their nearest
+    neighbours that are."""
     from napari_bitsnet.core.operators.nearest import nearest_valid
 
     rows, columns = nearest_valid(~seen[0, 0].cpu().numpy())
@@ -261,8 +265,8 @@ def shading_notice(shading: Tensor) -> Notice:
     parts = " and ".join(f"mixture {m} {{least{m}:.0%}}" for m in range(1, len(least) + 1))
     return Notice(
         "shading",
-        f"The mixtures are shaded differently (darkest relative to the brightest place: {parts}); this was removed before the "
-        "work. A shading that all of them share stays in the sources.",
+        f"The mixtures are shaded differently (darkest relative to the brightest place: {parts}); this was "
+        "removed before the work. A shading that all of them share stays in the sources.",
         "shading=false among the method's settings leaves them.",
         numbers,
     )

@@ -70,6 +70,7 @@ def diagonality(covariances: NDArray) -> float:
 
 
 def diagonalities(covariances: NDArray) -> NDArray:
-    """Return ``log det diag C_n - log det C_n`` of each matrix of (n, K, K): 0 if it is diagonal, else positive."""
+    """Return ``log det diag C_n - log det C_n`` of each matrix of (n, K, K): 0 if it is diagonal, else
+    positive."""
     variances = np.diagonal(covariances, axis1=1, axis2=2)
     return np.asarray(np.log(variances).sum(axis=1) - np.linalg.slogdet(covariances)[1])

@@ -31,7 +31,8 @@ def estimate_shading(
     window: int = 5,
     smoothing: float = 0.0,
 ) -> Tensor | None:
-    """Return a smooth factor of each mixture, or None where none explains held-out blocks significantly better.
+    """Return a smooth factor of each mixture, or None where none explains held-out blocks significantly
+    better.
 
     Parameters
     ----------
@@ -49,15 +50,16 @@ def estimate_shading(
     Returns
     -------
     Tensor of shape (M, 1, H, W) or None
-        v, 1 in the middle of the image; the mixtures divided by it mix with weights that are the same everywhere.
+        v, 1 in the middle of the image; the mixtures divided by it mix with weights that are the same
+        everywhere.
 
     Notes
     -----
-    ``I_m(x) = v_m(x) sum_k W_mk t_k(x)`` with ``log v_m`` a polynomial of degree two. In a small window the gradients' covariance
-    is ``V W diag(v) W^T V``, so that the criterion of `joint_diagonaliser` is minimised over B = W^-1 and the polynomials
-    together. It is accepted if it describes blocks that it was not fitted to better (one-sided t-test). A shading that all mixtures
-    share belongs to the sources, as nothing tells it from them: the mixture that falls off least towards the borders
-    counts as even.
+    ``I_m(x) = v_m(x) sum_k W_mk t_k(x)`` with ``log v_m`` a polynomial of degree two. In a small window the
+    gradients' covariance is ``V W diag(v) W^T V``, so that the criterion of `joint_diagonaliser` is minimised
+    over B = W^-1 and the polynomials together. It is accepted if it describes blocks that it was not fitted
+    to better (one-sided t-test). A shading that all mixtures share belongs to the sources, as nothing tells
+    it from them: the mixture that falls off least towards the borders counts as even.
     """
     if n_sources != len(observations):
         return None

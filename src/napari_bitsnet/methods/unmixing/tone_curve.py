@@ -39,11 +39,11 @@ def better_mixed(
 
     Notes
     -----
-    Mixtures have one set of weights everywhere only on the scale on which they add up; on another one the weights change
-    with the brightness. One matrix B is fitted to half of the blocks on each scale. In each other block, the mean of
-    ``log det diag(B C B^T) - log det(B C B^T)`` over windows is compared (t-test over blocks); this is a dimensionless measure of
-    how much the sources' gradients still correlate. The verdict has to hold with a shading of each mixture, too (see
-    `estimate_shading`).
+    Mixtures have one set of weights everywhere only on the scale on which they add up; on another one the
+    weights change with the brightness. One matrix B is fitted to half of the blocks on each scale. In each
+    other block, the mean of ``log det diag(B C B^T) - log det(B C B^T)`` over windows is compared (t-test
+    over blocks); this is a dimensionless measure of how much the sources' gradients still correlate. The
+    verdict has to hold with a shading of each mixture, too (see `estimate_shading`).
     """
     scales = [windows_of(images, n_sources, valid=valid, window=window) for images in (plain, decoded)]
     found = _verdict(scales, unmixed)

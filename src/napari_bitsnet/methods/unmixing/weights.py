@@ -227,7 +227,8 @@ def principal_axes(steps: Tensor, noise: float, count: int) -> tuple[NDArray, fl
 
 
 def telling_windows(covariances: NDArray, noise: NDArray) -> tuple[NDArray, NDArray]:
-    """Subtract the noise and keep the windows with strong gradients: (n, K, K) -> (n', K, K), and their numbers (n',)."""
+    """Subtract the noise and keep the windows with strong gradients: (n, K, K) -> (n', K, K), and their
+    numbers (n',)."""
     count = covariances.shape[-1]
     covariances = covariances - noise
     energy = np.trace(covariances, axis1=1, axis2=2)

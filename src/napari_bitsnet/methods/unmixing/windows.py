@@ -1,4 +1,5 @@
-"""Windows of several mixtures in which sources differ in strength, with their places, for tests on held-out blocks."""
+"""Windows of several mixtures in which sources differ in strength, with their places, for tests on held-out
+blocks."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ class Windows:
 
     @property
     def folds(self) -> NDArray:
-        """Return the half, 0 or 1, to which each window belongs: neighbouring blocks are in different ones."""
+        """Return the half, 0 or 1, to which each window belongs: neighbouring blocks are in different
+        ones."""
         return np.asarray((self.blocks // BLOCKS + self.blocks % BLOCKS) % 2)
 
     def of(self, chosen: NDArray) -> Windows:
@@ -123,7 +125,8 @@ def windows_of(
 def held_out_gains(
     worse: Callable[[Windows], Model], better: Callable[[Windows], Model], data: Windows
 ) -> NDArray:
-    """Return, for each block, by how much one model describes it better than another, both fitted to the other half.
+    """Return, for each block, by how much one model describes it better than another, both fitted to the
+    other half.
 
     Parameters
     ----------
@@ -153,7 +156,8 @@ def of_blocks(values: NDArray, blocks: NDArray) -> dict[int, float]:
 
 
 def probability(gains: NDArray) -> float:
-    """Return how probable gains (b,) of such a mean are if there is none: a one-sided t-test, 1 for too few blocks."""
+    """Return how probable gains (b,) of such a mean are if there is none: a one-sided t-test, 1 for too few
+    blocks."""
     from scipy.stats import t as student
 
     spread = float(gains.std(ddof=1)) / len(gains) ** 0.5 if len(gains) >= LEAST_BLOCKS else 0.0

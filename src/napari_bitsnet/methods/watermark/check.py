@@ -24,13 +24,13 @@ def part_removed(image: Tensor, clean: Tensor, opacity: Tensor) -> float:
     Returns
     -------
     float
-        1 where the outline shows as many edges as its surroundings, 0 where it shows as many as before, and below 0 where
-        there are more. 0 without an outline.
+        1 where the outline shows as many edges as its surroundings, 0 where it shows as many as before, and
+        below 0 where there are more. 0 without an outline.
 
     Notes
     -----
-    ``(e(I) − e(C)) / (e(I) − s)`` with e the mean of ``|∇C|``, weighted by ``|∇a|``, and s the mean of ``|∇C|`` nearby.
-    Where the outline hardly shows in the image, the denominator is at least a tenth of e(I).
+    ``(e(I) − e(C)) / (e(I) − s)`` with e the mean of ``|∇C|``, weighted by ``|∇a|``, and s the mean of
+    ``|∇C|`` nearby. Where the outline hardly shows in the image, the denominator is at least a tenth of e(I).
     """
     outline = gradient(opacity).abs()
     total = outline.sum()

@@ -30,11 +30,11 @@ NO_MARK = Notice(
 ROUGHLY = (0.25, 0.45, 0.7)
 """Opacities that the search for the mark's colour tries."""
 WHITE_FIRST = 1.12
-"""Factor by which a black mark has to explain a single image better than a white one: what lies around a white mark resembles a
-black one."""
+"""Factor by which a black mark has to explain a single image better than a white one: what lies around a
+white mark resembles a black one."""
 LEAST_REMOVED, LEAST_REMOVED_GUESSED = 0.5, 0.8
-"""Least part of the edges along the mark's outline that its removal has to take away, or the input is kept: for several images or a
-given colour, and for a single image whose mark's colour is a guess."""
+"""Least part of the edges along the mark's outline that its removal has to take away, or the input is kept:
+for several images or a given colour, and for a single image whose mark's colour is a guess."""
 NEARLY = 0.04
 """Channels of an estimated colour that are this close to 0 or 1 are set to it."""
 
@@ -79,8 +79,8 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
 
     Areas hidden by an opaque mark are filled from their surroundings. See `find_mark`, `softening_mark`,
     `mark_colour`, `sparse_fill` and `refining_fill`. An unknown colour is the corner of the colour cube with
-    the lowest energy; it is refined for several images, and white or black for one. An image whose edges along the mark's
-    outline are not taken away is returned unchanged (`part_removed`).
+    the lowest energy; it is refined for several images, and white or black for one. An image whose edges
+    along the mark's outline are not taken away is returned unchanged (`part_removed`).
     """
 
     name = "watermark_matting"
@@ -119,7 +119,8 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: WatermarkMattingState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: each colour and opacity that is tried; the first mark that is found is an answer."""
+        """See `Method.stages`: each colour and opacity that is tried; the first mark that is found is an
+        answer."""
         import torch
 
         while state.step < self.iterations:
@@ -184,7 +185,8 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
             state.guess, state.has_start = mark, True
 
     def _likeliest_colour(self, state: WatermarkMattingState, region: Tensor) -> Stages[Tensor]:
-        """Return the corner of the colour cube with the lowest energy of the mark; of a single image, white or black."""
+        """Return the corner of the colour cube with the lowest energy of the mark; of a single image, white
+        or black."""
         from napari_bitsnet.methods.watermark.mark import Mark, find_mark, log_edges
 
         images = state.problem.observations
@@ -264,9 +266,10 @@ def _kept(images: Sequence[int], n: int, parts: Sequence[float]) -> Notice:
     )
     return Notice(
         "not_separated",
-        "The removal of the mark took away {part:.0%} of the edges along its outline, which is too little, so "
-        f"{which} returned unchanged.",
-        "Set the mark's colour and opacity, draw a region closer around it, or add images with the same mark.",
+        "The removal of the mark took away {part:.0%} of the edges along its outline, which is too little, "
+        f"so {which} returned unchanged.",
+        "Set the mark's colour and opacity, draw a region closer around it, or add images with the same "
+        "mark.",
         {"part": [max(part, 0.0) for part in parts] if len(parts) > 1 else max(parts[0], 0.0)},
     )
 

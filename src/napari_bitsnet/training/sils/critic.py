@@ -19,7 +19,8 @@ class Critic(nn.Module):
     channels : int
         Of the image.
     branches : int
-        Branch i sees the image averaged down i - 1 times; one suffices for simple shapes, the paper takes three.
+        Branch i sees the image averaged down i - 1 times; one suffices for simple shapes, the paper takes
+        three.
     """
 
     def __init__(self, channels: int, branches: int) -> None:
@@ -46,9 +47,9 @@ def adversarial_losses(critic: nn.Module, made: Tensor, real: Tensor) -> tuple[T
 
     Notes
     -----
-    The non-saturating logistic losses ``softplus(-D(made))`` and ``softplus(D(made)) + softplus(-D(real))``. Each is a function of
-    its own parameters alone, so that their sum can be minimised. Departure: both make a step at the same time instead of
-    in turns.
+    The non-saturating logistic losses ``softplus(-D(made))`` and ``softplus(D(made)) + softplus(-D(real))``.
+    Each is a function of its own parameters alone, so that their sum can be minimised. Departure: both make a
+    step at the same time instead of in turns.
     """
     frozen = {name: parameter.detach() for name, parameter in critic.named_parameters()}
     of_network = F.softplus(-functional_call(critic, frozen, (made,))).mean()
@@ -57,7 +58,8 @@ def adversarial_losses(critic: nn.Module, made: Tensor, real: Tensor) -> tuple[T
 
 
 def gradient_penalty(critic: nn.Module, real: Tensor) -> Tensor:
-    """Return R1, half the mean squared norm of the critic's gradient at real images (Mescheder et al., ICML 2018)."""
+    """Return R1, half the mean squared norm of the critic's gradient at real images (Mescheder et al., ICML
+    2018)."""
     real = real.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(critic(real).sum(), real, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3)).mean() / 2

@@ -22,7 +22,8 @@ from napari_bitsnet.training.ytmt.kinds import read_planes
 HELD_OUT = 8
 """One of so many mixtures is held out for validation."""
 AGREEING = (0.7, 1.3)
-"""Mean of the mixtures over the sum of the kinds' means: beyond this the images can hardly add up to the mixtures."""
+"""Mean of the mixtures over the sum of the kinds' means: beyond this the images can hardly add up to the
+mixtures."""
 LEAST_INTENSITY = 1 / 255
 """Transmitted intensity, over white, below which the density is not followed further."""
 
@@ -36,10 +37,12 @@ class Unpaired(Protocol):
         """Read the images."""
 
     def draw(self, number: int, count: int, *, held_out: bool = False) -> tuple[Tensor, list[Tensor]]:
-        """Return mixtures (N, C, S, S), and images of each kind, that depend on the seed and `number` alone."""
+        """Return mixtures (N, C, S, S), and images of each kind, that depend on the seed and `number`
+        alone."""
 
     def truth(self, number: int, count: int) -> Tensor | None:
-        """Return the true images (N, K, C, S, S) of the held-out mixtures of that number, if they are known."""
+        """Return the true images (N, K, C, S, S) of the held-out mixtures of that number, if they are
+        known."""
 
 
 class Shapes:
@@ -88,7 +91,8 @@ class Folders:
     colour : bool
         Whether colours are kept; otherwise channels are averaged.
     gain : float
-        Every image is brightened or darkened by up to this factor, because the scale of an image in use is its own.
+        Every image is brightened or darkened by up to this factor, because the scale of an image in use is
+        its own.
     size, seed : int
         Side of the crops in pixels, and seed.
     """
@@ -117,7 +121,8 @@ class Folders:
         Raises
         ------
         ValueError
-            If there are fewer than two images of a kind or of the mixtures, or they are smaller than a crop, or flat.
+            If there are fewer than two images of a kind or of the mixtures, or they are smaller than a crop,
+            or flat.
 
         Warns
         -----
@@ -137,8 +142,8 @@ class Folders:
         ratio = means[0] / sum(means[1:]) if sum(means[1:]) else float("inf")
         if not AGREEING[0] <= ratio <= AGREEING[1]:
             warnings.warn(
-                f"The mixtures are {ratio:.2f} times as bright as all kinds together, where images that add up have 1: is "
-                f"mixing={self.mixing} right, and does each mixture contain every kind?",
+                f"The mixtures are {ratio:.2f} times as bright as all kinds together, where images that add "
+                f"up have 1: is mixing={self.mixing} right, and does each mixture contain every kind?",
                 stacklevel=2,
             )
         values = np.concatenate(
@@ -190,8 +195,8 @@ def check_folders(mixtures: Sequence[Path], layers: Sequence[Path]) -> None:
     everything = [*mixtures, *layers]
     if len({path.resolve() for path in everything}) < len(everything):
         raise ValueError(
-            "Expected different folders of the mixtures and of each kind, got one of them twice: a kind's folder holds images of "
-            "that kind alone."
+            "Expected different folders of the mixtures and of each kind, got one of them twice: a kind's "
+            "folder holds images of that kind alone."
         )
     names = {
         path: {Path(name).name for name in image_names(path)} if path.is_dir() else set()
@@ -201,13 +206,14 @@ def check_folders(mixtures: Sequence[Path], layers: Sequence[Path]) -> None:
     for (path, form), (other, expected) in zip(first[1:], [first[0]] * len(first), strict=False):
         if form != expected:
             raise ValueError(
-                f"Expected images of one form, got {expected} in {other} and {form} in {path}: convert one of the folders."
+                f"Expected images of one form, got {expected} in {other} and {form} in {path}: convert one "
+                "of the folders."
             )
     shared = set.intersection(*names.values()) if names else set()
     if len(shared) > 1:
         warnings.warn(
-            f"{len(shared)} file names are the same in all folders. If these images belong together, train with the truth "
-            "instead (train ytmt --source …).",
+            f"{len(shared)} file names are the same in all folders. If these images belong together, train "
+            "with the truth instead (train ytmt --source …).",
             stacklevel=2,
         )
 
@@ -226,7 +232,8 @@ def _check_images(name: str, images: Sequence[Tensor], size: int) -> None:
     smallest = min(min(image.shape[1:]) for image in images)
     if smallest < size:
         raise ValueError(
-            f"Expected images of at least {size} pixels a side, got {smallest} in {name}: give larger ones, or a smaller size."
+            f"Expected images of at least {size} pixels a side, got {smallest} in {name}: give larger ones, "
+            "or a smaller size."
         )
     if not any(float(image.max()) > float(image.min()) for image in images):
         raise ValueError(f"Expected images with contrast, got flat ones in {name}.")

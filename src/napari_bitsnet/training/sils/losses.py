@@ -38,13 +38,14 @@ def separate(network: SILSNetwork, mixture: Tensor) -> Separated:
 
 
 def nearness(a: Tensor, b: Tensor, alpha: float) -> Tensor:
-    """Return ``psi(a, b) = s((|a - b| - alpha e^alpha) / alpha^2)``, shape (); equation (6), s the logistic function.
+    """Return ``psi(a, b) = s((|a - b| - alpha e^alpha) / alpha^2)``, shape (); equation (6), s the logistic
+    function.
 
     Notes
     -----
-    It is small for codes that are near each other and 1 for codes that are far apart. ``|a - b|`` is the sum over the
-    channels over their number's square root, averaged over places: with the mean over the channels the term would hardly
-    ever act (the paper does not say).
+    It is small for codes that are near each other and 1 for codes that are far apart. ``|a - b|`` is the sum
+    over the channels over their number's square root, averaged over places: with the mean over the channels
+    the term would hardly ever act (the paper does not say).
     """
     distance = (a - b).abs().sum(dim=1).mean() / a.shape[1] ** 0.5
     return torch.sigmoid((distance - alpha * math.exp(alpha)) / alpha**2)
@@ -69,7 +70,8 @@ def shared_information(
     alpha : float
         See `nearness`.
     shared, independent : float
-        Weights (lambda 1, 2 and 3): codes of mixtures and of images lie in one space; codes of different kinds lie far apart.
+        Weights (lambda 1, 2 and 3): codes of mixtures and of images lie in one space; codes of different
+        kinds lie far apart.
     """
     pairs = zip(codes, found.codes, strict=True)
     loss = shared * torch.stack([(image - mixture).abs().mean() for image, mixture in pairs]).sum()
@@ -80,7 +82,8 @@ def shared_information(
 
 
 def cycle_consistency(network: SILSNetwork, found: Separated) -> Tensor:
-    """Return how far the images are from adding up, and from being found again in their sum: equation (8), shape ()."""
+    """Return how far the images are from adding up, and from being found again in their sum: equation (8),
+    shape ()."""
     total = torch.stack(found.images).sum(dim=0)
     loss = (total - found.mixture).abs().mean()
     for k, image in enumerate(found.images):

@@ -1,4 +1,5 @@
-"""Trains a network to take mixtures apart from unpaired folders: mixtures in one, each kind of image in another."""
+"""Trains a network to take mixtures apart from unpaired folders: mixtures in one, each kind of image in
+another."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ class SILSTrainer(BaseTrainer):
     name: ClassVar[str] = "sils"
     title: ClassVar[str] = "Unpaired kinds of images (SILS)"
     summary: ClassVar[str] = (
-        "Learns to separate mixtures from a folder of mixtures and a folder of each kind, in which nothing belongs together."
+        "Learns to separate mixtures from a folder of mixtures and a folder of each kind, in which nothing "
+        "belongs together."
     )
     Config: ClassVar[type[TrainingConfig]] = SILSTraining
     inputs: ClassVar[tuple[Input, ...]] = (
@@ -105,7 +107,8 @@ class SILSTrainer(BaseTrainer):
             return
         if not mixtures or len(layers) not in (2, 3):
             raise ValueError(
-                f"Expected a folder of mixtures and 2 or 3 folders of layers, got {len(mixtures)} and {len(layers)}."
+                f"Expected a folder of mixtures and 2 or 3 folders of layers, got {len(mixtures)} and "
+                f"{len(layers)}."
             )
         check_folders(mixtures, layers)
 
@@ -166,7 +169,8 @@ class SILSTrainer(BaseTrainer):
         network, facts = load_weights(path)
         if len(facts["kinds"]) != len(self.images.kinds):
             raise ValueError(
-                f"Expected weights for {len(self.images.kinds)} kinds of images, got {path} for {', '.join(facts['kinds'])}."
+                f"Expected weights for {len(self.images.kinds)} kinds of images, got {path} for "
+                f"{', '.join(facts['kinds'])}."
             )
         whole = self._with_critics(network)
         whole.load_state_dict(expand(load_tensors(path)[0]))
@@ -212,8 +216,9 @@ class SILSTrainer(BaseTrainer):
 
         Notes
         -----
-        ``sum error``: mean absolute difference of the mixture and the images' sum, over the mixture's range. ``least share``: part
-        of the images' energy that the weakest kind has; below 5 % one kind has collapsed.
+        ``sum error``: mean absolute difference of the mixture and the images' sum, over the mixture's range.
+        ``least share``: part of the images' energy that the weakest kind has; below 5 % one kind has
+        collapsed.
         """
         import torch
 

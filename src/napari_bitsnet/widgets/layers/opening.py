@@ -1,4 +1,5 @@
-"""Files opened and saved by napari itself, in formats for which it has no reader or writer that keeps values and sizes."""
+"""Files opened and saved by napari itself, in formats for which it has no reader or writer that keeps values
+and sizes."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def open_file(path: str | list[str]) -> list[LayerData]:
-    """Return a file as image layer with the size of its pixels; a pyramid as multiscale layer, read where it is looked at.
+    """Return a file as image layer with the size of its pixels; a pyramid as multiscale layer, read where it
+    is looked at.
 
     Raises
     ------
@@ -48,7 +50,8 @@ def open_file(path: str | list[str]) -> list[LayerData]:
 
 
 def save_image(path: str, data: Any, about: Mapping[str, Any]) -> list[str]:
-    """Write an image layer in the format of the path's ending, as npe2 asks for it; of a pyramid the full size.
+    """Write an image layer in the format of the path's ending, as npe2 asks for it; of a pyramid the full
+    size.
 
     Raises
     ------
