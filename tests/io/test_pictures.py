@@ -150,7 +150,8 @@ def test_slices_of_other_sizes_are_refused(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "scan" / "slice2.png")
     with pytest.raises(
         ValueError,
-        match=r"Expected slices of one size and type, got slice0.png \(20x30, uint8\) and slice2.png \(20x30x3, uint8\)",
+        match=r"Expected slices of one size and type, got slice0.png \(20x30, uint8\) and slice2.png "
+        r"\(20x30x3, uint8\)",
     ):
         read_image(tmp_path / "scan")
     tifffile.imwrite(tmp_path / "stack1.tif", np.zeros((2, 5, 6), np.uint8), photometric="minisblack")

@@ -117,7 +117,7 @@ def test_a_run_reads_it_slice_by_slice(tmp_path):
 
 def test_stores_without_an_image(tmp_path):
     zarr.open_group(str(tmp_path / "a.zarr"), mode="w")
-    with pytest.raises(ValueError, match="Expected a store with an image, got .*, which holds none"):
+    with pytest.raises(ValueError, match=r"Expected a store with an image, got .*, which holds none"):
         read_image(tmp_path / "a.zarr")
 
 

@@ -46,7 +46,8 @@ def _triplet(path: Path) -> Case:
     options = {"low": 0.0, "high": 255.0}
     mixture = imread(path)[..., :3]
     return Case(
-        stem, "known kinds, reflection", "reflection", mixture, truths, options=options, shares=False, lo=0.0, hi=255.0
+        stem, "known kinds, reflection", "reflection", mixture, truths,
+        options=options, shares=False, lo=0.0, hi=255.0,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def register_command(
         typer.Option(
             "--out",
             "-o",
-            help="TIFF to write (.tif or .tiff), of the size of FIXED. Pixels outside MOVING are missing in it "
+            help="TIFF to write (.tif or .tiff), of the size of FIXED. Pixels outside MOVING are missing "
             "(opacity 0 in colours, NaN in grey). A .json with the transform is written beside it.",
         ),
     ],

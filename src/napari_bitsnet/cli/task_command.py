@@ -238,7 +238,7 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
     settings = typer.Option(
         "--settings",
         metavar="RUN.JSON",
-        help="Repeat the run of this record; options given here override it, and without IN its files are used.",
+        help="Repeat the run of this record; given options override it, and without IN its files are used.",
         show_default=False,
         rich_help_panel="Run",
     )
@@ -253,7 +253,8 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
     quiet = typer.Option("--quiet", "-q", help="Hide the progress bar.", show_default=False)
     kind = typer.Option(
         "--format",
-        help="imagej: TIFF hyperstacks; ome: OME-TIFF; nifti: NIfTI; zarr: OME-Zarr. Axes, pixel size and provenance are inside.",
+        help="imagej: TIFF hyperstacks; ome: OME-TIFF; nifti: NIfTI; zarr: OME-Zarr. "
+        "Axes, pixel size and provenance are inside.",
     )
     depth = typer.Option(
         "--depth", help="float: 32 bits; input: images as integers like IN, rounded and clipped."

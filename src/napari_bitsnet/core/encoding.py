@@ -114,7 +114,8 @@ def transfer_of(encoding: str, image: NDArray, stored: np.dtype, white: float | 
     largest = float(np.nanmax(image, where=np.isfinite(image), initial=0.0))
     if largest > WHITEST:
         raise ValueError(
-            f'Expected floating values from 0 (black) to 1 (white) with encoding="srgb", got values up to {largest:g}: set '
+            f'Expected floating values from 0 (black) to 1 (white) with encoding="srgb", got values up to '
+            f"{largest:g}: set "
             'high to the value of white, or encoding="linear".'
         )
     return Transfer(1.0)

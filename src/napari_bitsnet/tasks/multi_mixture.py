@@ -100,7 +100,8 @@ class MultiMixtureConfig(Config):
     def _check_given(self) -> Self:
         if self.weights != "given" and self.given is not None:
             raise ValueError(
-                f'Expected weights="given" where weights are listed in given, got {self.weights!r}: say so, or list none.'
+                f'Expected weights="given" where weights are listed in given, got {self.weights!r}: '
+                "say so, or list none."
             )
         if self.weights != "given":
             return self
@@ -277,7 +278,8 @@ class MultiMixture(BaseTask):
             raise ValueError(
                 "Expected sources on the mixtures' scale, got some that are known up to a factor, or in "
                 "units of their own: "
-                'decibels would only measure that. Score with weights="sum-to-one", or by hand with nb.metrics.score.'
+                'decibels would only measure that. Score with weights="sum-to-one", or by hand with '
+                "nb.metrics.score."
             )
         if self.config.mixing == "attenuation":
             mixture = np.stack([expose(each, i0=self.config.i0, stored=stored).density for each in mixture])

@@ -18,7 +18,8 @@ from napari_bitsnet.training.ytmt.kinds import Kinds, read_planes
 from napari_bitsnet.training.ytmt.scores import decibels, offset_free_gain
 
 DEFAULTS: dict[str, Any] = {
-    "mixing": "linear", "amounts": (0.3, 0.7), "noise": 0.0, "blur": 0.0, "zoom": 1.0, "colour": False, "size": 32, "seed": 0,
+    "mixing": "linear", "amounts": (0.3, 0.7), "noise": 0.0, "blur": 0.0,
+    "zoom": 1.0, "colour": False, "size": 32, "seed": 0,
 }  # fmt: skip
 
 

@@ -57,7 +57,10 @@ class SILS(BaseMethod[SILSState]):
 
     name = "sils"
     title = "Unpaired kinds (SILS)"
-    summary = "Separates kinds of images that it learnt from folders in which nothing belongs together; needs your own weights."
+    summary = (
+        "Separates kinds of images that it learnt from folders in which nothing belongs together; "
+        "needs your own weights."
+    )
     Config = SILSConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": SILSConfig(),
