@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 from napari_bitsnet.core.denoisers import DENOISERS
 from napari_bitsnet.io.readers import READERS
+from napari_bitsnet.io.writers import WRITERS
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
 from napari_bitsnet.training.protocol import TRAINERS
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-REGISTRIES = (METHODS, TASKS, DENOISERS, READERS, TRAINERS)
+REGISTRIES = (METHODS, TASKS, DENOISERS, READERS, WRITERS, TRAINERS)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -101,6 +102,17 @@ def test_the_format_is_read(tmp_path, largest):
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ValueError, match=r"image\.pgm"):
         read_image(path)
+
+
+def test_the_format_is_written(tmp_path, picture):
+    import napari_bitsnet as nb
+
+    path = nb.save(tmp_path / "a.npz", picture, record={"task": "denoise"})
+    with np.load(path) as written:
+        np.testing.assert_array_equal(written["image"], picture)
+        assert (str(written["axes"]), str(written["record"])) == ("YX", '{"task": "denoise"}')
+    result = nb.run("denoise", picture, method="nl_bayes", device="cpu")
+    assert result.save(tmp_path / "out", "scan", format="npz")[0].name == "scan_clean.npz"
 
 
 def test_the_trainer_trains_from_the_command_line(tmp_path):

@@ -17,6 +17,8 @@ from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.napari-bitsnet\.([0-9a-f]{8})\.(\d+)\.\d+\.part")
 _COUNT = itertools.count()
+_CLOCK = 60.0
+"""Seconds by which the clocks of disks and processes may differ."""
 LONGEST = 24 * 3600.0
 """No writing takes as long, seconds: older temporary files are left over wherever their process runs or ran.
 """
@@ -85,8 +87,11 @@ def size_of(path: Path) -> int:
 
 @contextmanager
 def together(folder: Path) -> Iterator[Together]:
-    """Write several files to a folder: all of them take their places at the end, or none if something
-    fails."""
+    """Write several files to a folder: all of them take their places at the end, or none if something fails.
+
+    Temporary files that killed runs left there go first, whatever command wrote them.
+    """
+    remove_leftovers(folder)
     files = Together(folder)
     try:
         yield files
@@ -127,8 +132,9 @@ def remove_leftovers(folder: Path) -> list[Path]:
         if found is None:
             continue
         with suppress(OSError):
-            is_old = time.time() - path.stat().st_mtime > LONGEST
-            if is_old or (found[1] == _machine() and not _runs(int(found[2]))):
+            written = path.stat().st_mtime
+            is_old = time.time() - written > LONGEST
+            if is_old or (found[1] == _machine() and not _runs(int(found[2]), since=written)):
                 remove(path)
                 removed.append(path)
     return removed
@@ -147,8 +153,8 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
-def _runs(process: int) -> bool:
-    """Whether a process of this machine still runs; on Windows, where asking it would end it, always."""
+def _runs(process: int, since: float) -> bool:
+    """Whether a process of this machine runs and did so at a time; on Windows, where asking would end it, always."""
     if os.name == "nt":
         return True
     try:
@@ -157,4 +163,16 @@ def _runs(process: int) -> bool:
         return False
     except OSError:  # it belongs to somebody else
         return True
-    return True
+    ended, started = _state(process)
+    return not ended and started <= since + _CLOCK  # numbers of processes are given again
+
+
+def _state(process: int) -> tuple[bool, float]:
+    """Whether a process has ended and waits for its parent only, and when it started; elsewhere than on Linux no and 0."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        lines = Path("/proc/stat").read_text().splitlines()
+        booted = next(line for line in lines if line.startswith("btime "))
+        return fields[0] == "Z", float(booted.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return False, 0.0
