@@ -13,8 +13,8 @@ ROUNDS = 10
 FEWEST = 20
 """Smallest mean number of colours of a Gaussian."""
 PRIOR, USUAL = 5, 0.03
-"""Number of colours that a Gaussian has in addition, and their standard deviation around its centre: few colours, as of a short
-scribble, say little of the spread."""
+"""Number of colours that a Gaussian has in addition, and their standard deviation around its centre: few
+colours, as of a short scribble, say little of the spread."""
 RIDGE = 1e-4
 """Added to the variances, on the [0, 1] scale: the noise of an image with 8 bits and compression."""
 
@@ -62,12 +62,14 @@ def fit_mixture(colours: Tensor, components: int) -> ColourMixture:
 
     Notes
     -----
-    The colours are split in two along the longest axis of the group with the largest variance, until there are enough
-    groups (Orchard & Bouman). Then each colour joins the likeliest Gaussian, and the Gaussians are computed anew, in turn.
+    The colours are split in two along the longest axis of the group with the largest variance, until there
+    are enough groups (Orchard & Bouman). Then each colour joins the likeliest Gaussian, and the Gaussians are
+    computed anew, in turn.
 
     References
     ----------
-    Orchard & Bouman, "Color quantization of images", IEEE Trans. Signal Process. 39(12), 1991, doi:10.1109/78.107417.
+    Orchard & Bouman, "Color quantization of images", IEEE Trans. Signal Process. 39(12), 1991,
+    doi:10.1109/78.107417.
     """
     group = torch.zeros(len(colours), dtype=torch.long, device=colours.device)
     for new in range(1, min(components, max(1, len(colours) // FEWEST))):

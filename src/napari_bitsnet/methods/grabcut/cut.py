@@ -69,13 +69,13 @@ class Cut:
 
         Notes
         -----
-        Relaxing u to [0, 1] does not change the minimum, which is reached at a threshold of u. Each pixel has the step
-        ``1 / sum_q link_pq`` and each link half its cost (diagonal preconditioning).
+        Relaxing u to [0, 1] does not change the minimum, which is reached at a threshold of u. Each pixel has
+        the step ``1 / sum_q link_pq`` and each link half its cost (diagonal preconditioning).
 
         References
         ----------
-        Pock & Chambolle, "Diagonal preconditioning for first order primal-dual algorithms in convex optimization", ICCV
-        2011, doi:10.1109/ICCV.2011.6126441.
+        Pock & Chambolle, "Diagonal preconditioning for first order primal-dual algorithms in convex
+        optimization", ICCV 2011, doi:10.1109/ICCV.2011.6126441.
         """
         degree = torch.zeros_like(costs)
         for step, link in zip(NEIGHBOURS, links, strict=True):

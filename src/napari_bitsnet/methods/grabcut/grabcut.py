@@ -1,4 +1,5 @@
-"""Segment an image from scribbles by mixtures of colours and a minimum cut, and fill the hidden parts of both layers."""
+"""Segment an image from scribbles by mixtures of colours and a minimum cut, and fill the hidden parts of both
+layers."""
 
 from __future__ import annotations
 
@@ -77,16 +78,16 @@ class GrabCutState(State):
 class GrabCut(BaseMethod[GrabCutState]):
     """Solve ``I = m F + (1 − m) B``: mixtures of colours and a minimum cut give m, and F and B are completed.
 
-    The colours of each region are a mixture of Gaussians; a minimum cut weighs them against the length of the outline,
-    and both are estimated in turn. Unmarked pixels belong to the background at first. See `fit_mixture` and `Cut`.
+    The colours of each region are a mixture of Gaussians; a minimum cut weighs them against the length of the
+    outline, and both are estimated in turn. Unmarked pixels belong to the background at first. See
+    `fit_mixture` and `Cut`.
 
     References
     ----------
-    Rother, Kolmogorov & Blake, "GrabCut: interactive foreground extraction using iterated graph cuts", ACM Trans. Graph.
-    23(3), 2004, doi:10.1145/1015706.1015720.
-    Departures: the cut is solved by a primal-dual method at a reduced size, parts without a scribble are
-    dropped, a guided filter takes the place of the border matting, and there may be more than two regions,
-    each cut against all others.
+    Rother, Kolmogorov & Blake, "GrabCut: interactive foreground extraction using iterated graph cuts", ACM
+    Trans. Graph. 23(3), 2004, doi:10.1145/1015706.1015720. Departures: the cut is solved by a primal-dual
+    method at a reduced size, parts without a scribble are dropped, a guided filter takes the place of the
+    border matting, and there may be more than two regions, each cut against all others.
     """
 
     name = "grabcut"
@@ -121,7 +122,8 @@ class GrabCut(BaseMethod[GrabCutState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: GrabCutState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: colours, cuts and layers of each round; a mask is an answer before the layers are."""
+        """See `Method.stages`: colours, cuts and layers of each round; a mask is an answer before the layers
+        are."""
         import torch
 
         while state.step < self.iterations:
@@ -131,7 +133,8 @@ class GrabCut(BaseMethod[GrabCutState]):
             yield {"foreground": foreground}
 
     def _round(self, state: GrabCutState) -> Stages[Tensor]:
-        """Run one round, and return the area fraction of the foreground; layers are completed after the last one."""
+        """Run one round, and return the area fraction of the foreground; layers are completed after the last
+        one."""
         from napari_bitsnet.core.cutouts import completing, reduced
 
         config, problem = self.config, state.problem
@@ -151,7 +154,8 @@ class GrabCut(BaseMethod[GrabCutState]):
         return mask.mean()
 
     def _cutting(self, state: GrabCutState, seen: Tensor, hints: Tensor) -> Stages[tuple[list[Cut], Tensor]]:
-        """Fit the colours of each region and cut; return the cuts and the membership of each region (K, h, w)."""
+        """Fit the colours of each region and cut; return the cuts and the membership of each region (K, h,
+        w)."""
         import torch
 
         from napari_bitsnet.methods.grabcut.cut import Cut, edge_costs
@@ -177,7 +181,8 @@ class GrabCut(BaseMethod[GrabCutState]):
         return cuts, torch.cat([chances, 1 - chances]) if len(cuts) == 1 else chances
 
     def _at_full_size(self, problem: Problem, seen: Tensor, hints: Tensor, chances: Tensor) -> Tensor:
-        """Return the membership of each region (K, 1, H, W), with parts without a scribble dropped and outlines refined."""
+        """Return the membership of each region (K, 1, H, W), with parts without a scribble dropped and
+        outlines refined."""
         import torch
 
         from napari_bitsnet.core.cutouts import attached, obeying, refined
@@ -194,7 +199,8 @@ class GrabCut(BaseMethod[GrabCutState]):
         return torch.cat(found)
 
     def _densities(self, image: Tensor, regions: Tensor, hints: Tensor) -> Tensor:
-        """Return the logarithm of the density of each pixel's colour in each region and its marks: (K, h, w)."""
+        """Return the logarithm of the density of each pixel's colour in each region and its marks: (K, h,
+        w)."""
         import torch
 
         from napari_bitsnet.methods.grabcut.colour_mixture import fit_mixture
@@ -209,8 +215,8 @@ class GrabCut(BaseMethod[GrabCutState]):
         return torch.stack(found)
 
     def solution(self, state: GrabCutState) -> Answer:
-        """See `Method.solution`: ``"sources"`` (foreground, background), ``"opacity"`` (the mask), and ``"regions"`` (K, 1, H, W),
-        the membership of each region."""
+        """See `Method.solution`: ``"sources"`` (foreground, background), ``"opacity"`` (the mask), and
+        ``"regions"`` (K, 1, H, W), the membership of each region."""
         import torch
 
         image = state.problem.observations
@@ -228,7 +234,8 @@ def _others(planes: Tensor, k: int) -> Tensor:
 
 
 def _one_each(hints: Tensor) -> Tensor:
-    """Return marks (K, h, w) as bool; a pixel that several regions mark, as shrinking can do, stays with the rarest of them."""
+    """Return marks (K, h, w) as bool; a pixel that several regions mark, as shrinking can do, stays with the
+    rarest of them."""
     import torch
 
     marks = hints[:, 0] > 0

@@ -20,9 +20,10 @@ class Attention(nn.Module):
 
     Notes
     -----
-    ``x <- 2 s(f(x)) x`` with one factor for each pixel, then ``x <- 2 s(g(mean x)) x`` with one for each channel; s is the
-    logistic function, f and g two 1 x 1 convolutions with a ReLU between them. Departure from the paper's code: the factor 2,
-    and the last convolutions begin at zero, so that the attention begins as the identity and no signal is lost.
+    ``x <- 2 s(f(x)) x`` with one factor for each pixel, then ``x <- 2 s(g(mean x)) x`` with one for each
+    channel; s is the logistic function, f and g two 1 x 1 convolutions with a ReLU between them. Departure
+    from the paper's code: the factor 2, and the last convolutions begin at zero, so that the attention begins
+    as the identity and no signal is lost.
     """
 
     def __init__(self, streams: int, channels: int) -> None:

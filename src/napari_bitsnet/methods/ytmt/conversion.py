@@ -16,8 +16,8 @@ from napari_bitsnet.core.networks.weights import save_tensors
 from napari_bitsnet.methods.ytmt.official import VGG, OfficialNetwork
 
 LICENCE = (
-    "The code of YTMT-Strategy is under the Apache License 2.0; its authors state no licence for the file of weights. VGG-19's "
-    "weights are torchvision's (BSD-3-Clause), trained on ImageNet."
+    "The code of YTMT-Strategy is under the Apache License 2.0; its authors state no licence for the file of "
+    "weights. VGG-19's weights are torchvision's (BSD-3-Clause), trained on ImageNet."
 )
 
 
@@ -27,9 +27,11 @@ def convert_official(weights: Path, vgg: Path, output: Path) -> dict[str, Any]:
     Parameters
     ----------
     weights : Path
-        The authors' file, such as ``ytmt_uct_sirs_68_077_00595364.pt``; of their first network ("old"), with one or two stages.
+        The authors' file, such as ``ytmt_uct_sirs_68_077_00595364.pt``; of their first network ("old"), with
+        one or two stages.
     vgg : Path
-        torchvision's weights of VGG-19, such as ``vgg19-dcbb9e9d.pth``, without which the authors' network does nothing.
+        torchvision's weights of VGG-19, such as ``vgg19-dcbb9e9d.pth``, without which the authors' network
+        does nothing.
     output : Path
         The new file, 180 MB for one stage and 340 MB for two.
 
@@ -147,8 +149,9 @@ def _fill(module: nn.Module, tensors: Any, names: Mapping[str, str], path: Path,
         what = f"without {missing[0]}" if missing else f"with {unknown[0]}" if unknown else ""
         what = what or f"with {wrong[0]} of shape {got[wrong[0]]} instead of {wanted[wrong[0]]}"
         raise ValueError(
-            f"Expected the {len(wanted)} tensors of {'VGG-19' if 'features' in spare else 'the authors’ first network'}, got "
-            f"{path} {what}: it is damaged, or belongs to another network."
+            f"Expected the {len(wanted)} tensors of "
+            f"{'VGG-19' if 'features' in spare else 'the authors’ first network'}, got {path} {what}: it is "
+            "damaged, or belongs to another network."
         )
     module.load_state_dict({new: tensors[old].float() for new, old in names.items()})
 
@@ -167,11 +170,13 @@ def _read(path: Path) -> Mapping[str, Any]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
-            f"Expected a file of tensors alone, got {path}, which holds pickled objects and could run code: it was not read."
+            f"Expected a file of tensors alone, got {path}, which holds pickled objects and could run code: "
+            "it was not read."
         ) from None
     except (RuntimeError, EOFError, OSError, BadZipFile, ValueError, KeyError) as error:
         raise ValueError(
-            f"Expected a torch file of weights, got {path}, which is damaged or of another kind: copy it again. ({error})"
+            f"Expected a torch file of weights, got {path}, which is damaged or of another kind: copy it "
+            f"again. ({error})"
         ) from None
     if not isinstance(found, Mapping):
         raise ValueError(f"Expected named tensors, got {type(found).__name__} in {path}.")

@@ -27,19 +27,20 @@ class Exchange(nn.Module):
     joining : str
         ``"concatenation"`` followed by a 1 x 1 convolution, or ``"sum"``.
     passed : str
-        ``"negative"`` is the paper's exchange. ``"positive"`` hands over what the stream keeps itself ("ReLU both ways"), and
-        with ``"nothing"`` each stream is a network of its own.
+        ``"negative"`` is the paper's exchange. ``"positive"`` hands over what the stream keeps itself ("ReLU
+        both ways"), and with ``"nothing"`` each stream is a network of its own.
 
     Notes
     -----
     With ``[u]+ = max(u, 0)`` and ``[u]- = u - [u]+`` (equation 1), the next inputs of the streams u and v are
-    ``[u]+ (+) [v]-`` and ``[v]+ (+) [u]-`` (equation 2). With the sum, ``u + v`` is kept. Departure for K > 2, which the paper
-    does not have: a stream receives the mean of the others' negative parts, which for the sum still keeps the total.
+    ``[u]+ (+) [v]-`` and ``[v]+ (+) [u]-`` (equation 2). With the sum, ``u + v`` is kept. Departure for K >
+    2, which the paper does not have: a stream receives the mean of the others' negative parts, which for the
+    sum still keeps the total.
 
     References
     ----------
-    Hu & Guo, "Trash or Treasure? An Interactive Dual-Stream Strategy for Single Image Reflection Separation", NeurIPS 2021,
-    arXiv:2110.10546.
+    Hu & Guo, "Trash or Treasure? An Interactive Dual-Stream Strategy for Single Image Reflection Separation",
+    NeurIPS 2021, arXiv:2110.10546.
     """
 
     def __init__(
@@ -67,7 +68,8 @@ class Exchange(nn.Module):
 
 
 def _fusion(streams: int, channels: int) -> nn.Conv2d:
-    """Return the 1 x 1 convolutions of a concatenation; they begin as a sum and a little noise, so that no signal is lost."""
+    """Return the 1 x 1 convolutions of a concatenation; they begin as a sum and a little noise, so that no
+    signal is lost."""
     convolution = nn.Conv2d(2 * streams * channels, streams * channels, 1, groups=streams)
     own = torch.eye(channels).repeat(streams, 2)[:, :, None, None]
     with torch.no_grad():

@@ -1,4 +1,5 @@
-"""Features of a trained network for photographs that help to tell which parts of a mixture belong together."""
+"""Features of a trained network for photographs that help to tell which parts of a mixture belong
+together."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from napari_bitsnet.core.networks.unet import UNet
 from napari_bitsnet.core.networks.weights import expand, load_tensors
 
 REDUCED = 2
-"""The network sees the mixture reduced by this factor: it was trained on small images, and its cost falls by the square."""
+"""The network sees the mixture reduced by this factor: it was trained on small images, and its cost falls by
+the square."""
 
 
 class Hypercolumn(nn.Module):

@@ -50,10 +50,10 @@ class Stage(nn.Module):
 
     Notes
     -----
-    Departures from the paper, all for speed: pixels are folded into channels first (`stem`); the hypercolumn joins each level at
-    its own resolution by a 1 x 1 convolution instead of being enlarged, concatenated and reduced at the first one (1 x 1
-    convolution and resizing commute); the link to the decoder is that of the stream itself, because the exchange at the end of
-    each block has already brought the other stream's part.
+    Departures from the paper, all for speed: pixels are folded into channels first (`stem`); the hypercolumn
+    joins each level at its own resolution by a 1 x 1 convolution instead of being enlarged, concatenated and
+    reduced at the first one (1 x 1 convolution and resizing commute); the link to the decoder is that of the
+    stream itself, because the exchange at the end of each block has already brought the other stream's part.
     """
 
     def __init__(
@@ -87,7 +87,8 @@ class Stage(nn.Module):
         nn.init.zeros_(self.last.weight)
 
     def forward(self, x: Tensor, features: Sequence[Tensor]) -> Tensor:
-        """Return what is added to the streams' inputs, (N, K, C, H, W), from their inputs (N, K, C_in, H, W)."""
+        """Return what is added to the streams' inputs, (N, K, C, H, W), from their inputs (N, K, C_in, H,
+        W)."""
         n, k = x.shape[:2]
         x = self.entry(F.pixel_unshuffle(x.flatten(0, 1), self.stem).unflatten(0, (n, k)).flatten(1, 2))
         links = []
@@ -128,8 +129,9 @@ class YTMTNetwork(nn.Module):
     sides : sequence of (int, int)
         Channels and stride, in pixels of the mixture, of the external features.
     whole : bool
-        True: the first image is predicted as a change of the mixture and the others as changes of zero (transmission and
-        reflections). False: each is predicted as a change of an equal share, and together they add up to the mixture.
+        True: the first image is predicted as a change of the mixture and the others as changes of zero
+        (transmission and reflections). False: each is predicted as a change of an equal share, and together
+        they add up to the mixture.
 
     Attributes
     ----------
@@ -166,7 +168,8 @@ class YTMTNetwork(nn.Module):
         self.register_buffer("start", torch.eye(streams)[0] if whole else shares, persistent=False)
 
     def with_second_stage(self) -> YTMTNetwork:
-        """Return a network of two stages: the first is this one's, and the second begins with its weights and its answer."""
+        """Return a network of two stages: the first is this one's, and the second begins with its weights and
+        its answer."""
         network = YTMTNetwork(**{**self.sizes, "stages": 2})
         first = self.stages[0].state_dict()
         network.stages[0].load_state_dict(first)
@@ -211,7 +214,8 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 
 def _projection(maps: int, channels: int) -> nn.Conv2d:
-    """Return a 1 x 1 convolution of a feature map: the sum over all maps should be about as strong as a stream."""
+    """Return a 1 x 1 convolution of a feature map: the sum over all maps should be about as strong as a
+    stream."""
     convolution = nn.Conv2d(maps, channels, 1)
     nn.init.normal_(convolution.weight, std=0.5 / maps**0.5)
     nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
@@ -219,7 +223,8 @@ def _projection(maps: int, channels: int) -> nn.Conv2d:
 
 
 def _convolution(streams: int, before: int, channels: int, kernel: int) -> nn.Conv2d:
-    """Return a convolution of each stream by itself that keeps the variance, as the exchange with a sum does."""
+    """Return a convolution of each stream by itself that keeps the variance, as the exchange with a sum
+    does."""
     convolution = nn.Conv2d(streams * before, streams * channels, kernel, padding=kernel // 2, groups=streams)
     nn.init.normal_(convolution.weight, std=(before * kernel**2) ** -0.5)
     nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]

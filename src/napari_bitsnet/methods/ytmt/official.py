@@ -1,7 +1,7 @@
 """The network of the YTMT authors' own weights (the first version of their code), with VGG-19's features.
 
-It is written from the description of the file's layout. Departures from the paper that the weights bring along: one convolution a
-block, attention before the exchange, a first convolution of 3 x 3.
+It is written from the description of the file's layout. Departures from the paper that the weights bring
+along: one convolution a block, attention before the exchange, a first convolution of 3 x 3.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ WIDTHS = (64, 128, 256, 512, 512)
 
 
 class VGGFeatures(nn.Module):
-    """Features of VGG-19 after the first convolution of each level, for RGB images in [0, 1], not normalised further."""
+    """Features of VGG-19 after the first convolution of each level, for RGB images in [0, 1], not normalised
+    further."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,8 +104,8 @@ class Stream(nn.Module):
     def begin(self, image: Tensor, features: Sequence[Tensor]) -> Tensor:
         """Return the first convolution of the hypercolumn, level by level.
 
-        A convolution of concatenated maps is the sum of the convolutions of each; the hypercolumn itself, 5.9 kB a pixel, is
-        never made.
+        A convolution of concatenated maps is the sum of the convolutions of each; the hypercolumn itself, 5.9
+        kB a pixel, is never made.
         """
         size = image.shape[-2:]
         bias = self.first.bias
@@ -179,14 +180,16 @@ class OfficialNetwork(nn.Module):
 
 
 def _handed(streams: Sequence[Tensor]) -> list[Tensor]:
-    """Return what each stream goes on with: its own positive part and the other's negative part, concatenated."""
+    """Return what each stream goes on with: its own positive part and the other's negative part,
+    concatenated."""
     kept = [F.relu(x) for x in streams]
     first, second = streams[0] - kept[0], streams[1] - kept[1]
     return [torch.cat([kept[0], second], dim=1), torch.cat([kept[1], first], dim=1)]
 
 
 def _enlarged(x: Tensor, like: Tensor) -> Tensor:
-    """Return twice the size, with the outermost pixels kept in place, and zeros around up to the size of `like`."""
+    """Return twice the size, with the outermost pixels kept in place, and zeros around up to the size of
+    `like`."""
     x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True)
     down, right = like.shape[-2] - x.shape[-2], like.shape[-1] - x.shape[-1]
     return F.pad(x, [right // 2, right - right // 2, down // 2, down - down // 2])

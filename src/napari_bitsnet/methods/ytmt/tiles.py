@@ -48,7 +48,8 @@ def blend_tiles(predict: Callable[[Tensor], Tensor], image: Tensor, *, side: int
 
 
 def intervals(length: int, side: int, multiple: int) -> list[tuple[int, int]]:
-    """Return overlapping intervals of at most `side` that cover a length; starts are multiples of `multiple`."""
+    """Return overlapping intervals of at most `side` that cover a length; starts are multiples of
+    `multiple`."""
     if length <= side:
         return [(0, length)]
     step = side - side // OVERLAP
@@ -60,7 +61,8 @@ def intervals(length: int, side: int, multiple: int) -> list[tuple[int, int]]:
 
 
 def _ramp(start: int, end: int, length: int) -> Tensor:
-    """Return weights of an interval: 1 inside, falling to near 0 over the part that a neighbour also covers."""
+    """Return weights of an interval: 1 inside, falling to near 0 over the part that a neighbour also
+    covers."""
     strip = max(1, (end - start) // OVERLAP)
     at = torch.arange(end - start, dtype=torch.float32)
     rise = (at + 0.5) / strip if start > 0 else torch.ones_like(at)

@@ -27,7 +27,8 @@ def load_weights(path: Path) -> tuple[YTMTNetwork | OfficialNetwork, dict[str, A
     -------
     network : YTMTNetwork or OfficialNetwork
     facts : dict
-        ``"kinds"`` (names), ``"mixing"``, ``"hypercolumn"`` (checksum of the features' file, or None), ``"settings"`` …
+        ``"kinds"`` (names), ``"mixing"``, ``"hypercolumn"`` (checksum of the features' file, or None),
+        ``"settings"`` …
 
     Raises
     ------
@@ -44,8 +45,8 @@ def load_weights(path: Path) -> tuple[YTMTNetwork | OfficialNetwork, dict[str, A
 
     if path.suffix.lower() in TORCH_SUFFIXES:
         raise ValueError(
-            f"Expected weights in a .safetensors file, got {path}: convert the authors' file once, with napari-bitsnet "
-            "convert-weights."
+            f"Expected weights in a .safetensors file, got {path}: convert the authors' file once, with "
+            "napari-bitsnet convert-weights."
         )
     tensors, facts = load_tensors(path)
     if facts.get("method") != "ytmt" or "kinds" not in facts:

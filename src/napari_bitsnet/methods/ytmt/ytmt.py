@@ -1,4 +1,5 @@
-"""Separate images of known kinds by trained streams that interact, in one pass: reflections, or a laboratory's own kinds."""
+"""Separate images of known kinds by trained streams that interact, in one pass: reflections, or a
+laboratory's own kinds."""
 
 from __future__ import annotations
 
@@ -79,14 +80,15 @@ class YTMT(BaseMethod[YTMTState]):
         if traits.mixing == "linear":
             if path is None:
                 return (
-                    "The package's weights are for reflections (task reflection); for your own kinds of images, train weights "
-                    "(napari-bitsnet train ytmt --source DIR --source DIR -o FILE) and give weights=FILE."
+                    "The package's weights are for reflections (task reflection); for your own kinds of "
+                    "images, train weights (napari-bitsnet train ytmt --source DIR --source DIR -o FILE) and "
+                    "give weights=FILE."
                 )
             kinds = read_facts(path).get("kinds")
             if kinds is not None and len(kinds) != traits.n_sources:
                 return (
-                    f"The weights in {path} know {len(kinds)} kinds of images ({', '.join(kinds)}), and {traits.n_sources} "
-                    f"sources are wanted: set n_sources={len(kinds)}."
+                    f"The weights in {path} know {len(kinds)} kinds of images ({', '.join(kinds)}), and "
+                    f"{traits.n_sources} sources are wanted: set n_sources={len(kinds)}."
                 )
         elif path is None and not shipped_weights().is_file():
             return "This installation has no trained weights for reflections: give weights=FILE."
@@ -132,7 +134,8 @@ class YTMT(BaseMethod[YTMTState]):
         yield {"disagreement": state.disagreement.mean()}
 
     def solution(self, state: YTMTState) -> Answer:
-        """See `Method.solution`; also ``"disagreement"`` (1, 1, H, W), on the mixture's scale, with several views."""
+        """See `Method.solution`; also ``"disagreement"`` (1, 1, H, W), on the mixture's scale, with several
+        views."""
         if state.sources is None or state.disagreement is None:
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
@@ -145,17 +148,19 @@ def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> No
     kinds = ", ".join(facts["kinds"])
     if facts["mixing"] == "reflection" and problem.mixing.name != "reflection":
         raise ValueError(
-            f"Expected weights for images that add up, got {path} for {kinds}: use the task reflection, or other weights."
+            f"Expected weights for images that add up, got {path} for {kinds}: use the task reflection, or "
+            "other weights."
         )
     if facts["mixing"] != "reflection" and problem.mixing.name == "reflection":
         raise ValueError(
-            f"Expected weights for transmission and reflection, got {path} for {kinds}: use the task separate, or other weights."
+            f"Expected weights for transmission and reflection, got {path} for {kinds}: use the task "
+            "separate, or other weights."
         )
     attenuates = problem.density_of is not None
     if problem.mixing.name == "linear" and attenuates != (facts["mixing"] == "attenuation"):
         raise ValueError(
-            f"Expected weights for the mixing {'attenuation' if attenuates else 'linear'}, got {path} for the mixing "
-            f"{facts['mixing']}: set mixing={facts['mixing']}, or take other weights."
+            f"Expected weights for the mixing {'attenuation' if attenuates else 'linear'}, got {path} for "
+            f"the mixing {facts['mixing']}: set mixing={facts['mixing']}, or take other weights."
         )
     if len(facts["kinds"]) != problem.n_sources:
         raise ValueError(f"Expected weights for {problem.n_sources} kinds of images, got {path} for {kinds}.")

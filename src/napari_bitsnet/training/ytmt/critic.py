@@ -19,11 +19,13 @@ class Critic(nn.Module):
     Parameters
     ----------
     widths : sequence of int
-        Channels of each level; every level has a convolution of 3 x 3 that keeps and one that halves height and width.
+        Channels of each level; every level has a convolution of 3 x 3 that keeps and one that halves height
+        and width.
 
     Notes
     -----
-    Departure from the paper, whose critic has ten convolutions of 64 to 512 channels: fewer of them, because all here is smaller.
+    Departure from the paper, whose critic has ten convolutions of 64 to 512 channels: fewer of them, because
+    all here is smaller.
     """
 
     def __init__(self, widths: Sequence[int] = (32, 64, 128)) -> None:
@@ -47,13 +49,15 @@ class Critic(nn.Module):
 
 
 def adversarial_loss(critic: nn.Module, estimate: Tensor, truth: Tensor) -> Tensor:
-    """Return the losses of the network and of the critic, added; each is a function of its own parameters alone.
+    """Return the losses of the network and of the critic, added; each is a function of its own parameters
+    alone.
 
     Notes
     -----
-    With ``D(a, b) = s(C(a) - C(b))`` and s the logistic function, the critic minimises ``-log D(T, T') - log(1 - D(T', T))`` and
-    the network the same with both exchanged. The paper prints the signs the other way round, with which the network would
-    help the critic. Departure: both make a step at the same time instead of in turns.
+    With ``D(a, b) = s(C(a) - C(b))`` and s the logistic function, the critic minimises ``-log D(T, T') -
+    log(1 - D(T', T))`` and the network the same with both exchanged. The paper prints the signs the other way
+    round, with which the network would help the critic. Departure: both make a step at the same time instead
+    of in turns.
     """
     frozen = {name: parameter.detach() for name, parameter in critic.named_parameters()}
     real = functional_call(critic, frozen, (truth,))

@@ -21,7 +21,8 @@ def random_crop(image: Tensor, size: int, draw: Generator, *, turns: bool, zoom:
     turns : bool
         Also flips upside down and swaps rows and columns, as suits images without an up and down.
     zoom : float
-        >= 1; the side of the square is between size / zoom and size * zoom, and 1 keeps the pixels as they are.
+        >= 1; the side of the square is between size / zoom and size * zoom, and 1 keeps the pixels as they
+        are.
     """
     side = size
     if zoom > 1:

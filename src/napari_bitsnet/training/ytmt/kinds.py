@@ -36,7 +36,8 @@ class Kinds:
     names : sequence of str
         Of the kinds.
     mixing : str
-        ``"linear"``: images add up. ``"attenuation"``: they are transmitted intensities, whose optical densities add up.
+        ``"linear"``: images add up. ``"attenuation"``: they are transmitted intensities, whose optical
+        densities add up.
     amounts : (float, float)
         Each kind's weight is drawn between these, and then divided by their sum.
     noise : float
@@ -135,8 +136,8 @@ class Kinds:
         for image in images:
             if min(image.shape[1:]) < self.size:
                 raise ValueError(
-                    f"Expected images of at least {self.size} pixels a side in {source}, got {image.shape[1]} x "
-                    f"{image.shape[2]}: give larger ones, or a smaller size."
+                    f"Expected images of at least {self.size} pixels a side in {source}, got "
+                    f"{image.shape[1]} x {image.shape[2]}: give larger ones, or a smaller size."
                 )
         if len(images) >= HELD_OUT:
             return [one for k, one in enumerate(images) if k % HELD_OUT], images[::HELD_OUT]
@@ -180,7 +181,8 @@ def _planes(path: Path, colour: bool) -> Iterator[Tensor]:
 
 
 def _scaled(images: list[Tensor], mixing: str, source: Path) -> list[Tensor]:
-    """Bring all images of a kind to about [0, 1] by common limits; intensities become optical densities first."""
+    """Bring all images of a kind to about [0, 1] by common limits; intensities become optical densities
+    first."""
     if mixing == "attenuation":
         white = _percentile(images, 99.5)
         if not white > 0:

@@ -60,13 +60,15 @@ def separation_loss(
     features : callable, optional
         Feature maps of colour images (N, 3, H, W) for the perceptual term; without it there is none.
     every : bool
-        Whether the gradient term covers all images, as suits kinds that are alike; the paper leaves the reflection out.
+        Whether the gradient term covers all images, as suits kinds that are alike; the paper leaves the
+        reflection out.
 
     Notes
     -----
     ``sum_k w_k mean((e_k - t_k)^2) + w_gradient mean |grad e - grad t| + w_total mean |sum e - sum t|`` (3)
-    ``+ w_perceptual sum_j mean |f_j(e) - f_j(t)|`` (4) ``+ w_exclusion X(e)`` (5). Departures: means instead of sums; the sum is
-    compared with that of the truths, which is the mixture where nothing is clipped; features weigh alike.
+    ``+ w_perceptual sum_j mean |f_j(e) - f_j(t)|`` (4) ``+ w_exclusion X(e)`` (5). Departures: means instead
+    of sums; the sum is compared with that of the truths, which is the mixture where nothing is clipped;
+    features weigh alike.
     """
     error = (estimates - truths).square().mean(dim=(0, 2, 3, 4))
     loss = (error * error.new_tensor(weights.images)).sum()
@@ -93,8 +95,9 @@ def exclusion(a: Tensor, b: Tensor) -> Tensor:
 
     Notes
     -----
-    Mean over scales and directions of ``mean((tanh(l_a |da|) tanh(l_b |db|))^2)`` with ``l_a = sqrt(mean |db| / mean |da|)`` and
-    ``l_b = 1 / l_a``, as Zhang et al. 2018 balance them. Departure: the mean of the squares stands for the paper's norm.
+    Mean over scales and directions of ``mean((tanh(l_a |da|) tanh(l_b |db|))^2)`` with ``l_a = sqrt(mean |db|
+    / mean |da|)`` and ``l_b = 1 / l_a``, as Zhang et al. 2018 balance them. Departure: the mean of the
+    squares stands for the paper's norm.
     """
     terms = []
     for scale in range(SCALES):

@@ -35,7 +35,8 @@ class Diet(Protocol):
         """Read the images; `folder` is for what should be kept for the next time."""
 
     def draw(self, number: int, count: int, *, held_out: bool = False) -> Mixtures:
-        """Return mixtures that depend on the seed and `number` alone, of images to train on or of held-out ones."""
+        """Return mixtures that depend on the seed and `number` alone, of images to train on or of held-out
+        ones."""
 
     def facts(self) -> dict[str, Any]:
         """Return what is to be recorded beside the weights, as JSON can hold it."""

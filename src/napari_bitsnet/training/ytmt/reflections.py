@@ -20,7 +20,8 @@ HELD_OUT = 24
 """One of so many photographs is held out for validation."""
 
 ROOM = 7 / 6
-"""Shorter side of the photographs, over that of the mixtures: they were made for the size of whole photographs."""
+"""Shorter side of the photographs, over that of the mixtures: they were made for the size of whole
+photographs."""
 
 
 class Reflections:
@@ -64,8 +65,8 @@ class Reflections:
         fitting = [photograph for photograph in photographs if min(photograph.shape[1:]) >= self.size]
         if len(fitting) < 4:
             raise ValueError(
-                f"Expected at least 4 photographs of at least {self.size} pixels a side, got {len(fitting)}: give more, or a "
-                "smaller size."
+                f"Expected at least 4 photographs of at least {self.size} pixels a side, got {len(fitting)}: "
+                "give more, or a smaller size."
             )
         every = HELD_OUT if len(fitting) >= 2 * HELD_OUT else 2
         self.kept = fitting[::every]

@@ -16,7 +16,8 @@ def offset_free_gain(estimates: Tensor, mixture: Tensor, truths: Tensor) -> list
 
     Notes
     -----
-    Shares are compared at K times their size, as whole images are with the mixture: ``-10 log10(var(K (e - t)) / var(I - K t))``.
+    Shares are compared at K times their size, as whole images are with the mixture: ``-10 log10(var(K (e -
+    t)) / var(I - K t))``.
     """
     count = truths.shape[1]
 

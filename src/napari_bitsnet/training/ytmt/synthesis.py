@@ -43,7 +43,8 @@ def synthesise(behind: Tensor, before: Tensor, published: float, generator: Gene
     behind, before : Tensor of shape (N, 3, S, S)
         What stands behind the glass, and what it reflects.
     published : float
-        Part of the mixtures that are made as CEILNet's; the others are made by `linear_light` and `screen`, half and half.
+        Part of the mixtures that are made as CEILNet's; the others are made by `linear_light` and `screen`,
+        half and half.
     generator : Generator
         Source of all randomness, on the images' device.
 
@@ -53,9 +54,10 @@ def synthesise(behind: Tensor, before: Tensor, published: float, generator: Gene
 
     References
     ----------
-    Fan et al., "A Generic Deep Architecture for Single Image Reflection Removal and Image Smoothing", ICCV 2017; Zhang, Ng & Chen, "Single Image
-    Reflection Separation with Perceptual Losses", CVPR 2018; Li et al., "Single Image Reflection Removal through Cascaded
-    Refinement", CVPR 2020; Hu & Guo, "Single Image Reflection Separation via Component Synergy", ICCV 2023.
+    Fan et al., "A Generic Deep Architecture for Single Image Reflection Removal and Image Smoothing", ICCV
+    2017; Zhang, Ng & Chen, "Single Image Reflection Separation with Perceptual Losses", CVPR 2018; Li et al.,
+    "Single Image Reflection Removal through Cascaded Refinement", CVPR 2020; Hu & Guo, "Single Image
+    Reflection Separation via Component Synergy", ICCV 2023.
     """
     drawn = torch.rand(len(behind), generator=generator, device=behind.device)
     whole = []
@@ -66,10 +68,11 @@ def synthesise(behind: Tensor, before: Tensor, published: float, generator: Gene
 
 
 def ceilnet(behind: Tensor, before: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the mixture ``clip(T + R)``, T and R: R is blurred, and darkened by what exceeds white on average.
+    """Return the mixture ``clip(T + R)``, T and R: R is blurred, and darkened by what exceeds white on
+    average.
 
-    ``R <- clip(blur(R) - 1.3 (m - 1))`` with m the mean of all values of ``T + blur(R)`` above 1, sigma from 2 to 5 pixels, and a
-    kernel of 11 x 11 pixels with zeros beyond the border.
+    ``R <- clip(blur(R) - 1.3 (m - 1))`` with m the mean of all values of ``T + blur(R)`` above 1, sigma from
+    2 to 5 pixels, and a kernel of 11 x 11 pixels with zeros beyond the border.
     """
     reflection = blurred(before, _between(2, 5, generator))
     total = behind + reflection
@@ -80,7 +83,8 @@ def ceilnet(behind: Tensor, before: Tensor, generator: Generator) -> tuple[Tenso
 
 
 def linear_light(behind: Tensor, before: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a mixture in which light adds up, T and R: the glass dims T, and R fades towards a side of the image."""
+    """Return a mixture in which light adds up, T and R: the glass dims T, and R fades towards a side of the
+    image."""
     lit, reflected = behind**2.2, before**2.2
     reflected = blurred(reflected, max(_between(-0.5, 4, generator), 0.0))
     total = lit + reflected
@@ -99,7 +103,8 @@ def linear_light(behind: Tensor, before: Tensor, generator: Generator) -> tuple[
 
 
 def screen(behind: Tensor, before: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the mixture ``T + R - T R``, T and R: both dimmed; thick glass reflects twice, a little apart."""
+    """Return the mixture ``T + R - T R``, T and R: both dimmed; thick glass reflects twice, a little
+    apart."""
     transmission = behind * _between(0.6, 1, generator)
     reflection = blurred(before, max(_between(-1, 3, generator), 0.0))
     y, x = (round(_between(-6, 6, generator)) for _ in range(2))
@@ -110,7 +115,8 @@ def screen(behind: Tensor, before: Tensor, generator: Generator) -> tuple[Tensor
 
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
-    """Blur an image (1, 3, H, W) by CEILNet's kernel, with zeros beyond the border; sigma 0 returns the image."""
+    """Blur an image (1, 3, H, W) by CEILNet's kernel, with zeros beyond the border; sigma 0 returns the
+    image."""
     if sigma <= 0.05:
         return image
     at = torch.arange(KERNEL, device=image.device, dtype=image.dtype) - KERNEL // 2
@@ -125,7 +131,8 @@ def blurred(image: Tensor, sigma: float) -> Tensor:
 
 
 def _fading(image: Tensor, generator: Generator) -> Tensor:
-    """Return weights (1, 1, H, W) in [0.3, 1] that fall linearly in a random direction; half of them are constant."""
+    """Return weights (1, 1, H, W) in [0.3, 1] that fall linearly in a random direction; half of them are
+    constant."""
     strength = max(_between(-0.7, 0.7, generator), 0.0)
     angle = torch.tensor(_between(0, 6.2832, generator))
     height, width = image.shape[-2:]

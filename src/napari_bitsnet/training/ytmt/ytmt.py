@@ -1,4 +1,5 @@
-"""Trains networks of two or three interacting streams: for reflections, or for a laboratory's own kinds of images."""
+"""Trains networks of two or three interacting streams: for reflections, or for a laboratory's own kinds of
+images."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ GROWTH = (1, 1.5, 2, 3, 4, 4)
 
 
 class YTMTTraining(TrainingConfig):
-    """How the method `ytmt` is trained; without `source` for reflections, else for the kinds that the sources hold."""
+    """How the method `ytmt` is trained; without `source` for reflections, else for the kinds that the sources
+    hold."""
 
     batch: int = setting(4, "Mixtures in a step.", ge=1, le=1024, step=1)
     rate: float = setting(1e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
@@ -106,20 +108,23 @@ class YTMT(BaseTrainer):
     name: ClassVar[str] = "ytmt"
     title: ClassVar[str] = "Known kinds of images"
     summary: ClassVar[str] = (
-        "Learns to separate kinds of images, from a folder of each; or, from photographs alone, to separate reflections."
+        "Learns to separate kinds of images, from a folder of each; or, from photographs alone, to separate "
+        "reflections."
     )
     Config: ClassVar[type[TrainingConfig]] = YTMTTraining
     inputs: ClassVar[tuple[Input, ...]] = (
         Input(
             "photographs",
             "Photographs, for reflections",
-            "Folders or zips of photographs, pairs of which are superimposed as a view through glass and its reflection.",
+            "Folders or zips of photographs, pairs of which are superimposed as a view through glass and its "
+            "reflection.",
             least=0,
         ),
         Input(
             "source",
             "Own kinds of images",
-            "A folder, a zip or a stack of each kind of image; nothing belongs together. The network separates their mixtures.",
+            "A folder, a zip or a stack of each kind of image; nothing belongs together. The network "
+            "separates their mixtures.",
             least=0,
             most=3,
         ),
@@ -148,8 +153,8 @@ class YTMT(BaseTrainer):
                 image_names(path)
         if bool(sources) == bool(photographs):
             raise ValueError(
-                "Expected photographs (to separate reflections) or two to three sources (own kinds of images), got "
-                f"{'both' if sources else 'neither'}: give one of them."
+                "Expected photographs (to separate reflections) or two to three sources (own kinds of "
+                f"images), got {'both' if sources else 'neither'}: give one of them."
             )
         if sources and not 2 <= len(sources) <= 3:
             raise ValueError(
@@ -160,22 +165,23 @@ class YTMT(BaseTrainer):
         names = [name.strip() for name in self.config.names.split(",")] if self.config.names else []
         if names and (len(names) != len(sources) or len(set(names)) < len(names) or not all(names)):
             raise ValueError(
-                f"Expected {len(sources)} different names, one for each source, got {self.config.names!r}: separate them by "
-                "commas."
+                f"Expected {len(sources)} different names, one for each source, got {self.config.names!r}: "
+                "separate them by commas."
             )
         amounts = self.config.amounts
         if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
             raise ValueError(f"Expected two amounts above zero in rising order, got {amounts}.")
         if self.config.variant.endswith("T") and self.config.weights is None:
             raise ValueError(
-                "Expected the weights of a first stage to begin with, got none: train a variant with S first, and give its "
-                "file as weights."
+                "Expected the weights of a first stage to begin with, got none: train a variant with S "
+                "first, and give its file as weights."
             )
         multiple = self._stem * 2 ** (self.config.levels - 1)
         multiple = max(multiple, 64) if self._uses_features else multiple
         if self._size % multiple:
             raise ValueError(
-                f"Expected mixtures whose side is a multiple of {multiple} pixels, got {self._size}: set another size."
+                f"Expected mixtures whose side is a multiple of {multiple} pixels, got {self._size}: set "
+                "another size."
             )
 
     @property
@@ -243,7 +249,8 @@ class YTMT(BaseTrainer):
         return self._with_critic(YTMTNetwork(**self._sizes()))
 
     def _with_critic(self, network: YTMTNetwork) -> YTMTNetwork:
-        """Add the critic of the adversarial loss, which is trained, kept and averaged with the network but not exported."""
+        """Add the critic of the adversarial loss, which is trained, kept and averaged with the network but
+        not exported."""
         if self.config.adversarial:
             from napari_bitsnet.training.ytmt.critic import Critic
 
@@ -282,17 +289,20 @@ class YTMT(BaseTrainer):
         network, facts = load_weights(path)
         if not isinstance(network, YTMTNetwork):
             raise ValueError(
-                f"Expected weights that the trainer ytmt wrote, got {path}, which was converted: train without."
+                f"Expected weights that the trainer ytmt wrote, got {path}, which was converted: train "
+                "without."
             )
         kinds, diet = facts["kinds"], self.diet
         if len(kinds) != len(diet.kinds) or network.sizes["whole"] != diet.whole:
             raise ValueError(
-                f"Expected weights for {', '.join(diet.kinds)}, got {path} for {', '.join(kinds)}: train without."
+                f"Expected weights for {', '.join(diet.kinds)}, got {path} for {', '.join(kinds)}: train "
+                "without."
             )
         if network.sizes["channels"] != diet.channels or bool(network.sizes["sides"]) != self._uses_features:
             raise ValueError(
-                f"Expected weights for {diet.channels} channels {'with' if self._uses_features else 'without'} the features of the "
-                f"blind network, got other ones in {path}: set colour and hypercolumn as they were."
+                f"Expected weights for {diet.channels} channels "
+                f"{'with' if self._uses_features else 'without'} the features of the blind network, got "
+                f"other ones in {path}: set colour and hypercolumn as they were."
             )
         if self.config.variant.endswith("T") and network.sizes["stages"] == 1:
             network = network.with_second_stage()
@@ -330,7 +340,8 @@ class YTMT(BaseTrainer):
         return look(mixture, *self._features(mixture.expand(-1, 3, -1, -1)))
 
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:
-        """Return how well each kind is found, and a row a mixture: mixture, then estimate and truth of each kind."""
+        """Return how well each kind is found, and a row a mixture: mixture, then estimate and truth of each
+        kind."""
         import torch
 
         from napari_bitsnet.training.ytmt.scores import decibels, offset_free_gain
