@@ -155,7 +155,8 @@ class YTMTNetwork(nn.Module):
         super().__init__()
         self.sizes: dict[str, Any] = {
             "streams": streams, "channels": channels, "widths": list(widths), "stem": stem,
-            "stages": stages, "joining": joining, "passed": passed, "sides": [list(side) for side in sides], "whole": whole,
+            "stages": stages, "joining": joining, "passed": passed,
+            "sides": [list(side) for side in sides], "whole": whole,
         }  # fmt: skip
         self.start: Tensor
         self.multiple = stem * 2 ** (len(widths) - 1)

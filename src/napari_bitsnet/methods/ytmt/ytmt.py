@@ -60,7 +60,10 @@ class YTMT(BaseMethod[YTMTState]):
 
     name = "ytmt"
     title = "Trained streams (YTMT)"
-    summary = "Separates kinds of images that it was trained for: reflections, or your own kinds with your own weights."
+    summary = (
+        "Separates kinds of images that it was trained for: reflections, or your own kinds "
+        "with your own weights."
+    )
     Config = YTMTConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": YTMTConfig(views=1),
