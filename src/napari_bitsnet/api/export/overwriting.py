@@ -48,7 +48,11 @@ def check_outputs(
     """
     is_output = names.matcher(folding(folder))
     there = [Path(entry.path) for entry in os.scandir(folder) if is_output(entry.name)]
-    read = [path for path in map(_path, inputs) if _is_read_and_written(path, folder, there, is_output)]
+    read = [
+        path
+        for path in dict.fromkeys(map(_path, inputs))  # one file may be named twice
+        if _is_read_and_written(path, folder, there, is_output)
+    ]
     if read:
         raise ValueError(
             f"Expected outputs beside what is read, got {_listed(read)} both to read and to write: choose "
