@@ -16,7 +16,10 @@ from napari_bitsnet.methods.ytmt.weights_file import load_weights
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
 SIDE = 512
-"""Side of the tiles, pixels: their memory, about 100 MiB, is the ceiling for images of any size."""
+"""Side of the tiles, pixels: what the network needs for one, about 100 MiB, is the ceiling for images of any size."""
+
+SIDE_OFFICIAL = 256
+"""Side of the tiles of the authors' network, which needs twenty times as much a pixel."""
 
 WHOLE = 256
 """Shorter side, in pixels, at which a large photograph is seen whole: the scale that the network was trained at."""
@@ -55,6 +58,7 @@ class Separator:
                     "another version: train it again."
                 )
             self.features = features.to(device)
+        self.side = SIDE_OFFICIAL if network.sizes.get("official") else SIDE
         self.multiple = max(network.multiple, 32 * REDUCED if self.features else 1)
 
     def __call__(self, mixture: Tensor, views: int = 1) -> tuple[Tensor, Tensor]:
@@ -74,18 +78,22 @@ class Separator:
             seen = mixture.expand(-1, 3, -1, -1)
         else:  # a network for grey images separates each colour channel by itself
             seen = mixture.transpose(0, 1)
-        found = []
-        for axes in MIRRORS[:views]:
+        images: Tensor | None = None
+        for number, axes in enumerate(MIRRORS[:views], 1):
             mirrored = seen.flip(axes)
-            answer = blend_tiles(
-                lambda tile: self._predict(tile), mirrored, side=SIDE, multiple=self.multiple
-            )
+            answer = blend_tiles(self._predict, mirrored, side=self.side, multiple=self.multiple)
             if whole:
                 answer = _with_coarse(answer, mirrored, self._predict)
-            found.append(answer.flip(axes))
-        stack = torch.stack(found)  # (views, N, K, C, H, W)
-        images = stack.mean(dim=0)
-        spread = (stack - images).square().mean(dim=0).amax(dim=1).mean(dim=1, keepdim=True).sqrt()
+            answer = answer.flip(axes)  # (N, K, C, H, W)
+            if images is None:
+                images, spread = answer, torch.zeros_like(answer)
+                continue
+            # Welford's update of mean and sum of squares: not all answers are in memory at once
+            change = answer - images
+            images += change / number
+            spread += change * (answer - images)
+        assert images is not None
+        spread = (spread / views).amax(dim=1).mean(dim=1, keepdim=True).sqrt()
         if whole:
             images = images.clamp(0, 1)
         if colours == channels:
@@ -115,4 +123,4 @@ def _with_coarse(answer: Tensor, mixture: Tensor, predict: Callable[[Tensor], Te
     fine = answer.flatten(0, 1)
     reduced = F.interpolate(fine, size, mode="bilinear", antialias=True, align_corners=False)
     change = F.interpolate(coarse - reduced, (height, width), mode="bilinear", align_corners=False)
-    return (fine + change).reshape(answer.shape)
+    return fine.add_(change).reshape(answer.shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator as Steps
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from napari_bitsnet.io.read import read_image
 from napari_bitsnet.training.images import image_names, named_files
@@ -74,7 +75,7 @@ class Kinds:
         self.used: list[list[Tensor]] = []
         self.kept: list[list[Tensor]] = []
 
-    def prepare(self, folder: Path) -> Generator[Progress, None, None]:
+    def prepare(self, folder: Path) -> Steps[Progress, None, None]:
         """See `Diet.prepare`.
 
         Raises
@@ -99,7 +100,7 @@ class Kinds:
         parts = []
         for pool in pools:
             chosen = [pool[int(torch.randint(len(pool), (), generator=draw))] for _ in range(count)]
-            parts.append([random_crop(one, self.size, draw, turns=True, zoom=self.zoom) for one in chosen])
+            parts.append([self._crop(one, draw) for one in chosen])
         images = torch.stack([torch.stack(part) for part in parts], dim=1)  # (N, K, C, S, S)
 
         def uniform(low: float, high: float, many: int = 1) -> Tensor:
@@ -125,6 +126,11 @@ class Kinds:
         low, span = low[:, None, None, None], span[:, None, None, None]
         images = (images - low[:, None] / len(pools)) / span[:, None]
         return Mixtures((mixture - low) / span, images)
+
+    def _crop(self, image: Tensor, draw: Generator) -> Tensor:
+        """Return the one with more contrast of two random parts: fields of a microscope are empty for the most part."""
+        pair = [random_crop(image, self.size, draw, turns=True, zoom=self.zoom) for _ in range(2)]
+        return max(pair, key=lambda part: float(part.std()))
 
     def facts(self) -> dict[str, Any]:
         """See `Diet.facts`."""
