@@ -20,6 +20,7 @@ from benchmarks.quality.cases.crossmodal import crossmodal_cases
 from benchmarks.quality.cases.cutouts import photograph_cutout_cases
 from benchmarks.quality.cases.damage import damage_folder_cases
 from benchmarks.quality.cases.known_kinds import known_kind_cases
+from benchmarks.quality.cases.marks import photograph_mark_cases
 from benchmarks.quality.cases.recorded_mixtures import fluorescence_cases, recorded_photographs
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.case import Case
@@ -73,6 +74,7 @@ def folder_cases(data: Path, size: int = 256, n: int = 20) -> Iterator[Maker]:
         yield from _reserved(data / "photos", size, n)
         yield from recorded_photographs(reserved_photographs(data / "photos"), size)
         yield from photograph_cutout_cases(data / "photos")
+        yield from photograph_mark_cases(reserved_photographs(data / "photos"), size, n)
     if (data / "reflection").is_dir():
         yield from _reflections(data / "reflection", n)
     if (data / "double_dip" / "texture12.png").is_file():

@@ -1,9 +1,10 @@
-"""Watermark cases: photographs that scikit-image ships, scored inside the mark only."""
+"""Watermark cases: photographs of scikit-image or of a folder, scored inside the mark only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,19 @@ from numpy.typing import NDArray
 from benchmarks.quality.cases import Maker
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.marks import lay_mark
-from napari_bitsnet.data.photographs import bundled_photograph
+from napari_bitsnet.data.photographs import bundled_photograph, fit
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket")
 WHITE, BLUE = (1.0, 1.0, 1.0), (0.2, 0.4, 0.8)
+KINDS = {
+    "white, opacity .5": (0.5, WHITE),
+    "white, opacity .3": (0.3, WHITE),
+    "black, opacity .5": (0.5, (0.0, 0.0, 0.0)),
+    "grey, opacity .5": (0.5, (0.5, 0.5, 0.5)),
+    "red, opacity .5": (0.5, (0.8, 0.1, 0.1)),
+    "white, opaque": (1.0, WHITE),
+}
+"""Opacity and colour of the marks over photographs of a folder. Methods are told neither."""
 
 
 def mark_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
@@ -43,13 +53,31 @@ def mark_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
             yield group, partial(_marked, [name], group, size, opacity, WHITE, k)
 
 
+def photograph_mark_cases(paths: Sequence[Path], size: int, n: int) -> Iterator[Maker]:
+    """Yield `n` cases of each of `KINDS`, with one photograph (and a box) and with three; each has a mark of its own."""
+    from skimage.io import imread
+
+    for n_images, words in ((1, "one photograph with a box"), (3, "three photographs")):
+        for k in range(min(n, len(paths) // 3)):
+            for kind, (opacity, colour) in KINDS.items():
+                chosen = {path.stem: path for path in paths[3 * k : 3 * k + n_images]}
+                group = f"watermark, reserved, {words}, {kind}"
+                load = lambda name, chosen=chosen: fit(imread(chosen[name])[..., :3], size)  # noqa: E731
+                yield group, partial(_marked, list(chosen), group, size, opacity, colour, k, load)
+
+
 def _marked(
-    names: Sequence[str], group: str, size: int, opacity: float, colour: Sequence[float], seed: int
+    names: Sequence[str],
+    group: str,
+    size: int,
+    opacity: float,
+    colour: Sequence[float],
+    seed: int,
+    load: Callable[[str], NDArray] | None = None,
 ) -> Case:
     """The first photograph is scored, where the mark is; the ceiling knows opacity and colour."""
-    made = lay_mark(
-        [bundled_photograph(name, size) for name in names], opacity=opacity, colour=colour, seed=seed
-    )
+    photographs = [bundled_photograph(name, size) if load is None else load(name) for name in names]
+    made = lay_mark(photographs, opacity=opacity, colour=colour, seed=seed)
     inside = made.opacity > 0
     image, clean = made.images[0], made.clean[0].astype(np.float32)
     cover = made.opacity[..., None]
