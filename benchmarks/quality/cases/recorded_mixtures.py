@@ -150,8 +150,7 @@ def _jpeg(name: str, group: str, truths: NDArray, weights: NDArray) -> Case:
 
 def _clipped(name: str, group: str, truths: NDArray, weights: NDArray) -> Case:
     observed = _rounded(EXPOSURE * _mixed(weights, truths))
-    case = _inverted(name, group, truths, observed, EXPOSURE * weights)
-    return replace(case, truths=(EXPOSURE * truths).astype(np.float32), ceiling=EXPOSURE * case.ceiling)
+    return _inverted(name, group, EXPOSURE * truths, observed, weights)
 
 
 def _vignetted(name: str, group: str, truths: NDArray, weights: NDArray) -> Case:

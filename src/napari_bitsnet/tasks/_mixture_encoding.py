@@ -112,8 +112,8 @@ def clipped_pixels(arrays: NDArray, stored: np.dtype) -> NDArray:
         ends = arrays >= np.iinfo(stored).max
     else:
         ends = arrays >= np.nanmax(arrays, where=np.isfinite(arrays), initial=-np.inf)
-    clipped = ends.any(axis=0)
-    clipped = clipped.any(axis=-1) if clipped.ndim == 3 else clipped
+    each = ends.any(axis=-1) if ends.ndim == 4 else ends
+    clipped = np.asarray(each.any(axis=0))
     return clipped if clipped.mean() >= CLIPPED else np.zeros_like(clipped)
 
 

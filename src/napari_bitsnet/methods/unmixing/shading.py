@@ -116,10 +116,10 @@ def _fit(windows: Windows) -> tuple[NDArray, NDArray]:
         variances = torch.einsum("km,nm,nml,nl,kl->nk", basis, even, moments, even, basis)
         spread = torch.log(variances).sum(dim=1) + 2 * logarithms.sum(dim=1)
         found: Tensor = spread.mean() - volume - 2 * torch.linalg.slogdet(basis)[1]
-        found.backward()  # type: ignore[no-untyped-call]
+        found.backward()
         return found
 
     with torch.enable_grad():
-        search.step(criterion)  # type: ignore[arg-type]
+        search.step(criterion)
     coefficients = torch.cat([torch.zeros_like(others[:1]), others]).detach().numpy()
     return basis.detach().numpy(), coefficients
