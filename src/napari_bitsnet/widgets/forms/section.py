@@ -11,18 +11,24 @@ from napari_bitsnet.widgets.forms.rows import plain
 
 
 class Section(Container):
-    """A title that folds and unfolds what is below it.
+    """A title that folds and unfolds the widget below it.
 
     Parameters
     ----------
     title : str
         Shown on the button, with an arrow.
     body : Widget
-        What is folded away.
+        Widget that is folded.
     unfolded : bool
         Whether it is open at first.
     page : str, optional
-        Page of the documentation on it; see `show_page`.
+        Page of the documentation about it; see `show_page`.
+
+    Notes
+    -----
+    `superqt.QCollapsible` folds by a maximum height of 0: folded fields stay in the order of the Tab key,
+    rows that appear later are cut off, and its arrow keeps the colour that the palette has before napari's
+    theme is applied.
     """
 
     def __init__(self, title: str, body: Any, *, unfolded: bool = False, page: str = "") -> None:
