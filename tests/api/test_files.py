@@ -1,4 +1,5 @@
-"""nb.read and nb.save: any format, the size of a pixel is kept, nothing is replaced unasked, all or nothing."""
+"""nb.read and nb.save: any format, the size of a pixel is kept, nothing is replaced unasked, all or
+nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Missing pixels make floats of integers; every entry can be told which integers they were, and records say so."""
+"""Missing pixels make floats of integers; every entry can be told which integers they were, and records say
+so."""
 
 from __future__ import annotations
 

@@ -54,7 +54,8 @@ def mark_cases(size: int = 256, n: int = 4) -> Iterator[Maker]:
 
 
 def photograph_mark_cases(paths: Sequence[Path], size: int, n: int) -> Iterator[Maker]:
-    """Yield `n` cases of each of `KINDS`, with one photograph (and a box) and with three; each has a mark of its own."""
+    """Yield `n` cases of each of `KINDS`, with one photograph (and a box) and with three; each has a mark of
+    its own."""
     from skimage.io import imread
 
     for n_images, words in ((1, "one photograph with a box"), (3, "three photographs")):

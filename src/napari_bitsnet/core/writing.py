@@ -154,7 +154,8 @@ def _short(text: str) -> str:
 
 
 def _runs(process: int, since: float) -> bool:
-    """Whether a process of this machine runs and did so at a time; on Windows, where asking would end it, always."""
+    """Whether a process of this machine runs and did so at a time; on Windows, where asking would end it,
+    always."""
     if os.name == "nt":
         return True
     try:
@@ -168,7 +169,8 @@ def _runs(process: int, since: float) -> bool:
 
 
 def _state(process: int) -> tuple[bool, float]:
-    """Whether a process has ended and waits for its parent only, and when it started; elsewhere than on Linux no and 0."""
+    """Whether a process has ended and waits for its parent only, and when it started; elsewhere than on Linux
+    no and 0."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         lines = Path("/proc/stat").read_text().splitlines()

@@ -1,4 +1,5 @@
-"""Apply a trained network of streams to an image of any size: mirror images, tiles, and a view of the whole."""
+"""Apply a trained network of streams to an image of any size: mirror images, tiles, and a view of the
+whole."""
 
 from __future__ import annotations
 
@@ -16,13 +17,15 @@ from napari_bitsnet.methods.ytmt.weights_file import load_weights
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 
 SIDE = 512
-"""Side of the tiles, pixels: what the network needs for one, about 100 MiB, is the ceiling for images of any size."""
+"""Side of the tiles, pixels: what the network needs for one, about 100 MiB, is the ceiling for images of any
+size."""
 
 SIDE_OFFICIAL = 256
 """Side of the tiles of the authors' network, which needs twenty times as much a pixel."""
 
 WHOLE = 256
-"""Shorter side, in pixels, at which a large photograph is seen whole: the scale that the network was trained at."""
+"""Shorter side, in pixels, at which a large photograph is seen whole: the scale that the network was trained
+at."""
 
 
 class Separator:
@@ -54,20 +57,21 @@ class Separator:
             features = shipped_hypercolumn()
             if features.checksum != self.facts["hypercolumn"]:
                 raise ValueError(
-                    f"Expected weights that were trained with the features of this version, got {path}, which needs those of "
-                    "another version: train it again."
+                    f"Expected weights that were trained with the features of this version, got {path}, "
+                    "which needs those of another version: train it again."
                 )
             self.features = features.to(device)
         self.side = SIDE_OFFICIAL if network.sizes.get("official") else SIDE
         self.multiple = max(network.multiple, 32 * REDUCED if self.features else 1)
 
     def __call__(self, mixture: Tensor, views: int = 1) -> tuple[Tensor, Tensor]:
-        """Return the images (K, C, H, W) of a mixture (1, C, H, W), and how far mirror images differ (1, 1, H, W).
+        """Return the images (K, C, H, W) of a mixture (1, C, H, W), and how far mirror images differ (1, 1,
+        H, W).
 
         Notes
         -----
-        Large images are separated tile by tile. Where the images are whole photographs, what is coarse comes from a view of the
-        whole instead, because a tile does not show enough to tell whose brightness it is.
+        Large images are separated tile by tile. Where the images are whole photographs, what is coarse comes
+        from a view of the whole instead, because a tile does not show enough to tell whose brightness it is.
         """
         whole = self.network.sizes["whole"]
         colours = mixture.shape[1]
@@ -112,7 +116,8 @@ class Separator:
 
 
 def _with_coarse(answer: Tensor, mixture: Tensor, predict: Callable[[Tensor], Tensor]) -> Tensor:
-    """Replace what is coarse in an answer (N, K, C, H, W) by what the mixture, reduced and seen whole, gives."""
+    """Replace what is coarse in an answer (N, K, C, H, W) by what the mixture, reduced and seen whole,
+    gives."""
     height, width = mixture.shape[-2:]
     factor = WHOLE / min(height, width)
     if factor >= 0.75:  # the mixture was about as large as those of the training

@@ -128,7 +128,8 @@ class Kinds:
         return Mixtures((mixture - low) / span, images)
 
     def _crop(self, image: Tensor, draw: Generator) -> Tensor:
-        """Return the one with more contrast of two random parts: fields of a microscope are empty for the most part."""
+        """Return the one with more contrast of two random parts: fields of a microscope are empty for the
+        most part."""
         pair = [random_crop(image, self.size, draw, turns=True, zoom=self.zoom) for _ in range(2)]
         return max(pair, key=lambda part: float(part.std()))
 
