@@ -88,7 +88,7 @@ class Ica(BaseMethod[IcaState]):
 
     name = "ica"
     title = "Independent components"
-    summary = "Separates several mixtures of the same sources, nearly exactly, within a second."
+    summary = "Separates several mixtures of the same sources, nearly exactly, within seconds."
     Config = IcaConfig
     presets: Mapping[str, BaseConfig] = {
         "quick": IcaConfig(rounds=1),
