@@ -1,4 +1,4 @@
-"""The contract between methods and whoever runs them: `Method`, and `BaseMethod` with default abilities."""
+"""The contract of methods: `Method`, and `BaseMethod` with default abilities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=State)
 """The state that a method extends."""
 Answer: TypeAlias = "dict[str, Tensor]"
-"""What a method knows of the sources.
+"""Answer of a method.
 
 ``"sources"`` (K, C, H, W): shares under `Linear` mixing, whole images under `Weighted`. Further entries by
 method: ``"explained"`` (K, C, H, W) and ``"unexplained"`` (1, C, H, W) with guides; ``"weights"`` (M, K)
@@ -36,13 +36,13 @@ class Cost:
     Parameters
     ----------
     fixed : float
-        Seconds, for any size.
+        Seconds that do not depend on the size.
     step : float
-        Seconds of an iteration (of a closed form, of all iterations) for each megapixel and source.
+        Seconds of an iteration (of all iterations for closed forms) for each megapixel and source.
     memory : float, optional
         MiB for each megapixel and source; None if it was not measured.
     start : float
-        Seconds for each megapixel and source before the first iteration, where another method goes first.
+        Seconds of the start by another method, for each megapixel and source.
     """
 
     fixed: float
@@ -52,17 +52,17 @@ class Cost:
 
 
 class StoppingRule(Protocol):
-    """Decides, answer by answer, whether to go on; keeps its own memory of the run."""
+    """Decides after each answer whether the run ends, with its own memory of the run."""
 
     def update(self, sources: Tensor) -> bool:
-        """Look at the sources (K, C, H, W) after an iteration; True says stop."""
+        """Return True to stop, given the sources (K, C, H, W) after an iteration."""
 
 
 class Method(Protocol[S]):
     """A way to solve a `Problem`.
 
-    Building one (``METHODS.get(name)(config)``), its presets and `unsupported_reason` load no torch; torch is
-    imported inside `start`, `advance` and `solution`.
+    The constructor (``METHODS.get(name)(config)``), the presets and `unsupported_reason` load no torch;
+    `start`, `advance` and `solution` import it.
     """
 
     name: str
@@ -72,11 +72,11 @@ class Method(Protocol[S]):
     """One sentence that says when to use the method."""
     Config: type[BaseConfig]
     presets: Mapping[str, BaseConfig]
-    """Every method has "quick", "balanced" and "best"."""
+    """Settings by name; every method has "quick", "balanced" and "best"."""
     config: BaseConfig
     """Settings of this instance, a `Config`."""
     full_resolution: bool
-    """Whether it takes images of any size; others run at a working size (`WorkingSize`)."""
+    """Whether the method takes images of any size; others run at a working size (`WorkingSize`)."""
     seeded: bool
     """Whether the answer depends on the seed, so that the answers of several seeds can be averaged
     (`AveragedSeeds`)."""
@@ -90,19 +90,19 @@ class Method(Protocol[S]):
 
     @property
     def iterations(self) -> int:
-        """Iterations planned by default; 1 for closed forms."""
+        """Return the default number of iterations; 1 for closed forms."""
 
     @abstractmethod
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """Return None if the method can solve such a problem, else one sentence that says why not."""
+        """Return None if the method can solve such a problem, else one sentence with the reason."""
 
     @abstractmethod
     def start(self, problem: Problem, *, device: str, seed: int) -> S:
         """Return the state before the first iteration, on `device`, with all randomness from `seed`."""
 
     def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
-        """Return the state before the first iteration on a slice of a stack, with what the slice before has
-        shown."""
+        """Return the state before the first iteration on a slice of a stack, given the state of the previous
+        slice."""
 
     def starting(self, problem: Problem, previous: S | None, *, device: str, seed: int) -> Stages[S]:
         """Do what `start` does, or `warm_start` from the slice before, with a `Stage` before each part that
@@ -131,14 +131,14 @@ class Method(Protocol[S]):
         """
 
     def update_hints(self, state: S, hints: Tensor | None) -> None:
-        """Go on with other hints, (K, 1, H, W) on the device, or with none."""
+        """Continue with new hints, (K, 1, H, W) on the device, or without hints."""
 
     @abstractmethod
     def solution(self, state: S) -> Answer:
-        """Return the answer so far, by the method's own truth-free choice."""
+        """Return the answer so far, which the method chooses without the truth."""
 
     def alternatives(self, state: S) -> list[Tensor]:
-        """Return other ``"sources"`` that fit the problem as well, the likeliest first."""
+        """Return alternative ``"sources"`` that fit the problem as well, the most likely first."""
 
     def doubtful_below(self, state: S) -> float:
         """Return the mean ``"confidence"`` below which the answer is called doubtful."""
@@ -148,8 +148,8 @@ class Method(Protocol[S]):
 
 
 class BaseMethod(Method[S]):
-    """A method of which only `unsupported_reason`, `start`, `advance` and `solution` are to be written: a
-    closed form in one iteration, at any size, that knows neither seeds nor hints.
+    """Base of methods that define `unsupported_reason`, `start`, `advance` and `solution`. By default the
+    method is a closed form in one iteration, at any size, without seeds and hints.
 
     Parameters
     ----------
@@ -173,18 +173,18 @@ class BaseMethod(Method[S]):
         return 1
 
     def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
-        """See `Method.warm_start`: nothing is taken over."""
+        """See `Method.warm_start`: nothing is reused."""
         return self.start(problem, device=device, seed=seed)
 
     def starting(self, problem: Problem, previous: S | None, *, device: str, seed: int) -> Stages[S]:
-        """See `Method.starting`: a start is short, and has no parts."""
+        """See `Method.starting`: the start is short and has no stages."""
         yield from ()
         if previous is None:
             return self.start(problem, device=device, seed=seed)
         return self.warm_start(problem, previous, device=device, seed=seed)
 
     def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: iterations are short, and have no parts."""
+        """See `Method.stages`: iterations are short and have no stages."""
         return self.advance(state)
 
     def update_hints(self, state: S, hints: Tensor | None) -> None:
@@ -202,7 +202,7 @@ class BaseMethod(Method[S]):
         return []
 
     def doubtful_below(self, state: S) -> float:
-        """See `Method.doubtful_below`: no answer is."""
+        """See `Method.doubtful_below`: no answer is doubtful."""
         return 0.0
 
     def stopping(self) -> StoppingRule | None:
@@ -218,6 +218,6 @@ class BaseMethod(Method[S]):
         mixture : array of shape (Y, X[, C])
             The observed image.
         traits : Traits
-            Of the problem.
+            Traits of the problem.
         """
         return None
