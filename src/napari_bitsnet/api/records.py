@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import reprlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -26,6 +26,7 @@ class RecordedInputs(BaseModel):
     hints: FilePath | None = None
     mask: FilePath | None = None
     contents: dict[str, str | None] = Field(default_factory=dict)
+    part: dict[Literal["series", "page", "slices"], int | str] = Field(default_factory=dict)
 
 
 class Record(BaseModel):

@@ -107,7 +107,8 @@ class Job:
             "hints": text(self.hints),
             "mask": text(self.mask),
             "contents": {str(text(path)): fingerprint(path) for path in self._files},
-        } | ({"part": self.part} if self.part else {})
+            "part": self.part,
+        }
 
     @property
     def _files(self) -> list[Path]:

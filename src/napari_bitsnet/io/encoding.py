@@ -117,8 +117,9 @@ def _sampled(contents: bytes) -> Callable[[NDArray], NDArray]:
 def _parametric(contents: bytes) -> Callable[[NDArray], NDArray]:
     """ICC's parametricCurveType: ``(a x + b)^g + e`` from d on, and ``c x + f`` below."""
     (kind,) = struct.unpack_from(">H", contents, 8)
-    given = [n / 65536 for n in struct.unpack_from(f">{_PARAMETERS[kind]}i", contents, 12)]
-    g, a, b, c, d, e, f = [*given, *[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0][len(given) :]]
+    given: list[float] = [n / 65536 for n in struct.unpack_from(f">{_PARAMETERS[kind]}i", contents, 12)]
+    rest = [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0][len(given) :]
+    g, a, b, c, d, e, f = given + rest
     if kind in (1, 2):  # below -b / a it is constant
         if kind == 2:
             e = f = given[3]

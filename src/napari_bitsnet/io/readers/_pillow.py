@@ -57,4 +57,5 @@ def read_picture(path: Path, plugin: type[Picture], *, lossy: bool = False) -> I
 
 
 def _pixel_size(info: dict[Any, Any]) -> Calibration | None:
-    return from_tags(*info["dpi"], _INCH) if "dpi" in info else None
+    x, y = info.get("dpi", (0, 0))
+    return from_tags(x, y, _INCH)

@@ -116,7 +116,7 @@ def _header(path: Path, only: list[str] | None = None) -> Dataset:
     """Read a file's elements; with `only` those, without the pixels."""
     pydicom = library("pydicom", "dicom", path)
     with decoding(path, private=True):
-        return pydicom.dcmread(path, force=True, specific_tags=only, stop_before_pixels=only is not None)  # type: ignore[no-any-return]
+        return pydicom.dcmread(path, force=True, specific_tags=only, stop_before_pixels=only is not None)
 
 
 def _check(header: Dataset, path: Path) -> None:

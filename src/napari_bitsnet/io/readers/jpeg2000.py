@@ -49,8 +49,8 @@ class Jpeg2000(BaseReader):
         from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
         with decoding(path), Jpeg2KImageFile(path) as picture:
-            stated = picture.info.get("dpi")
-        return None if stated is None else from_tags(*stated, _INCH)
+            x, y = picture.info.get("dpi", (0, 0))
+        return from_tags(x, y, _INCH)
 
 
 READERS.register("jpeg2000")(Jpeg2000())

@@ -55,7 +55,7 @@ class Tiff(BaseReader):
             all_series = _series(tiff, path)
             heard.check(path)
             if page is not None:
-                chosen, notices = page_of(tiff, page, path), []
+                chosen, notices = page_of(tiff, page, path), list[str]()
             else:
                 chosen, notices = choose(tiff, all_series, path, series)
             colours.check_photometric(chosen.keyframe, path)

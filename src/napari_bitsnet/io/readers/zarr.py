@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from napari_bitsnet.io.errors import UnreadableFile, decoding, library
 from napari_bitsnet.io.image_file import ImageFile, channels_doubt
 from napari_bitsnet.io.readers import READERS, BaseReader
 from napari_bitsnet.io.stack import in_order
-
-if TYPE_CHECKING:
-    import zarr
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 _UNITS = {
@@ -115,7 +112,7 @@ def _pyramids(path: Path) -> list[_Pyramid]:
     return found
 
 
-def _within(node: zarr.Array | zarr.Group, depth: int) -> list[_Pyramid]:
+def _within(node: Any, depth: int) -> list[_Pyramid]:
     if not hasattr(node, "members"):
         return [_Pyramid((node,), {})]
     attributes = dict(node.attrs)

@@ -19,16 +19,25 @@ FormatName = str
 class Writer(Protocol):
     """Writes one format. Libraries are imported inside `write`."""
 
-    title: str
-    """Of the format, as messages name it: ``"OME-TIFF"``."""
-    suffixes: tuple[str, ...]
-    """Endings of the names of its files, the usual one first."""
-    extra: str
-    """Name of the extra that brings its library; empty where none is needed."""
-    integers: tuple[str, ...]
-    """Types of whole numbers that it holds; all else is given as float32."""
-    is_folder: bool
-    """Whether what is written is a folder."""
+    @property
+    def title(self) -> str:
+        """Of the format, as messages name it: ``"OME-TIFF"``."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Endings of the names of its files, the usual one first."""
+
+    @property
+    def extra(self) -> str:
+        """Name of the extra that brings its library; empty where none is needed."""
+
+    @property
+    def integers(self) -> tuple[str, ...]:
+        """Types of whole numbers that it holds; all else is given as float32."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether what is written is a folder."""
 
     def write(
         self,

@@ -97,7 +97,8 @@ def store(image: Any, level: zarr.Array) -> None:
 
         sizes = [-(-max(given) // own) * own for given, own in zip(image.chunks, level.chunks, strict=True)]
         # pieces of whole chunks, so that no two write to the same one
-        dask.array.store(image.rechunk(tuple(sizes)), level, lock=False)
+        target: Any = level
+        dask.array.store(image.rechunk(tuple(sizes)), target, lock=False)
         return
     for place in _blocks(level):
         level[place] = np.asarray(image[place])
@@ -115,7 +116,7 @@ def add_levels(group: zarr.Group, axes: str, *, labels: bool = False) -> int:
     labels : bool
         Whether every second pixel is taken, in place of the mean of the valid ones of 2 x 2.
     """
-    full = group["0"]
+    full: Any = group["0"]
     number = 0
     while max(full.shape[axes.index(a)] for a in "YX") > SIDE:
         number += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,9 +93,13 @@ def calibration(part: Part) -> Calibration | None:
     unit = units[-1]
     height = _in(unit, scale[-2], units[-2]) or scale[-2]
     is_stack = bool(part.stack_shape)
-    return Calibration(
+    found = Calibration(
         (1 / scale[-1], 1 / height), f"{unit:~}", _in(unit, scale[-3], units[-3]) if is_stack else None
     )
+    stored = _of_file(part)
+    if stored is None or stored.affine is None or not np.allclose(stored.per_unit, found.per_unit):
+        return found
+    return replace(found, affine=stored.affine)  # of NIfTI files, for NIfTI files
 
 
 def _in(unit: Any, size: float, own: Any) -> float | None:
