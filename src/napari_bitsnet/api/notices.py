@@ -23,6 +23,10 @@ WAYS_OUT = (
     "What helps: a guide (a photograph of one source), hints (scribbles that say which edge is whose), "
     "or a second mixture of the same sources."
 )
+WAYS_OUT_BESIDE_GUIDES = (
+    "What helps: a guide that shows more of its source's structures, or a guide for every source; hints (scribbles that say which "
+    "edge is whose); or a second mixture of the same sources."
+)
 
 
 class NotSeparatedWarning(UserWarning):
@@ -47,8 +51,9 @@ def plane_notices(session: Session, outputs: Mapping[str, Output]) -> list[Notic
         if problem.density_of is None:
             sources = [outputs[name].array for name in source_names(outputs)]
             copies = not_separated(sources, mixture, problem.traits, better=bool(better))
+        said = any(notice.category == "not_separated" for notice in session.state.notices)
         if copies is not None:
-            found.append(copies)
+            found += [] if said else [copies]  # the method knows more about why
         elif "confidence" in outputs:
             found += doubtful(outputs["confidence"].array, session.method.doubtful_below(session.state))
     found += task.notices(session.built, session.inputs, outputs)
@@ -95,7 +100,7 @@ def not_separated(
         "not_separated",
         f"Not separable{alone}: the sources are little more than shifted or scaled copies of the mixture "
         "(gradient correlation {correlation:.2f}).",
-        WAYS_OUT,
+        WAYS_OUT_BESIDE_GUIDES if traits.n_guides else WAYS_OUT,
         {"correlation": fraction**0.5},
     )
 

@@ -166,3 +166,17 @@ def test_what_was_not_to_be_had_anyway_is_not_missed(panels: list[Panel]):
     grey = [guide[..., 0] for guide in panels[0].guides]
     asked = {"cracks": True, "corrected": True}
     assert size_notices(problem_of(panels[0], grey), 2**10, **asked) == []
+
+
+def test_a_single_weak_guide_is_told_once_and_first(panels: list[Panel]):
+    found = []
+    for panel, guide in ((panels[0], panels[1].guides[0]), (panels[0], panels[0].guides[0])):
+        state = solve(problem_of(panel, [guide, None]))
+        found.append([(notice.category, str(notice)) for notice in state.notices])
+    weak, good = found
+    category, text = weak[0]
+    assert category == "not_separated"
+    assert text.startswith("This guide explains ")
+    assert "little can be separated" in text
+    assert not any("was given to source" in said or "colours whose density" in said for _, said in weak)
+    assert not any(category == "not_separated" for category, _ in good)

@@ -23,8 +23,8 @@ def drawn_pair(seed: int, energy: float) -> tuple[torch.Tensor, torch.Tensor, to
     strength = torch.nn.functional.interpolate(strength, (SIZE, SIZE), mode="bilinear")
     missed = strength * torch.randn(2, 1, SIZE, SIZE, generator=generator)
     confused = 0.3 * (1 - energy) * (parts[0] - parts[1])
-    missed = 0.9 * missed  # the calibrated standard deviation
-    rest = missed.sum(0, keepdim=True) / 0.9
+    rest = missed.sum(0, keepdim=True)
+    missed = interval.CALIBRATION_ALL * missed
     error = (missed[0] - missed[1]) / 2 + confused
     return rest, parts, error - error.mean()
 

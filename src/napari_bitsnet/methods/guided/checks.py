@@ -46,10 +46,11 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
     """
     notices = []
     one = len(model.terms) == 1
-    if trust.explained_energy < LEAST_ENERGY:
+    weak = trust.explained_energy < LEAST_ENERGY
+    if weak:
         notices.append(
             Notice(
-                "guides",
+                "not_separated",
                 f"{'This guide explains' if one else 'The guides together explain'} {{part:.0%}} of the image's structure: little can "
                 "be separated.",
                 f"Register {'the guide' if one else 'the guides'} first, flip a view from the back, and compare outlines: a guide "
@@ -57,7 +58,7 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
                 {"part": max(0.0, trust.explained_energy)},
             )
         )
-    if trust.extrapolated > MOST_EXTRAPOLATED:
+    if not weak and trust.extrapolated > MOST_EXTRAPOLATED:
         notices.append(
             Notice(
                 "guides",
@@ -200,7 +201,9 @@ def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool)
     ]
 
 
-def given_notices(source: int, given: Tensor, left: Tensor, *, corrected: bool) -> list[Notice]:
+def given_notices(
+    source: int, given: Tensor, left: Tensor, energy: float, *, corrected: bool
+) -> list[Notice]:
     """Say that a part of what a single photograph does not explain was given to its side, where a hidden design would be missed.
 
     Parameters
@@ -211,6 +214,9 @@ def given_notices(source: int, given: Tensor, left: Tensor, *, corrected: bool) 
         What this source holds beside the part that the guide explains.
     left : Tensor of shape (C, H, W)
         What the guide does not explain.
+    energy : float
+        Part of the gradients' energy that the guide explains in held-out blocks; below `LEAST_ENERGY` nothing is said: that little
+        can be separated says more.
     corrected : bool
         Whether the trained network had a part in it.
 
@@ -226,7 +232,7 @@ def given_notices(source: int, given: Tensor, left: Tensor, *, corrected: bool) 
     )
     assert isinstance(over, torch.Tensor)
     part = float(over[0] / over[1].clamp_min(1e-30))
-    if part < MOST_GIVEN:
+    if part < MOST_GIVEN or energy < LEAST_ENERGY:
         return []
     why = "as its share and by a trained network" if corrected else "as its share"
     return [

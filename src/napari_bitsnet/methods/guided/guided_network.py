@@ -14,14 +14,19 @@ from napari_bitsnet.methods.guided.settings import GuidedNetworkConfig
 if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.parts import Parts
 
+LEAST_WEIGHT = 0.01
+"""Weight below which units are not fitted and networks not trained."""
+
 
 @METHODS.register("guided_network")
 class GuidedNetwork(GuidedRegression):
-    """Colour regression, then a network for each guide that is trained on what the regression leaves of the gradients.
+    """Colour regression, random units of colours and surroundings, and networks that are trained on what both leave.
 
-    Each network is a function of a pixel's colours and of their blurs, trained so that the regression and all networks'
-    changes together have the mixture's gradients at four scales. The change counts as far as a network that was trained on half
-    of the image's blocks lowers the error on the other half.
+    Where every source has a guide, tanh of random sums of a pixel's colours and of their blurs, with densities that drift along the
+    image, are fitted in closed form, and averaged with the regression. Each network then is a
+    function of colours and blurs, too, trained so that all parts together have the mixture's gradients at four scales. Units and
+    networks count as far as blurs help the regression in held-out blocks; with one guide, networks count as far as one that was trained
+    on half of the image's blocks lowers the error on the other half.
 
     References
     ----------
@@ -39,7 +44,7 @@ class GuidedNetwork(GuidedRegression):
         for name, preset in GuidedRegression.presets.items()
     } | {
         "quick": GuidedNetworkConfig(
-            **GuidedRegression.presets["quick"].model_dump(exclude_unset=True), network_steps=0
+            **GuidedRegression.presets["quick"].model_dump(exclude_unset=True), network_steps=0, units=False
         )
     }
     cost = Cost(
@@ -48,23 +53,36 @@ class GuidedNetwork(GuidedRegression):
     config: GuidedNetworkConfig
 
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:
-        """Add context, then the networks' change, as far as held-out blocks say that it helps."""
+        """Add context, units and the networks' change, as far as held-out blocks say that they help."""
+        from napari_bitsnet.methods.guided import holdout
         from napari_bitsnet.methods.guided.network import Training
+        from napari_bitsnet.methods.guided.units import fitting_units
 
         yield from super()._refining(state, parts)
         config, problem = self.config, state.problem
+        if parts.complete and parts.surroundings_weight < LEAST_WEIGHT:
+            return
+        if config.units and parts.complete:
+            fitting = fitting_units(parts.aligned(), problem.observations, problem.valid, seed=state.seed)
+            parts.add_units((yield from named("units", fitting)))
+            state.result = parts.answer()
         if not config.network_steps:
             return
         yield Stage("networks", better=True)
-        base = parts.explained.sum(dim=0, keepdim=True)
-        training = Training(parts.aligned(), problem.observations, base, problem.valid)
-        error = yield from named(
-            "networks, check", training.held_out_error(config.check_steps, seed=state.seed)
+        training = Training(
+            parts.aligned(),
+            problem.observations,
+            parts.explained.sum(dim=0, keepdim=True),
+            problem.valid,
+            drifting=parts.complete,
+            seed=state.seed,
         )
-        weight = parts.network_weight(error)
-        if weight:
-            networks = yield from named(
-                "networks", training.train(config.network_steps, training.valid, seed=state.seed)
-            )
+        if parts.complete:
+            weight = holdout.NETWORK_SHARE * parts.surroundings_weight
+        else:
+            error = yield from named("networks, check", training.held_out_error(config.check_steps))
+            weight = parts.network_weight(error)
+        if weight > LEAST_WEIGHT:
+            networks = yield from named("networks", training.train(config.network_steps, training.valid))
             parts.add_network(networks, weight)
             state.result = parts.answer()

@@ -161,8 +161,9 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
         if not parts.complete and problem.n_sources == 2:
             source = parts.guided[0]
             given = state.result["sources"][source] - state.result["explained"][source]
+            unexplained = state.result["unexplained"][0]
             notices += given_notices(
-                source, given, state.result["unexplained"][0], corrected=parts.correction is not None
+                source, given, unexplained, parts.energy, corrected=parts.correction is not None
             )
         if config.uncertainty:
             yield Stage("trust", better=True)

@@ -18,6 +18,8 @@ FOLDS = 4
 """Number of folds; the block in row r and column c belongs to fold ``(r + 2 c) mod FOLDS``."""
 CONTEXT_SHARE = 0.6
 """Largest weight of the fit with context beside the fit on colours."""
+UNITS_SHARE = 0.5
+"""Largest weight of the fit of random units beside what was fitted before."""
 NETWORK_SHARE = 0.5
 """Largest weight of the network's change."""
 CORRECTION_SHARE = 0.75
@@ -68,6 +70,25 @@ def context_weight(with_context: float, without: float) -> float:
     """
     ratio = (1 - with_context) / max(1 - without, 1e-6)
     return CONTEXT_SHARE * ramp(ratio, 0.97, 0.92)
+
+
+def surroundings_weight(context: float, energy: float) -> float:
+    """Return how far further functions of surroundings count where all sources have guides, 0 to 1.
+
+    Parameters
+    ----------
+    context : float
+        Weight of the fit with context, which held-out blocks gave it.
+    energy : float
+        Part of the gradients' energy that colours explain in held-out blocks. Where it is small, such functions fit what
+        belongs to no guide.
+
+    Notes
+    -----
+    Held-out errors of the units and of the networks themselves do not tell where these help: near-infrared pairs, which gain, have as
+    large ones as simulated panels, which lose.
+    """
+    return context / CONTEXT_SHARE * ramp(energy, 0.4, 0.6)
 
 
 def network_weight(error: float) -> float:

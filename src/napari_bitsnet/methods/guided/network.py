@@ -1,4 +1,4 @@
-"""A small network for each guide, trained on the image itself: a function of a pixel's colours and of their surroundings."""
+"""A small network for each guide, trained on the image itself: a function of colours and surroundings, with a drift."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
+from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods.guided.drift import Drift
 from napari_bitsnet.methods.guided.holdout import checkerboard
 
 WIDTHS = (1.0, 2.0, 4.0, 8.0)
@@ -40,18 +42,23 @@ def surroundings(guide: Tensor) -> Tensor:
 
 
 class PixelNetwork(nn.Module):
-    """Two hidden layers of 1 × 1 convolutions with SiLU, and a linear path beside them.
+    """Two hidden layers of 1 × 1 convolutions with SiLU, and linear paths beside them, one of them of a drift.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
         Channels.
+    drift : Drift or None
+        Of the guide, if there is one.
     generator : Generator
         Draws the first weights.
     """
 
-    def __init__(self, n_inputs: int, n_outputs: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, n_inputs: int, n_outputs: int, drift: Drift | None, generator: torch.Generator
+    ) -> None:
         super().__init__()
+        self.drift = drift
         # skip_init: the global generator is left alone
         first, second = (skip_init(nn.Conv2d, n, HIDDEN, 1) for n in (n_inputs, HIDDEN))
         for layer in (first, second):
@@ -63,18 +70,23 @@ class PixelNetwork(nn.Module):
         nn.init.normal_(self.out.weight, std=0.1 / HIDDEN**0.5, generator=generator)
         self.linear = skip_init(nn.Conv2d, n_inputs, n_outputs, 1, bias=False)
         nn.init.zeros_(self.linear.weight)
+        if drift is not None:
+            self.drifting = skip_init(nn.Conv2d, len(drift), n_outputs, 1, bias=False)
+            nn.init.zeros_(self.drifting.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (N, n_outputs, H, W) for (N, n_inputs, H, W)."""
+    def forward(self, x: Tensor, drifting: Tensor | None = None) -> Tensor:
+        """Return (N, n_outputs, H, W) for inputs (N, n_inputs, H, W) and features of the drift, if there is one."""
         result: Tensor = self.out(self.hidden(x)) + self.linear(x)
-        return result
+        return result if drifting is None else result + self.drifting(drifting)
 
     @torch.no_grad()
     def at_full_size(self, guide: Tensor) -> Tensor:
         """Return the network's change (1, n_outputs, H, W) for a guide (1, C, H, W) of any size, row by row of strips."""
-        inputs = surroundings(guide)
-        rows = max(1, STRIP // guide.shape[-1])
-        return torch.cat([self(strip) for strip in inputs.split(rows, dim=-2)], dim=-2)
+        inputs, (height, width) = surroundings(guide), guide.shape[-2:]
+        rows = max(1, STRIP // width)
+        strips = [Window(top, 0, min(rows, height - top), width) for top in range(0, height, rows)]
+        drifts = [None if self.drift is None else self.drift(guide, s)[None] for s in strips]
+        return torch.cat([self(s.crop(inputs), d) for s, d in zip(strips, drifts, strict=True)], dim=-2)
 
 
 def scaled_gradients(image: Tensor) -> list[Tensor]:
@@ -124,10 +136,21 @@ class Training:
         Sum of what the guides explain before the training.
     valid : Tensor of shape (1, 1, H, W), bool, optional
         Pixels to look at.
+    drifting : bool
+        Whether densities may drift along the image. With one guide the drift would learn the other source.
+    seed : int
+        Seed of the first weights and of the drift's clusters.
     """
 
     def __init__(
-        self, guides: Sequence[Tensor], mixture: Tensor, base: Tensor, valid: Tensor | None = None
+        self,
+        guides: Sequence[Tensor],
+        mixture: Tensor,
+        base: Tensor,
+        valid: Tensor | None = None,
+        *,
+        drifting: bool = True,
+        seed: int = 0,
     ) -> None:
         size = mixture.shape[-2:]
         factor = (TRAINED_ON / (size[0] * size[1])) ** 0.5
@@ -136,14 +159,21 @@ class Training:
         def reduced(image: Tensor) -> Tensor:
             return image if small == size else F.interpolate(image, tuple(small), mode="area")
 
-        self.inputs = [surroundings(reduced(guide)) for guide in guides]
+        self.seed = seed
+        guides = [reduced(guide) for guide in guides]
+        self.drifts = [Drift(guide, seed) if drifting else None for guide in guides]
+        whole = Window(0, 0, *small)
+        self.inputs = [
+            (surroundings(guide), None if drift is None else drift(guide, whole)[None])
+            for guide, drift in zip(guides, self.drifts, strict=True)
+        ]
         self.base = reduced(base)
         self.target = scaled_gradients(reduced(mixture))
         everywhere = torch.ones(1, 1, *small, dtype=torch.bool, device=mixture.device)
         self.valid = everywhere if valid is None else reduced(valid.float()) > 0.999
         self.n_outputs = mixture.shape[1]
 
-    def train(self, steps: int, seen: Tensor, *, seed: int) -> Stages[list[PixelNetwork]]:
+    def train(self, steps: int, seen: Tensor) -> Stages[list[PixelNetwork]]:
         """Train a network for each guide, so that the base and their sum have the mixture's gradients in `seen`.
 
         Parameters
@@ -152,12 +182,11 @@ class Training:
             Steps of AdamW with a one-cycle learning rate.
         seen : Tensor of shape (1, 1, h, w), bool
             Pixels that are looked at.
-        seed : int
-            Seed of the first weights.
         """
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(self.seed)
         networks = [
-            PixelNetwork(x.shape[1], self.n_outputs, generator).to(self.base.device) for x in self.inputs
+            PixelNetwork(x.shape[1], self.n_outputs, drift, generator).to(self.base.device)
+            for (x, _), drift in zip(self.inputs, self.drifts, strict=True)
         ]
         weights = [weight for network in networks for weight in network.parameters()]
         optimiser = torch.optim.AdamW(weights, RATE / 3, weight_decay=DECAY)
@@ -167,7 +196,7 @@ class Training:
             if step % TOLD == 0:
                 yield Stage(f"step {step + 1} of {steps}")
             with torch.enable_grad():
-                total = self.base + sum(n(x) for n, x in zip(networks, self.inputs, strict=True))
+                total = self.base + sum(n(*x) for n, x in zip(networks, self.inputs, strict=True))
                 loss = gradient_errors(total, self.target, masks).sum()
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
@@ -178,12 +207,12 @@ class Training:
     def changes(self, networks: Sequence[PixelNetwork]) -> Tensor:
         """Return the sum of the networks' changes, (1, C, h, w), at the size of the training."""
         with torch.no_grad():
-            return torch.stack([n(x) for n, x in zip(networks, self.inputs, strict=True)]).sum(0)
+            return torch.stack([n(*x) for n, x in zip(networks, self.inputs, strict=True)]).sum(0)
 
-    def held_out_error(self, steps: int, *, seed: int) -> Stages[float]:
+    def held_out_error(self, steps: int) -> Stages[float]:
         """Return the error in the half of a checkerboard that was not trained on, relative to the base's error there."""
         seen = checkerboard((self.base.shape[-2], self.base.shape[-1])).to(self.base.device)
-        networks = yield from self.train(steps, seen, seed=seed)
+        networks = yield from self.train(steps, seen)
         masks = gradient_masks(~seen & self.valid)
         after = gradient_errors(self.base + self.changes(networks), self.target, masks).mean()
         return float(after / gradient_errors(self.base, self.target, masks).mean().clamp_min(1e-12))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.correction import Correction
     from napari_bitsnet.methods.guided.model import GuidedModel
     from napari_bitsnet.methods.guided.network import PixelNetwork
+    from napari_bitsnet.methods.guided.units import UnitFit
 
 ALONE = 0.5
 """Factor of the weight of context where one source has no guide: there, context also learns what that source shares with the
@@ -48,6 +49,8 @@ class Parts:
         Share of each source in the rest.
     context_weight : float
         Weight of the fit with context, 0 to `holdout.CONTEXT_SHARE`.
+    units_weight : float
+        Weight of the fit of random units, 0 to `holdout.UNITS_SHARE`.
     networks_weight : float
         Weight of the networks' changes, 0 to `holdout.NETWORK_SHARE`.
     correction : Correction or None
@@ -61,7 +64,7 @@ class Parts:
         self.guided = [term.source for term in model.terms]
         self.complete = len(self.guided) == problem.n_sources
         self.shares = shares.rest_shares(self.energy, problem.n_sources, self.guided)
-        self.context_weight = self.networks_weight = 0.0
+        self.context_weight = self.units_weight = self.networks_weight = 0.0
         self.correction: Correction | None = None
         self._attributed: Tensor | None = None
         self._aligned: list[Tensor] | None = None
@@ -76,16 +79,28 @@ class Parts:
         """Blend in what blurred colours explain, with the weight that held-out blocks give it."""
         self.least_energy = max(0.0, min(self.energy, fit.with_context))
         self.context_weight = holdout.context_weight(fit.with_context, fit.without)
-        weight = self.context_weight if self.complete else ALONE * self.context_weight
-        if weight:
-            for source, part in zip(self.guided, fit.explain(self.aligned()), strict=True):
-                part = shares.centred(part[None], self.problem.valid)[0]
-                self.explained[source] = torch.lerp(self.explained[source], part, weight)
+        self._blend(fit, self.context_weight if self.complete else ALONE * self.context_weight)
+
+    def add_units(self, fit: UnitFit) -> None:
+        """Blend in what random units explain, with `surroundings_weight`."""
+        self.units_weight = holdout.UNITS_SHARE * self.surroundings_weight
+        self._blend(fit, self.units_weight)
+
+    @property
+    def surroundings_weight(self) -> float:
+        """How far units and networks count where all sources have guides, 0 to 1."""
+        return holdout.surroundings_weight(self.context_weight, self.energy)
+
+    def _blend(self, fit: ContextFit | UnitFit, weight: float) -> None:
+        if not weight:
+            return
+        for source, part in zip(self.guided, fit.explain(self.aligned()), strict=True):
+            part = shares.centred(part[None], self.problem.valid)[0]
+            self.explained[source] = torch.lerp(self.explained[source], part, weight)
 
     def network_weight(self, error: float) -> float:
-        """Return the weight of the networks' change from their error in held-out blocks, relative to that of the fit."""
-        weight = holdout.network_weight(error)
-        return weight if self.complete else weight * holdout.ramp(self.energy, 0.4, 0.6)
+        """Return the weight of the networks where one source has no guide, from their error in held-out blocks relative to the fit's."""
+        return holdout.network_weight(error) * holdout.ramp(self.energy, 0.4, 0.6)
 
     def add_network(self, networks: Sequence[PixelNetwork], weight: float) -> None:
         """Add the networks' changes with this weight."""

@@ -72,12 +72,21 @@ class GuidedRegressionConfig(BaseConfig):
 class GuidedNetworkConfig(GuidedRegressionConfig):
     """Settings of the method: those of colour regression, and of the networks after it."""
 
+    units: bool = setting(
+        True,
+        "With a guide for every source: fit random units of colours and surroundings, with a drift, and average as far as context helps; "
+        "not above 16 megapixels.",
+    )
     network_steps: int = setting(
-        150, "Training steps of the networks; 0 leaves them out.", ge=0, le=2000, step=10
+        150,
+        "Training steps of the networks; 0 leaves them out. With a guide for every source they count as far as context helps.",
+        ge=0,
+        le=2000,
+        step=10,
     )
     check_steps: int = setting(
         100,
-        "Training steps, on half of the image's blocks, of the networks that are checked on the other half.",
+        "With one guide: training steps, on half of the image's blocks, of the networks that are checked on the other half.",
         ge=10,
         le=2000,
         step=10,
