@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.memory import PeakMemory
 from benchmarks.speed.against_plain import plain_rows
+from benchmarks.speed.guided import guided_rows
 from benchmarks.speed.kernels import kernel_rows
 from benchmarks.speed.opening import opening_rows
 from benchmarks.speed.parts import part_rows
@@ -30,7 +31,19 @@ COLUMNS = (
     "ratio", "MiB", "seconds", "loss",
     "note",
 )  # fmt: skip
-TABLES = ("same", "variants", "kernels", "parts", "sizes", "runs", "compiled", "plain", "until", "opening")
+TABLES = (
+    "same",
+    "variants",
+    "kernels",
+    "parts",
+    "sizes",
+    "runs",
+    "compiled",
+    "plain",
+    "until",
+    "opening",
+    "guided",
+)
 SAME_SIZE = 128
 CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 2}
 """Two or four iterations, half of which denoise."""
@@ -91,6 +104,7 @@ def run_speed(
         "plain": lambda: plain_rows(device, size, until),
         "until": lambda: until_rows(device, size, until),
         "opening": lambda: opening_rows(until),
+        "guided": lambda: guided_rows(sizes, until),
         "same": lambda: _same_rows(device),
         "variants": lambda: _variant_rows(VARIANTS, device, size, until),
         "kernels": lambda: kernel_rows(device, size),

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks.quality.cases.builtin import builtin_cases
-from benchmarks.speed import kernels, opening, parts, tables, until
+from benchmarks.speed import guided, kernels, opening, parts, tables, until
 from benchmarks.speed.against_plain import plain_rows
 from benchmarks.speed.step_time import StepTime, noise_problem, start_bitsnet, time_steps
 from benchmarks.speed.tables import run_speed
@@ -170,3 +170,22 @@ def test_utilisation_is_the_mean_of_samples() -> None:
 
 def test_networks_are_compared_on_the_same_noise() -> None:
     assert torch.equal(noise_problem(16).observations, noise_problem(16, n_sources=3).observations)
+
+
+def test_guided_separation_is_timed_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = (
+        "import json, sys\n"
+        "assert sys.argv[2] != 'quick', 'not this one'\n"
+        "print(json.dumps({'loaded': [0.5, 0.25], 'first': [2, 1], 'done': [float(sys.argv[3]), 3], 'expected': 4.2,"
+        " 'peak': 100.5, 'threads': len(sys.argv[4])}))"
+    )
+    monkeypatch.setattr(guided, "SCRIPT", said)
+    monkeypatch.setattr(
+        guided, "CONTENDERS", (("guided_regression", "quick"), ("guided_network", "balanced"))
+    )
+    failed, row = guided.guided_rows((64,), time.perf_counter() + 60)
+    assert failed["note"] == "AssertionError: not this one"
+    assert (row["what"], row["size"]) == ("guided_network:balanced, 2 guides", 64)
+    assert (row["seconds"], row["processor ms"], row["MiB"]) == (64, 3000, 100.5)
+    assert row["note"] == "preview 2.0 s (1.0), PyTorch loaded 0.5 s (0.2), estimate 4 s, 1 threads"
+    assert [r["note"] for r in guided.guided_rows((64,), 0.0)] == ["skipped: out of time"] * 2

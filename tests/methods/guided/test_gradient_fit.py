@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from napari_bitsnet.methods.guided import gradient_fit
-from napari_bitsnet.methods.guided.gradient_fit import Piece, difference_rows, fit_gradients, weighted_gram
+from napari_bitsnet.methods.guided.gradient_fit import (
+    Piece,
+    difference_rows,
+    fit_gradients,
+    thinning,
+    weighted_gram,
+)
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -89,3 +95,36 @@ def test_the_weighted_product_is_computed_by_parts(monkeypatch: pytest.MonkeyPat
 def test_nothing_valid():
     with pytest.raises(ValueError, match="Expected valid pixels next to each other to fit to, got none"):
         fit_gradients([Piece(FEATURES, TARGET, torch.zeros(1, 24, 32, dtype=torch.bool))], WEAK)
+
+
+def test_thinned_rounds_find_nearly_the_same_weights(monkeypatch):
+    target = TARGET + 0.1 * noise(2, 24, 32, seed=4)
+    monkeypatch.setattr(gradient_fit, "LEAST_THINNED", 1)
+    whole, thinned = (
+        fit_gradients([Piece(FEATURES, target)], WEAK, scales=2, pixels=n) for n in (0, 24 * 32)
+    )
+    assert not torch.equal(thinned.coefficients, whole.coefficients)
+    error, thinned_error = (float((fit.coefficients - TRUE).abs().max()) for fit in (whole, thinned))
+    assert thinned_error < 2 * error
+
+
+def test_larger_images_are_thinned_further_down_to_enough_rows_for_the_features():
+    assert [thinning(2**14, 10, scale) for scale in range(3)] == [1, 1, 1]
+    assert [thinning(2**16, 100, scale) for scale in range(4)] == [5, 2, 1, 1]
+    assert [thinning(2**19, 100, scale) for scale in range(4)] == [20, 8, 4, 4]
+    assert thinning(2**16, 840, 0) == 3
+    assert thinning(2**16, 10_000, 0) == 1
+
+
+def test_pieces_made_anew_are_fitted_to_as_kept_ones(monkeypatch):
+    kept = [Piece(FEATURES, TARGET + 0.2 * noise(2, 24, 32, seed=4))]
+
+    class Anew:
+        def __iter__(self):
+            return iter(kept)
+
+    monkeypatch.setattr(gradient_fit, "LEAST_THINNED", 1)
+    for pixels in (0, 24 * 32):
+        a, b = (fit_gradients(pieces, WEAK, scales=2, pixels=pixels) for pieces in (kept, Anew()))
+        torch.testing.assert_close(a.coefficients, b.coefficients)
+        assert a.misfits == b.misfits

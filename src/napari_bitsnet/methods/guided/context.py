@@ -174,7 +174,12 @@ def fitting_context(
     precision = torch.cat([f.precision(context=True) for f in features])
     pieces = [Piece(images, observation[0], None if valid is None else valid[0])]
     fit = yield from fitting_gradients(
-        pieces, precision, scales=SCALES, n_reweightings=N_REWEIGHTINGS, emphasis=EMPHASIS
+        pieces,
+        precision,
+        scales=SCALES,
+        n_reweightings=N_REWEIGHTINGS,
+        emphasis=EMPHASIS,
+        pixels=size[0] * size[1],
     )
     blocks = fold_blocks(size)
     parts = [

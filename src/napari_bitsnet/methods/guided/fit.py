@@ -25,8 +25,6 @@ KEPT = 2**18
 """Up to this many pixels features are kept in memory, else made anew each time they are needed."""
 
 
-
-
 @dataclass(frozen=True)
 class Data:
     """What is fitted to: observation (1, C, H, W), valid (1, 1, H, W) or None, and the windows that are looked at."""
@@ -34,6 +32,11 @@ class Data:
     observation: Tensor
     valid: Tensor | None
     windows: list[Window]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all windows."""
+        return sum(window.height * window.width for window in self.windows)
 
     def target(self, window: Window) -> tuple[Tensor, Tensor | None]:
         """Observation (C, h, w) and valid mask (1, h, w) on a window."""
@@ -53,8 +56,15 @@ class Anew:
 
 def pieces_of(data: Data, make: Callable[[], Iterator[Piece]]) -> Iterable[Piece]:
     """Keep the pieces of a small image; make those of a large one anew each time, see `KEPT`."""
-    small = sum(window.height * window.width for window in data.windows) <= KEPT
-    return list(make()) if small else Anew(make)
+    return list(make()) if data.pixels <= KEPT else Anew(make)
+
+
+def features_of(model: GuidedModel, data: Data) -> Iterator[Piece]:
+    """Features of all terms, and the observation, on each window."""
+    from napari_bitsnet.methods.guided.gradient_fit import Piece
+
+    for window in data.windows:
+        yield Piece(model.all_features(window), *data.target(window))
 
 
 def fitting_weights(
@@ -66,31 +76,34 @@ def fitting_weights(
     scales: int,
     n_reweightings: int,
     prior: Tensor | None = None,
+    thinned: bool = False,
 ) -> Stages[GradientFit]:
-    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms; tells its rounds."""
+    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms; tells its rounds.
+
+    If `thinned`, the rounds before the last use part of the rows only.
+    """
     import torch
 
-    from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
+    from napari_bitsnet.methods.guided.gradient_fit import fitting_gradients
 
-    def make() -> Iterator[Piece]:
-        for window in data.windows:
-            features = torch.cat([model.features(term, window) for term in model.terms])
-            yield Piece(features, *data.target(window))
-
-    precision = [model.precision(term, prior_std, drift_std) for term in model.terms]
+    precision = torch.cat([model.precision(term, prior_std, drift_std) for term in model.terms])
     fit = yield from fitting_gradients(
-        pieces_of(data, make), torch.cat(precision), scales=scales, n_reweightings=n_reweightings, prior=prior
+        pieces_of(data, lambda: features_of(model, data)),
+        precision,
+        scales=scales,
+        n_reweightings=n_reweightings,
+        prior=prior,
+        pixels=data.pixels if thinned else 0,
     )
-    parts = fit.coefficients.split([len(p) for p in precision])
-    for term, weights in zip(model.terms, parts, strict=True):
-        term.weights = weights
+    model.take(fit.coefficients)
     return fit
 
 
 def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
     """Return the whole-pixel shift (dy, dx) of a guide, up to `radius`, that explains most gradient energy."""
     shifts = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
-    energies = shift_energies(term, data, shifts)
+    find = shift_energies if data.valid is not None else moved_energies
+    energies = find(term, data, shifts)
     return max(energies, key=lambda s: (energies[s], -abs(s[0]) - abs(s[1]))) if energies else (0, 0)
 
 
@@ -128,6 +141,49 @@ def shift_energies(
         shift: float((cross * torch.linalg.solve(grams[shift], cross)).sum())
         for shift, cross in crosses.items()
     }
+
+
+def moved_energies(
+    term: GuideTerm, data: Data, shifts: list[tuple[int, int]]
+) -> dict[tuple[int, int], float]:
+    """Do what `shift_energies` does where no pixel is missing, several times as fast: one Gram matrix serves all shifts.
+
+    The observation is moved instead of the guide. What enters at its borders differs from shift to shift, so that the explained
+    part of its energy is compared, times the mean energy.
+    """
+    import torch
+
+    from napari_bitsnet.core.displacement import Window
+
+    radius = max(abs(d) for shift in shifts for d in shift)
+    count, channels = len(term.coarse), data.observation.shape[1]
+    gram = 1e-3 * torch.eye(count)
+    cross, energy = torch.zeros(count, channels * len(shifts)), torch.zeros(channels * len(shifts))
+    seen = False
+    for window in data.windows:
+        inner = Window(
+            window.top + radius, window.left + radius, window.height - 2 * radius, window.width - 2 * radius
+        )
+        if min(inner.height, inner.width) < 2:
+            continue
+        seen = True
+        target, _ = data.target(window)
+        features = term.coarse(inner.crop(term.image)[0])
+        for axis in (1, 2):
+            rows = features.diff(dim=axis).flatten(1)
+            steps = target.diff(dim=axis)
+            height, width = inner.height - (axis == 1), inner.width - (axis == 2)
+            moved = [steps[:, radius - y :, radius - x :][:, :height, :width] for y, x in shifts]
+            targets = torch.stack(moved).flatten(2).flatten(0, 1)  # (shifts * C, pixels)
+            gram += (rows @ rows.T).cpu()
+            cross += (rows @ targets.T).cpu()
+            energy += targets.square().sum(dim=1).cpu()
+    if not seen:
+        return {}
+    explained = (cross * torch.linalg.solve(gram, cross)).sum(dim=0).view(-1, channels).sum(dim=1)
+    energy = energy.view(-1, channels).sum(dim=1)
+    explained = explained * energy.mean() / energy.clamp_min(1e-30)
+    return dict(zip(shifts, explained.tolist(), strict=True))
 
 
 def refine_displacement(model: GuidedModel, data: Data, *, prior_std: float) -> float:

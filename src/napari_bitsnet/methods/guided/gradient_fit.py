@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ FLOOR = 0.1
 """Residuals below this part of the mean absolute one count as Gaussian rather than Laplacian."""
 LEAST = 1e-5
 """Floor of m_s, on the [0, 1] scale: residuals that small are rounding."""
+NOTHING = "Expected valid pixels next to each other to fit to, got none."
 
 
 COLUMNS = 128
@@ -24,12 +25,31 @@ ROWS = 2**15
 """That are weighted at a time, for the sake of memory."""
 
 
+THINNED = 5
+"""Every so manieth row of the finest scale is enough to find the weights of rows, on images of up to `THINNED_PIXELS`; of larger ones
+fewer are, in proportion to their pixels. Of coarser scales, whose rows are fewer, more are used."""
+THINNED_PIXELS = 2**17
+LEAST_THINNED = 2**15
+"""Rows of smaller images are not thinned: the fit would follow noise, and it is quick anyway."""
+PIXELS_PER_FEATURE = 26
+"""Thinned rows are those of at least so many pixels for each feature, or all."""
+
+
 class Piece(NamedTuple):
     """What is regressed on one window: features (N, h, w), target (C, h, w), valid (1, h, w) bool or None."""
 
     features: Tensor
     target: Tensor
     valid: Tensor | None = None
+
+
+def thinning(pixels: int, n_features: int, scale: int) -> int:
+    """Return k, of which every k-th row of a scale is used to find the weights of rows, on an image of so many pixels."""
+    if pixels < LEAST_THINNED:
+        return 1
+    most = THINNED * max(1.0, pixels / THINNED_PIXELS)
+    finest = max(1.0, min(most, pixels / (PIXELS_PER_FEATURE * n_features)))
+    return max(1, int(finest / (1.0, 2.5, 5.0)[min(scale, 2)]))
 
 
 @dataclass(frozen=True)
@@ -41,29 +61,50 @@ class GradientFit:
 
 
 def difference_rows(piece: Piece, scale: int) -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical differences of the means of 2^scale blocks, those with missing pixels left out.
+    """Vertical and horizontal differences of the means of 2^scale blocks, those with missing pixels left out.
 
     Returns
     -------
     features : Tensor of shape (R, N)
     target : Tensor of shape (R, C)
     """
-    images = torch.cat([piece.features, piece.target])
-    bad = None if piece.valid is None else (~piece.valid).to(images)
+    whole = _whole_rows(piece, scale)
+    features, target = (_differences(images, scale) for images in (piece.features, piece.target))
+    if whole is not None:
+        features, target = features[:, whole], target[:, whole]
+    return features.T, target.T
+
+
+def _differences(images: Tensor, scale: int) -> Tensor:
+    """Differences (N, R) of images (N, h, w) at a scale, along y and then along x, written in place."""
     if scale:
         images = F.avg_pool2d(images[None], 2**scale)[0]
-        bad = None if bad is None else F.max_pool2d(bad[None], 2**scale)[0]
-    rows = []
-    for axis in (1, 2):
-        steps = images.diff(dim=axis).flatten(1)
-        if bad is not None:
-            length = bad.shape[axis] - 1
-            touched = bad.narrow(axis, 0, length) + bad.narrow(axis, 1, length)
-            steps = steps[:, touched.flatten() == 0]
-        rows.append(steps)
-    stacked = torch.cat(rows, dim=1)
-    count = len(piece.features)
-    return stacked[:count].T, stacked[count:].T
+    count, height, width = images.shape
+    first = (height - 1) * width
+    steps = images.new_empty((count, first + height * (width - 1)))
+    torch.sub(images[:, 1:], images[:, :-1], out=steps[:, :first].view(count, height - 1, width))
+    torch.sub(images[..., 1:], images[..., :-1], out=steps[:, first:].view(count, height, width - 1))
+    return steps
+
+
+def _whole_rows(piece: Piece, scale: int) -> Tensor | None:
+    """Whether no pixel of a difference is missing, (R,); None if none is anywhere."""
+    if piece.valid is None:
+        return None
+    bad = (~piece.valid).to(piece.target)
+    if scale:
+        bad = F.max_pool2d(bad[None], 2**scale)[0]
+    touched = torch.cat([(bad[:, 1:] + bad[:, :-1]).flatten(), (bad[..., 1:] + bad[..., :-1]).flatten()])
+    return touched == 0
+
+
+def row_weights(residuals: Tensor, misfit: float, scale: int, emphasis: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Weights (R,) of rows with residuals (R, C) in a robust fit, and their root mean square residuals (R,).
+
+    Weights are ``4^(emphasis scale) / (m sqrt(r² + (FLOOR m)²))``.
+    """
+    size = residuals.square().mean(dim=1).sqrt()
+    return 4 ** (emphasis * scale) / (misfit * (size**2 + (FLOOR * misfit) ** 2).sqrt()), size
 
 
 def weighted_gram(rows: Tensor, weight: Tensor) -> Tensor:
@@ -88,6 +129,7 @@ def fit_gradients(
     n_reweightings: int = 6,
     prior: Tensor | None = None,
     emphasis: float = 0.0,
+    pixels: int = 0,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) / 2``.
 
@@ -97,7 +139,7 @@ def fit_gradients(
     ----------
     pieces : iterable of Piece
         A list, whose difference rows are kept between rounds, or an iterable that makes its pieces anew each
-        time and is read ``n_reweightings + 2`` times.
+        time and is read at most ``n_reweightings + 3`` times.
     precision : Tensor of shape (N,)
         P, the diagonal: one over the variance expected of each coefficient.
     scales : int
@@ -108,6 +150,9 @@ def fit_gradients(
         p, zero if None.
     emphasis : float
         Rows of scale s have the further weight ``4^(emphasis s)``.
+    pixels : int
+        Of the image that is fitted to: the rounds before the last use part of its rows only, see `thinning`. With 0 all
+        rounds use all rows.
 
     Returns
     -------
@@ -125,7 +170,13 @@ def fit_gradients(
     accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
     fitting = fitting_gradients(
-        pieces, precision, scales=scales, n_reweightings=n_reweightings, prior=prior, emphasis=emphasis
+        pieces,
+        precision,
+        scales=scales,
+        n_reweightings=n_reweightings,
+        prior=prior,
+        emphasis=emphasis,
+        pixels=pixels,
     )
     return exhaust(fitting)
 
@@ -138,41 +189,75 @@ def fitting_gradients(
     n_reweightings: int = 6,
     prior: Tensor | None = None,
     emphasis: float = 0.0,
+    pixels: int = 0,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
-    first = next(iter(pieces))
-    solution = first.target.new_zeros((len(precision), len(first.target)))
+    some, everything = _kept_rows(pieces, scales, pixels)
+
+    def rows(*, last: bool) -> Iterable[Rows]:
+        return everything if last else some
+
+    only = n_reweightings == 1
+    solution = _zeros(rows(last=only), len(precision))
     precision = precision.double().cpu()
     pull = precision[:, None] * (0 * solution if prior is None else prior).double().cpu()  # P p
-    kept = list(_rows(pieces, scales)) if isinstance(pieces, list) else None
-
-    def rows() -> Iterable[Rows]:
-        return _rows(pieces, scales) if kept is None else kept
-
-    misfits = _misfits(rows(), solution, scales)
+    misfits = _misfits(rows(last=only), solution, scales)
     for turn in range(n_reweightings):
         yield Stage(f"round {turn + 1} of {n_reweightings}")
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
-        for scale, features, target in rows():
-            size = (target - features @ solution).square().mean(dim=1).sqrt()
-            m = misfits[scale]
-            weight = (
-                1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt()) if turn else torch.full_like(size, 1 / m**2)
-            )
-            if emphasis:
-                weight = weight * 4 ** (emphasis * scale)
+        for scale, features, target in rows(last=turn == n_reweightings - 1):
+            weight, size = row_weights(target - features @ solution, misfits[scale], scale, emphasis)
+            if not turn:
+                weight = torch.full_like(size, 4 ** (emphasis * scale) / misfits[scale] ** 2)
             gram += weighted_gram(features, weight).double().cpu()
             cross += (features.T @ (weight[:, None] * target)).double().cpu()
             totals[scale] += float(size.sum())
             counts[scale] += len(size)
         solution = torch.linalg.solve(gram, cross).to(solution)
-        misfits = [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
-    return GradientFit(solution, _misfits(rows(), solution, scales))
+        misfits = means(totals, counts)
+    return GradientFit(solution, _misfits(everything, solution, scales))
 
 
 Rows = tuple[int, Tensor, Tensor]
 """Scale, and difference rows of features (R, N) and target (R, C)."""
+
+
+@dataclass(frozen=True)
+class _Anew:
+    """Difference rows of pieces, made anew each time."""
+
+    pieces: Iterable[Piece]
+    scales: int
+
+    def __iter__(self) -> Iterator[Rows]:
+        return _rows(self.pieces, self.scales)
+
+
+def _kept_rows(pieces: Iterable[Piece], scales: int, pixels: int) -> tuple[Iterable[Rows], Iterable[Rows]]:
+    """Rows of the rounds before the last, and of the last: thinned ones are kept, and all of them if the pieces are a list."""
+    anew = _Anew(pieces, scales)
+    everything: Iterable[Rows] = list(anew) if isinstance(pieces, list) else anew
+    if pixels < LEAST_THINNED:
+        return everything, everything
+    some = []
+    for scale, features, target in everything:
+        step = thinning(pixels, features.shape[1], scale)
+        some.append((scale, _every(features, step), _every(target, step)))
+    return some, everything
+
+
+def _every(rows: Tensor, step: int) -> Tensor:
+    """Every so manieth row, in memory of its own."""
+    return rows if step == 1 else rows.T[:, ::step].contiguous().T
+
+
+def _zeros(rows: Iterable[Rows], count: int) -> Tensor:
+    """Coefficients (count, C) that are zero."""
+    _, _, target = next(iter(rows), (0, None, None))
+    if target is None:
+        raise ValueError(NOTHING)
+    return target.new_zeros((count, target.shape[1]))
 
 
 def _misfits(rows: Iterable[Rows], solution: Tensor, scales: int) -> list[float]:
@@ -182,7 +267,12 @@ def _misfits(rows: Iterable[Rows], solution: Tensor, scales: int) -> list[float]
         totals[scale] += float((target - features @ solution).square().mean(dim=1).sqrt().sum())
         counts[scale] += len(target)
     if not counts[0]:
-        raise ValueError("Expected valid pixels next to each other to fit to, got none.")
+        raise ValueError(NOTHING)
+    return means(totals, counts)
+
+
+def means(totals: Sequence[float], counts: Sequence[int]) -> list[float]:
+    """Mean absolute residual of each scale from its sum and its number of rows, at least `LEAST`."""
     return [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
 
 

@@ -118,16 +118,52 @@ class GuidedModel:
 
     def features(self, term: GuideTerm, window: Window) -> Tensor:
         """Feature images (N, h, w): memberships and colour; coarse memberships times each drift mode, and times cracks."""
+        made = term.image.new_empty((sum(self._counts(term)), window.height, window.width))
+        self._write_features(term, window, made)
+        return made
+
+    def all_features(self, window: Window) -> Tensor:
+        """Feature images of all terms, one after the other."""
+        counts = [sum(self._counts(term)) for term in self.terms]
+        made = self.terms[0].image.new_empty((sum(counts), window.height, window.width))
+        for term, part in zip(self.terms, made.split(counts), strict=True):
+            self._write_features(term, window, part)
+        return made
+
+    def take(self, weights: Tensor) -> None:
+        """Give each term its part of the weights (N, C) of all terms."""
+        counts = [sum(self._counts(term)) for term in self.terms]
+        for term, part in zip(self.terms, weights.split(counts), strict=True):
+            term.weights = part
+
+    def _counts(self, term: GuideTerm) -> list[int]:
+        """Number of features of each kind: memberships, colour, drift, cracks."""
+        coarse = len(term.coarse.centres)
+        return [
+            len(term.basis.centres),
+            term.image.shape[1],
+            coarse * (len(self.drift) - 1),
+            0 if term.cracks is None else coarse,
+        ]
+
+    def _write_features(self, term: GuideTerm, window: Window, out: Tensor) -> None:
+        """Write a term's features into `out` (N, h, w): the largest arrays of a fit, of which no copies are made."""
         import torch
 
+        members, colour, drifting, cracked = out.split(self._counts(term))
         colours = self.aligned(term, window)
-        parts = [term.basis(colours)]
+        members.copy_(term.basis.memberships(colours))
+        colour.copy_(colours)
+        if not len(drifting) and term.cracks is None:
+            return
         coarse = term.coarse.memberships(colours)
-        if self.drift.order > 1:
-            parts.append((coarse[:, None] * self.drift.fields(window, colours)[1:]).flatten(0, 1))
+        if len(drifting):
+            fields = self.drift.fields(window, colours)[1:]
+            torch.mul(
+                coarse[:, None], fields, out=drifting.view(len(coarse), len(fields), *colours.shape[1:])
+            )
         if term.cracks is not None:
-            parts.append(coarse * self.cracks(term, window))
-        return torch.cat(parts)
+            torch.mul(coarse, self.cracks(term, window), out=cracked)
 
     def precision(self, term: GuideTerm, prior_std: float, drift_std: float) -> Tensor:
         """One over the variance expected of each weight, (N,).

@@ -94,6 +94,7 @@ def fitting(
             scales=config.scales,
             n_reweightings=config.n_reweightings,
             prior=None if previous is None else previous.weights,
+            thinned=True,
         ),
     )
     return model, data, fit
