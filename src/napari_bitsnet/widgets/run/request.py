@@ -51,7 +51,7 @@ class Request:
         mixtures = [part.array for part in self.mixtures]
         several = len(mixtures) > 1
         return iter_run(
-            self.settings.updated({"axes": self.mixtures[0].axes}),
+            self._as_files_say(self.settings.updated({"axes": self.mixtures[0].axes})),
             mixtures if several else mixtures[0],
             guides=tuple(None if part is None else part.array for part in self.guides),
             hints=None if self.hints is None else self.hints.array,
@@ -60,6 +60,19 @@ class Request:
             stop=stop,
             new_hints=new_hints,
         )
+
+    def _as_files_say(self, settings: RunSettings) -> RunSettings:
+        """Return settings with the encoding that the mixtures' files state, where the task follows them."""
+        from napari_bitsnet.api.file_encoding import follows_files, with_file_encoding
+        from napari_bitsnet.io.read import read_image
+
+        paths = [part.record["path"] for part in self.mixtures if part.rgb]
+        if not follows_files(settings) or not paths or not all(paths):
+            return settings
+        try:
+            return with_file_encoding(settings, [read_image(path).encoding for path in paths])
+        except (OSError, ValueError):  # the layer has its pixels all the same
+            return settings
 
     @property
     def stored(self) -> np.dtype:
