@@ -1,4 +1,4 @@
-"""Folders, patterns and parts of files as inputs of runs; formats of results; both are in the record and repeated from it."""
+"""Folders, patterns and parts of files as inputs of runs, in every format; records repeat them."""
 
 from __future__ import annotations
 
