@@ -1,4 +1,4 @@
-"""Random units and drift: smooth functions of surroundings, sharp ones of colour, and what changes along the image."""
+"""Random units and drift: functions of surroundings and of colour, and slow changes along an image."""
 
 import pytest
 import torch
@@ -98,7 +98,8 @@ def test_drift_features_are_slow_and_sum_to_slow_waves():
 
 
 def test_units_and_networks_count_where_context_helps_and_guides_explain_enough():
-    assert holdout.surroundings_weight(holdout.CONTEXT_SHARE, 0.9) == pytest.approx(1)
-    assert holdout.surroundings_weight(0.0, 0.9) == 0
-    assert holdout.surroundings_weight(holdout.CONTEXT_SHARE, 0.3) == 0
-    assert holdout.surroundings_weight(holdout.CONTEXT_SHARE / 2, 0.5) == pytest.approx(0.25)
+    share = holdout.CONTEXT_SHARE
+    assert holdout.surroundings_weight(share, 0.9, 0.7) == pytest.approx(1)
+    assert holdout.surroundings_weight(0.0, 0.9, 0.7) == 0
+    assert holdout.surroundings_weight(share, 0.7, 0.7) == 0
+    assert holdout.surroundings_weight(share / 2, 0.75, 0.7) == pytest.approx(0.25)

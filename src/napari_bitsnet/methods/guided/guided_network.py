@@ -54,19 +54,16 @@ class GuidedNetwork(GuidedRegression):
 
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:
         """Add context, units and the networks' change, as far as held-out blocks say that they help."""
-        from napari_bitsnet.methods.guided import holdout
         from napari_bitsnet.methods.guided.network import Training
         from napari_bitsnet.methods.guided.units import fitting_units
 
         yield from super()._refining(state, parts)
         config, problem = self.config, state.problem
-        if parts.complete and parts.surroundings_weight < LEAST_WEIGHT:
-            return
-        if config.units and parts.complete:
+        if config.units and parts.units_weight > LEAST_WEIGHT:
             fitting = fitting_units(parts.aligned(), problem.observations, problem.valid, seed=state.seed)
             parts.add_units((yield from named("units", fitting)))
             state.result = parts.answer()
-        if not config.network_steps:
+        if not config.network_steps or (parts.complete and parts.complete_network_weight < LEAST_WEIGHT):
             return
         yield Stage("networks", better=True)
         training = Training(
@@ -78,7 +75,7 @@ class GuidedNetwork(GuidedRegression):
             seed=state.seed,
         )
         if parts.complete:
-            weight = holdout.NETWORK_SHARE * parts.surroundings_weight
+            weight = parts.complete_network_weight
         else:
             error = yield from named("networks, check", training.held_out_error(config.check_steps))
             weight = parts.network_weight(error)

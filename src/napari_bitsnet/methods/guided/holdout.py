@@ -22,6 +22,8 @@ UNITS_SHARE = 0.5
 """Largest weight of the fit of random units beside what was fitted before."""
 NETWORK_SHARE = 0.5
 """Largest weight of the network's change."""
+UNITS_ENERGY, NETWORK_ENERGY = 0.7, 0.5
+"""Explained energy from which on units and networks count where all sources have guides: units cost 0.4 dB on a pair of retinas (0.69)."""
 CORRECTION_SHARE = 0.75
 """Largest weight of the trained correction's answer where one source has no guide."""
 
@@ -72,7 +74,7 @@ def context_weight(with_context: float, without: float) -> float:
     return CONTEXT_SHARE * ramp(ratio, 0.97, 0.92)
 
 
-def surroundings_weight(context: float, energy: float) -> float:
+def surroundings_weight(context: float, energy: float, enough: float) -> float:
     """Return how far further functions of surroundings count where all sources have guides, 0 to 1.
 
     Parameters
@@ -82,13 +84,15 @@ def surroundings_weight(context: float, energy: float) -> float:
     energy : float
         Part of the gradients' energy that colours explain in held-out blocks. Where it is small, such functions fit what
         belongs to no guide.
+    enough : float
+        Energy from which on they count; in full from 0.1 more.
 
     Notes
     -----
     Held-out errors of the units and of the networks themselves do not tell where these help: near-infrared pairs, which gain, have as
     large ones as simulated panels, which lose.
     """
-    return context / CONTEXT_SHARE * ramp(energy, 0.4, 0.6)
+    return context / CONTEXT_SHARE * ramp(energy, enough, enough + 0.1)
 
 
 def network_weight(error: float) -> float:

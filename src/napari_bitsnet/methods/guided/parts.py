@@ -49,8 +49,6 @@ class Parts:
         Share of each source in the rest.
     context_weight : float
         Weight of the fit with context, 0 to `holdout.CONTEXT_SHARE`.
-    units_weight : float
-        Weight of the fit of random units, 0 to `holdout.UNITS_SHARE`.
     networks_weight : float
         Weight of the networks' changes, 0 to `holdout.NETWORK_SHARE`.
     correction : Correction or None
@@ -64,7 +62,7 @@ class Parts:
         self.guided = [term.source for term in model.terms]
         self.complete = len(self.guided) == problem.n_sources
         self.shares = shares.rest_shares(self.energy, problem.n_sources, self.guided)
-        self.context_weight = self.units_weight = self.networks_weight = 0.0
+        self.context_weight = self.networks_weight = 0.0
         self.correction: Correction | None = None
         self._attributed: Tensor | None = None
         self._aligned: list[Tensor] | None = None
@@ -82,14 +80,8 @@ class Parts:
         self._blend(fit, self.context_weight if self.complete else ALONE * self.context_weight)
 
     def add_units(self, fit: UnitFit) -> None:
-        """Blend in what random units explain, with `surroundings_weight`."""
-        self.units_weight = holdout.UNITS_SHARE * self.surroundings_weight
+        """Blend in what random units explain, as far as context helps."""
         self._blend(fit, self.units_weight)
-
-    @property
-    def surroundings_weight(self) -> float:
-        """How far units and networks count where all sources have guides, 0 to 1."""
-        return holdout.surroundings_weight(self.context_weight, self.energy)
 
     def _blend(self, fit: ContextFit | UnitFit, weight: float) -> None:
         if not weight:
@@ -97,6 +89,20 @@ class Parts:
         for source, part in zip(self.guided, fit.explain(self.aligned()), strict=True):
             part = shares.centred(part[None], self.problem.valid)[0]
             self.explained[source] = torch.lerp(self.explained[source], part, weight)
+
+    @property
+    def units_weight(self) -> float:
+        """Weight of the fit of random units, 0 to `holdout.UNITS_SHARE`; 0 where one source has no guide."""
+        if not self.complete:
+            return 0.0
+        count = holdout.surroundings_weight(self.context_weight, self.energy, holdout.UNITS_ENERGY)
+        return holdout.UNITS_SHARE * count
+
+    @property
+    def complete_network_weight(self) -> float:
+        """Weight of the networks where all sources have guides."""
+        count = holdout.surroundings_weight(self.context_weight, self.energy, holdout.NETWORK_ENERGY)
+        return holdout.NETWORK_SHARE * count
 
     def network_weight(self, error: float) -> float:
         """Return the weight of the networks where one source has no guide, from their error in held-out blocks relative to the fit's."""
