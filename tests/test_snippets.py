@@ -100,6 +100,8 @@ def test_the_python_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPa
         da.from_array(names["stack"], chunks=(1, -1, -1)).to_zarr("mixed.zarr")
     weights = Path(napari_bitsnet.__file__).parent / "weights" / "feedforward.safetensors"
     shutil.copy(weights, "mine.safetensors")
+    if page.stem == "own_kinds":
+        _write_cells("cells.safetensors")
     for name, level in (("flat", 65000), ("dark", 100)):
         tifffile.imwrite(f"{name}.tif", np.full(names["xray"].shape, level, np.uint16))
     for block in blocks(page):
@@ -108,6 +110,16 @@ def test_the_python_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPa
     assert answers
     for answer in answers:
         assert all(np.isfinite(output).any() for output in answer.outputs.values())
+
+
+def _write_cells(name: str) -> None:
+    """Write untrained weights for two kinds of images."""
+    from napari_bitsnet.core.networks.weights import save_tensors
+    from napari_bitsnet.methods.ytmt.network import YTMTNetwork
+
+    network = YTMTNetwork(widths=(8, 16), stem=2, channels=1, whole=False)
+    facts = {"method": "ytmt", "network": network.sizes, "kinds": ["nuclei", "fibres"], "mixing": "linear"}
+    save_tensors(Path(name), network.state_dict(), {**facts, "hypercolumn": None})
 
 
 def default_method(task: str, n_guides: int) -> str:

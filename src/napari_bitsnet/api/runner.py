@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.notices import Notice
-from napari_bitsnet.core.outputs import FEATURES, Output, describe, numbered, stack_sources
+from napari_bitsnet.core.outputs import FEATURES, Output, describe, numbered, source_names, stack_sources
 from napari_bitsnet.core.problem import Iteration, Problem, State
 from napari_bitsnet.core.stages import Stage
 from napari_bitsnet.methods import Method
@@ -70,6 +70,10 @@ class Session:
         unchanged."""
         answer = self.method.solution(self.state)
         outputs = self.task.outputs(self.built, answer)
+        kinds = self.method.source_kinds(self.state)
+        for name, kind in zip(source_names(outputs), kinds, strict=False):
+            if outputs[name].of_source is not None:  # a number, which tells nothing of what it shows
+                outputs[name] = replace(outputs[name], caption=f"{outputs[name].caption}: {kind}")
         maps = [each.cpu().numpy() for each in answer.get("features", ())]  # (K, C_f, H, W), on request
         return outputs | describe(numbered(maps, "features"), [FEATURES])
 

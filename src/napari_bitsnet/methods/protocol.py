@@ -140,6 +140,9 @@ class Method(Protocol[S]):
     def alternatives(self, state: S) -> list[Tensor]:
         """Return alternative ``"sources"`` that fit the problem as well, the most likely first."""
 
+    def source_kinds(self, state: S) -> tuple[str, ...]:
+        """Return what each source shows, for the captions of the outputs; empty where this is not known."""
+
     def doubtful_below(self, state: S) -> float:
         """Return the mean ``"confidence"`` below which the answer is called doubtful."""
 
@@ -200,6 +203,10 @@ class BaseMethod(Method[S]):
     def alternatives(self, state: S) -> list[Tensor]:
         """See `Method.alternatives`: there are none."""
         return []
+
+    def source_kinds(self, state: S) -> tuple[str, ...]:
+        """See `Method.source_kinds`: it does not know."""
+        return ()
 
     def doubtful_below(self, state: S) -> float:
         """See `Method.doubtful_below`: no answer is doubtful."""

@@ -23,7 +23,8 @@ def test_own_kinds_add_up_and_are_named(write_weights):
     assert result.sources.shape == (2, 40, 56)
     np.testing.assert_allclose(result.sources.sum(axis=0), MIXTURE, atol=0.5)
     assert np.abs(result.outputs["residual"].array).max() < 0.5
-    assert any("source 1 is nuclei, source 2 is membrane" in str(notice).lower() for notice in result.notices)
+    captions = [result.outputs[f"source_{k}"].caption for k in (1, 2)]
+    assert captions == ["Source 1: nuclei", "Source 2: membrane"]
     disagreement = result.outputs["disagreement"]
     assert (disagreement.kind, disagreement.shape, disagreement.units) == ("map", (40, 56), "own")
     assert disagreement.array.min() >= 0

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
-from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.ytmt.weights_file import read_facts, shipped_weights
@@ -110,20 +109,11 @@ class YTMT(BaseMethod[YTMTState]):
         path = self.config.weights or shipped_weights()
         separator = Separator(path, device=device)
         _check_purpose(path, separator.facts, problem)
-        state = YTMTState(problem=problem.to(device), separator=separator)
-        if problem.mixing.name == "linear":
-            kinds = separator.facts["kinds"]
-            named = ", ".join(f"source {k + 1} is {kind}" for k, kind in enumerate(kinds))
-            state.notices.append(
-                Notice("kinds", f"{named[0].upper()}{named[1:]}: the kinds that {path.name} was trained for.")
-            )
-        return state
+        return YTMTState(problem=problem.to(device), separator=separator)
 
     def warm_start(self, problem: Problem, previous: YTMTState, *, device: str, seed: int) -> YTMTState:
         """See `Method.warm_start`: the network is loaded once for all slices."""
-        return YTMTState(
-            problem=problem.to(device), separator=previous.separator, notices=list(previous.notices)
-        )
+        return YTMTState(problem=problem.to(device), separator=previous.separator)
 
     def advance(self, state: YTMTState) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`; ends after one iteration, which yields the mean disagreement of the views."""
@@ -144,6 +134,10 @@ class YTMT(BaseMethod[YTMTState]):
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
         found = {"sources": state.sources}
         return found if self.config.views == 1 else {**found, "disagreement": state.disagreement}
+
+    def source_kinds(self, state: YTMTState) -> tuple[str, ...]:
+        """See `Method.source_kinds`: those that the weights were trained for."""
+        return tuple(state.separator.facts["kinds"])
 
 
 def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> None:

@@ -25,6 +25,8 @@ VALIDATION = 2**31
 """Number of the held-out mixtures among the random draws: no training has so many steps."""
 SHOWN = 6
 """Held-out mixtures in the picture."""
+EIGHT_BITS_FROM = 4096
+"""Numbers of a convolution from which it is exported in 8 bits."""
 GROWTH = (1, 1.5, 2, 3, 4, 4)
 """Channels of each level, over those of the finest one."""
 
@@ -258,8 +260,11 @@ class YTMT(BaseTrainer):
         return network
 
     def small(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """See `BaseTrainer.small`; without the critic."""
-        return super().small({name: t for name, t in tensors.items() if not name.startswith("critic.")})
+        """Return half precision, and 8 bits for larger convolutions; without the critic. See `compress`."""
+        from napari_bitsnet.core.networks.weights import compress
+
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith("critic.")}
+        return compress(own, from_size=EIGHT_BITS_FROM)
 
     def _sizes(self) -> dict[str, Any]:
         config, diet = self.config, self.diet
@@ -295,8 +300,8 @@ class YTMT(BaseTrainer):
         kinds, diet = facts["kinds"], self.diet
         if len(kinds) != len(diet.kinds) or network.sizes["whole"] != diet.whole:
             raise ValueError(
-                f"Expected weights for {', '.join(diet.kinds)}, got {path} for {', '.join(kinds)}: train "
-                "without."
+                f"Expected weights for {', '.join(diet.kinds)}, got {path} for {', '.join(kinds)}: begin "
+                "without weights (in the dock: without the package's network)."
             )
         if network.sizes["channels"] != diet.channels or bool(network.sizes["sides"]) != self._uses_features:
             raise ValueError(
