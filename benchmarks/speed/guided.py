@@ -1,4 +1,5 @@
-"""Time and memory of guided separation by size, preset and method, beside what the estimate says; each in a process of its own."""
+"""Time and memory of guided separation by size, preset and method, beside what the estimate says; each in a
+process of its own."""
 
 from __future__ import annotations
 
@@ -52,8 +53,9 @@ def guided_rows(sizes: tuple[int, ...], until: float, *, guides: int = 2) -> Ite
     Yields
     ------
     dict
-        ``what``, ``size``, ``seconds`` and ``processor ms`` of the whole run, ``MiB``, and in ``note`` the first preview (which
-        is made because it is asked for, and takes part in the whole), the loading of PyTorch, and the estimate.
+        ``what``, ``size``, ``seconds`` and ``processor ms`` of the whole run, ``MiB``, and in ``note`` the
+        first preview (which is made because it is asked for, and takes part in the whole), the loading of
+        PyTorch, and the estimate.
     """
     for size in sizes:
         for method, preset in CONTENDERS:

@@ -1,6 +1,8 @@
-"""Pictures of the tutorials on reflections and on own kinds of images: at the project's own samples, with truths.
+"""Pictures of the tutorials on reflections and on own kinds of images: at the project's own samples, with
+truths.
 
-Run from the repository: ``python -m docs.pictures.known_kinds``. The second picture trains a small network for a few minutes.
+Run from the repository: ``python -m docs.pictures.known_kinds``. The second picture trains a small network
+for a few minutes.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ def own_kinds() -> None:
                     folder / kind / f"{seed}.tif",
                     np.round(60000 * draw((256, 256), seed=seed)).astype(np.uint16),
                 )
-        config = YTMTTraining(steps=STEPS, width=16, levels=3, size=96, variant="UAS", rate=2e-3, validate_every=STEPS)
+        config = YTMTTraining(
+            steps=STEPS, width=16, levels=3, size=96, variant="UAS", rate=2e-3, validate_every=STEPS
+        )
         trainer = YTMT(
             config, {"source": [folder / kind for kind in KINDS]}, folder=folder / "run", device="cpu"
         )

@@ -176,8 +176,8 @@ def test_guided_separation_is_timed_in_a_process_of_its_own(monkeypatch: pytest.
     said = (
         "import json, sys\n"
         "assert sys.argv[2] != 'quick', 'not this one'\n"
-        "print(json.dumps({'loaded': [0.5, 0.25], 'first': [2, 1], 'done': [float(sys.argv[3]), 3], 'expected': 4.2,"
-        " 'peak': 100.5, 'threads': len(sys.argv[4])}))"
+        "print(json.dumps({'loaded': [0.5, 0.25], 'first': [2, 1], 'done': [float(sys.argv[3]), 3], "
+        "'expected': 4.2, 'peak': 100.5, 'threads': len(sys.argv[4])}))"
     )
     monkeypatch.setattr(guided, "SCRIPT", said)
     monkeypatch.setattr(

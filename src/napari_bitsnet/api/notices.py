@@ -24,8 +24,8 @@ WAYS_OUT = (
     "or a second mixture of the same sources."
 )
 WAYS_OUT_BESIDE_GUIDES = (
-    "What helps: a guide that shows more of its source's structures, or a guide for every source; hints (scribbles that say which "
-    "edge is whose); or a second mixture of the same sources."
+    "What helps: a guide that shows more of its source's structures, or a guide for every source; hints "
+    "(scribbles that say which edge is whose); or a second mixture of the same sources."
 )
 
 
