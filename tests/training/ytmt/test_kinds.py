@@ -70,6 +70,14 @@ def test_folders_stacks_and_zips_are_read_in_their_own_bits(kinds_of_images, tmp
     assert next(iter(read_planes(dots, colour=True))).shape == (3, 80, 72)
 
 
+def test_a_zarr_folder_is_a_stack(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    volume = np.random.default_rng(0).random((3, 40, 44)).astype(np.float32)
+    zarr.save(str(tmp_path / "stack.zarr"), volume)
+    read = list(read_planes(tmp_path / "stack.zarr", colour=False))
+    np.testing.assert_array_equal(np.stack([image[0].numpy() for image in read]), volume)
+
+
 def test_shares_add_up_to_the_mixture_with_weights_as_they_were_asked_for(kinds_of_images):
     drawn = prepared(kinds_of_images).draw(3, 16)
     torch.testing.assert_close(drawn.images.sum(dim=1), drawn.mixture, rtol=0, atol=1e-5)

@@ -155,6 +155,12 @@ class Kinds:
         )
 
 
+def is_stack(source: Path) -> bool:
+    """Whether a source is one image or stack, a file or a zarr folder, rather than a folder or zip of images."""
+    suffix = source.suffix.lower()
+    return (source.is_file() and suffix != ".zip") or (source.is_dir() and suffix == ".zarr")
+
+
 def read_planes(source: Path, *, colour: bool) -> Iterator[Tensor]:
     """Yield each image of a folder, a zip or a file as (1 or 3, Y, X), float32 in its own units.
 
@@ -163,7 +169,7 @@ def read_planes(source: Path, *, colour: bool) -> Iterator[Tensor]:
     OSError, ValueError
         If there is no image, or one cannot be read.
     """
-    if source.is_file() and source.suffix.lower() != ".zip":
+    if is_stack(source):
         yield from _planes(source, colour)
         return
     for _, path in named_files(source, image_names(source)):

@@ -146,12 +146,13 @@ class YTMT(BaseTrainer):
     def check(self) -> None:
         """See `Trainer.check`: photographs or two to three kinds, and settings that go together."""
         from napari_bitsnet.training.images import image_names
+        from napari_bitsnet.training.ytmt.kinds import is_stack
 
         sources, photographs = self.data["source"], self.data["photographs"]
         for path in photographs:
             image_names(path)
         for path in sources:
-            if not path.is_file() or path.suffix.lower() == ".zip":  # a file may be a stack
+            if not is_stack(path):
                 image_names(path)
         if bool(sources) == bool(photographs):
             raise ValueError(
