@@ -156,7 +156,7 @@ class Kinds:
 
 
 def is_stack(source: Path) -> bool:
-    """Whether a source is one image or stack, a file or a zarr folder, rather than a folder or zip of images."""
+    """Whether a source is an image or a stack (a file, a zarr folder), not a folder or zip of images."""
     suffix = source.suffix.lower()
     return (source.is_file() and suffix != ".zip") or (source.is_dir() and suffix == ".zarr")
 
