@@ -1,6 +1,7 @@
-"""How close does `ytmt` come to transmission and reflection of the triplets, and to how much better than saying nothing?
+"""How close does `ytmt` come to transmission and reflection of the triplets, beside answers that separate nothing?
 
-Data: twenty triplets at 224 x 224 from the folder of measuring images, on which nothing was trained or chosen.
+Data: twenty triplets at 224 x 224 from the folder of measuring images, on which nothing was trained or
+chosen.
 Command: ``python -m benchmarks.studies.known_reflections DIR [--weights FILE] [--preset balanced] [--blind]``
 Answer: see ``docs/benchmarks/known_kinds.md``.
 """
@@ -40,7 +41,7 @@ def _psnr(image: NDArray, truth: NDArray) -> float:
 
 
 def main() -> None:
-    """Separate the triplets and print a row for each answer: PSNR and SSIM of both images, and how often it is beaten."""
+    """Separate the triplets and print PSNR and SSIM of both images, of every answer."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -73,16 +74,14 @@ def main() -> None:
         ours = np.array(rows["ytmt"])[:, 0]
         for name, pairs in rows.items():
             decibels, likeness = np.array(pairs).T
-            row = f"{kind:13} {name:14} {decibels.mean():6.2f} dB {interval_text(decibels)}, SSIM {likeness.mean():.3f}"
-            print(
-                row
-                if name == "ytmt"
-                else f"{row}, ytmt above it in {int((ours > decibels).sum())} of {len(ours)}"
+            beaten = (
+                "" if name == "ytmt" else f", ytmt above it in {int((ours > decibels).sum())} of {len(ours)}"
             )
-        best = np.max(
-            [np.array(v)[:, 0] for name, v in rows.items() if name not in ("ytmt", "feedforward")], axis=0
-        )
-        print(f"{kind:13} above every null in {int((ours > best).sum())} of {len(ours)}")
+            mean = f"{decibels.mean():6.2f} dB {interval_text(decibels)}"
+            print(f"{kind:13} {name:14} {mean}, SSIM {likeness.mean():.3f}{beaten}")
+        empty = [np.array(pairs)[:, 0] for name, pairs in rows.items() if name not in ("ytmt", "feedforward")]
+        above = int((ours > np.max(empty, axis=0)).sum())
+        print(f"{kind:13} above every null in {above} of {len(ours)}")
 
 
 if __name__ == "__main__":
