@@ -1,4 +1,4 @@
-"""How close does `ytmt` come to transmission and reflection of the triplets, beside answers that separate nothing?
+"""How close does `ytmt` come to transmission and reflection of the triplets, beside empty answers?
 
 Data: twenty triplets at 224 x 224 from the folder of measuring images, on which nothing was trained or
 chosen.
