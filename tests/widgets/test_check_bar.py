@@ -39,7 +39,7 @@ def test_guides_in_their_places_are_in_order(chosen):
     notice = looked(undocked)
     first, *places = notice.text.splitlines()
     assert (notice.kind, first) == ("info", IN_ORDER)
-    assert [text.split(":")[0] for text in places] == ["Guide 1", "Guide 2"]
+    assert [" ".join(text.split()[:2]) for text in places] == ["Guide 1", "Guide 2"]
     assert all("score of the check" in text for text in places)
     assert len(undocked.viewer.layers) == n_layers
     assert undocked.widget.check.button.enabled
