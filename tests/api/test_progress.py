@@ -27,15 +27,14 @@ def steps():
 
 
 def test_the_bar_passes_everything_on(capsys: pytest.CaptureFixture[str]):
-    shown, seen = with_bar(steps(), "stack", n_planes=2), []
-    while True:
-        try:
-            step = next(shown)
-        except StopIteration as end:
-            assert end.value == "the result"
-            break
-        seen.append((step.plane, step.step))
+    ended = []
+
+    def whole():
+        ended.append((yield from with_bar(steps(), "stack", n_planes=2)))
+
+    seen = [(step.plane, step.step) for step in whole()]
     assert seen == [(plane, step) for plane in (0, 1) for step in range(4)]
+    assert ended == ["the result"]
     told = capsys.readouterr().err
     assert "stack: 100%" in told
     assert "6/6" in told
