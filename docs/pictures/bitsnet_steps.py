@@ -1,7 +1,8 @@
-"""Draw the page *BITS-Net, step by step*: what each part of the method does on one mixture of two photographs.
+"""Draw the page *BITS-Net, step by step*: what each part of the method does on one mixture of photographs.
 
-``python -m docs.pictures.bitsnet_steps`` takes about half an hour of one core. It writes ``docs/images/bitsnet-steps.png``,
-``docs/images/bitsnet-features.png`` and ``docs/benchmarks/tables/bitsnet_steps.csv``.
+``python -m docs.pictures.bitsnet_steps`` takes about half an hour of one core. It writes
+``docs/images/bitsnet-steps.png``, ``docs/images/bitsnet-features.png`` and
+``docs/benchmarks/tables/bitsnet_steps.csv``.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def draw_steps(mixture, shares, curves, pictures) -> None:
 
 
 def draw_features(with_loss, without) -> None:
-    """Draw the strongest feature maps (second to last) of both generators, with and without the loss on them."""
+    """Draw the strongest second-to-last feature maps of both generators, with and without their loss."""
     fig, axes = plt.subplots(4, 6, figsize=(9, 6.4), layout="constrained")
     for row, (outputs, k, title) in enumerate(
         [(o, k, t) for o, t in ((with_loss, "with"), (without, "without")) for k in (1, 2)]

@@ -229,9 +229,7 @@ def test_large_images_are_fitted_at_reduced_size_and_registered_at_full_size(mon
     problem = panel_problem(panel)
     config = GuidedRegression.presets["quick"]
     answer = solve(problem, config)[0]
-    monkeypatch.setattr(
-        "napari_bitsnet.methods.guided.solve.SEEN", 2.0**-6
-    )  # 2^13 pixels, 90 x 90
+    monkeypatch.setattr("napari_bitsnet.methods.guided.solve.SEEN", 2.0**-6)  # 2^13 pixels, 90 x 90
     reduced, small = solve(problem, config)
     assert small.model is not None
     assert small.model.modes.size == (160, 160)
