@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.methods.dip.averaging import RunningAverage
 
-CLOSED_FORMS = {"overlay": "watermark_matting", "cutout": "random_walker"}
+CLOSED_FORMS = {"overlay": "watermark_matting", "cutout": "grabcut"}
 """Method that gives the start, for each kind of mixing."""
 OFFICIAL_CHANNELS = {"overlay": (8, 16, 32, 64, 128), "cutout": (8, 16, 32)}
 """Widths of the networks in the released code."""
