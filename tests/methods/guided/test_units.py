@@ -86,6 +86,15 @@ def test_a_fit_at_reduced_size_serves_at_full_size_strip_by_strip(monkeypatch: p
     assert missed(guides, hidden) < 0.3
 
 
+def test_wide_blurs_are_made_at_reduced_size(monkeypatch: pytest.MonkeyPatch):
+    guide = image(4)
+    direct = units.surroundings(guide)
+    monkeypatch.setattr(units, "WIDE", 4.0)
+    quick = units.surroundings(guide)
+    assert not torch.equal(quick, direct)
+    assert float((quick - direct).abs().max()) < 0.05
+
+
 def test_drift_features_are_slow_and_sum_to_slow_waves():
     guide = image(3)
     drift = Drift(guide, 0)

@@ -20,6 +20,8 @@ REFERENCE = 128
 """Shorter side, in pixels, of the images on which the design was chosen: blurs scale with the image."""
 BLURS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Standard deviations of the Gaussians, in pixels where the shorter side has `REFERENCE` pixels."""
+WIDE = 16.0
+"""Wider blurs, in pixels, are made at reduced size."""
 UNITS = 256
 """Random units of each guide; half of them see the colours alone, half their blurs, too."""
 GAIN, BLURRED_GAIN = 3.0, 0.7
@@ -41,7 +43,17 @@ STRIP = 2**16
 def surroundings(guide: Tensor) -> Tensor:
     """Return colours and their blurs in [-1, 1]: (1, C, H, W) -> (1, 6 C, H, W)."""
     factor = min(guide.shape[-2:]) / REFERENCE
-    return 2 * torch.cat([guide, *(blur(guide, factor * width) for width in BLURS)], dim=1) - 1
+    return 2 * torch.cat([guide, *(_blurred(guide, factor * width) for width in BLURS)], dim=1) - 1
+
+
+def _blurred(guide: Tensor, width: float) -> Tensor:
+    """Return the guide under a Gaussian; a wide one is made of means of blocks, and interpolated."""
+    if width <= WIDE:
+        return blur(guide, width)
+    size = guide.shape[-2:]
+    factor = 2 * width / WIDE
+    small = F.interpolate(guide, [max(2, round(n / factor)) for n in size], mode="area")
+    return F.interpolate(blur(small, width / factor), size, mode="bilinear")
 
 
 class UnitFeatures:
