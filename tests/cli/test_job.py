@@ -190,7 +190,7 @@ def test_a_photograph_is_what_is_shown_and_a_mixture_what_is_stored(tmp_path):
     np.testing.assert_array_equal(images.mixture, GREY)
     np.testing.assert_array_equal(images.guides[0], 65535 - GREY)
     assert images.guides[1] is None
-    assert [("as they are stored" in n.replace("\n", " "), "inverted." in n) for n in images.notices] == [
+    assert [("as they are stored" in n.replace("\n", " "), "are inverted" in n) for n in images.notices] == [
         (True, False),
         (False, True),
     ]

@@ -96,7 +96,8 @@ def test_clipped_pixels_are_counted_for_each_file(result, tmp_path):
 def test_a_pixel_in_colour_is_counted_once_and_nothing_is_said_where_nothing_is_lost(result, tmp_path):
     colour = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
     source = np.full(colour.shape, 7.0, np.float32)
-    given = nb.Result(described("xray", {"source_1": source}), result.provenance, mixture=colour)
+    record = {**result.provenance, "stored": "uint8"}
+    given = nb.Result(described("xray", {"source_1": source}), record, mixture=colour)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         given.save(tmp_path, "scan", depth="input")

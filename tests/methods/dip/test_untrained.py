@@ -1,5 +1,6 @@
 """What BITS-Net and Double-DIP share: any size, channels, sources, masks, mixing; seeds; going on; starts."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_bitsnet.core.mixing import Linear, Weighted
-from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS, BaseMethod
 from napari_bitsnet.methods.dip import starts as _starts
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
@@ -236,14 +237,16 @@ class Half(BaseMethod):
     def unsupported_reason(self, traits: Traits) -> str | None:
         return None if traits.n_sources == 2 else "Two sources only."
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> Problem:
-        return problem
+    def start(self, problem: Problem, *, device: str, seed: int) -> State:
+        return State(problem)
 
-    def advance(self, problem: Problem) -> list[dict[str, Tensor]]:
-        return [{}]
+    def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
+        state.step += 1
+        yield {}
 
-    def solution(self, problem: Problem) -> dict[str, Tensor]:
-        sources = torch.cat([0.75 * problem.observations, 0.25 * problem.observations])
+    def solution(self, state: State) -> dict[str, Tensor]:
+        mixture = state.problem.observations
+        sources = torch.cat([0.75 * mixture, 0.25 * mixture])
         return {"sources": sources, "explained": sources / 2}
 
 
