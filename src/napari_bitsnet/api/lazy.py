@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.choose import make_task
+from napari_bitsnet.api.lazy_saving import save_lazily
 from napari_bitsnet.api.notices import plane_notices, warn
 from napari_bitsnet.api.planes import missing_plane
+from napari_bitsnet.api.portable import Portable
 from napari_bitsnet.api.provenance import record_provenance
-from napari_bitsnet.api.run_inputs import RunInputs
+from napari_bitsnet.api.run_inputs import InputsReading, RunInputs
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.signatures import spelled_out
 from napari_bitsnet.api.start import start_session
 from napari_bitsnet.core.device import resolve_device
 from napari_bitsnet.core.notices import LEFT_OUT, Notice
+from napari_bitsnet.core.outputs import Output
+from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.tasks import Inputs, Task
 
 
@@ -35,10 +42,55 @@ class LazyOutputs(dict[str, Any]):
     """
 
     def __init__(
-        self, outputs: dict[str, Any], provenance: dict[str, Any], warnings: tuple[str, ...]
+        self, outputs: Mapping[str, Output], provenance: dict[str, Any], warnings: tuple[str, ...]
     ) -> None:
-        super().__init__(outputs)
-        self.provenance, self.warnings = provenance, warnings
+        super().__init__({name: output.array for name, output in outputs.items()})
+        self.provenance, self.warnings, self._described = provenance, warnings, dict(outputs)
+
+    def to_zarr(
+        self,
+        folder: str | Path,
+        stem: str,
+        *,
+        names: Sequence[str] | None = None,
+        calibration: Calibration | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Compute images slice by slice, each slice once for all of them, and write them as OME-Zarr.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Created if it does not exist. Workers of a cluster write to it directly, so that all have to see
+            it.
+        stem : str
+            Beginning of the names: ``<stem>_source_1.ome.zarr``.
+        names : sequence of str, optional
+            Outputs that are written; default all images.
+        calibration : Calibration, optional
+            Pixel size.
+        overwrite : bool
+            Whether images that are there are replaced.
+
+        Returns
+        -------
+        list of Path
+            The images, with the record inside. They take their names when all are complete.
+
+        Raises
+        ------
+        ImportError, ValueError
+            If zarr is missing, a name is unknown, the output is no image, or an image is there.
+        """
+        return save_lazily(
+            self._described,
+            self.provenance,
+            folder,
+            stem,
+            names=names,
+            calibration=calibration,
+            overwrite=overwrite,
+        )
 
 
 @spelled_out
@@ -50,6 +102,7 @@ def run_lazily(
     hints: Any = None,
     mask: Any = None,
     stored: Any = None,
+    block: int = 1,
     **arguments: Any,
 ) -> LazyOutputs:
     """Separate a stack slice by slice when its outputs are read.
@@ -64,6 +117,9 @@ def run_lazily(
         As in `run`.
     guides, hints, mask
         As in `run`: one plane for all slices, or a stack like the mixture.
+    block : int
+        Number of neighbouring slices that are separated one after the other, each started from the one
+        before; 1 starts each slice from the middle one. Slices of a block are computed together.
     **arguments
         As in `run`.
 
@@ -91,9 +147,12 @@ def run_lazily(
     Notes
     -----
     The middle slice is separated at once. Under attenuation its I0 is used for all slices, unless ``i0`` or a
-    flat frame is given. Methods with a warm start (`Method.warm_start`) start every other slice from it, with
-    one model of colours for all. The result of a slice therefore does not depend on the order in which slices
-    are read.
+    flat frame is given. Methods with a warm start (`Method.warm_start`) start the first slice of each block
+    from it, with one model of colours for all. The result of a slice therefore does not depend on the order
+    in which slices are read. Blocks count from the middle slice, in both directions.
+
+    On a cluster, each slice, the middle session and the settings are nodes of their own, and tasks name them.
+    Workers read the weights of trained networks from their files, once in each process.
     """
     try:
         import dask
@@ -101,6 +160,8 @@ def run_lazily(
     except ImportError as error:
         raise ImportError("Expected dask to be installed, found none: pip install dask.") from error
 
+    if block < 1:
+        raise ValueError(f"Expected block of at least 1 slice, got {block}.")
     settings = RunSettings.of(task, **arguments)
     made, target = make_task(settings), resolve_device(settings.device)
     images = RunInputs(
@@ -116,31 +177,110 @@ def run_lazily(
     provenance = record_provenance(settings, reference, reference.seconds, told, target)
     made, _ = made.for_stack([reference.inputs.mixture])
 
-    def outputs(index: int) -> dict[str, NDArray]:
-        try:
-            found = _solve(settings, made, images[index], target, reference).outputs()
-            return {name: output.array for name, output in found.items()}
-        except (TypeError, ValueError) as error:
-            warn([Notice(LEFT_OUT, str(error), slices=(index,))], stacklevel=1)
-            return {name: missing_plane(output.array) for name, output in known.items()}
-
-    computed = [
-        dask.delayed({name: output.array for name, output in known.items()})
-        if index == middle
-        else dask.delayed(outputs)(index)
-        for index in range(len(planes))
-    ]
+    blank = {name: (output.shape, output.dtype) for name, output in known.items()}
+    work = dask.delayed(_Work(settings, made, target, images.reading, blank), pure=False, traverse=False)
+    start = dask.delayed(Portable(reference), pure=False, traverse=False)
+    parts = _Parts(images)
+    computed: list[Any] = [None] * len(planes)
+    computed[middle] = dask.delayed({name: output.array for name, output in known.items()}, pure=False)
+    for indices in _blocks(len(planes), middle, block):
+        found = dask.delayed(_separate, pure=False)(work, start, indices, [parts.of(i) for i in indices])
+        for place, index in enumerate(indices):
+            computed[index] = found[place]
     warn(told, stacklevel=2)
-    arrays = {
+    outputs = {
         name: planes.assemble(
             [
                 replace(output, array=dask.array.from_delayed(plane[name], output.shape, output.dtype))
                 for plane in computed
             ]
-        ).array
+        )
         for name, output in known.items()
     }
-    return LazyOutputs(arrays, provenance, tuple(map(str, told)))
+    return LazyOutputs(outputs, provenance, tuple(map(str, told)))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all slices share; one node of the graph.
+
+    Parameters
+    ----------
+    settings, task, device, reading
+        Of the run.
+    blank : dict of str to (shape, dtype)
+        Outputs of a slice that is left out.
+    """
+
+    settings: RunSettings
+    task: Task
+    device: str
+    reading: InputsReading
+    blank: Mapping[str, tuple[tuple[int, ...], np.dtype]]
+
+
+class _Parts:
+    """Parts of a run's arrays that belong to one slice, as nodes of a graph."""
+
+    def __init__(self, images: RunInputs) -> None:
+        self._fields = images.fields
+        self._made: dict[tuple[int, int], Any] = {}
+        self._arrays: dict[int, Any] = {}
+
+    def of(self, index: int) -> list[Any]:
+        """Return the parts of slice `index`; that of an array with one plane for all is one node."""
+        return [
+            None if field is None else self._node(number, field, field.of(index))
+            for number, field in enumerate(self._fields)
+        ]
+
+    def _node(self, number: int, field: Any, index: int) -> Any:
+        import dask
+
+        if (number, index) not in self._made:
+            place = field.place(index)
+            if isinstance(field.array, np.ndarray):
+                part = dask.delayed(field.array[place], pure=False, traverse=False)
+            elif dask.is_dask_collection(field.array):
+                part = dask.delayed(field.array[place])
+            else:  # read where it is needed: the array knows its file
+                if number not in self._arrays:
+                    self._arrays[number] = dask.delayed(field.array, pure=False, traverse=False)
+                part = self._arrays[number][place]
+            self._made[number, index] = part
+        return self._made[number, index]
+
+
+def _blocks(count: int, middle: int, size: int) -> list[list[int]]:
+    """Return the indices of all slices but the middle one, in blocks that lead away from it."""
+    ways = [list(range(middle + 1, count)), list(range(middle - 1, -1, -1))]
+    return [way[first : first + size] for way in ways for first in range(0, len(way), size)]
+
+
+def _separate(
+    work: _Work, start: Portable, indices: Sequence[int], parts: Sequence[Sequence[Any]]
+) -> list[dict[str, NDArray]]:
+    """Separate a block of slices, the first from `start`, and return the outputs of each."""
+    before, found = start.session, []
+    for index, given in zip(indices, parts, strict=True):
+        try:
+            session = _solve(work.settings, work.task, work.reading(given), work.device, before)
+            found.append({name: output.array for name, output in session.outputs().items()})
+        except (TypeError, ValueError) as error:
+            _tell(Notice(LEFT_OUT, str(error), slices=(index,)))
+            found.append({name: missing_plane(np.empty(*like)) for name, like in work.blank.items()})
+        else:
+            before = session
+    return found
+
+
+def _tell(notice: Notice) -> None:
+    """Warn here, and from the worker of a cluster also at the client."""
+    cluster = sys.modules.get("distributed")
+    if cluster is None:
+        warn([notice], stacklevel=2)
+    else:
+        cluster.warn(str(notice), UserWarning)
 
 
 def _solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +98,18 @@ class Planes:
 
     def __getitem__(self, index: int) -> NDArray:
         """Return plane `index` as an array with axes in the order M, Y, X, C."""
-        place = dict(zip(self.stack_axes, np.unravel_index(index, self.stack_shape), strict=True))
-        part = self.array[tuple(place.get(a, slice(None)) for a in self.axes)]
-        plane = as_array(part, self._what, labels=self._labels)
+        return self.reading(self.array[self.place(index)])
+
+    def place(self, index: int) -> tuple[int | slice, ...]:
+        """Return the place of plane `index` in the array."""
+        place = dict(zip(self.stack_axes, map(int, np.unravel_index(index, self.stack_shape)), strict=True))
+        return tuple(place.get(a, slice(None)) for a in self.axes)
+
+    @property
+    def reading(self) -> PlaneReading:
+        """Return how a part of the array becomes a plane."""
         left = [a for a in self.axes if a in self._plane_axes]
-        return plane.transpose([left.index(a) for a in self._plane_axes])
+        return PlaneReading(tuple(left.index(a) for a in self._plane_axes), self._what, self._labels)
 
     def match(self, other: Any, what: str, *, labels: bool = False) -> Planes | None:
         """Return `other` as planes of the same stack; it has the same stack axes, or is one plane for all.
@@ -130,9 +137,11 @@ class Planes:
 
     def plane_of(self, other: Planes | None, index: int) -> NDArray | None:
         """Return the plane of `other` that belongs to plane `index` of this stack."""
-        if other is None:
-            return None
-        return other[index if len(other) > 1 else 0]
+        return None if other is None else other[other.of(index)]
+
+    def of(self, index: int) -> int:
+        """Return which of these planes belongs to plane `index` of a run: the only one belongs to all."""
+        return index if len(self) > 1 else 0
 
     def assemble(self, planes: Sequence[Output | None]) -> Output:
         """Stack the planes of one output in the layout of the input; failed planes (None) become NaN, or 0
@@ -149,6 +158,27 @@ class Planes:
             return replace(known, array=stacked, axes=axes)
         ordered = "".join(a for a in self.axes if a in axes)
         return replace(known, array=stacked.transpose([axes.index(a) for a in ordered]), axes=ordered)
+
+
+@dataclass(frozen=True)
+class PlaneReading:
+    """Reads the part of an array at a `Planes.place` as a plane; it does not hold the array.
+
+    Parameters
+    ----------
+    order : tuple of int
+        Axes of the part, in the order of the plane's.
+    what, labels
+        As in `Planes`.
+    """
+
+    order: tuple[int, ...]
+    what: str
+    labels: bool
+
+    def __call__(self, part: Any) -> NDArray:
+        """Return the plane as an array with axes in the order M, Y, X, C."""
+        return as_array(part, self.what, labels=self.labels).transpose(self.order)
 
 
 def _is_lazy(array: Any) -> bool:

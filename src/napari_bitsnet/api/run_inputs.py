@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.api.planes import PlaneReading, Planes
 from napari_bitsnet.tasks import TASKS, Inputs, Task
 
 
@@ -73,13 +74,17 @@ class RunInputs:
 
     def __getitem__(self, index: int) -> Inputs:
         """Return the arrays of one plane."""
-        return Inputs(
-            self.planes[index],
-            tuple(self.planes.plane_of(g, index) for g in self._guides),
-            self.hints_of(index),
-            self.planes.plane_of(self._mask, index),
-            self.stored,
-        )
+        return self.reading([None if f is None else f.array[f.place(f.of(index))] for f in self.fields])
+
+    @property
+    def fields(self) -> tuple[Planes | None, ...]:
+        """Return the planes of the mixture, each guide, hints and mask."""
+        return self.planes, *self._guides, self._hints, self._mask
+
+    @property
+    def reading(self) -> InputsReading:
+        """Return how parts of the arrays become the inputs of a plane."""
+        return InputsReading(tuple(None if f is None else f.reading for f in self.fields), self.stored)
 
     def take_hints(self, hints: Any) -> None:
         """Replace the hints."""
@@ -88,6 +93,32 @@ class RunInputs:
     def hints_of(self, index: int) -> NDArray | None:
         """Return the hints of one plane."""
         return self.planes.plane_of(self._hints, index)
+
+
+@dataclass(frozen=True)
+class InputsReading:
+    """Reads parts of the arrays of `RunInputs.fields` as the inputs of a plane; it does not hold the arrays.
+
+    Parameters
+    ----------
+    readings : tuple of PlaneReading or None
+        One for each field.
+    stored : dtype
+        As in `RunInputs`.
+    """
+
+    readings: tuple[PlaneReading | None, ...]
+    stored: np.dtype
+
+    def __call__(self, parts: Sequence[Any]) -> Inputs:
+        """Return the inputs of a plane, given its part of each array; None for a field that is None."""
+        planes = [
+            None if reading is None else reading(part)
+            for reading, part in zip(self.readings, parts, strict=True)
+        ]
+        mixture, *guides, hints, mask = planes
+        assert mixture is not None
+        return Inputs(mixture, tuple(guides), hints, mask, self.stored)
 
 
 def _check_taken(task: Task, **given: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_bitsnet._version import __version__
+from napari_bitsnet.cli.batch_table import batch_command
 from napari_bitsnet.cli.check import check_command
 from napari_bitsnet.cli.convert_weights import convert_weights_command
 from napari_bitsnet.cli.demo import demo
@@ -33,6 +34,7 @@ def build_app() -> typer.Typer:
     app.command("check", cls=TaskCommand)(ends_cleanly()(check_command))
     app.command("register")(ends_cleanly()(register_command))
     app.command("spike-in", cls=TaskCommand)(ends_cleanly()(spike_in_command))
+    app.command("batch")(batch_command)
     app.command("list")(list_entries)
     app.add_typer(build_train_app(), name="train")
     app.command("convert-weights")(convert_weights_command)

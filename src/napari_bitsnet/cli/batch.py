@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 
@@ -45,6 +45,29 @@ def warning_lines(name: str, task: str) -> Iterator[None]:
         yield
 
 
+class StopRequest(Protocol):
+    """Whether a run is asked to end."""
+
+    def __call__(self) -> bool:
+        """Return True if it is."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Parameters
+    ----------
+    status : {"done", "skipped", "stopped", "failed"}
+        Skipped jobs were finished before; of stopped ones the best result so far is written.
+    error : str
+        Reason of a failure.
+    """
+
+    status: str
+    error: str = ""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Options of a batch, the same for all inputs.
@@ -79,27 +102,32 @@ class Batch:
         failed = 0
         with Interrupt() as interrupt:
             for job in jobs:
-                try:
-                    job.check_present()
-                    if not self.overwrite and self._finished(job):
-                        typer.echo(
-                            f"{job.stem}: finished before, skipped (--overwrite does it "
-                            f"again{self._left_out()})"
-                        )
-                        continue
-                    with warning_lines(job.stem, self.settings.task):
-                        self._do(job, interrupt)
-                except (TypeError, ValueError, OSError, MemoryError) as error:
-                    failed += 1
-                    typer.echo(f"error: {job.stem}: {in_flags(error, self.settings.task)}", err=True)
-                except Exception:  # a bug of ours must not stop the rest of a long batch
-                    failed += 1
-                    typer.echo(f"error: {job.stem}: {traceback.format_exc()}", err=True)
+                failed += self.run_one(job, interrupt).status == "failed"
                 if interrupt.requested:
                     return interrupt.exit_code
         if failed and len(jobs) > 1:
             typer.echo(f"error: {failed} of {len(jobs)} inputs failed", err=True)
         return FAILURE if failed else SUCCESS
+
+    def run_one(self, job: Job, asked: StopRequest) -> Outcome:
+        """Run one job; an error is printed and part of the outcome."""
+        try:
+            job.check_present()
+            if not self.overwrite and self._finished(job):
+                typer.echo(
+                    f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})"
+                )
+                return Outcome("skipped")
+            with warning_lines(job.stem, self.settings.task):
+                self._do(job, asked)
+        except (TypeError, ValueError, OSError, MemoryError) as error:
+            told = in_flags(error, self.settings.task)
+        except Exception:  # a bug of ours must not stop the rest of a long batch
+            told = traceback.format_exc()
+        else:
+            return Outcome("done" if is_finished(self.folder, job.stem) else "stopped")
+        typer.echo(f"error: {job.stem}: {told}", err=True)
+        return Outcome("failed", told)
 
     def _left_out(self) -> str:
         return ", with other splits" if self.candidates else ""
@@ -134,7 +162,7 @@ class Batch:
             )
         return True
 
-    def _do(self, job: Job, interrupt: Interrupt) -> None:
+    def _do(self, job: Job, asked: StopRequest) -> None:
         images = job.read(self.settings.axes)
         for notice in images.notices:
             warnings.warn(notice, stacklevel=1)
@@ -151,7 +179,7 @@ class Batch:
             hints=images.hints,
             mask=images.mask,
             stored=images.stored,
-            stop=interrupt,
+            stop=asked,
         )
         result = follow(run, job.stem, n_planes=len(planes), quiet=self.quiet)
         others = len(result.candidates) if self.candidates else 0

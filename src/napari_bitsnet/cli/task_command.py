@@ -60,21 +60,7 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
         If inputs are missing, a setting is unknown or out of range, the method does not fit, the folder
         cannot be written to, or outputs cannot (see `check_batch`).
     """
-    task = TASKS.get(name)
-    record = read_record(values["settings"]) if values["settings"] is not None else None
-    base = RunSettings(task=name) if record is None else recorded_settings(record)
-    chosen = (record or {}).get("candidate")
-    if chosen and not values["candidates"]:
-        typer.echo(
-            f"note: the record is of candidate {chosen}; this run writes the answer, and with --candidates "
-            "the others, too",
-            err=True,
-        )
-    if base.task != name:
-        raise ValueError(f"Expected the record of a {name} run, got one of {base.task}: use that command.")
-    jobs = _jobs(task.inputs, values, record)
-    settings = _checked(_merged(base, values, task), values["set"] or (), jobs[0])
-    _check_truths(jobs, settings, report=values["report"])
+    settings, jobs = settle(name, values)
     folder = check_writable(values["folder"])
     check_batch(
         jobs,
@@ -95,6 +81,32 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
         candidates=values["candidates"],
     )
     return batch, jobs
+
+
+def settle(name: str, values: Mapping[str, Any]) -> tuple[RunSettings, list[Job]]:
+    """Return settings and files of a command's runs, checked as far as this needs no image and no folder.
+
+    Raises
+    ------
+    ValueError
+        If inputs are missing, a setting is unknown or out of range, or the method does not fit.
+    """
+    task = TASKS.get(name)
+    record = read_record(values["settings"]) if values["settings"] is not None else None
+    base = RunSettings(task=name) if record is None else recorded_settings(record)
+    chosen = (record or {}).get("candidate")
+    if chosen and not values["candidates"]:
+        typer.echo(
+            f"note: the record is of candidate {chosen}; this run writes the answer, and with --candidates "
+            "the others, too",
+            err=True,
+        )
+    if base.task != name:
+        raise ValueError(f"Expected the record of a {name} run, got one of {base.task}: use that command.")
+    jobs = _jobs(task.inputs, values, record)
+    settings = _checked(_merged(base, values, task), values["set"] or (), jobs[0])
+    _check_truths(jobs, settings, report=values["report"])
+    return settings, jobs
 
 
 def _merged(base: RunSettings, values: Mapping[str, Any], task: type[Task]) -> RunSettings:

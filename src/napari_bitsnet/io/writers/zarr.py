@@ -62,19 +62,38 @@ class OmeZarr:
     ) -> None:
         """Write the pyramid with the record among its attributes; no more than a few chunks are held at a
         time."""
-        group = library("zarr", self.extra, path).open_group(str(path), mode="w", zarr_format=3)
-        if not set(axes) <= set(_ORDER):
-            raise ValueError(
-                f"Expected at most the axes T, C, Z, Y and X for OME-Zarr, got {axes}: write format='imagej'."
+        self.write_together([(path, image, axes, record, labels)], calibration)
+
+    def write_together(
+        self, images: Sequence[tuple[Path, Any, str, str | None, bool]], calibration: Calibration | None
+    ) -> None:
+        """Write several images as `write` does; what dask arrays among them have in common is computed once.
+
+        Parameters
+        ----------
+        images : sequence of (path, image, axes, record, labels)
+            As in `write`.
+        calibration : Calibration or None
+            How large a pixel is.
+        """
+        groups, arrays = [], []
+        for path, image, axes, _, _ in images:
+            group = library("zarr", self.extra, path).open_group(str(path), mode="w", zarr_format=3)
+            if not set(axes) <= set(_ORDER):
+                raise ValueError(
+                    f"Expected at most the axes T, C, Z, Y and X for OME-Zarr, got {axes}: write "
+                    "format='imagej'."
+                )
+            image, axes = in_order(image, axes, _ORDER)
+            arrays.append((image, create_level(group, 0, image.shape, image.dtype, axes)))
+            groups.append((group, axes))
+        store(arrays)
+        for (group, axes), (_, _, _, record, labels) in zip(groups, images, strict=True):
+            n_levels = add_levels(group, axes, labels=labels)
+            about = {"multiscales": [multiscale(axes, calibration, n_levels)], "version": "0.5"}
+            group.attrs.update(
+                {"ome": about} | ({} if record is None else {"napari-bitsnet": json.loads(record)})
             )
-        image, axes = in_order(image, axes, _ORDER)
-        level = create_level(group, 0, image.shape, image.dtype, axes)
-        store(image, level)
-        n_levels = add_levels(group, axes, labels=labels)
-        about = {"multiscales": [multiscale(axes, calibration, n_levels)], "version": "0.5"}
-        group.attrs.update(
-            {"ome": about} | ({} if record is None else {"napari-bitsnet": json.loads(record)})
-        )
 
 
 WRITERS.register("zarr")(OmeZarr())
@@ -90,18 +109,25 @@ def create_level(
     )
 
 
-def store(image: Any, level: zarr.Array) -> None:
-    """Write an image chunk by chunk; a dask array piece by piece, each of which is computed once."""
-    if hasattr(image, "dask"):
+def store(images: Sequence[tuple[Any, zarr.Array]]) -> None:
+    """Write images chunk by chunk; dask arrays piece by piece, all of them in one computation."""
+    pieces, targets = [], []
+    for image, level in images:
+        if hasattr(image, "dask"):
+            sizes = [
+                -(-max(given) // own) * own for given, own in zip(image.chunks, level.chunks, strict=True)
+            ]
+            pieces.append(
+                image.rechunk(tuple(sizes))
+            )  # of whole chunks, so that no two write to the same one
+            targets.append(level)
+            continue
+        for place in _blocks(level):
+            level[place] = np.asarray(image[place])
+    if pieces:
         import dask.array
 
-        sizes = [-(-max(given) // own) * own for given, own in zip(image.chunks, level.chunks, strict=True)]
-        # pieces of whole chunks, so that no two write to the same one
-        target: Any = level
-        dask.array.store(image.rechunk(tuple(sizes)), target, lock=False)
-        return
-    for place in _blocks(level):
-        level[place] = np.asarray(image[place])
+        dask.array.store(pieces, targets, lock=False)  # type: ignore[arg-type]
 
 
 def add_levels(group: zarr.Group, axes: str, *, labels: bool = False) -> int:

@@ -125,7 +125,10 @@ class Feedforward(BaseMethod[FeedforwardState]):
             If there are no weights, or the file holds weights of another method.
         """
         problem = problem.to(device)
-        network = load_network(self.config.weights).to(device)
+        from napari_bitsnet.core.networks.origin import remember
+
+        where = (self.config.weights, device)
+        network = remember(_network_on(*where), _network_on, *where)
         return FeedforwardState(problem=problem, network=network)
 
     def warm_start(
@@ -285,6 +288,10 @@ def load_network(path: Path | None = None) -> SplitNetwork:
     if unknown or absent:
         raise ValueError(f"Expected weights of the networks that {path} describes, got others.")
     return network
+
+
+def _network_on(path: Path | None, device: str) -> SplitNetwork:
+    return load_network(path).to(device)
 
 
 def _in_order(shares: Tensor, before: Tensor) -> Tensor:

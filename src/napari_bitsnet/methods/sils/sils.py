@@ -91,6 +91,7 @@ class SILS(BaseMethod[SILSState]):
         FileNotFoundError, ValueError
             If there are no weights, or they are for other kinds of images.
         """
+        from napari_bitsnet.core.networks.origin import remember
         from napari_bitsnet.methods.sils.weights_file import load_weights
 
         path = self.config.weights
@@ -100,7 +101,7 @@ class SILS(BaseMethod[SILSState]):
         _check_purpose(path, facts, problem)
         named = ", ".join(f"source {k + 1} is {kind}" for k, kind in enumerate(facts["kinds"]))
         text = f"{named[0].upper()}{named[1:]}: the kinds that {path.name} was trained for."
-        network = network.to(device).eval().requires_grad_(False)
+        network = remember(network.to(device).eval().requires_grad_(False), _network_on, path, device)
         state = SILSState(problem=problem.to(device), network=network, facts=facts)
         state.notices.append(Notice("kinds", text))
         return state
@@ -139,6 +140,12 @@ class SILS(BaseMethod[SILSState]):
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}
         return {"sources": state.sources}
+
+
+def _network_on(path: Path, device: str) -> SILSNetwork:
+    from napari_bitsnet.methods.sils.weights_file import load_weights
+
+    return load_weights(path)[0].to(device).eval().requires_grad_(False)
 
 
 def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> None:

@@ -104,10 +104,11 @@ class YTMT(BaseMethod[YTMTState]):
         FileNotFoundError, ValueError
             If there are no weights, or they are for other kinds of images.
         """
-        from napari_bitsnet.methods.ytmt.separation import Separator
+        from napari_bitsnet.core.networks.origin import remember
 
         path = self.config.weights or shipped_weights()
-        separator = Separator(path, device=device)
+        where = (self.config.weights, device)
+        separator = remember(_separator_on(*where), _separator_on, *where)
         _check_purpose(path, separator.facts, problem)
         return YTMTState(problem=problem.to(device), separator=separator)
 
@@ -138,6 +139,12 @@ class YTMT(BaseMethod[YTMTState]):
     def source_kinds(self, state: YTMTState) -> tuple[str, ...]:
         """See `Method.source_kinds`: those that the weights were trained for."""
         return tuple(state.separator.facts["kinds"])
+
+
+def _separator_on(weights: Path | None, device: str) -> Separator:
+    from napari_bitsnet.methods.ytmt.separation import Separator
+
+    return Separator(weights or shipped_weights(), device=device)
 
 
 def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> None:
