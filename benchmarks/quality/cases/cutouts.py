@@ -30,7 +30,7 @@ def cutout_cases(size: int = 256) -> Iterator[Maker]:
     """Yield ten photographs with an object outlined by hand; GrabCut is compared where OpenCV is
     installed."""
     for name in DRAWINGS:
-        yield GROUP, lambda name=name: _case(outlined(name, size), GROUP)
+        yield GROUP, partial(_drawing, name, size)
 
 
 def photograph_cutout_cases(folder: Path) -> Iterator[Maker]:
@@ -52,6 +52,10 @@ def _photograph(path: Path, group: str, rule: str) -> Case:
     for ring in json.loads(OUTLINES.read_text("utf-8"))[path.stem]:
         mask ^= polygon2mask(mask.shape, np.reshape(ring, (-1, 2)) - 0.5)
     return _case(Outlined(path.stem, image, mask, RULES[rule](mask)), group)
+
+
+def _drawing(name: str, size: int) -> Case:
+    return _case(outlined(name, size), GROUP)
 
 
 def _case(drawn: Outlined, group: str) -> Case:

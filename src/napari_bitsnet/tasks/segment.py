@@ -150,6 +150,7 @@ class Segment(BaseTask):
                     f"(2){' and each region' if n > 2 else ''}, got none of label "
                     f"{' and '.join(map(str, missing))}: scribble on all of them, or give no hints at all."
                 )
+            assert hints is not None  # without hints, labels are missing
             return hints
         if not salient:
             return automatic_hints(image)

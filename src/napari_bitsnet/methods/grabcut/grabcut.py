@@ -187,12 +187,14 @@ class GrabCut(BaseMethod[GrabCutState]):
 
         from napari_bitsnet.core.cutouts import attached, obeying, refined
 
+        marks = problem.hints
+        assert marks is not None  # the task states them, given or automatic
         found = []
         for k, chance in enumerate(chances):
             if self.config.attached and k != BACKGROUND:
                 chance = attached(chance, hints[k : k + 1])
             mask = refined(chance[None, None], seen, problem.observations, radius=self.config.radius)
-            marked = torch.cat([problem.hints[k : k + 1], _others(problem.hints, k)])
+            marked = torch.cat([marks[k : k + 1], _others(marks, k)])
             found.append(obeying(mask, marked))
             if len(chances) == 2:
                 return torch.cat([found[0], 1 - found[0]])

@@ -60,7 +60,7 @@ class Decoder(nn.Module):
         )
         self.last = nn.Conv2d(coarse[-1] + channels, channels, 3, padding=1)
         nn.init.normal_(self.last.weight, std=0.01)  # the first images are nearly black, not noise
-        nn.init.zeros_(self.last.bias)
+        nn.init.constant_(self.last.bias, 0.0)  # type: ignore[arg-type]  # it has one
 
     def forward(self, features: Sequence[Tensor], image: Tensor) -> Tensor:
         """Return the image (N, C, H, W) of features as `Encoder` returns them; `image` is what it saw."""
@@ -96,6 +96,7 @@ class SILSNetwork(nn.Module):
 
     def __init__(self, kinds: int, channels: int, widths: Sequence[int]) -> None:
         super().__init__()
+        self.channels = channels
         self.sizes = {"kinds": kinds, "channels": channels, "widths": list(widths)}
         self.encoders = nn.ModuleList(Encoder(channels, widths) for _ in range(kinds))
         self.decoders = nn.ModuleList(Decoder(channels, widths) for _ in range(kinds))

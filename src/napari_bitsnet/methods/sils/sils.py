@@ -122,15 +122,16 @@ class SILS(BaseMethod[SILSState]):
         if state.step:
             return
         mixture = state.problem.observations
-        grey = state.network.sizes["channels"] == 1 and mixture.shape[1] > 1
-        seen = (
-            mixture.transpose(0, 1) if grey else mixture.expand(-1, state.network.sizes["channels"], -1, -1)
-        )
+        channels = state.network.channels
+        grey = channels == 1 and mixture.shape[1] > 1
+        seen = mixture.transpose(0, 1) if grey else mixture.expand(-1, channels, -1, -1)
         with torch.no_grad():
             images = state.network.of_any_size(seen)  # (N, K, C, H, W)
         if grey:  # each colour channel is separated by itself
             images = images[:, :, 0].transpose(0, 1)[None]
-        state.sources = images[0, :, : mixture.shape[1]]
+        state.sources = (
+            images[0] if images.shape[2] == mixture.shape[1] else images[0].mean(dim=1, keepdim=True)
+        )
         state.step = 1
         yield {"residual": (mixture[0] - state.sources.sum(dim=0)).abs().mean()}
 

@@ -184,7 +184,8 @@ class SILSTrainer(BaseTrainer):
 
         channels = network.sizes["channels"]
         network.critics = nn.ModuleList(Critic(channels, self.config.branches) for _ in self.images.kinds)
-        return network  # type: ignore[no-any-return]
+        trained: nn.Module = network
+        return trained
 
     def loss(self, look: Look, step: int) -> Tensor:
         """See `BaseTrainer.loss`."""
