@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 
 import numpy as np
@@ -140,12 +141,10 @@ def test_faults_are_sentences_with_their_line(toy, call, folder, tmp_path, row, 
     assert code == BAD_USAGE
     lines = [line for line in said.splitlines() if "t.csv, line" in line]
     assert [line.split("line ")[1][0] for line in lines] == ["3", "4"]
-    import re
-
     assert re.search(message, lines[0])
     assert "seed" in lines[1]
     assert "2 faults; nothing was run" in said
-    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -265,10 +264,7 @@ def test_files_that_are_not_ours_are_kept(toy, call, folder, tmp_path):
 
 def test_processes_write_what_one_process_writes(call, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    table = write(
-        folder / "t.csv", "image,task,method,mask\na.tif,denoise,nl_bayes,\nb.tif,denoise,nl_bayes,gone.tif\n"
-    )
-    table = write(folder / "t.csv", table.read_text().replace("gone.tif", ""))
+    table = write(folder / "t.csv", "image,task,method\na.tif,denoise,nl_bayes\nb.tif,denoise,nl_bayes\n")
     assert call("batch", table, "-o", tmp_path / "one", "-q")[0] == SUCCESS
     code, said = call("batch", table, "-o", tmp_path / "two", "--jobs", 2)
     assert code == SUCCESS, said

@@ -28,7 +28,7 @@ class Portable:
 def _pickled(session: Session) -> bytes:
     import cloudpickle  # a dependency of dask
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc, name-defined]
+    class Pickler(cloudpickle.Pickler):
         def persistent_id(self, value: Any) -> Origin | None:
             return origin_of(value)
 
