@@ -167,7 +167,7 @@ def areas(folder: Path, suffix: str, iterations: int) -> None:
     scene.viewer.layers["area"].visible = False
     scene.viewer.layers.selection.active = run.layers[0]
     dock.view.side_by_side.value = True
-    dock.show_areas()
+    dock.show_results()
     scene.shoot("tutorial-hints")
     scene.close()
 
@@ -213,11 +213,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--theme", default="dark", choices=["dark", "light"])
+    parser.add_argument("--font", default=9, type=int, help="size in points")
     parser.add_argument("--scenes", nargs="+", default=list(SCENES), choices=list(SCENES))
     parser.add_argument("--iterations", default=150, type=int)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     get_settings().appearance.theme = arguments.theme
+    get_settings().appearance.font_size = arguments.font
     suffix = "" if arguments.theme == "dark" else f"-{arguments.theme}"
     for name in arguments.scenes:
         SCENES[name](arguments.folder, suffix, arguments.iterations)

@@ -72,4 +72,4 @@ def test_without_other_splits_there_is_no_row(undocked, fake_run):
     undocked.widget.run()
     undocked.wait_idle()
     assert undocked.widget.candidates.buttons == []
-    assert not undocked.widget._candidate_section.visible
+    assert not undocked.widget.result.shows("candidates")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
+from napari.utils.progress import progress
+from qtpy.QtCore import QThreadPool
 
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.widgets.forms.check_bar import IN_ORDER
@@ -27,8 +31,9 @@ def chosen(undocked, panel):
 
 
 def looked(undocked):
-    undocked.widget.check.check()
-    assert not undocked.widget.check.button.enabled
+    undocked.widget.check.button.changed.emit(True)
+    assert undocked.widget.check.button.text == "Cancel the check"
+    assert " · 0 s" in undocked.widget.check.line
     undocked.wait(lambda: not undocked.widget.check.busy)
     return undocked.widget.notice
 
@@ -42,7 +47,8 @@ def test_guides_in_their_places_are_in_order(chosen):
     assert [" ".join(text.split()[:2]) for text in places] == ["Guide 1", "Guide 2"]
     assert all("score of the check" in text for text in places)
     assert len(undocked.viewer.layers) == n_layers
-    assert undocked.widget.check.button.enabled
+    assert undocked.widget.check.button.text == "Check the inputs"
+    assert undocked.widget.check.line == ""
 
 
 def test_a_guide_that_does_not_fit_is_named(chosen):
@@ -69,3 +75,30 @@ def test_only_tasks_with_guides_offer_it(chosen):
         assert undocked.widget.check.native.isHidden()
     undocked.widget.task.menu.choose("xray")
     assert not undocked.widget.check.native.isHidden()
+
+
+def test_a_check_can_be_cancelled_and_its_findings_are_not_shown(chosen, monkeypatch):
+    undocked, _ = chosen
+    bar, steps, go, ended = undocked.widget.check, [], threading.Event(), threading.Event()
+
+    def slow(*args, progress, **more):
+        try:
+            progress("Looking")
+            steps.append("Looking")
+            go.wait(30)
+            progress("Fitting")
+            steps.append("Fitting")
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("napari_bitsnet.api.check", slow)
+    bar.check()
+    undocked.wait(lambda: bool(steps) and bar.line.startswith("Looking · "))
+    bar.button.changed.emit(True)
+    assert not bar.busy
+    assert undocked.widget.notice.text == "The check was cancelled."
+    go.set()
+    undocked.wait(lambda: ended.is_set() and QThreadPool.globalInstance().activeThreadCount() == 0)
+    assert steps == ["Looking"]
+    assert undocked.widget.notice.text == "The check was cancelled."
+    assert not progress._all_instances

@@ -71,4 +71,4 @@ def test_a_failure_to_look_is_said(monkeypatch, box, qtbot):
 
     monkeypatch.setattr(device_box, "find_devices", broken)
     box.look()
-    qtbot.waitUntil(lambda: box.line == "Devices are not known: no driver", timeout=10_000)
+    qtbot.waitUntil(lambda: box.line == "The devices could not be found: no driver", timeout=10_000)

@@ -95,10 +95,10 @@ def test_layers_go_one_a_turn_of_the_event_loop(undocked, fake_run):
     done = []
     run.remove_layers(then=lambda: done.append(1))
     assert len(left) == 1
-    assert len(layers) == 3
+    assert len(layers) == 2
     assert run.layers == []
     undocked.wait(lambda: bool(done))
-    assert left == [3, 2, 1]
+    assert left == [2, 1]
 
 
 def test_a_retry_takes_the_names_of_what_it_replaces(undocked, fake_run):

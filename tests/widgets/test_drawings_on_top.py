@@ -41,4 +41,4 @@ def test_hidden_images_do_not_count_and_visible_ones_do(undocked, fake_run, imag
     top.visible = True  # now it hides the drawing itself
     undocked.widget.run()
     undocked.wait_idle()
-    assert undocked.names()[-1] == "painting residual [1]"
+    assert undocked.names()[-1] == "painting source 2 [1]"

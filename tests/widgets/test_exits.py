@@ -17,7 +17,7 @@ from napari_bitsnet.widgets.run.separation import runs_under_way
 
 pytestmark = pytest.mark.gui
 
-ALL = ["painting source 1", "painting source 2", "painting residual"]
+ALL = ["painting source 1", "painting source 2"]
 
 
 class State(SimpleNamespace):

@@ -56,6 +56,7 @@ def assert_same_place(output, layer, origin=None):
 
 def test_colours(run_on):
     run, layer = run_on((RNG.random((20, 24, 3)) * 255).astype(np.uint8), rgb=True, **ODD_2D)
+    run.show_output("residual")
     first, second, residual = run.layers
     assert first.rgb
     assert_same_place(first, layer)
@@ -67,6 +68,7 @@ def test_the_current_slice(run_on, undocked):
         undocked.viewer.dims.set_point(0, layer.data_to_world((2, 0, 0))[0])
 
     run, layer = run_on(RNG.random((4, 20, 24)), before=go_to_slice, **ODD_3D)
+    run.show_output("residual")
     first, second, residual = run.layers
     assert first.data.shape == (1, 20, 24)
     assert_same_place(first, layer, (2, 0, 0))
@@ -79,6 +81,7 @@ def test_all_slices(run_on, undocked, lazy):
     if lazy:
         data = pytest.importorskip("dask.array").from_array(data, chunks=(1, 20, 24))
     run, layer = run_on(data, before=lambda _: undocked.widget.part.slices.choose("all"), **ODD_3D)
+    run.show_output("residual")
     first, second, residual = run.layers
     assert first.data.shape == (3, 20, 24)
     assert_same_place(first, layer)
@@ -107,6 +110,7 @@ def test_a_selected_rectangle(run_on, undocked):
         undocked.widget.part.region.choose("rectangle")
 
     run, layer = run_on(RNG.random((24, 32)), before=draw, **ODD_2D)
+    run.show_output("residual")
     first, second, residual = run.layers
     assert first.data.shape == (12, 12)
     assert_same_place(first, layer, (5, 6))

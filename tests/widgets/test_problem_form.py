@@ -121,6 +121,7 @@ def test_methods_that_do_not_fit_are_greyed_with_the_reason(form, task):
     form.task.apply(task, {})
     made = form.task.task
     traits = made.traits(n_observations=1, n_guides=0, has_hints=False)
+    form.method.method.show_all()
     model = form.method.method.native.model()
     greyed = 0
     for row, name in enumerate(["auto", *METHODS.names()]):

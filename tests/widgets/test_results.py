@@ -59,7 +59,7 @@ def test_what_no_guide_explains_is_visible_beneath_the_sources(undocked, image):
 def test_brightness_moves_between_sources_that_go_on_adding_up(undocked, fake_run, image):
     undocked.widget.run()
     undocked.wait_idle()
-    first, second, _ = undocked.widget.separation.layers
+    first, second = undocked.widget.separation.layers
     sliders = undocked.widget.brightness.sliders
     assert len(sliders) == 2
     sliders[0].value = 0.2
@@ -75,7 +75,7 @@ def test_the_two_sources_are_swapped_by_name(undocked, fake_run):
     undocked.wait_idle()
     undocked.widget.run()  # a second run: the button is there again
     undocked.wait_idle()
-    first, second, _ = undocked.widget.separation.layers
+    first, second = undocked.widget.separation.layers
     names = [first.name, second.name]
     arrays = [np.array(layer.data) for layer in (first, second)]
     undocked.widget.brightness.swap.changed.emit(True)

@@ -29,12 +29,11 @@ def test_a_run_adds_layers_in_place_with_its_record(dock, fake_run, image):
     states = []
     run.states.changed.connect(states.append)
     dock.wait_idle()
-    assert dock.names() == ["painting", *SOURCES, "painting residual"]
-    first, residual = dock.viewer.layers[SOURCES[0]], dock.viewer.layers["painting residual"]
+    assert dock.names() == ["painting", *SOURCES]
+    first = dock.viewer.layers[SOURCES[0]]
     np.testing.assert_array_equal(first.data, image * 0.25)
     np.testing.assert_allclose(first.scale, (0.5, 0.25))
     assert first.visible
-    assert not residual.visible
     record = first.metadata["napari-bitsnet"]
     assert record["output"] == "source_1"
     assert record["layers"]["mixture"][0]["name"] == "painting"
@@ -172,7 +171,7 @@ def test_deleting_a_preview_layer_only_stops_its_updates(dock, fake_run):
     dock.qtbot.wait(400)
     fake_run.go.set()
     dock.wait_idle()
-    assert dock.names() == ["painting", SOURCES[1], "painting residual"]
+    assert dock.names() == ["painting", SOURCES[1]]
 
 
 def test_deleting_the_input_does_not_stop_the_run(dock, fake_run):
@@ -182,7 +181,7 @@ def test_deleting_the_input_does_not_stop_the_run(dock, fake_run):
     dock.viewer.layers.remove("painting")
     fake_run.go.set()
     dock.wait_idle()
-    assert dock.names() == [*SOURCES, "painting residual"]
+    assert dock.names() == SOURCES
 
 
 def test_closing_the_dock_is_stop_and_keep(dock, fake_run):
@@ -191,7 +190,7 @@ def test_closing_the_dock_is_stop_and_keep(dock, fake_run):
     dock.wait(lambda: len(run.layers) == 2)
     dock.viewer.window.remove_dock_widget(dock.widget.native)
     dock.wait(lambda: not run.states.busy)
-    assert dock.names() == ["painting", *SOURCES, "painting residual"]
+    assert dock.names() == ["painting", *SOURCES]
     assert run.layers[0].metadata["napari-bitsnet"]["stop_reason"] == "stopped"
 
 
@@ -232,11 +231,7 @@ def test_a_run_after_a_run_adds_new_layers(undocked, fake_run):
     for _ in range(2):
         undocked.widget.run()
         undocked.wait_idle()
-    assert undocked.names()[-3:] == [
-        "painting source 1 [1]",
-        "painting source 2 [1]",
-        "painting residual [1]",
-    ]
+    assert undocked.names()[-2:] == ["painting source 1 [1]", "painting source 2 [1]"]
 
 
 def test_without_an_image_it_says_what_is_missing(undocked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,7 @@ def check(
     hints: Any = None,
     mask: Any = None,
     stored: Any = None,
+    progress: Callable[[str], object] | None = None,
     **arguments: Any,
 ) -> Findings:
     """Validate the inputs of a run and describe the necessary corrections.
@@ -93,6 +94,8 @@ def check(
         As in `run`.
     mixture, guides, hints, mask, stored
         As in `run`; the middle slice of a stack is checked.
+    progress : callable, optional
+        Called with a few words before each step of the check; an error that it raises ends the check.
     **arguments
         As in `run`, with the settings of the task. The settings of the method have no influence.
 
@@ -109,6 +112,8 @@ def check(
     TypeError, ValueError
         If an input is not valid; see `run`.
     """
+    tell = progress or (lambda step: None)
+    tell("Reading the inputs")
     settings = RunSettings.of(task, **arguments)
     made = make_task(settings)
     images = RunInputs(
@@ -119,12 +124,17 @@ def check(
     problem, notices = built.problem, [*map(str, built.notices), *map(str, made.advice(plane))]
     if not (problem.traits.n_guides and problem.mixing.name == "linear"):
         return Findings(notices)
-    found = guide_findings(problem, settings.seed)
+    found = guide_findings(problem, settings.seed, tell)
     return Findings([*notices, *found], found.places)
 
 
-def guide_findings(problem: Problem, seed: int) -> Findings:
-    """Fit guides at reduced size and return the findings, in pixels of the problem."""
+def guide_findings(
+    problem: Problem, seed: int, tell: Callable[[str], object] = lambda step: None
+) -> Findings:
+    """Fit guides at reduced size and return the findings, in pixels of the problem.
+
+    `tell` is called with each step.
+    """
     from torch.nn import functional as F
 
     from napari_bitsnet.methods.guided.checks import (
@@ -136,6 +146,7 @@ def guide_findings(problem: Problem, seed: int) -> Findings:
     )
     from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
 
+    tell("Looking for the place of each guide")
     scores = registration_scores(problem, seed=seed)
     places = [
         GuidePlace(source + 1, score, shift, round(spacing(problem)), LEAST_SCORE)
@@ -147,11 +158,13 @@ def guide_findings(problem: Problem, seed: int) -> Findings:
     if factor < 1:
         size = (max(2, round(height * factor)), max(2, round(width * factor)))
         problem = problem.map_images(lambda images: F.interpolate(images, size, mode="area"))
+    tell("Fitting the guides at reduced size")
     method = GuidedRegression(
         GuidedRegressionConfig().updated(GuidedRegression.presets["quick"].model_dump())
     )
     state = method.start(problem, device="cpu", seed=seed)
     next(method.advance(state))
+    tell("Testing the fit on held-out blocks")
     if state.model is not None and state.trust is not None:
         # its own notices are in pixels of the reduced image
         zoom = 1 / min(1.0, factor)

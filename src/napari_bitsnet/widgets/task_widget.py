@@ -1,4 +1,4 @@
-"""The dock: the form in a scroll area, with messages, views and buttons below it that are always visible."""
+"""The dock: three folds in a scroll area, with messages, views and buttons below that are always visible."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.hints import paint
 from napari_bitsnet.widgets.alive import while_alive
+from napari_bitsnet.widgets.docking import tabify
 from napari_bitsnet.widgets.forms.check_bar import CheckBar
+from napari_bitsnet.widgets.forms.help import open_nearest_help
 from napari_bitsnet.widgets.forms.notice import Notice
 from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 from napari_bitsnet.widgets.forms.rows import in_scroll_area, plain
 from napari_bitsnet.widgets.forms.section import Section
+from napari_bitsnet.widgets.forms.tab_order import TabOrder
+from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.layers.shapes import shapes_part
 from napari_bitsnet.widgets.preferences import preferences
-from napari_bitsnet.widgets.results.area_form import AreaForm
-from napari_bitsnet.widgets.results.brightness_form import BrightnessForm
-from napari_bitsnet.widgets.results.candidate_bar import CandidateBar
-from napari_bitsnet.widgets.results.record_bar import RecordBar
+from napari_bitsnet.widgets.results.result_form import ResultForm
 from napari_bitsnet.widgets.results.saving import SaveOptions, save_separation
 from napari_bitsnet.widgets.results.view_bar import ViewBar
 from napari_bitsnet.widgets.run.bar import RunBar
@@ -73,16 +74,18 @@ class TaskWidget(Container):
         self.method, self.device, self.run_options = self.form.method, self.form.device, self.form.run_options
         self._folder = chosen.folder
         self._known_layers: list[tuple[Any, str]] | None = None
+        self._chosen = {name: self.inputs.chosen(name) for name in self.inputs.names()}
         self._finished: list[Separation] = []  # runs whose layers are in the viewer
         self._followed: Separation | None = None
+        self._followed_layers: list[Any] = []
+        self._grid_before: bool | None = None  # how images were shown before an area was marked
         self.notice = Notice(self.form.in_words)
         self.view = ViewBar(napari_viewer, by_itself=chosen.side_by_side)
         self.bar = RunBar()
-        self.brightness = BrightnessForm()
-        self.candidates = CandidateBar()
         self.check = CheckBar(self.form.request, self.notice)
-        self.areas = AreaForm(napari_viewer)
-        self.record = RecordBar(napari_viewer)
+        self.result = ResultForm(napari_viewer)
+        self.brightness, self.candidates = self.result.brightness, self.result.candidates
+        self.areas, self.record = self.result.areas, self.result.record
         self.control = RunControl(napari_viewer, self.form, self.bar, self.notice, chosen)
         super().__init__(widgets=[self.notice, self.view, self.bar], labels=False)
         self.margins = (6, 6, 6, 6)
@@ -112,9 +115,13 @@ class TaskWidget(Container):
 
     @property
     def selected(self) -> Separation | None:
-        """Return the run whose result is selected among the layers, or the last run."""
+        """Return the run whose result is selected among the layers, or the last one with layers."""
         active = self._viewer.layers.selection.active
-        return next((run for run in self._finished if active in run.layers), self.separation)
+        runs = [run for run in self._finished if active in run.layers]
+        last = self.separation
+        if last is not None and (last.result is None or last.layers):
+            runs.append(last)
+        return next(iter([*runs, *reversed(self._finished)]), None)
 
     def run(self) -> Separation | None:
         """Start a run with the layers and settings as shown, without waiting for it.
@@ -135,11 +142,16 @@ class TaskWidget(Container):
         self.control.discard()
 
     def use_record(self, record: dict[str, Any]) -> None:
-        """Fill the form with the settings of a result, and with its layers if they still exist."""
+        """Fill the form with the settings, layers, slice and region of a result, and say what is missing."""
         try:
-            self.form.use_record(record)
+            missing = self.form.use_record(record)
         except ValueError as error:
             self.control.complain(str(error))
+            return
+        self.form.have.unfolded = self.form.how.unfolded = True
+        self._scroll_to(0)
+        if missing:
+            self.notice.say("warning", "Not everything could be filled in. " + " ".join(missing))
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write the outputs of the selected result, a preview and its record to a folder; return the files.
@@ -197,7 +209,10 @@ class TaskWidget(Container):
         old = np.zeros(mask.shape, np.uint8) if before is None else np.asarray(before.array)
         labels = paint(old, mask, 3 - source if run.edits.swapped else source)
         self.form.show_hints(labels, before, mixture)
+        if before is None:  # the hints are for the run, not to be looked at
+            self.inputs.chosen("hints")[0].visible = False
         self.areas.clear_areas(areas)
+        self._restore_grid()
         hints = self.form.hints_beside(mixture)
         if hints is not None:
             self.control.run_on(hints)
@@ -226,18 +241,16 @@ class TaskWidget(Container):
         self.inputs.choose("hints", [layer])
 
     def show_results(self) -> None:
-        """Unfold the sections for a result, and scroll there."""
-        self._brightness_section.unfolded = self._record_section.unfolded = True
-        self._scroll_to(self.record)
+        """Unfold the section for a result, and fold the others."""
+        self.form.have.unfolded = self.form.how.unfolded = False
+        self._result_section.unfolded = True
+        result = self._result_section.native
+        QTimer.singleShot(0, while_alive(self, lambda: self._scroll_to(result.y())))  # once it is laid out
 
-    def show_areas(self) -> None:
-        """Unfold the section that moves areas between sources, and scroll there."""
-        self._area_section.unfolded = True
-        self._scroll_to(self.areas)
-
-    def _scroll_to(self, part: Container) -> None:
-        """Scroll to a part of the form after Qt has laid it out."""
-        QTimer.singleShot(0, while_alive(part, lambda: self._area.ensureWidgetVisible(part.native)))
+    def _scroll_to(self, height: int) -> None:
+        """Scroll to a height of the form in pixels; a form that fits does not move."""
+        bar: Any = self._area.verticalScrollBar()
+        bar.setValue(height)
 
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, if they have changed: napari, too, calls this for every change."""
@@ -245,6 +258,7 @@ class TaskWidget(Container):
             return
         there = self._viewer.layers
         self._finished = [run for run in self._finished if any(layer in there for layer in run.layers)]
+        self._on_layers_gone()
         layers = [(layer.unique_id, layer.name) for layer in self._viewer.layers]
         if layers == self._known_layers:
             return
@@ -255,32 +269,17 @@ class TaskWidget(Container):
     # --- Layout and wiring -------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self._candidate_section = Section(
-            "Other splits", self.candidates, unfolded=True, page="concepts/trust.md"
+        self.form.placing.append(self.check)
+        self._result_section = Section(
+            "Result", self.result, unfolded=True, page="getting-started-viewer.md#the-result"
         )
-        self._candidate_section.visible = False
-        self._brightness_section = Section(
-            "Brightness of the sources", self.brightness, page="concepts/identifiability.md"
-        )
-        self._brightness_section.visible = False
-        self._area_section = Section("Move an area to another source", self.areas, page="tutorials/hints.md")
-        self._area_section.visible = False
-        self._record_section = Section("Selected result", self.record, page="getting-started-viewer.md")
-        scrolled = plain(
-            [
-                self.form,
-                self.check,
-                self._candidate_section,
-                self._brightness_section,
-                self._area_section,
-                self._record_section,
-            ],
-            spacing=6,
-        )
+        self._result_section.visible = False
+        scrolled = plain([self.form, self._result_section], spacing=6)
         self._scrolled = scrolled
         area = in_scroll_area(scrolled)
         self.native.layout().insertWidget(0, area, 1)
         self._area = area
+        self._tab_order = TabOrder(self.native, (scrolled.native, self.notice.native))
 
     def _connect(self) -> None:
         layers = self._viewer.layers.events
@@ -289,12 +288,15 @@ class TaskWidget(Container):
         self._viewer.layers.selection.events.active.connect(self._on_selected)
         self.control.drawn.connect(self.view.show_all)
         self.control.ended.connect(self._on_ended)
+        self.control.refused.connect(self._on_refused)
+        self.form.register.placed.connect(self.notice.settle)
+        self.inputs.changed.connect(self._on_inputs)
         self.form.edited.connect(self._offer_check)
         self._offer_check()
         self.candidates.changed.connect(self._on_other_split)
         self.inputs.paint_wanted.connect(self.paint_hints)
         self.areas.given.connect(self.give_area)
-        self.areas.drawing.connect(self.view.overlay)
+        self.areas.drawing.connect(self._on_drawing)
         self.record.settings_wanted.connect(self.use_record)
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
@@ -303,6 +305,9 @@ class TaskWidget(Container):
             shortcut = QShortcut(QKeySequence(keys), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(self.run)
+        shortcut = QShortcut(QKeySequence("F1"), self.native)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(lambda: open_nearest_help(QApplication.focusWidget()))
 
     def _on_docked(self, parent: Any) -> None:
         """Query the devices when the dock is shown; closing the dock means *Stop & keep*."""
@@ -310,6 +315,7 @@ class TaskWidget(Container):
             self.control.let_go()
         else:
             QTimer.singleShot(LOOK_AFTER_MS, while_alive(self.device, self.device.look))
+            QTimer.singleShot(0, while_alive(self, lambda: tabify(self.native)))
 
     def _on_ended(self, outcome: Outcome) -> None:
         self.bar.show_end(summary(outcome))
@@ -320,24 +326,71 @@ class TaskWidget(Container):
         if run is not None and outcome.result is not None and run not in self._finished:
             self._finished.append(run)
         self._follow(run)
+        if outcome.result is not None:
+            self.show_results()
         show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
         if outcome.result is not None and self._folder:
             self._save_aside()
 
     def _on_selected(self, _: Any = None) -> None:
         """Show the sections for the selected result."""
-        if isalive(self.native) and not self.busy and self.selected is not self._followed:
+        if not isalive(self.native) or self.busy:
+            return
+        if self.selected is not self._followed:
             self._follow(self.selected)
+        elif self._followed is None:
+            self._result_section.visible = bool(self.record.record)
 
     def _follow(self, run: Separation | None) -> None:
-        """Show the sections for a finished run."""
+        """Show what can be done with a finished run, or with a selected result of an earlier session."""
         self._followed = run
-        self.brightness.follow(run)
-        self._brightness_section.visible = bool(self.brightness.sliders)
-        self.candidates.follow(run)
-        self._candidate_section.visible = bool(self.candidates.buttons)
-        self.areas.follow(run)
-        self._area_section.visible = bool(self.areas.buttons)
+        self._followed_layers = [] if run is None else list(run.layers)
+        self.result.follow(run)
+        self._result_section.visible = bool(self._followed_layers) or bool(self.record.record)
+
+    def _on_layers_gone(self) -> None:
+        """Clear controls, messages and memory of results whose layers are gone."""
+        run = self._followed
+        if self.busy or run is None:
+            return
+        lost = [layer for layer in self._followed_layers if layer not in self._viewer.layers]
+        if not lost:
+            self._followed_layers = list(run.layers)
+            self.result.further.sync()
+            return
+        further = self.result.further.boxes
+        if run.layers and all(layer.metadata[METADATA_KEY]["output"] in further for layer in lost):
+            self._followed_layers = list(run.layers)
+            self.result.further.sync()  # may come from a box of this form, which must not be replaced now
+            return
+        if not run.layers and run is self.separation:
+            self.control.forget()
+            self.bar.show_end("")
+            if self.notice.lasting:
+                self.notice.clear_message()
+        self._follow(self.selected)
+
+    def _on_refused(self) -> None:
+        """Show the part of the form in which something is missing."""
+        self.form.have.unfolded = True
+
+    def _on_inputs(self, _: Any = None) -> None:
+        """Hide the form's complaint about inputs once other layers are chosen, hints as well."""
+        chosen = {name: self.inputs.chosen(name) for name in self.inputs.names()}
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.notice.settle()
+
+    def _on_drawing(self) -> None:
+        """Show images on top of each other while an area is drawn, and remember how they were shown."""
+        if self._grid_before is None:
+            self._grid_before = bool(self.view.side_by_side.value)
+        self.view.overlay()
+
+    def _restore_grid(self) -> None:
+        before, self._grid_before = self._grid_before, None
+        if before:
+            self.view.side_by_side.value = True
 
     def _offer_check(self, *_: Any) -> None:
         """Show the button for checks if the task takes a guide for each source."""

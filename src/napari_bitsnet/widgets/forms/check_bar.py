@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
 from napari.qt.threading import create_worker
 from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
 
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.notice import Notice
+from napari_bitsnet.widgets.forms.rows import Text
+from napari_bitsnet.widgets.run.activity import ActivityBar
 from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.responsiveness import step_back
 
@@ -19,9 +24,42 @@ if TYPE_CHECKING:
 
 IN_ORDER = "No problems found: the guides are aligned, and the fit generalises to held-out blocks."
 
+TICK_MS = 250
+"""Milliseconds between two looks at how far the check is."""
+
+
+class Progress:
+    """Step of a check, written by its thread and read by the form; raises in the check once it is cancelled.
+
+    Attributes
+    ----------
+    step : str
+        A few words on the current step.
+    count : int
+        Steps so far.
+    """
+
+    def __init__(self) -> None:
+        self.step, self.count = "", 0
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End the check before its next step."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Return True after `cancel`."""
+        return self._cancelled.is_set()
+
+    def __call__(self, step: str) -> None:
+        if self.cancelled:
+            raise ValueError("The check was cancelled.")
+        self.step, self.count = step, self.count + 1
+
 
 class CheckBar(Container):
-    """Button that checks the inputs and shows the findings in the notice.
+    """Button that checks the inputs and shows the findings in the notice; during a check it cancels it.
 
     Parameters
     ----------
@@ -34,21 +72,33 @@ class CheckBar(Container):
     def __init__(self, request: Callable[[], Request], notice: Notice) -> None:
         self._request, self._notice = request, notice
         self._worker: Any = None
+        self._progress, self._since = Progress(), 0.0
+        self._activity: ActivityBar | None = None
         self.button = PushButton(
-            text="Check the inputs",
+            text=CHECK,
             tooltip=tooltip(
                 "Fit the guides at reduced size, to test whether they are aligned and whether the fit "
                 "generalises to held-out blocks. It takes some seconds."
             ),
         )
-        super().__init__(widgets=[self.button], labels=False)
+        self._line = Text()
+        super().__init__(widgets=[self.button, self._line], labels=False)
+        self._line.visible = False
         self.margins = (0, 0, 0, 0)
-        self.button.changed.connect(lambda _=None: self.check())
+        self._clock = QTimer(self.native)
+        self._clock.setInterval(TICK_MS)
+        self._clock.timeout.connect(self._tick)
+        self.button.changed.connect(lambda _=None: self.cancel() if self.busy else self.check())
 
     @property
     def busy(self) -> bool:
-        """Return True while the inputs are being checked."""
+        """Return True while the inputs are being checked; a cancelled check does not count."""
         return self._worker is not None
+
+    @property
+    def line(self) -> str:
+        """Return how far the check is; empty without one."""
+        return str(self._line.value)
 
     def check(self) -> None:
         """Check the inputs on another thread and show the findings."""
@@ -59,33 +109,73 @@ class CheckBar(Container):
         except (ValueError, TypeError) as error:
             self._notice.say("error", str(error))
             return
-        self.button.enabled, self.button.text = False, "Checking…"
+        progress = self._progress = Progress()
+        self._since = time.monotonic()
+        self._activity = ActivityBar("Checking the inputs")
+        self.button.text = "Cancel the check"
         self._worker = create_worker(
             findings,
             request,
+            progress,
             _connect={
-                "returned": self._on_returned,
-                "errored": self._on_error,
-                "finished": self._on_finished,
+                "returned": lambda found: self._on_returned(progress, found),
+                "errored": lambda error: self._on_error(progress, error),
+                "finished": lambda: self._on_finished(progress),
             },
         )
+        self._clock.start()
+        self._tick()
 
-    def _on_returned(self, found: Findings) -> None:
-        if isalive(self.native):
+    def cancel(self) -> None:
+        """End the check: its thread ends before its next step, and its findings are not shown."""
+        if self.busy:
+            self._progress.cancel()
+            self._end()
+            self._notice.say("info", "The check was cancelled.")
+
+    def _tick(self) -> None:
+        """Show how far the check is."""
+        if self._activity is not None and self._activity.cancelled:
+            self.cancel()
+            return
+        seconds = time.monotonic() - self._since
+        self._line.value = f"{self._progress.step or 'Starting'} · {seconds:.0f} s"
+        self._line.visible = True
+        if self._activity is not None:
+            self._activity.update(self._progress.count, STEPS)
+
+    def _on_returned(self, progress: Progress, found: Findings) -> None:
+        if not progress.cancelled and isalive(self.native):
             lines = [*(found or [IN_ORDER]), *map(str, found.places)]
             self._notice.say("warning" if found else "info", "\n".join(lines))
 
-    def _on_error(self, error: Exception) -> None:
-        if isalive(self.native):
+    def _on_error(self, progress: Progress, error: Exception) -> None:
+        if not progress.cancelled and isalive(self.native):
             self._notice.say("error", str(error))
 
-    def _on_finished(self) -> None:
+    def _on_finished(self, progress: Progress) -> None:
+        if not progress.cancelled:
+            self._end()
+
+    def _end(self) -> None:
+        """Show that nothing is being checked."""
         self._worker = None
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
         if isalive(self.native):
-            self.button.enabled, self.button.text = True, "Check the inputs"
+            self._clock.stop()
+            self.button.text = CHECK
+            self._line.value, self._line.visible = "", False
 
 
-def findings(request: Request) -> Findings:
+CHECK = "Check the inputs"
+
+STEPS = 4
+"""Steps of a check of guides; see `napari_bitsnet.api.check`."""
+
+
+def findings(request: Request, progress: Progress) -> Findings:
     """Check the inputs on the worker's thread; torch's errors must not be lost as `RuntimeError`."""
     from napari_bitsnet.api import check
 
@@ -101,6 +191,7 @@ def findings(request: Request) -> Findings:
             stored=request.stored,
             axes=request.mixtures[0].axes,
             seed=request.settings.seed,
+            progress=progress,
             **request.settings.options,
         )
     except RuntimeError as error:

@@ -15,6 +15,7 @@ from annotated_types import Ge, Le
 from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinBox, LineEdit, SpinBox
 from pydantic.fields import FieldInfo
 
+from napari_bitsnet.widgets.forms.decimal_commas import accept_commas
 from napari_bitsnet.widgets.forms.elided import Elided
 
 MINIMUM_WIDTH = 70
@@ -48,7 +49,7 @@ class ExactFloatBox(FloatSpinBox):
 
 
 class NumbersEdit(LineEdit):
-    """Any number of floats, separated by commas."""
+    """Any number of floats, separated by commas; or by semicolons, and then with points or decimal commas."""
 
     def get_value(self) -> tuple[float, ...]:  # type: ignore[override]
         """Return the numbers.
@@ -56,13 +57,17 @@ class NumbersEdit(LineEdit):
         Raises
         ------
         ValueError
-            If the text is not numbers separated by commas.
+            If the text is not numbers separated by commas or semicolons.
         """
         text = str(super().get_value())
+        parts = text.replace(",", ".").split(";") if ";" in text else text.split(",")
         try:
-            return tuple(float(part) for part in text.split(",") if part.strip())
+            return tuple(float(part) for part in parts if part.strip())
         except ValueError:
-            raise ValueError(f"Expected numbers separated by commas, got {text!r}.") from None
+            raise ValueError(
+                f"Expected numbers separated by commas, got {text!r}. Numbers with decimal commas are "
+                "separated by semicolons."
+            ) from None
 
     def set_value(self, value: tuple[float, ...]) -> None:
         """Show the numbers exactly."""
@@ -145,6 +150,7 @@ def _plain_field(kind: Any, info: FieldInfo, extra: dict, options: dict[str, Any
         step = float(extra.get("step") or 0.1)
         box = ExactFloatBox(min=low, max=high, step=step, value=low, **options)
         box.native.setDecimals(max(_decimals(step), _decimals(low or 0.0)))
+        accept_commas(box.native)
     elif get_origin(kind) is Literal:
         menu = ComboBox(choices=list(get_args(kind)), **options)
         menu.native.setMinimumWidth(MINIMUM_WIDTH)

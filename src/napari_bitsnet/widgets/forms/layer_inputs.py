@@ -15,7 +15,8 @@ from napari_bitsnet.data.samples import SAMPLE_KEY
 from napari_bitsnet.tasks import Input
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.menu import shrink
-from napari_bitsnet.widgets.forms.rows import FORM_WIDTH, LABEL_WIDTH, Text, labelled, plain
+from napari_bitsnet.widgets.forms.rows import FORM_WIDTH, Text, labelled, plain
+from napari_bitsnet.widgets.forms.section import Section
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY, describe
 
 MOST_MIXTURES = 8
@@ -67,7 +68,7 @@ class LayerPicker(Container):
             tooltip=tooltip(description),
         )
         shrink(self._combo)
-        self._info = Text(width=FORM_WIDTH - LABEL_WIDTH - 30)
+        self._info = Text(width=FORM_WIDTH - 44)  # as much as the smaller font needs, in the usual font
         self._info.native.setStyleSheet("font-size: 10px;")
         row = self._combo if button is None else plain([self._combo, button], layout="horizontal")
         super().__init__(widgets=[row, self._info], labels=False, label=label, name=name)
@@ -111,6 +112,8 @@ class LayerPicker(Container):
 class LayerInputs(Container):
     """Pickers for all inputs of a task; ``changed`` is emitted when a choice changes.
 
+    Optional layers, such as hints and pixels to ignore, are in a fold.
+
     Inputs that take several images have numbered pickers, ``mixture_1``, ``guide_2``: one a source for
     guides; for mixtures as many as are filled and an empty one.
 
@@ -130,6 +133,7 @@ class LayerInputs(Container):
         self._touched = self._proposing = False
         self._kept: Any = None
         self._pickers: dict[str, list[LayerPicker]] = {}
+        self.extra: Section | None = None
         super().__init__(widgets=[], labels=False)
         self.margins = (0, 0, 0, 0)
 
@@ -154,6 +158,8 @@ class LayerInputs(Container):
     def choose(self, name: str, layers: Sequence[Any]) -> None:
         """Choose the layers of an input; further pickers of it are emptied.
 
+        None leaves a picker of a required layer as it is.
+
         Raises
         ------
         ValueError
@@ -166,7 +172,8 @@ class LayerInputs(Container):
         for k, layer in enumerate(layers):
             if k >= len(pickers):
                 raise ValueError(f"Expected at most {len(pickers)} layers for {name}, got {len(layers)}.")
-            pickers[k].value = layer
+            if layer is not None or pickers[k].optional:
+                pickers[k].value = layer
         for picker in pickers[len(layers) :]:
             if picker.optional:
                 picker.value = None
@@ -182,18 +189,41 @@ class LayerInputs(Container):
         with self.changed.blocked():
             self.clear()
             self._pickers = {}
+            folded: list[Any] = []
             for each in self._inputs:
                 before = chosen.get(each.name, [])
                 pickers = [self._picker(each, k) for k in range(self._count(each, before))]
                 self._pickers[each.name] = pickers
-                for picker in pickers:
-                    self.append(labelled(picker))
+                rows = [labelled(picker) for picker in pickers]
+                if each.required or each.many:
+                    for row in rows:
+                        self.append(row)
+                else:
+                    folded += rows
                 with self._proposals():
                     for picker, layer in zip(pickers, before, strict=False):
                         if layer in picker.choices:
                             picker.value = layer
+            self.extra = None
+            if folded:
+                self.extra = Section(self._extra_title(), plain(folded), page="tutorials/hints.md")
+                self.append(self.extra)
             self._propose()
+        self._unfold_chosen()
         self.changed.emit(self)
+
+    def _extra_title(self) -> str:
+        """Title of the fold: what may be chosen in it."""
+        words = {"mask": "pixels to ignore"}
+        folded = [each for each in self._inputs if not (each.required or each.many)]
+        *others, last = [words.get(each.name, each.title.lower()) for each in folded]
+        return (f"{', '.join(others)} and {last}" if others else last).capitalize()
+
+    def _unfold_chosen(self) -> None:
+        """Unfold the fold if a layer is chosen in it, so that nothing that counts is out of sight."""
+        names = [each.name for each in self._inputs if not (each.required or each.many)]
+        if self.extra is not None and any(self.chosen(name) != [None] for name in names):
+            self.extra.unfolded = True
 
     def _count(self, each: Input, before: Sequence[Any]) -> int:
         if not each.many:
@@ -282,6 +312,7 @@ class LayerInputs(Container):
 
     def _on_chosen(self) -> None:
         self._touched = self._touched or not self._proposing
+        self._unfold_chosen()
 
 
 def role(layer: Any) -> str:

@@ -1,4 +1,5 @@
-"""A drop-down list whose entries change, with the unsuitable ones greyed and the reason in their tooltip."""
+"""A drop-down list whose entries change; unsuitable ones are left out, or greyed with the reason in their
+tooltip."""
 
 from __future__ import annotations
 
@@ -7,11 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from magicgui.widgets import ComboBox
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox
 
+from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.forms.elided import Elided
 from napari_bitsnet.widgets.forms.fields import tooltip
+
+SHOW_ALL, SHOW_FITTING = "…show all", "…show fitting"
+"""Values of the last entry of a list with unsuitable ones, which shows them or leaves them out."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,17 @@ class Menu(ComboBox):
     ----------
     entries : sequence of Entry
         Initial entries.
+    only_suitable : bool
+        Whether unsuitable entries are left out until the last entry, *Show all*, is chosen.
     **kwargs
         As for magicgui's ``ComboBox``: name, label, tooltip.
     """
 
-    def __init__(self, entries: Sequence[Entry] = (), **kwargs: Any) -> None:
+    def __init__(self, entries: Sequence[Entry] = (), *, only_suitable: bool = False, **kwargs: Any) -> None:
         self._entries: tuple[Entry, ...] = tuple(entries)
+        self._only_suitable, self._all, self._chosen = only_suitable, False, None
         # a function, since magicgui goes back to the first choices whenever the widget gets a new parent
-        super().__init__(choices=lambda _: [(entry.text, entry.value) for entry in self._entries], **kwargs)
+        super().__init__(choices=lambda _: [(entry.text, entry.value) for entry in self._listed()], **kwargs)
         shrink(self)
         self._dress()
 
@@ -60,6 +68,7 @@ class Menu(ComboBox):
             self.reset_choices()
             if suitable:
                 self.value = value if value in suitable else suitable[0]
+        self._chosen = self.value
         self._dress()
 
     def choose(self, value: Any) -> None:
@@ -79,13 +88,38 @@ class Menu(ComboBox):
             raise ValueError(f"{entry.text} does not fit here: {entry.reason}")
         self.value = value
 
+    def show_all(self, show: bool = True) -> None:
+        """List the unsuitable entries as well, greyed, or leave them out; the choice stays."""
+        self._all = show
+        self.offer(self._entries, self._chosen)
+
+    def _listed(self) -> tuple[Entry, ...]:
+        unsuitable = sum(entry.reason is not None for entry in self._entries)
+        if not self._only_suitable or not unsuitable:
+            return self._entries
+        if self._all:
+            return (*self._entries, Entry("Show only those that fit…", SHOW_FITTING))
+        hint = "List those that do not fit as well, with the reason."
+        shown = (entry for entry in self._entries if entry.reason is None)
+        return (*shown, Entry(f"Show all ({unsuitable} more)…", SHOW_ALL, hint))
+
+    def _on_value_change(self, value: Any = None) -> None:
+        """Tell of a choice; the last entry chooses nothing, but lists other entries."""
+        if isinstance(value, str) and value in (SHOW_ALL, SHOW_FITTING):
+            self.show_all(value == SHOW_ALL)
+            if self.native.isVisible():
+                QTimer.singleShot(0, while_alive(self, self.native.showPopup))
+            return
+        self._chosen = value
+        super()._on_value_change(value)
+
     def reset_choices(self, *args: Any) -> None:
         """Show the entries anew."""
         super().reset_choices(*args)
         self._dress()
 
     def _dress(self) -> None:
-        for row, entry in enumerate(self._entries):
+        for row, entry in enumerate(self._listed()):
             text = entry.hint if entry.reason is None else f"{entry.hint} Not here: {entry.reason}"
             item = self.native.model().item(row)
             item.setEnabled(entry.reason is None)

@@ -1,4 +1,4 @@
-"""Form for method, preset and settings; methods that cannot solve the problem are greyed."""
+"""Form for method, preset and settings; methods that cannot solve the problem are left out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class MethodForm(Container):
         self._first_preset, self._default = preset, ""
         self._form: ConfigForm | None = None
         self.method = Menu(
-            label="Method", tooltip=tooltip("Method of separation; greyed methods do not fit the inputs.")
+            only_suitable=True,
+            label="Method",
+            tooltip=tooltip("Method of separation; those that do not fit the inputs are behind Show all."),
         )
         self.preset = Menu(label="Preset", tooltip=tooltip("Named settings, from fast to thorough."))
         self._restore = PushButton(
@@ -58,7 +60,7 @@ class MethodForm(Container):
         self.section = Section(
             "Settings of the method", self._settings, page="reference/generated/methods.md"
         )
-        super().__init__(widgets=[labelled(self.method), labelled(self.preset), self.section], labels=False)
+        super().__init__(widgets=[self.method, labelled(self.preset), self.section], labels=False)
         self.margins = (0, 0, 0, 0)
         self.method.changed.connect(self._on_method)
         self.preset.changed.connect(self._on_preset)
@@ -110,7 +112,7 @@ class MethodForm(Container):
         before = self.resolved
         self._default = task.default_method(traits)
         entries = [
-            Entry(f"Automatic: {METHODS.get(self._default).title}", AUTO, METHODS.get(self._default).summary)
+            Entry(f"{METHODS.get(self._default).title} (auto)", AUTO, METHODS.get(self._default).summary)
         ]
         for name in METHODS.names():
             method = METHODS.get(name)

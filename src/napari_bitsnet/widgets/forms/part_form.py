@@ -18,7 +18,13 @@ from napari_bitsnet.widgets.layers.shapes import shapes_part
 from napari_bitsnet.widgets.layers.units import factors, in_layer
 
 CURRENT, ALL = "current", "all"
-WHOLE, IN_VIEW, RECTANGLE = "whole", "view", "rectangle"
+WHOLE, IN_VIEW, RECTANGLE, RECORDED = "whole", "view", "rectangle", "recorded"
+
+REGIONS = (
+    Entry("Whole image", WHOLE),
+    Entry("What is in view", IN_VIEW),
+    Entry("Selected rectangle", RECTANGLE, "The selected shapes of a Shapes layer, or all of them."),
+)
 
 
 class PartForm(Container):
@@ -26,19 +32,14 @@ class PartForm(Container):
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
+        self._recorded: tuple[int, tuple[slice, slice]] | None = None  # level, and the region in its pixels
         self.slices = Menu(
             [Entry("Current slice", CURRENT), Entry("All slices", ALL)],
             label="Slices",
             tooltip=tooltip("Separate the current slice, or all slices one after the other."),
         )
         self.region = Menu(
-            [
-                Entry("Whole image", WHOLE),
-                Entry("What is in view", IN_VIEW),
-                Entry(
-                    "Selected rectangle", RECTANGLE, "The selected shapes of a Shapes layer, or all of them."
-                ),
-            ],
+            REGIONS,
             label="Region",
             tooltip=tooltip("Try a part first: it is faster."),
         )
@@ -64,6 +65,68 @@ class PartForm(Container):
             for k, data in enumerate(levels)
         ]
         self.level.offer(entries or [Entry("Full", 0)], self.level.value)
+
+    def use_record(self, layer: Any, entry: dict[str, Any]) -> list[str]:
+        """Choose level, slice and region of an earlier run.
+
+        Parameters
+        ----------
+        layer : Image or None
+            The mixture; None if it is gone.
+        entry : dict
+            What the record of the run says about the mixture; see `Part.record`.
+
+        Returns
+        -------
+        list of str
+            A sentence about everything that does not fit the layer.
+        """
+        box, position, level = entry.get("box"), entry.get("position"), int(entry.get("level") or 0)
+        if layer is None:
+            place = [*(["region"] if box else []), *(["slice"] if position else [])]
+            return [f"The {' and the '.join(place)} of the run: choose the image first."] if place else []
+        self.show_layer(layer)
+        missing = []
+        if level in self.level.choices:
+            self.level.choose(level)
+        else:
+            missing.append(f"Level: {layer.name} has no level {level}.")
+            level = 0
+        if layer.ndim > 2:
+            self.slices.choose(ALL if position is None else CURRENT)
+            stack = _shape(layer)[:-2]
+            if position is None or _is_inside(position, stack):
+                self._show_slice(layer, position or ())
+            else:
+                missing.append(f"Slices: {layer.name} has no slice {', '.join(map(str, position))}.")
+        return missing + self._use_box(layer, level, box)
+
+    def _use_box(self, layer: Any, level: int, box: Any) -> list[str]:
+        """Choose the region of an earlier run, in pixels of the level, or the whole image."""
+        height, width = _shape(layer, level)[-2:]
+        if not box:
+            self.region.offer(REGIONS, WHOLE)
+            self.region.changed.emit(WHOLE)
+            return []
+        (top, bottom), (left, right) = box
+        if bottom > height or right > width:
+            return [f"Region: {layer.name} is smaller than the region of the run."]
+        self._recorded = level, (slice(top, bottom), slice(left, right))
+        hint = f"Rows {top} to {bottom - 1} and columns {left} to {right - 1} of level {level}."
+        self.region.offer((*REGIONS, Entry("As in the result", RECORDED, hint)), RECORDED)
+        self.region.changed.emit(RECORDED)
+        return []
+
+    def _show_slice(self, layer: Any, position: Sequence[int]) -> None:
+        """Let the viewer show a slice of a layer."""
+        if not position:
+            return
+        dims = self._viewer.dims
+        place = np.asarray(layer.data_to_world((*position, 0, 0)), dtype=float)[:-2]
+        ratio = 1 / factors(_units_of(dims), layer.units, layer.ndim)[:-2]
+        first = dims.ndim - layer.ndim
+        for k, value in enumerate(place * ratio):
+            dims.set_point(first + k, float(value))
 
     def take(self, layer: Any) -> Part:
         """Take the chosen part of the mixture.
@@ -119,6 +182,15 @@ class PartForm(Container):
     def _box(self, layer: Any, level: int) -> Sequence[slice] | None:
         if self.region.value == WHOLE:
             return None
+        if self.region.value == RECORDED and self._recorded is not None:
+            at, box = self._recorded
+            height, width = _shape(layer, level)[-2:]
+            if at == level and box[0].stop <= height and box[1].stop <= width:
+                return box
+            raise ValueError(
+                f"Expected level {at} of an image with the region of the result, got level {level} of "
+                f"{layer.name} ({width} × {height} pixels): choose another region."
+            )
         corners = (
             self._corners_in_view(layer) if self.region.value == IN_VIEW else self._corners_of_shapes(layer)
         )
@@ -177,6 +249,11 @@ class PartForm(Container):
             f"Expected the viewer to show the last two axes (-2 and -1) of {layer.name}, got {what}, or "
             f"choose {instead}."
         )
+
+
+def _is_inside(position: Sequence[int], stack: Sequence[int]) -> bool:
+    """Return True if a stack of this shape has a slice."""
+    return len(position) == len(stack) and all(0 <= p < n for p, n in zip(position, stack, strict=True))
 
 
 def _shape(layer: Any, level: int = 0) -> tuple[int, ...]:

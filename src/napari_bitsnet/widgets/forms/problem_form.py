@@ -1,4 +1,4 @@
-"""Form with everything that determines a run: inputs, task, method, settings and device."""
+"""Form with everything that determines a run: inputs and task in one fold, method and device in another."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from psygnal import Signal
 from napari_bitsnet.api.records import recorded_settings
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.data.samples import SAMPLE_KEY
+from napari_bitsnet.methods import METHODS
+from napari_bitsnet.tasks import TASKS
 from napari_bitsnet.widgets.forms.device_box import DeviceBox
 from napari_bitsnet.widgets.forms.estimate_line import EstimateLine, plane_count
 from napari_bitsnet.widgets.forms.form import ConfigForm
@@ -31,7 +33,7 @@ from napari_bitsnet.widgets.wording import RUN_OPTIONS, in_form
 
 
 class ProblemForm(Container):
-    """Task, layers, options, method and device.
+    """Two folds: *What I have* (task, layers, region) and *How* (method, preset, settings, device).
 
     Parameters
     ----------
@@ -53,26 +55,20 @@ class ProblemForm(Container):
         self.inputs = LayerInputs(viewer)
         self.part = PartForm(viewer)
         self.register = RegisterForm(viewer, self.inputs, self.part)
-        self._register_section = Section("Registration", self.register, page="tutorials/registration.md")
+        self.placing = plain([self.register])
+        self._register_section = Section("Registration", self.placing, page="tutorials/registration.md")
         self.method = MethodForm(preset=preferences.preset)
         self.device = DeviceBox(preferences.device)
         self.run_options = ConfigForm(RunSettings(size_limit=preferences.size_limit), only=RUN_OPTIONS)
         self.estimate = EstimateLine()
-        more = plain([self.task.more_options, self.run_options])
-        super().__init__(
-            widgets=[
-                self.task,
-                self.inputs,
-                self._register_section,
-                self.part,
-                self.task.main_options,
-                self.method,
-                self.device,
-                self.estimate,
-                Section("More options", more),
-            ],
-            labels=False,
+        more = Section("More options", plain([self.task.more_options, self.run_options]))
+        things = [self.task, self.inputs, self._register_section, self.part, self.task.main_options]
+        page = "getting-started-viewer.md"
+        self.have = Section(
+            "What I have", plain(things, spacing=6), unfolded=True, page=f"{page}#what-i-have"
         )
+        self.how = Section("How", plain([self.method, self.device, more], spacing=6), page=f"{page}#how")
+        super().__init__(widgets=[self.have, self.how, self.estimate], labels=False)
         self.margins = (0, 0, 0, 0)
         self.native.layout().setSpacing(6)
         self.task.task_changed.connect(self._on_task)
@@ -82,6 +78,10 @@ class ProblemForm(Container):
         self.run_options.changed.connect(self._tell_if_edited)
         for signal in (self.part.changed, self.device.menu.changed, self.device.looked, self.edited):
             signal.connect(self.show_estimate)
+            signal.connect(self._summarise)
+        self.inputs.changed.connect(self._summarise)
+        for section in (self.have, self.how):
+            section.toggled.connect(self._on_folded)
         self._last = LastUsed(preferences)
         self._last.fill(self.device, self.run_options, RUN_OPTIONS)
         if self._last.task in self.task.names():
@@ -96,6 +96,7 @@ class ProblemForm(Container):
 
     def show_registration(self) -> None:
         """Unfold the registration of guides and further mixtures."""
+        self.have.unfolded = True
         self._register_section.unfolded = True
 
     def remember(self) -> None:
@@ -125,6 +126,10 @@ class ProblemForm(Container):
     @settings.setter
     def settings(self, settings: RunSettings) -> None:
         self.task.apply(settings.task, settings.options)
+        self._fill_how(settings)
+
+    def _fill_how(self, settings: RunSettings) -> None:
+        """Show method, settings, device and options of a run."""
         changes = dict(settings.settings)
         if (
             settings.iterations is not None
@@ -200,19 +205,40 @@ class ProblemForm(Container):
         )
         self.inputs.choose("hints", [layer])
 
-    def use_record(self, record: dict[str, Any]) -> None:
-        """Take a result's settings, and its layers where they are still there.
+    def use_record(self, record: dict[str, Any]) -> list[str]:
+        """Take a result's settings, and its layers, slice and region where they are still there.
+
+        Returns
+        -------
+        list of str
+            A sentence about everything that could not be filled in.
 
         Raises
         ------
         ValueError
             If the settings are not those of this version.
         """
-        self.settings = recorded_settings(record)
-        for name, entries in (record.get("layers") or {}).items():
-            if name in self.inputs.names():
-                several = entries if isinstance(entries, list) else [entries]
-                self.inputs.choose(name, [self._layer_named(entry) for entry in several])
+        settings = recorded_settings(record)
+        self.task.apply(settings.task, settings.options)
+        layers = record.get("layers") or {}
+        missing = []
+        for each in self.task.task.inputs:
+            entries = layers.get(each.name)
+            several = entries if isinstance(entries, list) else [entries]
+            found = [self._layer_named(entry) for entry in several]
+            self.inputs.choose(each.name, found)
+            for k, (entry, layer) in enumerate(zip(several, found, strict=True)):
+                if entry and layer is None:
+                    title = f"{each.title.removesuffix('s')} {k + 1}" if each.many else each.title
+                    missing.append(f"{title}: open the layer {entry['name']} again, or choose another one.")
+        entry = next(iter(layers.get("mixture") or []), None)
+        if entry is not None:
+            missing += self.part.use_record(self._layer_named(entry), entry)
+        try:
+            self._fill_how(settings)
+        except ValueError as error:  # a method that needs what is missing
+            missing.append(f"Method: {error}")
+        return missing
 
     def reset_choices(self, *_: Any) -> None:
         """Read the viewer's layers anew, whenever they change."""
@@ -236,6 +262,23 @@ class ProblemForm(Container):
             if mixture.metadata[SAMPLE_KEY].get("slices") == ALL:
                 self.part.slices.choose(ALL)
 
+    def _summarise(self, *_: Any) -> None:
+        """Say in one line what is in a fold that is closed."""
+        if self.method.method.value is None:  # no task has been shown yet
+            return
+        names = [layer.name for layer in self.inputs.chosen("mixture") if layer is not None]
+        guides = sum(layer is not None for layer in self.inputs.chosen("guides"))
+        words = [TASKS.get(self.task.task_name).title, *names]
+        if guides:
+            words.append(f"{guides} guide{'s' * (guides > 1)}")
+        self.have.summarise(" · ".join(words))
+        method = METHODS.get(self.method.resolved).title
+        self.how.summarise(f"{method} · {self.method.preset.value} · device {self.device.value}")
+
+    def _on_folded(self, _: bool) -> None:
+        """Leave the room of the estimate to the result while both folds are closed."""
+        self.estimate.visible = self.have.unfolded or self.how.unfolded
+
     def _on_task(self) -> None:
         self._task_chosen = True
         self._show_task()
@@ -244,6 +287,8 @@ class ProblemForm(Container):
         inputs = self.task.task.inputs
         self.inputs.show_inputs(inputs, n_sources=self.task.n_sources)
         self._register_section.visible = any(each.many for each in inputs)
+        guides = any(each.name == "guides" and each.many for each in inputs)
+        self._register_section.retitle("Registration and check" if guides else "Registration")
         self._on_problem()
         self._last.fill_task(self.task, self.method)
 

@@ -10,6 +10,7 @@ import numpy as np
 from magicgui.widgets import CheckBox, Container, PushButton
 from napari.qt.threading import create_worker
 from numpy.typing import NDArray
+from psygnal import Signal
 from qtpy.compat import isalive
 
 from napari_bitsnet.widgets.forms.fields import tooltip
@@ -47,6 +48,9 @@ class RegisterForm(Container):
     part : PartForm
         Says which slice is shown.
     """
+
+    placed = Signal()
+    """Emitted after a layer was brought to another place."""
 
     def __init__(self, viewer: Any, inputs: LayerInputs, part: PartForm) -> None:
         self._viewer, self._inputs, self._part = viewer, inputs, part
@@ -172,6 +176,7 @@ class RegisterForm(Container):
             put_back(layer, place)
             self._line.value = f"{layer.name} is where it was."
             self._renew_board()
+            self.placed.emit()
 
     def _start(self, points: tuple[NDArray, NDArray] | None) -> None:
         fixed, moving = self._parts()
@@ -220,6 +225,7 @@ class RegisterForm(Container):
         self._line.value = text
         self._points, self.points.text = None, "Set points"
         self._renew_board()
+        self.placed.emit()
 
     def _on_error(self, error: Exception) -> None:
         if isalive(self.native):

@@ -6,16 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, Container, Label
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QMainWindow, QScrollArea, QSizePolicy, QWidget
 
-from napari_bitsnet.widgets.forms.font_following import FollowFont, scaled, widest_word
+from napari_bitsnet.widgets.forms.font_following import CHANGES, FollowFont, scaled, widest_word
 
 LABEL_WIDTH = 64
 """Pixels in the usual font; of the rows that are always shown."""
 
 FORM_WIDTH = 288
 """Least width of the form, pixels."""
+
+SCALED_WIDTH = 380
+"""Width up to which the form grows with the font, pixels."""
+
+MOST_WIDTH = 440
+"""Width up to which it grows for rows that need it, pixels: about a third of a small laptop's screen."""
+
+FRAME = 4
+"""Pixels that styles leave around the scroll bar."""
 
 
 class Text(Label):
@@ -82,7 +92,53 @@ def in_scroll_area(form: Container) -> QScrollArea:
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
     area.setMinimumWidth(FORM_WIDTH)
     area.setWidget(form.native)
+    FitWidth(area, form.native)
     return area
+
+
+class FitWidth(QObject):
+    """Keeps an area as wide as its form needs in the font as it is, so that it does not scroll sideways.
+
+    Parameters
+    ----------
+    area : QScrollArea
+        It owns this object.
+    form : QWidget
+        Widget in the area.
+    """
+
+    def __init__(self, area: QScrollArea, form: QWidget) -> None:
+        super().__init__(area)
+        self._area, self._form = area, form
+        form.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the form's width after its layout or its font has changed."""
+        if event is not None and event.type() in (QEvent.Type.LayoutRequest, *CHANGES):
+            self._fit()
+        return False
+
+    def _fit(self) -> None:
+        bar: Any = self._area.verticalScrollBar()
+        needed = self._form.minimumSizeHint().width() + bar.sizeHint().width() + FRAME
+        text: Any = self._form.findChild(QLabel) or self._form  # napari sets the font of labels
+        width = min(max(min(scaled(FORM_WIDTH, text), SCALED_WIDTH), needed), MOST_WIDTH)
+        if width != self._area.minimumWidth():
+            self._area.setMinimumWidth(width)
+            QTimer.singleShot(0, self._widen)
+
+    def _widen(self) -> None:
+        """Widen the dock around the area: napari's docks may be narrower than what is in them."""
+        if not isalive(self._area):
+            return
+        dock: QWidget | None = self._area
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        if dock is None or dock.isFloating():
+            return
+        window, lacking = dock.parentWidget(), self._area.minimumWidth() - self._area.width()
+        if isinstance(window, QMainWindow) and lacking > 0:
+            window.resizeDocks([dock], [dock.width() + lacking], Qt.Orientation.Horizontal)
 
 
 def widest(fields: Sequence[Any], most: int = 120) -> int:

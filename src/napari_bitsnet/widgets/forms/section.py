@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import Container, PushButton
+from psygnal import Signal
 
 from napari_bitsnet.widgets.forms.help import help_button
-from napari_bitsnet.widgets.forms.rows import plain
+from napari_bitsnet.widgets.forms.rows import Text, plain
 
 
 class Section(Container):
-    """A title that folds and unfolds the widget below it.
+    """A title that folds and unfolds the widget below it, with a line on its content while it is folded.
 
     Parameters
     ----------
@@ -31,6 +32,9 @@ class Section(Container):
     theme is applied.
     """
 
+    toggled = Signal(bool)
+    """Emitted with True after the section was unfolded, and with False after it was folded."""
+
     def __init__(self, title: str, body: Any, *, unfolded: bool = False, page: str = "") -> None:
         self._title, self._body = title, body
         self._header = PushButton(text=title)
@@ -38,7 +42,8 @@ class Section(Container):
         self._header.native.setStyleSheet("text-align: left; padding: 2px 0px;")
         self._header.native.setMinimumWidth(120)
         row = plain([self._header, help_button(page)], layout="horizontal") if page else self._header
-        super().__init__(widgets=[row, body], labels=False)
+        self._summary = Text()
+        super().__init__(widgets=[row, self._summary, body], labels=False)
         self.margins = (0, 0, 0, 0)
         self._unfolded = unfolded
         self._header.changed.connect(self._toggle)
@@ -51,7 +56,20 @@ class Section(Container):
 
     @unfolded.setter
     def unfolded(self, value: bool) -> None:
+        changed = self._unfolded != bool(value)
         self._unfolded = bool(value)
+        self._show()
+        if changed:
+            self.toggled.emit(self._unfolded)
+
+    @property
+    def summary(self) -> str:
+        """Return the line on the content, which is shown while the section is folded."""
+        return str(self._summary.value)
+
+    def summarise(self, text: str) -> None:
+        """Set the line that is shown while the section is folded."""
+        self._summary.value = text
         self._show()
 
     def retitle(self, title: str) -> None:
@@ -65,3 +83,4 @@ class Section(Container):
     def _show(self) -> None:
         self._header.text = f"{'▾' if self._unfolded else '▸'} {self._title}"
         self._body.visible = self._unfolded
+        self._summary.visible = not self._unfolded and bool(self.summary)

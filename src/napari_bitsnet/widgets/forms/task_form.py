@@ -12,9 +12,9 @@ from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.form import ConfigForm
 from napari_bitsnet.widgets.forms.help import help_button
 from napari_bitsnet.widgets.forms.menu import Entry, Menu
-from napari_bitsnet.widgets.forms.rows import LABEL_WIDTH, Text, labelled, plain
+from napari_bitsnet.widgets.forms.rows import LABEL_WIDTH, Text, plain
 
-IN_SIGHT = ("n_sources", "mixing", "weights")
+IN_SIGHT = ("n_sources", "mixing")
 """Options that are always shown, where a task has them."""
 
 FIRST = ("separate", "xray", "multi_mixture")
@@ -36,7 +36,7 @@ class TaskForm(Container):
         self.more_options = plain([])
         self._forms: tuple[ConfigForm, ...] = ()
         help_ = help_button(lambda: f"tutorials/{self.task_name}.md")
-        row = plain([labelled(self.menu), help_], layout="horizontal")
+        row = plain([self.menu, help_], layout="horizontal")  # the title of the fold is its label
         super().__init__(widgets=[row, self._summary], labels=False)
         self.margins = (0, 0, 0, 0)
         self.menu.changed.connect(self._on_task)

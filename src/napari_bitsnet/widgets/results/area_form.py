@@ -9,7 +9,7 @@ from napari.layers import Shapes
 from psygnal import Signal
 
 from napari_bitsnet.widgets.forms.fields import tooltip
-from napari_bitsnet.widgets.forms.rows import Text, plain
+from napari_bitsnet.widgets.forms.rows import plain
 
 if TYPE_CHECKING:
     from napari_bitsnet.widgets.layers.parts import Part
@@ -39,13 +39,15 @@ class AreaForm(Container):
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._areas: Any = None
+        self._active_before: Any = None
         self._mixture: Part | None = None
         self._buttons: list[PushButton] = []
         self.mark = PushButton(
-            text="Mark an area", tooltip=tooltip("Draw around it with the lasso of a new Shapes layer.")
+            text="Move an area…",
+            tooltip=tooltip(f"{WHAT} Draw around it with the lasso of a new Shapes layer."),
         )
-        self._row = plain([], layout="horizontal")
-        super().__init__(widgets=[Text(WHAT), self.mark, self._row], labels=False)
+        self._rows = plain([], spacing=2)
+        super().__init__(widgets=[self.mark, self._rows], labels=False)
         self.margins = (0, 0, 0, 0)
         self.mark.changed.connect(lambda: self.mark_area())
 
@@ -56,7 +58,7 @@ class AreaForm(Container):
 
     def follow(self, separation: Separation | None) -> None:
         """Show a button for each source of a run that can be continued; no buttons without such a run."""
-        self._row.clear()
+        self._rows.clear()
         result = None if separation is None else separation.result
         self._mixture = None if separation is None else separation.request.mixtures[0]
         self._buttons = []
@@ -67,11 +69,15 @@ class AreaForm(Container):
                 text=f"→ source {k + 1}", tooltip=tooltip(f"Assign the marked area to source {k + 1}.")
             )
             button.changed.connect(lambda _=None, k=k: self.give(k + 1))
-            self._row.append(button)
             self._buttons.append(button)
+        for k in range(0, len(self._buttons), 2):  # more have no room beside each other
+            self._rows.append(plain(self._buttons[k : k + 2], layout="horizontal"))
 
     def mark_area(self) -> None:
         """Add a Shapes layer for areas and select its lasso tool."""
+        active = self._viewer.layers.selection.active
+        if active is None or active != self._areas:
+            self._active_before = active
         self.drawing.emit()
         if self._areas is None or self._areas not in self._viewer.layers:
             units = None if self._mixture is None else self._mixture.geometry["units"][-2:]
@@ -87,10 +93,14 @@ class AreaForm(Container):
         self.given.emit(active if isinstance(active, Shapes) else self._areas, source)
 
     def clear_areas(self, layer: Any) -> None:
-        """Remove assigned areas that were drawn with this form."""
-        if layer is not None and layer == self._areas:
-            layer.data = []
-            layer.mode = "add_polygon_lasso"
+        """Remove a layer of assigned areas that this form made, and select what was selected before."""
+        if layer is None or layer != self._areas:
+            return
+        layers, before = self._viewer.layers, self._active_before
+        self._areas = self._active_before = None
+        if layer in layers:
+            layers.remove(layer)
+        layers.selection.active = before if before is not None and before in layers else None
 
 
 def takes_areas(session: Any) -> bool:

@@ -8,7 +8,9 @@ import numpy as np
 from magicgui.widgets import Container, FloatSlider, PushButton
 
 from napari_bitsnet.core.outputs import source_names
+from napari_bitsnet.widgets.forms.decimal_commas import accept_commas
 from napari_bitsnet.widgets.forms.fields import tooltip
+from napari_bitsnet.widgets.forms.font_following import FollowFont, scaled
 from napari_bitsnet.widgets.forms.rows import Text, labelled
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.results.edits import moved, swapped_name
@@ -29,7 +31,6 @@ class BrightnessForm(Container):
     def __init__(self) -> None:
         self._separation: Separation | None = None
         self._layers: list[Any] = []
-        self._pairs: list[tuple[Any, Any]] = []
         self._sliders: list[FloatSlider] = []
         self._captions: list[Text] = []
         self.swap = PushButton(
@@ -58,13 +59,13 @@ class BrightnessForm(Container):
         """
         self.clear()
         self._separation, self._sliders, self._captions = separation, [], []
-        self._layers, self._pairs = [], []
+        self._layers = []
         if separation is None or separation.result is None:
             return
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
         outputs = separation.result.outputs
         names = source_names(outputs)
-        if "residual" not in named or len(names) < 2 or not set(names) <= set(named):
+        if "residual" not in outputs or len(names) < 2 or not set(names) <= set(named):
             return
         sources = [named[name] for name in names]
         if not _add_up(sources[0]):
@@ -72,34 +73,40 @@ class BrightnessForm(Container):
         self._layers, edits = sources, separation.edits
         if not edits.bases:
             edits.bases = [np.asarray(layer.data) for layer in sources]
-        swapped = {name: swapped_name(outputs, name) for name in named if name in outputs}
-        self._pairs = [(named[a], named[b]) for a, b in swapped.items() if a < b and b in named]
-        self.append(Text(WHY))
         for k in range(len(sources)):
             value = edits.shifts[k] if edits.shifts else 0
             number = 2 - k if edits.swapped else k + 1
             slider = FloatSlider(value=value, min=-0.5, max=0.5, step=0.005, label=f"Source {number}")
-            slider.tooltip = tooltip("In fractions of the range of the mixture.")
+            slider.tooltip = tooltip(f"{WHY} In fractions of the range of the mixture.")
+            accept_commas(slider.native)
             slider.native.setMinimumWidth(100)
+            keep_low(slider.native)
             slider.changed.connect(self._apply)
             self._sliders.append(slider)
             row = labelled(slider)
             self._captions.append(row[0])
             self.append(row)
-        if len(sources) == 2:
-            self.append(self.swap)
+        self.swap.visible = len(sources) == 2
 
     def _swap(self) -> None:
         if self._separation is None:
             return
-        for first, second in self._pairs:
-            names = first.name, second.name
-            first.name = f"{names[0]} …"  # two layers cannot have one name, not even for a moment
-            second.name, first.name = names
-        self._separation.edits.swapped = not self._separation.edits.swapped
-        self._note(
-            {"swapped": self._separation.edits.swapped}, [layer for pair in self._pairs for layer in pair]
-        )
+        run = self._separation
+        named = {layer.metadata[METADATA_KEY]["output"]: layer for layer in run.layers}
+        outputs = {} if run.result is None else run.result.outputs
+        pairs = {a: swapped_name(outputs, a) for a in named if a in outputs}
+        layers = [named[a] for a, b in pairs.items() if a != b]
+        for a, b in pairs.items():
+            if a < b and b in named:
+                first, second = named[a], named[b]
+                names = first.name, second.name
+                first.name = f"{names[0]} …"  # two layers cannot have one name, not even for a moment
+                second.name, first.name = names
+        run.edits.swapped = not run.edits.swapped
+        for a, b in pairs.items():
+            if a != b and b not in named:
+                named[a].name = run.layer_name(a)
+        self._note({"swapped": run.edits.swapped}, layers)
         texts = [caption.value for caption in self._captions]
         for caption, text in zip(self._captions, reversed(texts), strict=True):
             caption.value = text
@@ -117,6 +124,11 @@ class BrightnessForm(Container):
         """Write the changes into the records of the layers."""
         for layer in layers:
             layer.metadata[METADATA_KEY] = {**layer.metadata[METADATA_KEY], **what}
+
+
+def keep_low(native: Any) -> None:
+    """Let a slider be no higher than a line of text needs."""
+    FollowFont(native, lambda: native.setMaximumHeight(scaled(26, native)))
 
 
 def _add_up(layer: Any) -> bool:

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
 from napari_bitsnet.core.outputs import source_names
 from napari_bitsnet.widgets.forms.fields import tooltip
-from napari_bitsnet.widgets.forms.rows import Text
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.results.edits import Edits
 from napari_bitsnet.widgets.run.preview import contrast_limits
@@ -33,7 +32,7 @@ class CandidateBar(Container):
     """A row of thumbnails, the answer first; empty if the method has only one answer."""
 
     def __init__(self) -> None:
-        super().__init__(widgets=[Text(WHY)], labels=False)
+        super().__init__(widgets=[], labels=False)
         self.margins = (0, 0, 0, 0)
         self.buttons: list[QToolButton] = []
         self._group: QButtonGroup | None = None
@@ -79,7 +78,7 @@ class CandidateBar(Container):
             button.setIcon(QIcon(_thumbnail(sources)))
             button.setIconSize(QSize(SIDE, 2 * SIDE + 2))
             words = "The answer" if k == 0 else f"Other split, number {k} by the networks' own support"
-            button.setToolTip(tooltip(f"{words}: source 1 above, source 2 below."))
+            button.setToolTip(tooltip(f"{words}: source 1 above, source 2 below. {WHY}"))
             button.setAccessibleName(words)
             button.clicked.connect(lambda _=False, k=k: self.show_split(k))
             self._group.addButton(button)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.form import ConfigForm
 from napari_bitsnet.widgets.forms.rows import plain
+from napari_bitsnet.widgets.forms.section import Section
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.results.recipes import as_command, as_python
 from napari_bitsnet.widgets.results.saving import SaveOptions
@@ -39,11 +40,13 @@ class RecordBar(Container):
         self._viewer = viewer
         self.use = PushButton(
             text="Use its settings",
-            tooltip=tooltip("Fill the form with the settings of the selected result."),
+            tooltip=tooltip(
+                "Fill the form with the layers, slice, region, method and settings of the selected result."
+            ),
         )
-        self.python = PushButton(text="Copy as Python", tooltip=tooltip("Python code that repeats the run."))
+        self.python = PushButton(text="As Python", tooltip=tooltip("Copy Python code that repeats the run."))
         self.command = PushButton(
-            text="Copy as command", tooltip=tooltip("A command line that repeats the run.")
+            text="As command", tooltip=tooltip("Copy a command line that repeats the run.")
         )
         self.save = PushButton(
             text="Save…",
@@ -55,8 +58,8 @@ class RecordBar(Container):
         self.files = ConfigForm(SaveOptions())
         rows = [
             plain([self.use, self.save], layout="horizontal"),
-            self.files,
             plain([self.python, self.command], layout="horizontal"),
+            Section("File format", self.files),
         ]
         super().__init__(widgets=rows, labels=False)
         self.margins = (0, 0, 0, 0)

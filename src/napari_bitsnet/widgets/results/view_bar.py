@@ -1,4 +1,4 @@
-"""Show the outputs of a run side by side, or one image at a time."""
+"""Show the outputs of a run side by side with captions, or one image at a time."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ class ViewBar(Container):
         super().__init__(widgets=[self.side_by_side, self.alone], layout="horizontal", labels=False)
         self.margins = (0, 0, 0, 0)
         self._visible_before: dict[Any, bool] = {}  # by the layer's id: deleted layers are let go
+        self._captioned: set[Any] = set()  # ids of layers whose names this bar shows
+        self._caption()
         self.side_by_side.value = self._grid.enabled
         self.side_by_side.changed.connect(self._set_grid)
         for event in (self._grid.events.enabled, self._grid.events.stride, self._grid.events.shape):
@@ -69,6 +71,7 @@ class ViewBar(Container):
         if self.side_by_side.value and cells != self._cells:
             self._viewer.reset_view()
         self._cells = cells
+        self._caption()
 
     def show_all(self, layers: Sequence[Any]) -> None:
         """Show the images of a run side by side once, but never change a grid that the user has set up.
@@ -78,10 +81,34 @@ class ViewBar(Container):
         layers : sequence of layers
             Layers of the run. The view stays unchanged for a single image, and while the user draws.
         """
+        self._hide_other_runs(layers)
         active = self._viewer.layers.selection.active
         drawing = active is not None and str(active.mode) not in LOOKING
         if self._by_itself and not drawing and sum(layer.visible for layer in layers) > 1:
             self.side_by_side.value = True
+
+    def _hide_other_runs(self, layers: Sequence[Any]) -> None:
+        """Hide the results of earlier runs in a grid; *All as before* shows them again."""
+        if not (self._by_itself or self.side_by_side.value):
+            return
+        for layer in self._viewer.layers:
+            if METADATA_KEY in layer.metadata and layer not in layers and layer.visible:
+                self._visible_before.setdefault(layer.unique_id, True)
+                layer.visible = False
+
+    def _caption(self) -> None:
+        """Show the names of the layers in the cells of the grid, and hide those that were shown by this."""
+        on = bool(self._grid.enabled)
+        for layer in self._viewer.layers:
+            overlay = getattr(layer, "name_overlay", None)  # from napari 0.7
+            if overlay is None or on == (layer.unique_id in self._captioned):
+                continue
+            if on and not overlay.visible:
+                overlay.visible = True
+                self._captioned.add(layer.unique_id)
+            elif not on:
+                overlay.visible = False
+                self._captioned.discard(layer.unique_id)
 
     def _set_grid(self, on: bool) -> None:
         self._grid.enabled = on
@@ -92,6 +119,7 @@ class ViewBar(Container):
         if not isalive(self.native):
             return
         self._by_itself = False
+        self._caption()
         with self.side_by_side.changed.blocked():
             self.side_by_side.value = self._grid.enabled
 

@@ -25,6 +25,8 @@ from napari_bitsnet.widgets.run.live_hints import LiveHints
 from napari_bitsnet.widgets.run.separation import Outcome, Separation
 from napari_bitsnet.widgets.run.worker import free_device_memory
 
+HINTS_CHANGED = "The hints have changed."
+
 
 class RunControl:
     """Starts, stops, continues and repeats runs; one at a time.
@@ -45,6 +47,7 @@ class RunControl:
 
     ended = Signal(Outcome)
     drawn = Signal(list)  # the run's layers, whenever they have been drawn anew
+    refused = Signal()  # an input or a setting of the form is missing or wrong
 
     def __init__(
         self, viewer: Any, form: ProblemForm, bar: RunBar, notice: Notice, preferences: Preferences
@@ -61,6 +64,7 @@ class RunControl:
         bar.live.value = preferences.live
         bar.live.changed.connect(self._set_live)
         form.edited.connect(self.forget)
+        form.edited.connect(notice.settle)
         self.hints = LiveHints(bar.native)
         self._taken: NDArray | None = None
         form.inputs.changed.connect(self._follow_hints)
@@ -86,6 +90,7 @@ class RunControl:
         try:
             request = self._form.request()
         except (ValueError, TypeError) as error:
+            self.refused.emit()
             self.complain(str(error))
             return None
         self.forget()
@@ -190,15 +195,15 @@ class RunControl:
             return
         before = 0 if self._taken is None else self._taken
         if hints is None or np.array_equal(hints.array, np.broadcast_to(before, hints.array.shape)):
+            if self._notice.text == HINTS_CHANGED:  # they have been changed back
+                self._notice.clear_message()
             return
         if self.busy:
             self._taken = np.asarray(hints.array)
             run.take_hints(hints)
             self._bar.show_note("New hints taken up.")
         elif run.result is not None and run.result.state is not None:
-            self._notice.say(
-                "info", "The hints have changed.", [("Go on with them", lambda: self.run_on(hints))]
-            )
+            self._notice.say("info", HINTS_CHANGED, [("Go on with them", lambda: self.run_on(hints))])
 
     def _tell(self, show: Callable[[Any], None], what: Any) -> None:
         """Pass on a signal of the run; after the viewer has closed, end the run instead."""

@@ -58,7 +58,7 @@ def show_ending(
     texts = [*(outcome.result.warnings if outcome.result is not None else ()), *outcome.remarks]
     if outcome.kind != "discarded" and texts:
         alone = any(text.startswith(("Not separable", "Hardly told apart")) for text in texts)
-        notice.say("warning", " ".join(texts), _ways_out(form, paint_hints) if alone else ())
+        notice.say("warning", " ".join(texts), _ways_out(form, paint_hints) if alone else (), lasting=True)
 
 
 def _retries(outcome: Outcome, form: ProblemForm, control: RunControl) -> list[Action]:
@@ -76,10 +76,15 @@ def _ways_out(form: ProblemForm, paint_hints: Callable[[], None]) -> list[Action
     """Return buttons for the inputs that can be added to an image that cannot be separated alone."""
     actions: list[Action] = []
     task, known = form.task, form.task.names()
+
+    def choose(name: str) -> None:
+        task.apply(name, {})
+        form.have.unfolded = True
+
     if task.task_name != "xray" and "xray" in known:
-        actions.append(("Add a guide", lambda: task.apply("xray", {})))
+        actions.append(("Add a guide", lambda: choose("xray")))
     if "hints" in form.inputs.names():
         actions.append(("Paint hints", paint_hints))
     if task.task_name != "multi_mixture" and "multi_mixture" in known:
-        actions.append(("Add a second mixture", lambda: task.apply("multi_mixture", {})))
+        actions.append(("Add a second mixture", lambda: choose("multi_mixture")))
     return actions

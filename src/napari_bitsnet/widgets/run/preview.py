@@ -56,7 +56,7 @@ class PreviewLayers:
     @property
     def layers(self) -> list[Image | Labels]:
         """The run's layers that are in the viewer, in the order of its outputs."""
-        return list(self._layers.values())
+        return [layer for layer in self._layers.values() if layer in self._viewer.layers]
 
     def updating(self, outputs: Mapping[str, Output], plane: int = 0) -> Iterator[str]:
         """Show the outputs so far of one plane, one at a time; contrast stays as it was set first.
@@ -83,9 +83,10 @@ class PreviewLayers:
                 layer.data = self._part.to_layer_data(output.array)
             yield name
 
-    def finishing(self, outputs: Mapping[str, Output], record: Mapping[str, Any]) -> Iterator[str]:
-        """Show the final outputs, all that are images, one at a time, with the run's record in their
-        metadata.
+    def finishing(
+        self, outputs: Mapping[str, Output], record: Mapping[str, Any], *, hidden: bool = False
+    ) -> Iterator[str]:
+        """Show the final outputs that are images, one at a time, with the run's record in their metadata.
 
         Parameters
         ----------
@@ -93,12 +94,16 @@ class PreviewLayers:
             As in ``Result.outputs``.
         record : mapping
             JSON; each layer gets it with the name of its output.
+        hidden : bool
+            Whether outputs that are not shown at first get a layer, too; else `add_output` adds it.
         """
         turn = self._turn = self._turn + 1
         for name, output in outputs.items():
             if turn != self._turn or not is_open(self._viewer):
                 return
-            if not _is_layer(output) or name in self._deleted:
+            if not is_layer(output) or name in self._deleted:
+                continue
+            if output.layer == "hidden" and not hidden and name not in self._layers:
                 continue
             grey = self._part.rgb and "C" not in output.axes  # a mask of a colour image
             data = self._grey_data(output.array) if grey else self._part.to_layer_data(output.array)
@@ -115,9 +120,26 @@ class PreviewLayers:
 
     def finish(self, outputs: Mapping[str, Output], record: Mapping[str, Any]) -> list[Image | Labels]:
         """Do all of `finishing` at once, for scripts; return the run's layers."""
-        for _ in self.finishing(outputs, record):
+        for _ in self.finishing(outputs, record, hidden=True):
             pass
         return self.layers
+
+    def layer_of(self, name: str) -> Image | Labels | None:
+        """Return the layer of an output; None if it has none in the viewer."""
+        layer = self._layers.get(name)
+        return layer if layer in self._viewer.layers else None
+
+    def add_output(self, name: str, output: Output, record: Mapping[str, Any], label: str) -> None:
+        """Add the layer of a final output that is not shown at first; `label` is what it is called after the
+        image."""
+        if name in self._layers or not is_open(self._viewer):
+            return
+        self._deleted.discard(name)
+        grey = self._part.rgb and "C" not in output.axes
+        data = self._grey_data(output.array) if grey else self._part.to_layer_data(output.array)
+        layer = self._add(name, output, data, grey=grey)
+        layer.name = self.name_of(label, output)
+        layer.metadata[METADATA_KEY] = {**record, "output": name}
 
     def abandon(self, record: Mapping[str, Any]) -> None:
         """Leave the layers of a run that failed as they are, named and marked as unfinished."""
@@ -170,7 +192,7 @@ class PreviewLayers:
         selection = self._viewer.layers.selection
         active = selection.active
         common = {
-            "name": self._name(name, output),
+            "name": self.name_of(name, output),
             "visible": visible,
             "metadata": {METADATA_KEY: {"output": name}},
             **self._part.geometry,
@@ -191,7 +213,11 @@ class PreviewLayers:
         self._put_beneath_drawings(layer)
         return layer
 
-    def _name(self, name: str, output: Output) -> str:
+    def name_of(self, name: str, output: Output) -> str:
+        """Return the name of the layer of an output, which begins with that of its mixture; maps are named by
+        their captions."""
+        if output.kind == "map" and output.of_mixture is None:
+            return f"{self._part.name} {output.caption.lower()}"
         if output.of_mixture is not None and output.of_mixture <= len(self._mixtures):
             return f"{self._mixtures[output.of_mixture - 1].name} {unnumbered(name)}"
         return f"{self._part.name} {name.replace('_', ' ')}"
@@ -237,7 +263,7 @@ def is_drawing(layer: Any) -> bool:
     return isinstance(layer, Labels | Points | Shapes) and METADATA_KEY not in layer.metadata
 
 
-def _is_layer(output: Output) -> bool:
+def is_layer(output: Output) -> bool:
     """Whether an output lies on the pixels of one mixture: not values, feature maps, or one image for each
     mixture."""
     return output.is_image and output.kind != "features" and "M" not in output.axes

@@ -16,9 +16,9 @@ from psygnal import Signal
 
 from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.layers.parts import Part
-from napari_bitsnet.widgets.results.edits import Edits
+from napari_bitsnet.widgets.results.edits import Edits, swapped_name
 from napari_bitsnet.widgets.run.activity import ActivityBar
-from napari_bitsnet.widgets.run.preview import PreviewLayers
+from napari_bitsnet.widgets.run.preview import PreviewLayers, is_layer
 from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.responsiveness import favour_viewer, treat_alike
 from napari_bitsnet.widgets.run.states import RunState, RunStates
@@ -33,9 +33,10 @@ from napari_bitsnet.widgets.run.worker import (
 )
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
     from napari_bitsnet.api import Result
+    from napari_bitsnet.core.outputs import Output
 
 PACKAGE = Path(__file__).parents[2]
 
@@ -174,6 +175,35 @@ class Separation:
         self._preview.discard()
         self.stop_and_keep()
         self._release(Outcome("discarded"))
+
+    def further_outputs(self) -> dict[str, Output]:
+        """Return the images of the result that are not shown at first, by their names."""
+        outputs = {} if self.result is None else self.result.outputs
+        return {name: o for name, o in outputs.items() if o.layer == "hidden" and is_layer(o)}
+
+    def layer_of(self, name: str) -> Image | Labels | None:
+        """Return the layer of an output; None if it has none in the viewer."""
+        return self._preview.layer_of(name)
+
+    def layer_name(self, name: str) -> str:
+        """Return the name that the layer of an output has, after the two sources may have been swapped."""
+        if self.result is None:
+            return name
+        outputs = self.result.outputs
+        shown = swapped_name(outputs, name) if self.edits.swapped else name
+        return self._preview.name_of(shown, outputs[shown])
+
+    def show_output(self, name: str, show: bool = True) -> None:
+        """Add the layer of an output that is not shown at first, or remove it."""
+        layer = self._preview.layer_of(name)
+        if not show:
+            if layer is not None and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        elif self.result is not None and layer is None:
+            outputs = self.result.outputs
+            shown = swapped_name(outputs, name) if self.edits.swapped else name
+            record = {**self.request.record(self.result), **self.edits.record()}
+            self._preview.add_output(name, outputs[name], record, shown)
 
     def set_live(self, live: bool) -> None:
         """Turn the updates of the layers on or off, also during a run."""

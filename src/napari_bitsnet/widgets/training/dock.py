@@ -16,12 +16,14 @@ from napari_bitsnet.api.training import SUFFIX
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.training.protocol import TRAINERS, TrainingConfig
 from napari_bitsnet.widgets.alive import while_alive
+from napari_bitsnet.widgets.docking import tabify
 from napari_bitsnet.widgets.forms.device_box import DeviceBox
 from napari_bitsnet.widgets.forms.fields import PathEdit, tooltip
 from napari_bitsnet.widgets.forms.help import help_button
 from napari_bitsnet.widgets.forms.menu import Entry, Menu
 from napari_bitsnet.widgets.forms.notice import Notice
 from napari_bitsnet.widgets.forms.rows import Text, in_scroll_area, labelled, plain
+from napari_bitsnet.widgets.forms.tab_order import TabOrder
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.remembered import entry, recall, remember
 from napari_bitsnet.widgets.run.bar import clock
@@ -204,6 +206,7 @@ class TrainingDock(Container):
         """Query the devices when the dock is shown; closing the dock means *Stop & keep*."""
         if parent is not None:
             QTimer.singleShot(LOOK_AFTER_MS, while_alive(self.device, self.device.look))
+            QTimer.singleShot(0, while_alive(self, lambda: tabify(self.native)))
         elif self.training is not None and self.busy:
             self.training.let_go()
 
@@ -256,3 +259,4 @@ class TrainingDock(Container):
         area = in_scroll_area(form)
         self.native.layout().insertWidget(0, area, 1)
         self._form = form
+        self._tab_order = TabOrder(self.native, (form.native, self.notice.native))
