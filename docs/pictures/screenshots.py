@@ -27,6 +27,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_bitsnet.core.hints import draw_scribbles
 from napari_bitsnet.data.photographs import photograph
+from napari_bitsnet.widgets.run.separation import runs_under_way
 
 SIZE = (1366, 768)
 
@@ -104,7 +105,10 @@ def panel(folder: Path, suffix: str, iterations: int) -> None:
     run: Any = scene.dock.run()
     pump(until=lambda: bool(run.layers) and scene.dock.bar.progress > 0.25)
     scene.shoot("viewer-during")
-    pump(until=lambda: not scene.dock.busy)
+    scene.dock.discard()
+    pump(until=lambda: not runs_under_way())
+    scene.dock.method.apply("guided_regression", "quick", {})
+    run = scene.run()
     scene.viewer.layers.selection.active = run.layers[0]
     scene.dock.show_results()
     scene.shoot("viewer-after")
