@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +26,10 @@ from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.outputs import check_batch
 from napari_bitsnet.io.writers import format_type
 
-Format = format_type()
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = format_type()
 
 
 def batch_command(
@@ -96,8 +99,10 @@ def batch_command(
         else:
             out = check_writable(folder)
             check_summary(out)
-            options = {"overwrite": overwrite, "quiet": quiet or jobs > 1, "kind": kind, "depth": depth}
-            planned = [Planned(row, Batch(row.settings, out, report=report, **options)) for row in rows]
+            hidden = quiet or jobs > 1  # bars of several processes would mix
+            planned = [
+                Planned(row, Batch(row.settings, out, overwrite, hidden, kind, depth, report)) for row in rows
+            ]
             _check_outputs(planned)
     except ValueError as error:
         typer.echo(f"error: {error}", err=True)
