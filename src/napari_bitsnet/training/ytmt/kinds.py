@@ -23,6 +23,9 @@ from napari_bitsnet.training.ytmt.mixtures import Mixtures
 HELD_OUT = 8
 """One of so many images is held out for validation; of fewer images, so large a part of each."""
 
+BRIGHTEST = 2.0
+"""A hot pixel, so many times as bright as what becomes 1, may set the scale of the image in use."""
+
 RANGE = (0.1, 99.9)
 """Percentiles of all values of a kind that become 0 and 1: a few hot pixels should not set the scale."""
 
@@ -47,6 +50,9 @@ class Kinds:
         Largest standard deviation of a Gaussian blur, pixels.
     zoom : float
         See `random_crop`.
+    aligned : float
+        Part of the mixtures that are cut at the same place from all kinds, where their images have the same
+        sizes: the structures of one cell lie upon each other in another way than those of two cells.
     colour : bool
         Whether colours are kept; otherwise channels are averaged.
     size, seed : int
@@ -65,12 +71,14 @@ class Kinds:
         noise: float,
         blur: float,
         zoom: float,
+        aligned: float,
         colour: bool,
         size: int,
         seed: int,
     ) -> None:
         self.sources, self.kinds, self.mixing = list(sources), tuple(names), mixing
         self.amounts, self.noise, self.blur, self.zoom = amounts, noise, blur, zoom
+        self.aligned = aligned
         self.channels, self.size, self.seed = 3 if colour else 1, size, seed
         self.used: list[list[Tensor]] = []
         self.kept: list[list[Tensor]] = []
@@ -97,11 +105,7 @@ class Kinds:
         """See `Diet.draw`."""
         draw = generator(self.seed, number)
         pools = self.kept if held_out else self.used
-        parts = []
-        for pool in pools:
-            chosen = [pool[int(torch.randint(len(pool), (), generator=draw))] for _ in range(count)]
-            parts.append([self._crop(one, draw) for one in chosen])
-        images = torch.stack([torch.stack(part) for part in parts], dim=1)  # (N, K, C, S, S)
+        images = torch.stack([self._crops(pools, draw) for _ in range(count)])  # (N, K, C, S, S)
 
         def uniform(low: float, high: float, many: int = 1) -> Tensor:
             return low + (high - low) * torch.rand((count, many, 1, 1, 1), generator=draw)
@@ -122,16 +126,29 @@ class Kinds:
         low, high = mixture.amin(dim=(1, 2, 3)), mixture.amax(dim=(1, 2, 3))
         low = low - (low.clamp_min(0)) * uniform(0, 1).flatten()
         span = (high - low).clamp_min(0.02)
-        span = span * (1 / span).clamp_min(1) ** uniform(0, 1).flatten()
+        span = span * (BRIGHTEST / span).clamp_min(1) ** uniform(0, 1).flatten()
         low, span = low[:, None, None, None], span[:, None, None, None]
         images = (images - low[:, None] / len(pools)) / span[:, None]
         return Mixtures((mixture - low) / span, images)
 
-    def _crop(self, image: Tensor, draw: Generator) -> Tensor:
-        """Return the one with more contrast of two random parts: fields of a microscope are empty for the
-        most part."""
-        pair = [random_crop(image, self.size, draw, turns=True, zoom=self.zoom) for _ in range(2)]
-        return max(pair, key=lambda part: float(part.std()))
+    def _crops(self, pools: list[list[Tensor]], draw: Generator) -> Tensor:
+        """Return a random part of an image of each kind (K, C, S, S), at one place of one field or anywhere.
+
+        Of two draws the one with more contrast is taken: fields of a microscope are empty for the most part.
+        """
+        shapes = [[image.shape for image in pool] for pool in pools]
+        together = all(each == shapes[0] for each in shapes)
+        together = together and float(torch.rand((), generator=draw)) < self.aligned
+        pair = []
+        for _ in range(2):
+            seeds = torch.randint(2**31, (len(pools),), generator=draw).tolist()
+            crops = []
+            for pool, seed in zip(pools, seeds, strict=True):
+                own = Generator().manual_seed(seeds[0] if together else seed)
+                image = pool[int(torch.randint(len(pool), (), generator=own))]
+                crops.append(random_crop(image, self.size, own, turns=True, zoom=self.zoom))
+            pair.append(torch.stack(crops))
+        return max(pair, key=lambda crops: float(crops.std(dim=(1, 2, 3)).sum()))
 
     def facts(self) -> dict[str, Any]:
         """See `Diet.facts`."""

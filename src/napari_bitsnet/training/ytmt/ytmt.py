@@ -59,6 +59,13 @@ class YTMTTraining(TrainingConfig):
     zoom: float = setting(
         1.3, "Own kinds: images are enlarged and reduced by up to this factor.", ge=1, le=4, step=0.1
     )
+    aligned: float = setting(
+        0.5,
+        "Own kinds: part of the mixtures cut at the same place of all kinds, where image sizes agree.",
+        ge=0,
+        le=1,
+        step=0.1,
+    )
     colour: bool = setting(False, "Own kinds: keep the colours; otherwise channels are averaged.")
     published: float = setting(
         0.7,
@@ -215,6 +222,7 @@ class YTMT(BaseTrainer):
             noise=config.noise,
             blur=config.blur,
             zoom=config.zoom,
+            aligned=config.aligned,
             colour=config.colour,
             size=self._size,
             seed=config.seed,
