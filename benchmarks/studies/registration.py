@@ -1,5 +1,4 @@
-"""Does automatic registration find a guide that is turned, scaled and shifted, and does its score tell right
-from wrong?
+"""Does registration find a turned, scaled and shifted guide, and does its score tell right from wrong?
 
 Data: registered pairs ``KIND_NN_guide.png`` and ``KIND_NN_hidden.png`` of 256 × 256 pixels (``--data``). Each
 guide is moved by a turn of 4 to 8 degrees, a scale of 0.9 to 1.1 and a shift of 8 to 23 pixels, without more

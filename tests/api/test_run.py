@@ -216,7 +216,7 @@ def test_a_method_that_does_not_fit_names_the_task_that_it_is_for(mixture, metho
 
 
 def test_names_keep_their_capitals_in_messages(mixture):
-    with pytest.raises(ValueError, match="cannot solve this: BITS-Net knows"):
+    with pytest.raises(ValueError, match="cannot solve this: BITS-Net needs"):
         api.run("dehaze", np.stack([mixture] * 3, axis=-1), method="bitsnet")
 
 

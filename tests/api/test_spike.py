@@ -52,7 +52,7 @@ def test_under_attenuation_only_the_signal_is_weakened(detector):
     _, image, frames = detector
     flat, dark = (tifffile.imread(frames[name]).astype(float) for name in ("flat", "dark"))
     shape = ring_and_bar((64, 64), (0.5, 0.5), 0.2)
-    intensity, i0 = freed(image, frames["flat"], frames["dark"], None, None)
+    intensity, i0 = freed(image, image.dtype, frames["flat"], frames["dark"], None, None)
     there = expose(denser(intensity, 0.3 * shape, True), i0=i0)
     before = expose(image, flat=flat, dark=dark)
     lost = np.isnan(before.density)

@@ -36,7 +36,7 @@ def drain(messages):
 def steps(count, result="result", outputs=None):
     def iterate(stop, new_hints):
         for step in range(1, count + 1):
-            yield Iteration(step, count, 0.1 * step, {"total": 1.0}, lambda: outputs or {})
+            yield Iteration(step, count, 0.1 * step, {"total": 1.0}, lambda: outputs or {"source_1": None})
             if stop():
                 return "stopped"
         return result
