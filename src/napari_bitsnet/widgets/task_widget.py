@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from magicgui.widgets import Container
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
@@ -25,10 +24,12 @@ from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 from napari_bitsnet.widgets.forms.rows import in_scroll_area, plain
 from napari_bitsnet.widgets.forms.section import Section
 from napari_bitsnet.widgets.forms.tab_order import TabOrder
+from napari_bitsnet.widgets.layers.hint_layer import add_hint_layer
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.layers.shapes import shapes_part
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.results.result_form import ResultForm
+from napari_bitsnet.widgets.results.save_aside import save_aside
 from napari_bitsnet.widgets.results.saving import SaveOptions, save_separation
 from napari_bitsnet.widgets.results.view_bar import ViewBar
 from napari_bitsnet.widgets.run.bar import RunBar
@@ -224,20 +225,7 @@ class TaskWidget(Container):
             self.control.complain("Choose an image first: hints are painted over it.")
             return
         self.view.overlay()
-        shape = (mixture.data[0] if mixture.multiscale else mixture.data).shape[: mixture.ndim]
-        layer = self._viewer.add_labels(
-            np.zeros(shape, dtype=np.uint8),
-            name=f"{mixture.name} hints",
-            scale=mixture.scale,
-            translate=mixture.translate,
-            rotate=mixture.rotate,
-            shear=mixture.shear,
-            affine=mixture.affine.affine_matrix,
-            units=mixture.units,
-            axis_labels=mixture.axis_labels,
-        )
-        layer.brush_size = max(3, max(shape[-2:]) // 100)
-        layer.mode = "paint"
+        layer = add_hint_layer(self._viewer, mixture)
         self.inputs.choose("hints", [layer])
 
     def show_results(self) -> None:
@@ -329,8 +317,8 @@ class TaskWidget(Container):
         if outcome.result is not None:
             self.show_results()
         show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
-        if outcome.result is not None and self._folder:
-            self._save_aside()
+        if outcome.result is not None and self._folder and run is not None:  # as the preferences ask for
+            save_aside(run, self._folder, self._save_options, self.control.complain)
 
     def _on_selected(self, _: Any = None) -> None:
         """Show the sections for the selected result."""
@@ -399,22 +387,6 @@ class TaskWidget(Container):
     def _on_other_split(self, _: int) -> None:
         """Reset the brightness of the sources after another split is chosen."""
         self.brightness.follow(self._followed)
-
-    def _save_aside(self) -> None:
-        """Write the result to the folder of the preferences, on another thread."""
-        create_worker(
-            save_separation,
-            self.separation,
-            self._folder,
-            self._save_options,
-            _connect={
-                "returned": lambda files: show_info(f"{len(files)} files written to {self._folder}."),
-                "errored": self._on_not_written,
-            },
-        )
-
-    def _on_not_written(self, error: Exception) -> None:
-        self.control.complain(f"The result could not be written: {error}")
 
     def _ask_where_to_save(self) -> None:
         folder = QFileDialog.getExistingDirectory(self.native, "Folder for the results")

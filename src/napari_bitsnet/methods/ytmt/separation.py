@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, named
 from napari_bitsnet.methods.ytmt.hypercolumn import REDUCED, shipped_hypercolumn
-from napari_bitsnet.methods.ytmt.tiles import blend_tiles
+from napari_bitsnet.methods.ytmt.tiles import blending_tiles
 from napari_bitsnet.methods.ytmt.weights_file import load_weights
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
@@ -65,8 +66,12 @@ class Separator:
         self.multiple = max(network.multiple, 32 * REDUCED if self.features else 1)
 
     def __call__(self, mixture: Tensor, views: int = 1) -> tuple[Tensor, Tensor]:
+        """Do the same as `stages` without telling them."""
+        return exhaust(self.stages(mixture, views))
+
+    def stages(self, mixture: Tensor, views: int = 1) -> Stages[tuple[Tensor, Tensor]]:
         """Return the images (K, C, H, W) of a mixture (1, C, H, W), and how far mirror images differ (1, 1,
-        H, W).
+        H, W); each view and each tile is a stage, and views after the first are left out once it is enough.
 
         Notes
         -----
@@ -84,8 +89,14 @@ class Separator:
             seen = mixture.transpose(0, 1)
         images: Tensor | None = None
         for number, axes in enumerate(MIRRORS[:views], 1):
+            view = f"view {number} of {views}"
+            if (yield Stage(view)) and images is not None:
+                views = number - 1
+                break
             mirrored = seen.flip(axes)
-            answer = blend_tiles(self._predict, mirrored, side=self.side, multiple=self.multiple)
+            answer = yield from named(
+                view, blending_tiles(self._predict, mirrored, side=self.side, multiple=self.multiple)
+            )
             if whole:
                 answer = _with_coarse(answer, mirrored, self._predict)
             answer = answer.flip(axes)  # (N, K, C, H, W)

@@ -7,12 +7,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from napari_bitsnet.core.stages import Stage, Stages, exhaust
+
 OVERLAP = 4
 """Neighbouring tiles share at least one OVERLAP-th of their side."""
 
 
 def blend_tiles(predict: Callable[[Tensor], Tensor], image: Tensor, *, side: int, multiple: int) -> Tensor:
-    """Apply a local computation tile by tile and blend the answers.
+    """Do the same as `blending_tiles` without telling its stages."""
+    return exhaust(blending_tiles(predict, image, side=side, multiple=multiple))
+
+
+def blending_tiles(
+    predict: Callable[[Tensor], Tensor], image: Tensor, *, side: int, multiple: int
+) -> Stages[Tensor]:
+    """Apply a local computation tile by tile, tell each tile as a stage, and blend the answers.
 
     Parameters
     ----------
@@ -35,8 +44,10 @@ def blend_tiles(predict: Callable[[Tensor], Tensor], image: Tensor, *, side: int
         return predict(image)
     total: Tensor | None = None
     weight = image.new_zeros(height, width)
-    for y0, y1 in intervals(height, side, multiple):
-        for x0, x1 in intervals(width, side, multiple):
+    rows, columns = intervals(height, side, multiple), intervals(width, side, multiple)
+    for i, (y0, y1) in enumerate(rows):
+        for j, (x0, x1) in enumerate(columns):
+            yield Stage(f"tile {i * len(columns) + j + 1} of {len(rows) * len(columns)}")
             answer = predict(image[..., y0:y1, x0:x1])
             window = _ramp(y0, y1, height).to(image)[:, None] * _ramp(x0, x1, width).to(image)
             if total is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import Stage, without_stages
 from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
 from napari_bitsnet.methods.ytmt.weights_file import read_facts, shipped_weights
 
@@ -117,13 +118,20 @@ class YTMT(BaseMethod[YTMTState]):
         return YTMTState(problem=problem.to(device), separator=previous.separator)
 
     def advance(self, state: YTMTState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean disagreement of the views."""
+        """See `Method.advance`."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: YTMTState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`; ends after one iteration, which yields the mean disagreement of the views."""
         import torch
 
         if state.step:
             return
-        with torch.no_grad():
-            state.sources, state.disagreement = state.separator(state.problem.observations, self.config.views)
+        # around the generator, not inside: consumers of the stages may need gradients
+        separating = torch.no_grad()(state.separator.stages)
+        state.sources, state.disagreement = yield from separating(
+            state.problem.observations, self.config.views
+        )
         state.step = 1
         yield {"disagreement": state.disagreement.mean()}
 
