@@ -113,10 +113,10 @@ def run_lazily(
         As in `run`.
     mixture : array-like
         A stack; a dask array is read one slice at a time.
-    stored : dtype, optional
-        As in `run`.
     guides, hints, mask
         As in `run`: one plane for all slices, or a stack like the mixture.
+    stored : dtype, optional
+        As in `run`.
     block : int
         Number of neighbouring slices that are separated one after the other, each started from the one
         before; 1 starts each slice from the middle one. Slices of a block are computed together.
