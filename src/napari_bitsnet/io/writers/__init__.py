@@ -112,7 +112,17 @@ def known_axes(axes: str) -> str:
     return "".join(letters)
 
 
-def in_order(image: NDArray, axes: str, order: str) -> tuple[NDArray, str]:
-    """Return an image with its axes in the order of a format, and their letters."""
+def in_order(image: NDArray, axes: str, order: str, title: str) -> tuple[NDArray, str]:
+    """Return an image with its axes in the order of a format, and their letters.
+
+    Raises
+    ------
+    ValueError
+        If the format, `title`, does not hold one of the axes.
+    """
+    if not set(axes) <= set(order):
+        raise ValueError(
+            f"Expected at most the axes T, C, Z, Y and X for {title}, got {axes}: write format='imagej'."
+        )
     places = sorted(range(len(axes)), key=lambda place: order.index(axes[place]))
     return image.transpose(places), "".join(axes[place] for place in places)

@@ -39,7 +39,7 @@ class ImageJ:
 
         is_imagej = set(axes) <= set(_ORDER)
         if is_imagej:
-            image, axes = in_order(image, axes, _ORDER)
+            image, axes = in_order(image, axes, _ORDER, self.title)
         metadata: dict[str, Any] = {"axes": axes}
         options: dict[str, Any] = {}
         if calibration is not None:

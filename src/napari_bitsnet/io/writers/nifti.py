@@ -43,11 +43,7 @@ class Nifti:
     ) -> None:
         """Write it with X as the first dimension, channels as the fifth, and the record as a comment."""
         nibabel = library("nibabel", self.extra, path)
-        if not set(axes) <= set(_ORDER):
-            raise ValueError(
-                f"Expected at most the axes T, C, Z, Y and X for NIfTI, got {axes}: write format='imagej'."
-            )
-        image, axes = in_order(np.asarray(image), axes, _ORDER)
+        image, axes = in_order(np.asarray(image), axes, _ORDER, self.title)
         whole = image.reshape([image.shape[axes.index(a)] if a in axes else 1 for a in _ORDER])
         n_dims = max(5 - _ORDER.index(a) for a in axes)
         volume = whole.T.reshape(whole.T.shape[:n_dims])

@@ -36,11 +36,7 @@ class OmeTiff:
         """Write it with the record in OME's Description."""
         import tifffile
 
-        if not set(axes) <= set(_ORDER):
-            raise ValueError(
-                f"Expected at most the axes T, C, Z, Y and X for OME-TIFF, got {axes}: write format='imagej'."
-            )
-        image, axes = in_order(image, axes, _ORDER)
+        image, axes = in_order(image, axes, _ORDER, self.title)
         metadata: dict[str, Any] = {"axes": axes}
         options: dict[str, Any] = {}
         if calibration is not None:

@@ -79,12 +79,7 @@ class OmeZarr:
         groups, arrays = [], []
         for path, image, axes, _, _ in images:
             group = library("zarr", self.extra, path).open_group(str(path), mode="w", zarr_format=3)
-            if not set(axes) <= set(_ORDER):
-                raise ValueError(
-                    f"Expected at most the axes T, C, Z, Y and X for OME-Zarr, got {axes}: write "
-                    "format='imagej'."
-                )
-            image, axes = in_order(image, axes, _ORDER)
+            image, axes = in_order(image, axes, _ORDER, self.title)
             arrays.append((image, create_level(group, 0, image.shape, image.dtype, axes)))
             groups.append((group, axes))
         store(arrays)
