@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from napari_bitsnet.core.registry import Registry
-from napari_bitsnet.methods.protocol import Answer, BaseMethod, Cost, Method, StoppingRule
+from napari_bitsnet.methods.protocol import Answer, BaseMethod, Cost, Method, StagedMethod, StoppingRule
 
-__all__ = ["METHODS", "Answer", "BaseMethod", "Cost", "Method", "StoppingRule"]
+__all__ = ["METHODS", "Answer", "BaseMethod", "Cost", "Method", "StagedMethod", "StoppingRule"]
 
 METHODS: Registry[type[BaseMethod[Any]]] = Registry(
     "method", __name__, "napari_bitsnet.methods", families=True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import without_stages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,3 +229,25 @@ class BaseMethod(Method[S]):
             Traits of the problem.
         """
         return None
+
+
+class StagedMethod(BaseMethod[S]):
+    """Base of methods whose iterations are long: they define `iterating` in the place of `advance`."""
+
+    @abstractmethod
+    def iterating(self, state: S) -> Stages[dict[str, Tensor]]:
+        """Make one iteration, tell its stages, and return the losses; gradients are not recorded."""
+
+    def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
+        """See `Method.advance`."""
+        return without_stages(self.stages(state))
+
+    def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`: those of each iteration."""
+        import torch
+
+        while state.step < self.iterations:
+            # around the generator, not inside: consumers of the stages may need gradients
+            losses = yield from torch.no_grad()(self.iterating)(state)
+            state.step += 1
+            yield losses

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,8 +10,8 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +54,7 @@ class DarkChannelState(State):
 
 
 @METHODS.register("dark_channel")
-class DarkChannel(BaseMethod[DarkChannelState]):
+class DarkChannel(StagedMethod[DarkChannelState]):
     """Solve ``J = (I - (1 - t) A) / t``: t comes from the dark channel, A is given or estimated.
 
     See `core.haze` for the equations and papers.
@@ -89,20 +89,11 @@ class DarkChannel(BaseMethod[DarkChannelState]):
             airlight = estimate_airlight(problem.observations, window, part=self.config.airlight_part)
         return DarkChannelState(problem=problem, airlight=airlight)
 
-    def advance(self, state: DarkChannelState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean transmission."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: DarkChannelState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: the envelope, its edges, and the windows that may be lighter."""
-        import torch
-
-        if state.step:
-            return
-        # around the generator, not inside: consumers of the stages may need gradients
-        state.transmission = yield from torch.no_grad()(self._solving)(state)
-        state.step = 1
-        yield {"transmission": state.transmission.mean()}
+    def iterating(self, state: DarkChannelState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: the envelope, its edges, and the windows that may be lighter; returns
+        the mean transmission."""
+        state.transmission = yield from self._solving(state)
+        return {"transmission": state.transmission.mean()}
 
     def _solving(self, state: DarkChannelState) -> Stages[Tensor]:
         """Return the transmission; what there is of it on the way is kept."""

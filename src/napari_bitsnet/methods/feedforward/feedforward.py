@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -13,8 +13,8 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +88,7 @@ class FeedforwardState(State):
 
 
 @METHODS.register("feedforward")
-class Feedforward(BaseMethod[FeedforwardState]):
+class Feedforward(StagedMethod[FeedforwardState]):
     """Predict ``d = y1 - y2`` of ``I = y1 + y2`` and share exactly: ``y = (I ± d) / 2``."""
 
     name = "feedforward"
@@ -152,23 +152,9 @@ class Feedforward(BaseMethod[FeedforwardState]):
             state.frames = min(1 + previous.frames * known, MOST_FRAMES)
         return state
 
-    def advance(self, state: FeedforwardState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: FeedforwardState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: one stage per look of the networks, with an estimate from the second on."""
-        import torch
-
-        if state.step:
-            return
-        # around the generator, not inside: consumers of the stages may need gradients
-        confidence = yield from torch.no_grad()(self._solving)(state)
-        state.step = 1
-        yield {"doubt": 1 - confidence.mean()}
-
-    def _solving(self, state: FeedforwardState) -> Stages[Tensor]:
-        """Run all stages, and return the confidence."""
+    def iterating(self, state: FeedforwardState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: one stage per look of the networks, with an estimate from the second
+        on."""
         known = state.carried is not None and state.carried.enough
         shares, confidence, state.evidence = yield from self._separating(state, glance=known)
         if state.before is not None:
@@ -176,7 +162,7 @@ class Feedforward(BaseMethod[FeedforwardState]):
         if state.carried is not None:
             shares = _averaged(shares, state.problem.observations, state.carried, state.frames)
         state.sources, state.confidence, state.rough = shares, confidence, None
-        return confidence
+        return {"doubt": 1 - confidence.mean()}
 
     def _separating(
         self, state: FeedforwardState, *, glance: bool

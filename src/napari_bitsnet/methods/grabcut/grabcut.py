@@ -3,15 +3,15 @@ layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +75,7 @@ class GrabCutState(State):
 
 
 @METHODS.register("grabcut")
-class GrabCut(BaseMethod[GrabCutState]):
+class GrabCut(StagedMethod[GrabCutState]):
     """Solve ``I = m F + (1 − m) B``: mixtures of colours and a minimum cut give m, and F and B are completed.
 
     The colours of each region are a mixture of Gaussians; a minimum cut weighs them against the length of the
@@ -117,24 +117,9 @@ class GrabCut(BaseMethod[GrabCutState]):
         """See `Method.start`; nothing is random."""
         return GrabCutState(problem=problem.to(device))
 
-    def advance(self, state: GrabCutState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the area fraction of the foreground."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: GrabCutState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: colours, cuts and layers of each round; a mask is an answer before the layers
-        are."""
-        import torch
-
-        while state.step < self.iterations:
-            # around the generator, not inside: consumers of the stages may need gradients
-            foreground = yield from torch.no_grad()(self._round)(state)
-            state.step += 1
-            yield {"foreground": foreground}
-
-    def _round(self, state: GrabCutState) -> Stages[Tensor]:
-        """Run one round, and return the area fraction of the foreground; layers are completed after the last
-        one."""
+    def iterating(self, state: GrabCutState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: colours and cuts of a round, and after the last one both layers; a
+        mask is an answer before the layers are. Returns the area fraction of the foreground."""
         from napari_bitsnet.core.cutouts import completing, reduced
 
         config, problem = self.config, state.problem
@@ -151,7 +136,7 @@ class GrabCut(BaseMethod[GrabCutState]):
         if state.step == self.iterations - 1:
             yield Stage("layers", better=True)
             state.layers = yield from completing(problem.observations, mask, problem.valid)
-        return mask.mean()
+        return {"foreground": mask.mean()}
 
     def _cutting(self, state: GrabCutState, seen: Tensor, hints: Tensor) -> Stages[tuple[list[Cut], Tensor]]:
         """Fit the colours of each region and cut; return the cuts and the membership of each region (K, h,

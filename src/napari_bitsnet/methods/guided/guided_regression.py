@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, exhaust, named, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, named
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 from napari_bitsnet.methods.guided.correction import correcting
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, ROUGH, GuidedRegressionConfig
 from napari_bitsnet.methods.guided.shares import explained_shares
@@ -36,7 +36,7 @@ class GuidedRegressionState(State):
 
 
 @METHODS.register("guided_regression")
-class GuidedRegression(BaseMethod[GuidedRegressionState]):
+class GuidedRegression(StagedMethod[GuidedRegressionState]):
     """Colour regression on gradients: ``∇I = sum_g ∇ f_g(guide_g) + rest``, f_g fitted robustly for all guides together.
 
     Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
@@ -101,25 +101,11 @@ class GuidedRegression(BaseMethod[GuidedRegressionState]):
             state.previous = previous.model
         return state
 
-    def advance(self, state: GuidedRegressionState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean absolute gradient left unexplained, the energy
-        explained in held-out blocks, how much was corrected and, if the fit is judged, the part of extrapolated colours.
-        """
-        return without_stages(self.stages(state))
-
-    def stages(self, state: GuidedRegressionState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: registration, fit, context, correction, attribution and trust; after the fit each improves the answer."""
-        import torch
-
-        if state.step:
-            return
-        # around the generator, not inside: what looks at the stages may need gradients
-        losses = yield from torch.no_grad()(self._solving)(state)
-        state.step = 1
-        yield losses
-
-    def _solving(self, state: GuidedRegressionState) -> Stages[dict[str, Tensor]]:
-        """Solve everything, and return the losses."""
+    def iterating(self, state: GuidedRegressionState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: registration, fit, context, correction, attribution and trust; after
+        the fit each improves the answer. Returns the mean absolute gradient left unexplained, the energy
+        explained in held-out blocks, how much was corrected and, if the fit is judged, the part of
+        extrapolated colours."""
         import torch
 
         from napari_bitsnet.methods.guided.checks import given_notices, size_notices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, named, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages, named
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class PeriodicState(State):
 
 
 @METHODS.register("periodic")
-class Periodic(BaseMethod[PeriodicState]):
+class Periodic(StagedMethod[PeriodicState]):
     """Fit two periodic cells with their displacements, and divide the residual by their local energy.
 
     ``I = T_1(L_1⁻¹ (x + d_1(x))) + T_2(L_2⁻¹ (x + d_2(x))) + rest``. The period vectors L come from the
@@ -147,21 +147,12 @@ class Periodic(BaseMethod[PeriodicState]):
         """See `Method.start`; nothing is random."""
         return PeriodicState(problem=problem.to(device))
 
-    def advance(self, state: PeriodicState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; each round yields the fraction of the energy that does not repeat."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: PeriodicState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: the search for the periods, and the parts of a round."""
-        import torch
-
-        while state.step < self.iterations:
-            # around the generators, not inside: consumers of the stages may need gradients
-            if state.patterns is None or state.centred is None:
-                yield from torch.no_grad()(self._find)(state)
-            losses = yield from torch.no_grad()(self._round)(state)
-            state.step += 1
-            yield losses
+    def iterating(self, state: PeriodicState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: the search for the periods, and the parts of a round; returns the
+        fraction of the energy that does not repeat."""
+        if state.patterns is None or state.centred is None:
+            yield from self._find(state)
+        return (yield from self._round(state))
 
     def _find(self, state: PeriodicState) -> Stages[None]:
         """Search for lattices, and add a notice if there are not two."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +63,7 @@ class RandomWalkerState(State):
 
 
 @METHODS.register("random_walker")
-class RandomWalker(BaseMethod[RandomWalkerState]):
+class RandomWalker(StagedMethod[RandomWalkerState]):
     """Solve ``I = m F + (1 − m) B``: a random walk with a colour prior gives m, and F and B are completed.
 
     See `colour_evidence`, `random_walker` and `membrane_fill`.
@@ -96,30 +96,16 @@ class RandomWalker(BaseMethod[RandomWalkerState]):
         """See `Method.start`; nothing is random."""
         return RandomWalkerState(problem=problem.to(device))
 
-    def advance(self, state: RandomWalkerState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the area fraction of the foreground."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: RandomWalkerState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: colours, walk, outline and both layers; the mask is an answer before the
-        layers are."""
-        import torch
-
-        while state.step < self.iterations:
-            # around the generator, not inside: consumers of the stages may need gradients
-            foreground = yield from torch.no_grad()(self._round)(state)
-            state.step += 1
-            yield {"foreground": foreground}
-
-    def _round(self, state: RandomWalkerState) -> Stages[Tensor]:
-        """Run one round, and return the area fraction of the foreground."""
+    def iterating(self, state: RandomWalkerState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: colours, walk, outline and both layers; the mask is an answer before
+        the layers are. Returns the area fraction of the foreground."""
         from napari_bitsnet.core.cutouts import completing
 
         mask = yield from self._masking(state)
         state.mask, state.layers, state.has_start = mask, None, True
         yield Stage("layers", better=True)
         state.layers = yield from completing(state.problem.observations, mask, state.problem.valid)
-        return mask.mean()
+        return {"foreground": mask.mean()}
 
     def _masking(self, state: RandomWalkerState) -> Stages[Tensor]:
         """Return the soft mask (1, 1, H, W) at full size."""

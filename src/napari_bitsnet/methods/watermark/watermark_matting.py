@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal
@@ -12,8 +12,8 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Overlay
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +74,7 @@ class WatermarkMattingState(State):
 
 
 @METHODS.register("watermark_matting")
-class WatermarkMatting(BaseMethod[WatermarkMattingState]):
+class WatermarkMatting(StagedMethod[WatermarkMattingState]):
     """Solve ``I_m = (1 − a) C_m + a W``: a minimum cut finds the mark, then opacity and colour alternate.
 
     Areas hidden by an opaque mark are filled from their surroundings. See `find_mark`, `softening_mark`,
@@ -114,22 +114,12 @@ class WatermarkMatting(BaseMethod[WatermarkMattingState]):
         colour = images.new_tensor(mixing.colour or (1.0,) * images.shape[1])
         return WatermarkMattingState(problem=problem, colour=colour)
 
-    def advance(self, state: WatermarkMattingState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the mean opacity, and ends after the filling."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: WatermarkMattingState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: each colour and opacity that is tried; the first mark that is found is an
-        answer."""
-        import torch
-
-        while state.step < self.iterations:
-            part = self._turn if state.step < self.config.rounds else self._fill
-            # around the generator, not inside: consumers of the stages may need gradients
-            yield from torch.no_grad()(part)(state)
-            state.step += 1
-            assert state.opacity is not None
-            yield {"mean opacity": state.opacity.mean()}
+    def iterating(self, state: WatermarkMattingState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: each colour and opacity that is tried, and at last the filling; the
+        first mark that is found is an answer. Returns the mean opacity."""
+        yield from (self._turn if state.step < self.config.rounds else self._fill)(state)
+        assert state.opacity is not None
+        return {"mean opacity": state.opacity.mean()}
 
     def _turn(self, state: WatermarkMattingState) -> Stages[None]:
         """Run one round: estimate the colour, the mark's outline and opacity, and the images below."""

@@ -3,7 +3,7 @@ laboratory's own kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 from napari_bitsnet.methods.ytmt.weights_file import read_facts, shipped_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_bitsnet.core.stages import Stages
     from napari_bitsnet.methods.ytmt.separation import Separator
 
 
@@ -55,7 +55,7 @@ class YTMTState(State):
 
 
 @METHODS.register("ytmt")
-class YTMT(BaseMethod[YTMTState]):
+class YTMT(StagedMethod[YTMTState]):
     """Estimate each image by a stream of its own; see `Exchange` for how the streams interact."""
 
     name = "ytmt"
@@ -117,23 +117,13 @@ class YTMT(BaseMethod[YTMTState]):
         """See `Method.warm_start`: the network is loaded once for all slices."""
         return YTMTState(problem=problem.to(device), separator=previous.separator)
 
-    def advance(self, state: YTMTState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: YTMTState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`; ends after one iteration, which yields the mean disagreement of the views."""
-        import torch
-
-        if state.step:
-            return
-        # around the generator, not inside: consumers of the stages may need gradients
-        separating = torch.no_grad()(state.separator.stages)
-        state.sources, state.disagreement = yield from separating(
+    def iterating(self, state: YTMTState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: each view and each tile; returns the mean disagreement of the
+        views."""
+        state.sources, state.disagreement = yield from state.separator.stages(
             state.problem.observations, self.config.views
         )
-        state.step = 1
-        yield {"disagreement": state.disagreement.mean()}
+        return {"disagreement": state.disagreement.mean()}
 
     def solution(self, state: YTMTState) -> Answer:
         """See `Method.solution`; also ``"disagreement"`` (1, 1, H, W), on the mixture's scale, with several
