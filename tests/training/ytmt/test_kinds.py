@@ -12,9 +12,10 @@ import tifffile
 import torch
 
 import napari_bitsnet as nb
+from napari_bitsnet.training.crops import random_crop
+from napari_bitsnet.training.planes import read_planes
 from napari_bitsnet.training.protocol import TRAINERS
-from napari_bitsnet.training.ytmt.crops import random_crop
-from napari_bitsnet.training.ytmt.kinds import Kinds, read_planes
+from napari_bitsnet.training.ytmt.kinds import Kinds
 from napari_bitsnet.training.ytmt.scores import decibels, offset_free_gain
 
 DEFAULTS: dict[str, Any] = {

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from napari_bitsnet.io.read import read_image
+from napari_bitsnet.training.crops import random_crop
 from napari_bitsnet.training.images import image_names, named_files
 from napari_bitsnet.training.loop import generator
+from napari_bitsnet.training.planes import read_planes
 from napari_bitsnet.training.protocol import Progress
 from napari_bitsnet.training.sils.shapes import NAMES, draw_shapes
-from napari_bitsnet.training.ytmt.crops import random_crop
-from napari_bitsnet.training.ytmt.kinds import read_planes
 
 HELD_OUT = 8
 """One of so many mixtures is held out for validation."""

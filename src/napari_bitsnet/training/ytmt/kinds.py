@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Steps
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +13,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from napari_bitsnet.io.read import read_image
-from napari_bitsnet.training.images import image_names, named_files
+from napari_bitsnet.training.crops import random_crop
 from napari_bitsnet.training.loop import generator
+from napari_bitsnet.training.planes import read_planes
 from napari_bitsnet.training.protocol import Progress
-from napari_bitsnet.training.ytmt.crops import random_crop
 from napari_bitsnet.training.ytmt.mixtures import Mixtures
 
 HELD_OUT = 8
@@ -170,44 +169,6 @@ class Kinds:
             [one[:, : one.shape[1] - n] for one, n in zip(images, rows, strict=True)],
             [one[:, one.shape[1] - n :] for one, n in zip(images, rows, strict=True)],
         )
-
-
-def is_stack(source: Path) -> bool:
-    """Whether a source is an image or a stack (a file, a zarr folder), not a folder or zip of images."""
-    suffix = source.suffix.lower()
-    return (source.is_file() and suffix != ".zip") or (source.is_dir() and suffix == ".zarr")
-
-
-def read_planes(source: Path, *, colour: bool) -> Iterator[Tensor]:
-    """Yield each image of a folder, a zip or a file as (1 or 3, Y, X), float32 in its own units.
-
-    Raises
-    ------
-    OSError, ValueError
-        If there is no image, or one cannot be read.
-    """
-    if is_stack(source):
-        yield from _planes(source, colour)
-        return
-    for _, path in named_files(source, image_names(source)):
-        yield from _planes(path, colour)
-
-
-def _planes(path: Path, colour: bool) -> Iterator[Tensor]:
-    file = read_image(path)
-    array = file.channels_last
-    axes = None if file.axes is None else file.axes.replace("C", "") + ("C" if "C" in file.axes else "")
-    if axes is None:
-        axes = "YXC" if array.ndim == 3 and array.shape[-1] in (3, 4) else "ZYX"[-array.ndim :]
-    array = array if axes.endswith("C") else array[..., None]
-    array = array[..., : 3 if array.shape[-1] >= 3 else 1]
-    for plane in array.reshape(-1, *array.shape[-3:]):
-        values = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32)).permute(2, 0, 1)
-        if not bool(torch.isfinite(values).all()):
-            raise ValueError(
-                f"Expected finite values, got missing or infinite ones in {path}: fill them first."
-            )
-        yield values.expand(3, -1, -1).contiguous() if colour else values.mean(dim=0, keepdim=True)
 
 
 def _scaled(images: list[Tensor], mixing: str, source: Path) -> list[Tensor]:

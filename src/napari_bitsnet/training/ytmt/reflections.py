@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_bitsnet.training.crops import random_crop
 from napari_bitsnet.training.images import load_images
 from napari_bitsnet.training.loop import generator
 from napari_bitsnet.training.protocol import Progress
-from napari_bitsnet.training.ytmt.crops import random_crop
 from napari_bitsnet.training.ytmt.mixtures import Mixtures
 from napari_bitsnet.training.ytmt.synthesis import synthesise
 

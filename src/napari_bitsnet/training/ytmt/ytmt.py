@@ -153,7 +153,7 @@ class YTMT(BaseTrainer):
     def check(self) -> None:
         """See `Trainer.check`: photographs or two to three kinds, and settings that go together."""
         from napari_bitsnet.training.images import image_names
-        from napari_bitsnet.training.ytmt.kinds import is_stack
+        from napari_bitsnet.training.planes import is_stack
 
         sources, photographs = self.data["source"], self.data["photographs"]
         for path in photographs:
