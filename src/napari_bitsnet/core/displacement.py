@@ -24,6 +24,13 @@ class Window(NamedTuple):
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
+def strips(height: int, width: int, pixels: int) -> list[Window]:
+    """Return windows over the whole width, of about so many pixels each, that cover an image from top to
+    bottom."""
+    rows = max(1, pixels // width)
+    return [Window(top, 0, min(rows, height - top), width) for top in range(0, height, rows)]
+
+
 def cosines(size: int, start: int, length: int, order: int, like: Tensor) -> Tensor:
     """Return ``cos(pi i (y + 1/2) / size)`` for i < order at y = start …, (order, length)."""
     place = (torch.arange(start, start + length, device=like.device, dtype=like.dtype) + 0.5) / size

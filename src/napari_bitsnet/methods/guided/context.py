@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.denoisers.gaussian import blur
-from napari_bitsnet.core.displacement import Modes, Window
+from napari_bitsnet.core.displacement import Modes, Window, strips
 from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods.guided.block_statistics import block_statistics
 from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
 from napari_bitsnet.methods.guided.holdout import fold_blocks
+from napari_bitsnet.methods.guided.reduced_inputs import reduced_inputs
 
 REFERENCE = 128
 """Shorter side, in pixels, of the images on which the design was chosen: blurs scale with the image."""
@@ -128,11 +128,8 @@ class ContextFit:
         for guide, features, weights in zip(guides, self.features, self.weights, strict=True):
             height, width = guide.shape[-2:]
             planes, drift = blurred(guide), Modes((height, width), DRIFT_ORDER)
-            rows = max(1, STRIP // width)
-            strips = [Window(top, 0, min(rows, height - top), width) for top in range(0, height, rows)]
-            found.append(
-                torch.cat([_explain(features, weights, planes, drift, strip) for strip in strips], dim=1)
-            )
+            parts = [_explain(features, weights, planes, drift, s) for s in strips(height, width, STRIP)]
+            found.append(torch.cat(parts, dim=1))
         return found
 
 
@@ -160,13 +157,8 @@ def fitting_context(
     seed : int
         Seed of the colour clusters.
     """
+    guides, observation, valid = reduced_inputs(guides, observation, valid, FITTED_TO)
     size = (observation.shape[-2], observation.shape[-1])
-    factor = (FITTED_TO / (size[0] * size[1])) ** 0.5
-    if factor < 1:
-        size = (max(2, round(factor * size[0])), max(2, round(factor * size[1])))
-        guides = [F.interpolate(guide, size, mode="area") for guide in guides]
-        observation = F.interpolate(observation, size, mode="area")
-        valid = None if valid is None else F.interpolate(valid.float(), size, mode="area") > 0.5
     whole = Window(0, 0, *size)
     fields = Modes(size, DRIFT_ORDER).fields(whole, observation)[1:]
     features = [ContextFeatures(guide, seed) for guide in guides]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -229,14 +229,11 @@ class GuidedModel:
             )
         return GuidedModel(replace(self.modes, size=size), replace(self.drift, size=size), terms)
 
-    def strips(self) -> Iterator[Window]:
-        """Windows of whole rows that cover the image, of about `STRIP` pixels."""
-        from napari_bitsnet.core.displacement import Window
+    def strips(self) -> list[Window]:
+        """Return windows of whole rows that cover the image, of about `STRIP` pixels."""
+        from napari_bitsnet.core.displacement import strips
 
-        height, width = self.modes.size
-        step = max(1, STRIP // width)
-        for top in range(0, height, step):
-            yield Window(top, 0, min(step, height - top), width)
+        return strips(*self.modes.size, STRIP)
 
 
 def sample_windows(size: tuple[int, int], pixels: int, side: int = 128) -> list[Window]:

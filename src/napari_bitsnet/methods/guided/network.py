@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
-from napari_bitsnet.core.displacement import Window
+from napari_bitsnet.core.displacement import Window, strips
 from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods.guided.drift import Drift
@@ -83,10 +83,11 @@ class PixelNetwork(nn.Module):
     def at_full_size(self, guide: Tensor) -> Tensor:
         """Return the network's change (1, n_outputs, H, W) for a guide (1, C, H, W) of any size, row by row of strips."""
         inputs, (height, width) = surroundings(guide), guide.shape[-2:]
-        rows = max(1, STRIP // width)
-        strips = [Window(top, 0, min(rows, height - top), width) for top in range(0, height, rows)]
-        drifts = [None if self.drift is None else self.drift(guide, s)[None] for s in strips]
-        return torch.cat([self(s.crop(inputs), d) for s, d in zip(strips, drifts, strict=True)], dim=-2)
+        parts = []
+        for strip in strips(height, width, STRIP):
+            drift = None if self.drift is None else self.drift(guide, strip)[None]
+            parts.append(self(strip.crop(inputs), drift))
+        return torch.cat(parts, dim=-2)
 
 
 def scaled_gradients(image: Tensor) -> list[Tensor]:

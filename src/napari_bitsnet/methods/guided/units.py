@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_bitsnet.core.colours import ColourBasis, fit_centres
-from napari_bitsnet.core.displacement import Window
+from napari_bitsnet.core.displacement import Window, strips
 from napari_bitsnet.core.operators.blur import blur
 from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods.guided.drift import Drift
 from napari_bitsnet.methods.guided.gradient_fit import LEAST, Piece, difference_rows, weighted_gram
+from napari_bitsnet.methods.guided.reduced_inputs import reduced_inputs
 
 REFERENCE = 128
 """Shorter side, in pixels, of the images on which the design was chosen: blurs scale with the image."""
@@ -113,13 +114,12 @@ class UnitFit:
         found = []
         for guide, features, weights in zip(guides, self.features, self.weights, strict=True):
             height, width = guide.shape[-2:]
-            inputs, rows = surroundings(guide), max(1, STRIP // width)
-            strips = [Window(top, 0, min(rows, height - top), width) for top in range(0, height, rows)]
-            found.append(
-                torch.cat(
-                    [torch.einsum("nc,nhw->chw", weights, features(guide, inputs, s)) for s in strips], dim=1
-                )
-            )
+            inputs = surroundings(guide)
+            parts = [
+                torch.einsum("nc,nhw->chw", weights, features(guide, inputs, strip))
+                for strip in strips(height, width, STRIP)
+            ]
+            found.append(torch.cat(parts, dim=1))
         return found
 
 
@@ -144,13 +144,8 @@ def fitting_units(
     Rahimi and Recht, "Weighted Sums of Random Kitchen Sinks: Replacing minimization with randomization in learning",
     NIPS 2008.
     """
+    guides, observation, valid = reduced_inputs(guides, observation, valid, FITTED_TO)
     size = (observation.shape[-2], observation.shape[-1])
-    factor = (FITTED_TO / (size[0] * size[1])) ** 0.5
-    if factor < 1:
-        size = (max(2, round(factor * size[0])), max(2, round(factor * size[1])))
-        guides = [F.interpolate(guide, size, mode="area") for guide in guides]
-        observation = F.interpolate(observation, size, mode="area")
-        valid = None if valid is None else F.interpolate(valid.float(), size, mode="area") > 0.5
     yield Stage("features")
     features = [UnitFeatures(guide, seed) for guide in guides]
     whole = Window(0, 0, *size)
