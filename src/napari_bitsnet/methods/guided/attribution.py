@@ -40,9 +40,10 @@ def attribute(rest: Tensor, explained: Sequence[Tensor], valid: Tensor | None = 
 
     Notes
     -----
-    The gradients that guide k missed are taken to be Gaussian with the variance ``v_k = c_1 blur(|∇e_k|²) + c_2 / 2``. The constants,
-    which both sides share, come from a non-negative least-squares fit of ``v_1 + v_2`` to ``|∇rest|²`` with weights ``1 / (v_1 + v_2)``.
-    Then a minimises ``∫ |∇a|² / v_1 + |∇(rest - a)|² / v_2``, one sparse linear system for each channel.
+    The gradients that guide k missed are taken to be Gaussian with the variance ``v_k = c_1 blur(|∇e_k|²) +
+    c_2 / 2``. The constants, which both sides share, come from a non-negative least-squares fit of ``v_1 +
+    v_2`` to ``|∇rest|²`` with weights ``1 / (v_1 + v_2)``. Then a minimises ``∫ |∇a|² / v_1 + |∇(rest - a)|²
+    / v_2``, one sparse linear system for each channel.
     """
     import torch
 

@@ -1,4 +1,5 @@
-"""A regression's normal equations kept apart by blocks of the image: what they say about how far to trust it."""
+"""A regression's normal equations kept apart by blocks of the image: what they say about how far to trust
+it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from napari_bitsnet.methods.guided.gradient_fit import (
 )
 
 ROUNDING = 2e-7
-"""Error of sums in float32 relative to their mean diagonal, for each row and column: the norm of the error grows with them."""
+"""Error of sums in float32 relative to their mean diagonal, for each row and column: the norm of the error
+grows with them."""
 FOLDS = 4
 """Parts into which blocks are divided for cross-validation."""
 
@@ -71,8 +73,8 @@ class BlockStatistics:
         Returns
         -------
         float
-            ``1 - sum_f |y_f - X_f w_{-f}|² / sum_f |y_f|²`` over `FOLDS` folds of blocks; 1 where all is explained, 0
-            where nothing is, negative where the fit misleads.
+            ``1 - sum_f |y_f - X_f w_{-f}|² / sum_f |y_f|²`` over `FOLDS` folds of blocks; 1 where all is
+            explained, 0 where nothing is, negative where the fit misleads.
         """
         folds = torch.arange(len(self.grams)) % FOLDS if self.folds is None else torch.tensor(self.folds)
         left = total = 0.0

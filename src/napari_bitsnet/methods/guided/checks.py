@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.trust import Trust
 
 LEAST_ENERGY = 0.2
-"""Explained energy in held-out blocks below which little can be separated: `reliability` is about one half there."""
+"""Explained energy in held-out blocks below which little can be separated: `reliability` is about one half
+there."""
 MOST_EXTRAPOLATED = 0.1
 """Part of the pixels with colours that the fit says little about, above which it is worth saying."""
 LEAST_SCORE = 4.0
 """Registration score below which no shift stands out."""
 MOST_GIVEN = 0.05
-"""Part of what a single photograph does not explain, above which it is said that it was given to that side."""
+"""Part of what a single photograph does not explain, above which it is said that it was given to that
+side."""
 REACH, STEP = 8, 2
 """Largest shift that is tried to score a registration, and the spacing, in pixels of the reduced image."""
 CHECK_SIZE, LEAST_SIZE = 160, 64
@@ -51,10 +53,10 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
         notices.append(
             Notice(
                 "not_separated",
-                f"{'This guide explains' if one else 'The guides together explain'} {{part:.0%}} of the image's structure: little can "
-                "be separated.",
-                f"Register {'the guide' if one else 'the guides'} first, flip a view from the back, and compare outlines: a guide "
-                "helps only where it shows the same structures as its source.",
+                f"{'This guide explains' if one else 'The guides together explain'} {{part:.0%}} of the "
+                "image's structure: little can be separated.",
+                f"Register {'the guide' if one else 'the guides'} first, flip a view from the back, and "
+                "compare outlines: a guide helps only where it shows the same structures as its source.",
                 {"part": max(0.0, trust.explained_energy)},
             )
         )
@@ -62,7 +64,8 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
         notices.append(
             Notice(
                 "guides",
-                "{part:.0%} of the pixels have colours whose density the fit could hardly learn: nothing beside them tells it.",
+                "{part:.0%} of the pixels have colours whose density the fit could hardly learn: nothing "
+                "beside them tells it.",
                 "See the uncertainty map; fewer colours (n_clusters) or a larger crop help.",
                 {"part": trust.extrapolated},
             )
@@ -74,7 +77,8 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
             notices.append(
                 Notice(
                     "registration",
-                    f"Guide {term.source + 1} lies {words}. That is the largest shift that was tried: it may lie further off.",
+                    f"Guide {term.source + 1} lies {words}. That is the largest shift that was tried: it may "
+                    "lie further off.",
                     f"Register it first, or set max_shift above {max_shift}.",
                     distances,
                 )
@@ -95,12 +99,13 @@ def registration_scores(problem: Problem, *, seed: int = 0) -> dict[int, tuple[f
     Returns
     -------
     dict
-        For each source with a guide the score, explained gradient energy at the best shift over the median of all
-        shifts, and that shift (dy, dx) in pixels of `problem`; empty for images too small to tell.
+        For each source with a guide the score, explained gradient energy at the best shift over the median of
+        all shifts, and that shift (dy, dx) in pixels of `problem`; empty for images too small to tell.
 
     Notes
     -----
-    On simulated panels guides in their place score 15 and more, mirrored ones and those of other panels 1.8 to 2.7.
+    On simulated panels guides in their place score 15 and more, mirrored ones and those of other panels 1.8
+    to 2.7.
     """
     from torch.nn import functional as F
 
@@ -142,7 +147,8 @@ def registration_notices(
     seed: int = 0,
     scores: Mapping[int, tuple[float, tuple[int, int]]] | None = None,
 ) -> list[Notice]:
-    """Say which guides do not seem to lie on the mixture; `scores` are those of `registration_scores`, if known."""
+    """Say which guides do not seem to lie on the mixture; `scores` are those of `registration_scores`, if
+    known."""
     notices = []
     scores = registration_scores(problem, seed=seed) if scores is None else scores
     reach = round(REACH / STEP * spacing(problem))
@@ -151,8 +157,8 @@ def registration_notices(
             notices.append(
                 Notice(
                     "registration",
-                    f"Guide {source + 1} fits no place within {reach} px much better than the others (score of the check "
-                    f"{{score:.1f}}, {LEAST_SCORE:g} is needed).",
+                    f"Guide {source + 1} fits no place within {reach} px much better than the others (score "
+                    f"of the check {{score:.1f}}, {LEAST_SCORE:g} is needed).",
                     "Register it first, and see whether it must be mirrored.",
                     {"score": score},
                 )
@@ -194,8 +200,8 @@ def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool)
     return [
         Notice(
             "memory",
-            f"The image has {pixels / 2**20:.1f} megapixels. Above {limit / 2**20:.0f}, for the sake of memory, "
-            f"{' and '.join(left_out)}.",
+            f"The image has {pixels / 2**20:.1f} megapixels. Above {limit / 2**20:.0f}, for the sake of "
+            f"memory, {' and '.join(left_out)}.",
             "Take parts of the image, or reduce it, to have that.",
         )
     ]
@@ -204,7 +210,8 @@ def size_notices(problem: Problem, limit: int, *, cracks: bool, corrected: bool)
 def given_notices(
     source: int, given: Tensor, left: Tensor, energy: float, *, corrected: bool
 ) -> list[Notice]:
-    """Say that a part of what a single photograph does not explain was given to its side, where a hidden design would be missed.
+    """Say that a part of what a single photograph does not explain was given to its side, where a hidden
+    design would be missed.
 
     Parameters
     ----------
@@ -215,8 +222,8 @@ def given_notices(
     left : Tensor of shape (C, H, W)
         What the guide does not explain.
     energy : float
-        Part of the gradients' energy that the guide explains in held-out blocks; below `LEAST_ENERGY` nothing is said: that little
-        can be separated says more.
+        Part of the gradients' energy that the guide explains in held-out blocks; below `LEAST_ENERGY` nothing
+        is said: that little can be separated says more.
     corrected : bool
         Whether the trained network had a part in it.
 
@@ -238,8 +245,8 @@ def given_notices(
     return [
         Notice(
             "guides",
-            f"About {{part:.0%}} of the detail that the photograph does not explain was given to source {source + 1}, {why}. A hidden "
-            "design stands there in part, too:",
+            f"About {{part:.0%}} of the detail that the photograph does not explain was given to source "
+            f"{source + 1}, {why}. A hidden design stands there in part, too:",
             'see the output "unexplained", which holds all of it.',
             {"part": part},
         )

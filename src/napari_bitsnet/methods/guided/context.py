@@ -23,12 +23,14 @@ REFERENCE = 128
 BLURS = (0.0, 3.0, 8.0)
 """Standard deviations of the Gaussians, in pixels where the shorter side has `REFERENCE` pixels."""
 SCALES, EMPHASIS, N_REWEIGHTINGS = 5, 0.3, 3
-"""Scales and reweightings of the robust fit. A row of scale s has the further weight ``4^(EMPHASIS s)``, since such rows are fewer by 4^s
-while low frequencies carry most of the signal. With 0.6 and more the sides of guides that share a coarse layout are confused."""
+"""Scales and reweightings of the robust fit. A row of scale s has the further weight ``4^(EMPHASIS s)``,
+since such rows are fewer by 4^s while low frequencies carry most of the signal. With 0.6 and more the sides
+of guides that share a coarse layout are confused."""
 FITTED_TO = 2**16
 """Larger images are reduced to this many pixels for the fit; its functions then apply at full size."""
 DRIFT_CLUSTERS, DRIFT_WIDTH, DRIFT_ORDER, DRIFT_STD = 24, 0.1, 3, 0.003
-"""Clusters whose density drifts along the image, their width, the order of the drift, and the prior standard deviation of its coefficients."""
+"""Clusters whose density drifts along the image, their width, the order of the drift, and the prior standard
+deviation of its coefficients."""
 NEVER = 1e-5
 """Spread that leaves a group of features out."""
 STRIP = 2**17
@@ -36,7 +38,8 @@ STRIP = 2**17
 
 
 class Group(NamedTuple):
-    """Features of one kind: which of `BLURS`, number and width of clusters (0: the colours themselves), and their prior standard deviation."""
+    """Features of one kind: which of `BLURS`, number and width of clusters (0: the colours themselves), and
+    their prior standard deviation."""
 
     blur: int
     clusters: int
@@ -53,7 +56,8 @@ GROUPS = (
     Group(1, 0, 0.0, 0.03),
     Group(2, 0, 0.0, 0.03),
 )
-"""Changing one of the standard deviations by a factor of three, in either direction, changes the mean gain by less than 0.2 dB."""
+"""Changing one of the standard deviations by a factor of three, in either direction, changes the mean gain by
+less than 0.2 dB."""
 
 
 def blurred(guide: Tensor) -> list[Tensor]:
@@ -92,7 +96,8 @@ class ContextFeatures:
         return torch.cat(parts)
 
     def precision(self, *, context: bool) -> Tensor:
-        """Return one over the prior variance of each weight, (N,) in float64; without context, blurs are left out."""
+        """Return one over the prior variance of each weight, (N,) in float64; without context, blurs are left
+        out."""
         parts = []
         for g, basis in zip(GROUPS, self.bases, strict=True):
             count = self.channels if basis is None else len(basis.centres)
@@ -114,7 +119,8 @@ class ContextFit:
     weights : list of Tensor (N, C)
         Of each guide.
     with_context, without : float
-        Part of the gradients' energy that is explained in held-out blocks with the blurred colours and without them.
+        Part of the gradients' energy that is explained in held-out blocks with the blurred colours and
+        without them.
     """
 
     features: list[ContextFeatures]
@@ -144,7 +150,8 @@ def _explain(
 def fitting_context(
     guides: Sequence[Tensor], observation: Tensor, valid: Tensor | None, *, seed: int
 ) -> Stages[ContextFit]:
-    """Fit functions of colours and blurred colours to the observation, for all guides together, and tell the stages.
+    """Fit functions of colours and blurred colours to the observation, for all guides together, and tell the
+    stages.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""What a small trained network adds to a guided fit: it sees the fit beside the photographs, and mends what they can tell."""
+"""What a small trained network adds to a guided fit: it sees the fit beside the photographs, and mends what
+they can tell."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 SHIPPED = "correction.safetensors"
 CHANNELS_IN, CHANNELS_OUT = 12, 2
 SMOOTH = 16
-"""Radius, in pixels, of the windows whose mean is taken off corrections: twice, so that what is wider than about 40 pixels stays as
-it was fitted. How brightness is divided on that scale is hardly to be seen, and a network only guesses it."""
+"""Radius, in pixels, of the windows whose mean is taken off corrections: twice, so that what is wider than
+about 40 pixels stays as it was fitted. How brightness is divided on that scale is hardly to be seen, and a
+network only guesses it."""
 TILE, MARGIN = 768, 128
 """Side of the tiles in which large images are looked at, and what is seen around them, pixels."""
 
@@ -73,15 +75,17 @@ def view(
     explained : two Tensors of shape (C, 1, H, W), or None
         What each source's guide explains.
     photographs : two Tensors of shape (1, 4, H, W), or None
-        The guides' colours as they lie on the observation, in [0, 1], and the part of the light that cracks took.
+        The guides' colours as they lie on the observation, in [0, 1], and the part of the light that cracks
+        took.
     source : int
         The one that is asked about, which has a guide.
 
     Returns
     -------
     Tensor of shape (C, CHANNELS_IN, H, W)
-        What this source's guide explains, what the other one's does, what is left (in standard deviations of the observation,
-        around zero); this source's photograph and cracks, then the other one's; whether there is another one.
+        What this source's guide explains, what the other one's does, what is left (in standard deviations of
+        the observation, around zero); this source's photograph and cracks, then the other one's; whether
+        there is another one.
     """
     import torch
 
@@ -132,14 +136,15 @@ def correct(problem: Problem, model: GuidedModel) -> Correction | None:
     Returns
     -------
     Correction or None
-        At that size. None where the network was not trained for: other than two sources, guides that are not colour
-        photographs; or where there are no weights.
+        At that size. None where the network was not trained for: other than two sources, guides that are not
+        colour photographs; or where there are no weights.
 
     Notes
     -----
-    Asked about source k, the network g says how its explained part and the source itself are to be changed. With two guides it
-    is asked about both, and the sources change by ``± (g_1 - g_2) / 2``, so that they add up to the observation as before, and
-    the order of the guides does not matter. Of what it says only the detail is taken.
+    Asked about source k, the network g says how its explained part and the source itself are to be changed.
+    With two guides it is asked about both, and the sources change by ``± (g_1 - g_2) / 2``, so that they add
+    up to the observation as before, and the order of the guides does not matter. Of what it says only the
+    detail is taken.
     """
     return exhaust(correcting(problem, model))
 

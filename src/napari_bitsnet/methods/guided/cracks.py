@@ -1,4 +1,5 @@
-"""Cracks in photographs: found by a small trained network, healed in the colours, kept as a guide of their own."""
+"""Cracks in photographs: found by a small trained network, healed in the colours, kept as a guide of their
+own."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def find_cracks(photograph: Tensor) -> Tensor:
 
 
 def cracks_of(guides: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Cracks (1, 1, H, W) of the guides with three channels; None for the others, or where there are no weights."""
+    """Cracks (1, 1, H, W) of the guides with three channels; None for the others, or where there are no
+    weights."""
     if not crack_weights().is_file():
         return [None] * len(guides)
     return [find_cracks(guide) if guide is not None and guide.shape[1] == 3 else None for guide in guides]

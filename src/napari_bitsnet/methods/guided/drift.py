@@ -9,14 +9,16 @@ from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.displacement import Modes, Window
 
 CLUSTERS, WIDTH, ORDER = 12, 0.12, 3
-"""Clusters of colour, their width on the guide's [0, 1] scale, and the order of the cosine modes that they drift along."""
+"""Clusters of colour, their width on the guide's [0, 1] scale, and the order of the cosine modes that they
+drift along."""
 
 
 class Drift:
-    """Features of one guide whose sum, weighted, lets the density of a colour change slowly from place to place.
+    """Features of one guide whose sum, weighted, lets the density of a colour change slowly from place to
+    place.
 
-    Without them, what drifts is explained by whatever else is smooth: by blurred colours of the wrong side where both guides
-    share their coarse layout (sky above ground).
+    Without them, what drifts is explained by whatever else is smooth: by blurred colours of the wrong side
+    where both guides share their coarse layout (sky above ground).
 
     Parameters
     ----------

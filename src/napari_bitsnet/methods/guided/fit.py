@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece
 
 STEP_LIMIT = 1.5
-"""Largest change, in pixels, of a displacement coefficient in one step: the linearisation holds no further."""
+"""Largest change, in pixels, of a displacement coefficient in one step: the linearisation holds no
+further."""
 WORTHWHILE = 0.003
 """Part of the misfit by which refined displacements must lower it to be kept: by less they follow noise."""
 CONVERGED = 0.01
@@ -27,7 +28,8 @@ KEPT = 2**18
 
 @dataclass(frozen=True)
 class Data:
-    """What is fitted to: observation (1, C, H, W), valid (1, 1, H, W) or None, and the windows that are looked at."""
+    """What is fitted to: observation (1, C, H, W), valid (1, 1, H, W) or None, and the windows that are
+    looked at."""
 
     observation: Tensor
     valid: Tensor | None
@@ -78,7 +80,8 @@ def fitting_weights(
     prior: Tensor | None = None,
     thinned: bool = False,
 ) -> Stages[GradientFit]:
-    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the terms; tells its rounds.
+    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the
+    terms; tells its rounds.
 
     If `thinned`, the rounds before the last use part of the rows only.
     """
@@ -100,7 +103,8 @@ def fitting_weights(
 
 
 def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
-    """Return the whole-pixel shift (dy, dx) of a guide, up to `radius`, that explains most gradient energy."""
+    """Return the whole-pixel shift (dy, dx) of a guide, up to `radius`, that explains most gradient
+    energy."""
     shifts = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
     find = shift_energies if data.valid is not None else moved_energies
     energies = find(term, data, shifts)
@@ -110,7 +114,8 @@ def search_shift(term: GuideTerm, data: Data, radius: int) -> tuple[int, int]:
 def shift_energies(
     term: GuideTerm, data: Data, shifts: list[tuple[int, int]]
 ) -> dict[tuple[int, int], float]:
-    """Gradient energy that a guide explains at each whole-pixel shift (dy, dx); empty if no window is large enough.
+    """Gradient energy that a guide explains at each whole-pixel shift (dy, dx); empty if no window is large
+    enough.
 
     Only windows' interiors are compared, so that every shift sees the same pixels of the observation.
     """
@@ -146,10 +151,11 @@ def shift_energies(
 def moved_energies(
     term: GuideTerm, data: Data, shifts: list[tuple[int, int]]
 ) -> dict[tuple[int, int], float]:
-    """Do what `shift_energies` does where no pixel is missing, several times as fast: one Gram matrix serves all shifts.
+    """Do what `shift_energies` does where no pixel is missing, several times as fast: one Gram matrix serves
+    all shifts.
 
-    The observation is moved instead of the guide. What enters at its borders differs from shift to shift, so that the explained
-    part of its energy is compared, times the mean energy.
+    The observation is moved instead of the guide. What enters at its borders differs from shift to shift, so
+    that the explained part of its energy is compared, times the mean energy.
     """
     import torch
 
@@ -205,8 +211,8 @@ def refine_displacement(model: GuidedModel, data: Data, *, prior_std: float) -> 
 
     Notes
     -----
-    ``I - sum_g e_g ≈ sum_g δ_g · ∇e_g`` with ``δ_g = sum_j c_gj field_j``, fitted on gradients, robustly; the prior holds
-    for the whole displacement, so that it is ``-d_g`` for the step.
+    ``I - sum_g e_g ≈ sum_g δ_g · ∇e_g`` with ``δ_g = sum_j c_gj field_j``, fitted on gradients, robustly; the
+    prior holds for the whole displacement, so that it is ``-d_g`` for the step.
     """
     import torch
 

@@ -26,8 +26,9 @@ ROWS = 2**15
 
 
 THINNED = 5
-"""Every so manieth row of the finest scale is enough to find the weights of rows, on images of up to `THINNED_PIXELS`; of larger ones
-fewer are, in proportion to their pixels. Of coarser scales, whose rows are fewer, more are used."""
+"""Every so manieth row of the finest scale is enough to find the weights of rows, on images of up to
+`THINNED_PIXELS`; of larger ones fewer are, in proportion to their pixels. Of coarser scales, whose rows are
+fewer, more are used."""
 THINNED_PIXELS = 2**17
 LEAST_THINNED = 2**15
 """Rows of smaller images are not thinned: the fit would follow noise, and it is quick anyway."""
@@ -44,7 +45,8 @@ class Piece(NamedTuple):
 
 
 def thinning(pixels: int, n_features: int, scale: int) -> int:
-    """Return k, of which every k-th row of a scale is used to find the weights of rows, on an image of so many pixels."""
+    """Return k, of which every k-th row of a scale is used to find the weights of rows, on an image of so
+    many pixels."""
     if pixels < LEAST_THINNED:
         return 1
     most = THINNED * max(1.0, pixels / THINNED_PIXELS)
@@ -131,7 +133,8 @@ def fit_gradients(
     emphasis: float = 0.0,
     pixels: int = 0,
 ) -> GradientFit:
-    """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) / 2``.
+    """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) /
+    2``.
 
     `fitting_gradients` does the same and tells its rounds.
 
@@ -151,8 +154,8 @@ def fit_gradients(
     emphasis : float
         Rows of scale s have the further weight ``4^(emphasis s)``.
     pixels : int
-        Of the image that is fitted to: the rounds before the last use part of its rows only, see `thinning`. With 0 all
-        rounds use all rows.
+        Of the image that is fitted to: the rounds before the last use part of its rows only, see `thinning`.
+        With 0 all rounds use all rows.
 
     Returns
     -------
@@ -166,8 +169,8 @@ def fit_gradients(
 
     Notes
     -----
-    Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal equations are
-    accumulated piece by piece, in float64, so that memory does not grow with the image.
+    Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal
+    equations are accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
     fitting = fitting_gradients(
         pieces,
@@ -235,7 +238,8 @@ class _Anew:
 
 
 def _kept_rows(pieces: Iterable[Piece], scales: int, pixels: int) -> tuple[Iterable[Rows], Iterable[Rows]]:
-    """Rows of the rounds before the last, and of the last: thinned ones are kept, and all of them if the pieces are a list."""
+    """Rows of the rounds before the last, and of the last: thinned ones are kept, and all of them if the
+    pieces are a list."""
     anew = _Anew(pieces, scales)
     everything: Iterable[Rows] = list(anew) if isinstance(pieces, list) else anew
     if pixels < LEAST_THINNED:

@@ -20,19 +20,22 @@ LEAST_WEIGHT = 0.01
 
 @METHODS.register("guided_network")
 class GuidedNetwork(GuidedRegression):
-    """Colour regression, random units of colours and surroundings, and networks that are trained on what both leave.
+    """Colour regression, random units of colours and surroundings, and networks that are trained on what both
+    leave.
 
-    Where every source has a guide, tanh of random sums of a pixel's colours and of their blurs, with densities that drift along the
-    image, are fitted in closed form, and averaged with the regression. Each network then is a
-    function of colours and blurs, too, trained so that all parts together have the mixture's gradients at four scales. Units and
-    networks count as far as blurs help the regression in held-out blocks; with one guide, networks count as far as one that was trained
-    on half of the image's blocks lowers the error on the other half.
+    Where every source has a guide, tanh of random sums of a pixel's colours and of their blurs, with
+    densities that drift along the image, are fitted in closed form, and averaged with the regression. Each
+    network then is a function of colours and blurs, too, trained so that all parts together have the
+    mixture's gradients at four scales. Units and networks count as far as blurs help the regression in
+    held-out blocks; with one guide, networks count as far as one that was trained on half of the image's
+    blocks lowers the error on the other half.
 
     References
     ----------
-    Sabetsarvestani et al., "Artificial intelligence for art investigation: Meeting the challenge of separating X-ray images of
-    the Ghent Altarpiece", Science Advances 5(8), 2019, doi:10.1126/sciadv.aaw7416. Departures: networks of single pixels and blurs in
-    place of convolutions, started from a closed form, and held-out blocks that say how far they count.
+    Sabetsarvestani et al., "Artificial intelligence for art investigation: Meeting the challenge of
+    separating X-ray images of the Ghent Altarpiece", Science Advances 5(8), 2019, doi:10.1126/sciadv.aaw7416.
+    Departures: networks of single pixels and blurs in place of convolutions, started from a closed form, and
+    held-out blocks that say how far they count.
     """
 
     name = "guided_network"

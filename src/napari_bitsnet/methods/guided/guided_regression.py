@@ -37,15 +37,17 @@ class GuidedRegressionState(State):
 
 @METHODS.register("guided_regression")
 class GuidedRegression(StagedMethod[GuidedRegressionState]):
-    """Colour regression on gradients: ``∇I = sum_g ∇ f_g(guide_g) + rest``, f_g fitted robustly for all guides together.
+    """Colour regression on gradients: ``∇I = sum_g ∇ f_g(guide_g) + rest``, f_g fitted robustly for all
+    guides together.
 
-    Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of coarse
-    clusters over the image; guides are first healed of cracks, which join as features, and registered to the
-    observation. Three further parts join as far as the gradients of held-out blocks speak for them: functions of blurred
-    colours (`context`), a trained network that sees all this beside the photographs (`correct`), and a division of the
-    rest by the edges of what two guides explain (`attribution`). Guides that explain little in held-out blocks count
-    less, so that the answer tends to an even division of the mixture. Constants, which gradients do not show, are chosen so
-    that the darkest parts of all sources agree.
+    Each f_g is a sum of normalised Gaussians around colour centres, the colour itself, and a slow drift of
+    coarse clusters over the image; guides are first healed of cracks, which join as features, and registered
+    to the observation. Three further parts join as far as the gradients of held-out blocks speak for them:
+    functions of blurred colours (`context`), a trained network that sees all this beside the photographs
+    (`correct`), and a division of the rest by the edges of what two guides explain (`attribution`). Guides
+    that explain little in held-out blocks count less, so that the answer tends to an even division of the
+    mixture. Constants, which gradients do not show, are chosen so that the darkest parts of all sources
+    agree.
     """
 
     name = "guided_regression"
@@ -90,8 +92,8 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
     def warm_start(
         self, problem: Problem, previous: GuidedRegressionState, *, device: str, seed: int
     ) -> GuidedRegressionState:
-        """See `Method.warm_start`: colours keep their clusters, guides start where they lay, and densities are expected
-        near those of the slice before.
+        """See `Method.warm_start`: colours keep their clusters, guides start where they lay, and densities
+        are expected near those of the slice before.
         """
         state = self.start(problem, device=device, seed=seed)
         guided = [(k, g.shape[1]) for k, g in enumerate(state.problem.guides) if g is not None]
@@ -205,8 +207,8 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
         return {"extrapolated": result["unexplained"].new_tensor(trust.extrapolated)}
 
     def solution(self, state: GuidedRegressionState) -> Answer:
-        """See `Method.solution`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request, ``"uncertainty"``; before
-        the fit, those of a rough one that is made when it is first asked for.
+        """See `Method.solution`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request,
+        ``"uncertainty"``; before the fit, those of a rough one that is made when it is first asked for.
         """
         import torch
 

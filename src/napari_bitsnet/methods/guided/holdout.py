@@ -1,6 +1,8 @@
-"""Choices by held-out blocks: folds of an image's blocks, and the weight of each optional part of guided separation.
+"""Choices by held-out blocks: folds of an image's blocks, and the weight of each optional part of guided
+separation.
 
-The thresholds below were chosen on the pairs of `benchmarks.studies.guided_choices` that its table calls tuned.
+The thresholds below were chosen on the pairs of `benchmarks.studies.guided_choices` that its table calls
+tuned.
 """
 
 from __future__ import annotations
@@ -23,13 +25,15 @@ UNITS_SHARE = 0.5
 NETWORK_SHARE = 0.5
 """Largest weight of the network's change."""
 UNITS_ENERGY, NETWORK_ENERGY = 0.7, 0.5
-"""Explained energy from which on units and networks count where all sources have guides: units cost 0.4 dB on a pair of retinas (0.69)."""
+"""Explained energy from which on units and networks count where all sources have guides: units cost 0.4 dB on
+a pair of retinas (0.69)."""
 CORRECTION_SHARE = 0.75
 """Largest weight of the trained correction's answer where one source has no guide."""
 
 
 def fold_blocks(size: tuple[int, int]) -> list[tuple[Window, int]]:
-    """Cut an image of `size` (H, W) into ``SIDE`` by ``SIDE`` blocks and return each with the index of its fold."""
+    """Cut an image of `size` (H, W) into ``SIDE`` by ``SIDE`` blocks and return each with the index of its
+    fold."""
     from napari_bitsnet.core.displacement import Window
 
     tops, lefts = ([round(n * i / SIDE) for i in range(SIDE + 1)] for n in size)
@@ -67,8 +71,8 @@ def context_weight(with_context: float, without: float) -> float:
     Returns
     -------
     float
-        0 to `CONTEXT_SHARE`. Context leaves 63 to 94 % of what colours leave where it helps, and 96 to 100 % on
-        simulated panels, where it does not.
+        0 to `CONTEXT_SHARE`. Context leaves 63 to 94 % of what colours leave where it helps, and 96 to 100 %
+        on simulated panels, where it does not.
     """
     ratio = (1 - with_context) / max(1 - without, 1e-6)
     return CONTEXT_SHARE * ramp(ratio, 0.97, 0.92)
@@ -82,15 +86,15 @@ def surroundings_weight(context: float, energy: float, enough: float) -> float:
     context : float
         Weight of the fit with context, which held-out blocks gave it.
     energy : float
-        Part of the gradients' energy that colours explain in held-out blocks. Where it is small, such functions fit what
-        belongs to no guide.
+        Part of the gradients' energy that colours explain in held-out blocks. Where it is small, such
+        functions fit what belongs to no guide.
     enough : float
         Energy from which on they count; in full from 0.1 more.
 
     Notes
     -----
-    Held-out errors of the units and of the networks themselves do not tell where these help: near-infrared pairs, which gain, have as
-    large ones as simulated panels, which lose.
+    Held-out errors of the units and of the networks themselves do not tell where these help: near-infrared
+    pairs, which gain, have as large ones as simulated panels, which lose.
     """
     return context / CONTEXT_SHARE * ramp(energy, enough, enough + 0.1)
 
@@ -101,22 +105,24 @@ def network_weight(error: float) -> float:
     Parameters
     ----------
     error : float
-        The network's error in blocks that it was not trained on, relative to the error of the fit that it started from. That
-        fit has seen those blocks, so that errors slightly above 1 still speak for the network.
+        The network's error in blocks that it was not trained on, relative to the error of the fit that it
+        started from. That fit has seen those blocks, so that errors slightly above 1 still speak for the
+        network.
     """
     return NETWORK_SHARE * ramp(error, 1.04, 1.02)
 
 
 def correction_weight(energy: float, context: float, network: float) -> float:
-    """Return the weight of the trained correction's answer where one source has no guide, 0 to `CORRECTION_SHARE`.
+    """Return the weight of the trained correction's answer where one source has no guide, 0 to
+    `CORRECTION_SHARE`.
 
     Parameters
     ----------
     energy : float
         Explained part of the gradients' energy in held-out blocks.
     context, network : float
-        Weights of the context and of the networks. The correction was trained on simulated paintings, where both are near
-        zero: where they help, the image is of another kind.
+        Weights of the context and of the networks. The correction was trained on simulated paintings, where
+        both are near zero: where they help, the image is of another kind.
     """
     weight = CORRECTION_SHARE * ramp(energy, 0.4, 0.55) * (1 - context / CONTEXT_SHARE)
     return weight * (1 - network / NETWORK_SHARE / 3)

@@ -10,14 +10,17 @@ if TYPE_CHECKING:
 NORMAL_90 = 1.645
 """Half width of the 90 % interval of a Gaussian of standard deviation 1."""
 WINDOW_ALL, WINDOW_SOME = 12 / 128, 3 / 128
-"""Width of the window of the local variance where all sources have guides and where some have none, relative to the shorter side."""
+"""Width of the window of the local variance where all sources have guides and where some have none, relative
+to the shorter side."""
 CALIBRATION_ALL, CALIBRATION_SOME = 1.0, 0.9
-"""Factors of the interval where all sources have guides, and where some have none: coverage on real pairs is 84 % and 92 %, averaged
-over kinds (`docs/benchmarks/guided.md`)."""
+"""Factors of the interval where all sources have guides, and where some have none: coverage on real pairs is
+84 % and 92 %, averaged over kinds (`docs/benchmarks/guided.md`)."""
 CONFUSION = 0.3
-"""Standard deviation of the part that is given to the wrong side, relative to the explained part, where nothing is explained."""
+"""Standard deviation of the part that is given to the wrong side, relative to the explained part, where
+nothing is explained."""
 LEAST_SHARE = 0.3
-"""A share counts as at least this, since what the guided side keeps of the rest is uncertain however small its share."""
+"""A share counts as at least this, since what the guided side keeps of the rest is uncertain however small
+its share."""
 MAP_PIXELS = 2**18
 """Larger images get their map at this many pixels; it is interpolated."""
 
@@ -50,9 +53,9 @@ def half_width(
 
     Notes
     -----
-    A part of the rest that holds the share s, independent of the other part, has the variance ``s (1 - s) var(rest)``. The
-    variance of the rest is the mean of that of the whole image and that in a Gaussian window. Confusion of two guided sides adds
-    ``(CONFUSION (1 - e))² var(e_1 - e_2)``.
+    A part of the rest that holds the share s, independent of the other part, has the variance ``s (1 - s)
+    var(rest)``. The variance of the rest is the mean of that of the whole image and that in a Gaussian
+    window. Confusion of two guided sides adds ``(CONFUSION (1 - e))² var(e_1 - e_2)``.
     """
     import torch
     from torch.nn import functional as F

@@ -20,7 +20,8 @@ PIECE = 2**16
 ALIGNED = 16
 """Strips begin at multiples of this many rows, so that blocks of the scales lie as in the whole image."""
 CRACK_SPREAD = 2.0
-"""Standard deviation expected of what a crack changes, on the observation's [0, 1] scale, over the light that it takes."""
+"""Standard deviation expected of what a crack changes, on the observation's [0, 1] scale, over the light that
+it takes."""
 
 
 @dataclass
@@ -42,7 +43,8 @@ class GuideTerm:
     weights : Tensor of shape (N, C)
         w; zero before the first fit.
     cracks : Tensor of shape (1, 1, H, W), optional
-        Part of the light that cracks take from the guide: divided out of its colours, and seen in the observation as well.
+        Part of the light that cracks take from the guide: divided out of its colours, and seen in the
+        observation as well.
     """
 
     image: Tensor
@@ -117,7 +119,8 @@ class GuidedModel:
         return sample(term.cracks, self.modes.combine(term.displacement, window), window, term.depths)
 
     def features(self, term: GuideTerm, window: Window) -> Tensor:
-        """Feature images (N, h, w): memberships and colour; coarse memberships times each drift mode, and times cracks."""
+        """Feature images (N, h, w): memberships and colour; coarse memberships times each drift mode, and
+        times cracks."""
         made = term.image.new_empty((sum(self._counts(term)), window.height, window.width))
         self._write_features(term, window, made)
         return made
@@ -147,7 +150,8 @@ class GuidedModel:
         ]
 
     def _write_features(self, term: GuideTerm, window: Window, out: Tensor) -> None:
-        """Write a term's features into `out` (N, h, w): the largest arrays of a fit, of which no copies are made."""
+        """Write a term's features into `out` (N, h, w): the largest arrays of a fit, of which no copies are
+        made."""
         import torch
 
         members, colour, drifting, cracked = out.split(self._counts(term))
@@ -237,7 +241,8 @@ class GuidedModel:
 
 
 def sample_windows(size: tuple[int, int], pixels: int, side: int = 128) -> list[Window]:
-    """Windows to fit on: the whole image, in strips of rows, if it has at most `pixels`, else evenly spaced squares.
+    """Windows to fit on: the whole image, in strips of rows, if it has at most `pixels`, else evenly spaced
+    squares.
 
     Parameters
     ----------

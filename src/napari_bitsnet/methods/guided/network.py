@@ -1,4 +1,5 @@
-"""A small network for each guide, trained on the image itself: a function of colours and surroundings, with a drift."""
+"""A small network for each guide, trained on the image itself: a function of colours and surroundings, with a
+drift."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from napari_bitsnet.methods.guided.drift import Drift
 from napari_bitsnet.methods.guided.holdout import checkerboard
 
 WIDTHS = (1.0, 2.0, 4.0, 8.0)
-"""Standard deviations of the Gaussians that blur the colours, in pixels where the shorter side has `REFERENCE` pixels."""
+"""Standard deviations of the Gaussians that blur the colours, in pixels where the shorter side has
+`REFERENCE` pixels."""
 REFERENCE = 128
 """Shorter side, in pixels, of the images on which the design was chosen."""
 HIDDEN = 32
@@ -34,7 +36,8 @@ TOLD = 10
 
 
 def surroundings(guide: Tensor) -> Tensor:
-    """Return colours and their blurs, of mean zero, in standard deviations of the guide: (1, C, H, W) -> (1, 5 C, H, W)."""
+    """Return colours and their blurs, of mean zero, in standard deviations of the guide: (1, C, H, W) -> (1,
+    5 C, H, W)."""
     centred = guide - guide.mean((2, 3), keepdim=True)
     centred = centred / (centred.std() + 1e-3)
     factor = min(guide.shape[-2:]) / REFERENCE
@@ -42,7 +45,8 @@ def surroundings(guide: Tensor) -> Tensor:
 
 
 class PixelNetwork(nn.Module):
-    """Two hidden layers of 1 × 1 convolutions with SiLU, and linear paths beside them, one of them of a drift.
+    """Two hidden layers of 1 × 1 convolutions with SiLU, and linear paths beside them, one of them of a
+    drift.
 
     Parameters
     ----------
@@ -75,13 +79,15 @@ class PixelNetwork(nn.Module):
             nn.init.zeros_(self.drifting.weight)
 
     def forward(self, x: Tensor, drifting: Tensor | None = None) -> Tensor:
-        """Return (N, n_outputs, H, W) for inputs (N, n_inputs, H, W) and features of the drift, if there is one."""
+        """Return (N, n_outputs, H, W) for inputs (N, n_inputs, H, W) and features of the drift, if there is
+        one."""
         result: Tensor = self.out(self.hidden(x)) + self.linear(x)
         return result if drifting is None else result + self.drifting(drifting)
 
     @torch.no_grad()
     def at_full_size(self, guide: Tensor) -> Tensor:
-        """Return the network's change (1, n_outputs, H, W) for a guide (1, C, H, W) of any size, row by row of strips."""
+        """Return the network's change (1, n_outputs, H, W) for a guide (1, C, H, W) of any size, row by row
+        of strips."""
         inputs, (height, width) = surroundings(guide), guide.shape[-2:]
         parts = []
         for strip in strips(height, width, STRIP):
@@ -101,7 +107,8 @@ def scaled_gradients(image: Tensor) -> list[Tensor]:
 
 
 def gradient_masks(seen: Tensor) -> list[Tensor]:
-    """Return 1 where both blocks of a difference lie wholly in `seen` (1, 1, H, W) bool, as `scaled_gradients` orders them."""
+    """Return 1 where both blocks of a difference lie wholly in `seen` (1, 1, H, W) bool, as
+    `scaled_gradients` orders them."""
     found = []
     for scale in range(SCALES):
         if min(seen.shape[-2:]) >= 2 ** (scale + 1):
@@ -115,7 +122,8 @@ def gradient_masks(seen: Tensor) -> list[Tensor]:
 
 
 def gradient_errors(image: Tensor, target: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
-    """Return the mean absolute error of the gradients, relative to the target's, for each scale and direction."""
+    """Return the mean absolute error of the gradients, relative to the target's, for each scale and
+    direction."""
     return torch.stack(
         [
             ((a - b).abs() * mask).sum() / ((b.abs() * mask).sum() + 1e-4 * mask.sum() + 1e-12)
@@ -175,7 +183,8 @@ class Training:
         self.n_outputs = mixture.shape[1]
 
     def train(self, steps: int, seen: Tensor) -> Stages[list[PixelNetwork]]:
-        """Train a network for each guide, so that the base and their sum have the mixture's gradients in `seen`.
+        """Train a network for each guide, so that the base and their sum have the mixture's gradients in
+        `seen`.
 
         Parameters
         ----------
@@ -211,7 +220,8 @@ class Training:
             return torch.stack([n(*x) for n, x in zip(networks, self.inputs, strict=True)]).sum(0)
 
     def held_out_error(self, steps: int) -> Stages[float]:
-        """Return the error in the half of a checkerboard that was not trained on, relative to the base's error there."""
+        """Return the error in the half of a checkerboard that was not trained on, relative to the base's
+        error there."""
         seen = checkerboard((self.base.shape[-2], self.base.shape[-1])).to(self.base.device)
         networks = yield from self.train(steps, seen)
         masks = gradient_masks(~seen & self.valid)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.units import UnitFit
 
 ALONE = 0.5
-"""Factor of the weight of context where one source has no guide: there, context also learns what that source shares with the
-guide's surroundings."""
+"""Factor of the weight of context where one source has no guide: there, context also learns what that source
+shares with the guide's surroundings."""
 
 
 class Parts:
@@ -105,7 +105,8 @@ class Parts:
         return holdout.NETWORK_SHARE * count
 
     def network_weight(self, error: float) -> float:
-        """Return the weight of the networks where one source has no guide, from their error in held-out blocks relative to the fit's."""
+        """Return the weight of the networks where one source has no guide, from their error in held-out
+        blocks relative to the fit's."""
         return holdout.network_weight(error) * holdout.ramp(self.energy, 0.4, 0.6)
 
     def add_network(self, networks: Sequence[PixelNetwork], weight: float) -> None:
@@ -123,7 +124,8 @@ class Parts:
         return holdout.correction_weight(self.energy, self.context_weight, self.networks_weight)
 
     def attribute(self) -> None:
-        """Divide the rest of two guided sources by the edges of what their guides explain, as far as these can be trusted."""
+        """Divide the rest of two guided sources by the edges of what their guides explain, as far as these
+        can be trusted."""
         if not self.complete or self.problem.n_sources != 2:
             return
         valid = self.problem.valid

@@ -36,13 +36,13 @@ def phantom_map(sources: Tensor, observation: Tensor, valid: Tensor | None = Non
     Returns
     -------
     Tensor of shape (1, 1, H, W)
-        Dimensionless, >= 0; 0 where edges lie in one source or have one sign in all, 1 where as much structure
-        cancels as the observation shows.
+        Dimensionless, >= 0; 0 where edges lie in one source or have one sign in all, 1 where as much
+        structure cancels as the observation shows.
 
     Notes
     -----
-    Gradients are averaged over a window of ``2 * WINDOW + 1`` pixels before the ratio is taken, and |∇I| counts as at least
-    `FLOOR` of its mean. True sources whose edges cross with opposite sign appear too.
+    Gradients are averaged over a window of ``2 * WINDOW + 1`` pixels before the ratio is taken, and |∇I|
+    counts as at least `FLOOR` of its mean. True sources whose edges cross with opposite sign appear too.
     """
     height, width = observation.shape[-2:]
     strip, halo = max(1, STRIP // width), WINDOW + 1

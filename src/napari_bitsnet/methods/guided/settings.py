@@ -8,7 +8,8 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 
 MOST_PIXELS = 2**24
-"""Larger images than this many pixels are fitted by colours alone, without the networks, for the sake of memory."""
+"""Larger images than this many pixels are fitted by colours alone, without the networks, for the sake of
+memory."""
 
 
 class GuidedRegressionConfig(BaseConfig):
@@ -22,7 +23,8 @@ class GuidedRegressionConfig(BaseConfig):
     )
     registration: Literal["none", "shift", "smooth"] = setting(
         "smooth",
-        "Registration of the guides: as they are (none), moved by whole pixels (shift), or shifted and bent (smooth).",
+        "Registration of the guides: as they are (none), moved by whole pixels (shift), or shifted and bent "
+        "(smooth).",
     )
     max_shift: int = setting(3, "Largest whole-pixel shift that is tried.", ge=0, le=12, step=1, unit="px")
     n_modes: int = setting(
@@ -42,26 +44,31 @@ class GuidedRegressionConfig(BaseConfig):
     n_reweightings: int = setting(4, "Rounds of reweighting that make the fit robust.", ge=1, le=30, step=1)
     pixels: int = setting(
         2**19,
-        "Pixels that are fitted to; of larger images, evenly spaced squares of the image reduced to four times as many.",
+        "Pixels that are fitted to; of larger images, evenly spaced squares of the image reduced to four "
+        "times as many.",
         ge=2**12,
         le=2**24,
         step=2**12,
     )
     cracks: bool = setting(
         True,
-        "Look for cracks in colour photographs, by a trained network, and heal their colours before the fit; not above 16 megapixels.",
+        "Look for cracks in colour photographs, by a trained network, and heal their colours before the fit; "
+        "not above 16 megapixels.",
     )
     correct: bool = setting(
         True,
-        "Let a trained network mend what the fit missed, and divide what it left; two sources and colour photographs only.",
+        "Let a trained network mend what the fit missed, and divide what it left; two sources and colour "
+        "photographs only.",
     )
     context: bool = setting(
         True,
-        "Fit functions of blurred colours, too, and add them as far as they predict held-out blocks better; not above 16 megapixels.",
+        "Fit functions of blurred colours, too, and add them as far as they predict held-out blocks better; "
+        "not above 16 megapixels.",
     )
     attribution: bool = setting(
         True,
-        "Divide what two guides leave unexplained by where their own parts have edges, not evenly; not above 16 megapixels.",
+        "Divide what two guides leave unexplained by where their own parts have edges, not evenly; not above "
+        "16 megapixels.",
     )
     uncertainty: bool = setting(
         True,
@@ -74,19 +81,21 @@ class GuidedNetworkConfig(GuidedRegressionConfig):
 
     units: bool = setting(
         True,
-        "With a guide for every source: fit random units of colours and surroundings, with a drift, and average as far as context helps; "
-        "not above 16 megapixels.",
+        "With a guide for every source: fit random units of colours and surroundings, with a drift, and "
+        "average as far as context helps; not above 16 megapixels.",
     )
     network_steps: int = setting(
         150,
-        "Training steps of the networks; 0 leaves them out. With a guide for every source they count as far as context helps.",
+        "Training steps of the networks; 0 leaves them out. With a guide for every source they count as far "
+        "as context helps.",
         ge=0,
         le=2000,
         step=10,
     )
     check_steps: int = setting(
         100,
-        "With one guide: training steps, on half of the image's blocks, of the networks that are checked on the other half.",
+        "With one guide: training steps, on half of the image's blocks, of the networks that are checked on "
+        "the other half.",
         ge=10,
         le=2000,
         step=10,

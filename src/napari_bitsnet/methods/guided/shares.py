@@ -22,7 +22,8 @@ LOOKED_AT = 2**20
 DOUBT_ALL, DOUBT_SOME = 0.003, 0.01
 """Constant of `reliability` where all sources have guides, and where some have none."""
 OWN_POWER = 1.6
-"""Power of the explained energy with which a guided source's share of the rest falls, where other sources have no guide."""
+"""Power of the explained energy with which a guided source's share of the rest falls, where other sources
+have no guide."""
 
 
 def reliability(energy: float, doubt: float) -> float:
@@ -70,7 +71,8 @@ def rest_shares(energy: float, n_sources: int, guided: Sequence[int]) -> list[fl
 
 
 def explained_by(model: GuidedModel, problem: Problem) -> Tensor:
-    """Return what each source's guide explains, (K, C, H, W), of mean zero; zero for a source without a guide."""
+    """Return what each source's guide explains, (K, C, H, W), of mean zero; zero for a source without a
+    guide."""
     observation = problem.observations
     explained = observation.new_zeros((problem.n_sources, *observation.shape[1:]))
     for window in model.strips():
@@ -98,13 +100,13 @@ def split(
     Returns
     -------
     dict
-        ``"explained"`` (K, C, H, W); ``"unexplained"`` (1, C, H, W): the observation minus their sum, of mean zero;
-        ``"sources"`` (K, C, H, W): explained plus their shares of the rest, and what is moved.
+        ``"explained"`` (K, C, H, W); ``"unexplained"`` (1, C, H, W): the observation minus their sum, of mean
+        zero; ``"sources"`` (K, C, H, W): explained plus their shares of the rest, and what is moved.
 
     Notes
     -----
-    Gradients do not show constants. These are chosen so that the darkest parts of all sources agree, as all have places
-    where next to nothing is in the beam.
+    Gradients do not show constants. These are chosen so that the darkest parts of all sources agree, as all
+    have places where next to nothing is in the beam.
     """
     observation, k = problem.observations, problem.n_sources
     unexplained = observation - explained.sum(dim=0, keepdim=True)
@@ -151,7 +153,8 @@ def add_correction(
 
 
 def even_shares(n_sources: int, guided: Sequence[int]) -> list[float]:
-    """Return the shares that give the rest evenly to the sources without a guide, or to all if each has one."""
+    """Return the shares that give the rest evenly to the sources without a guide, or to all if each has
+    one."""
     takers = [k for k in range(n_sources) if k not in guided] or list(range(n_sources))
     return [1 / len(takers) if k in takers else 0.0 for k in range(n_sources)]
 
@@ -159,7 +162,8 @@ def even_shares(n_sources: int, guided: Sequence[int]) -> list[float]:
 def explained_shares(
     problem: Problem, model: GuidedModel, correction: Correction | None = None
 ) -> dict[str, Tensor]:
-    """Divide the observation by a fitted model alone: the rest goes to the sources without a guide, or evenly to all.
+    """Divide the observation by a fitted model alone: the rest goes to the sources without a guide, or evenly
+    to all.
 
     Parameters
     ----------

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.gradient_fit import GradientFit
 
 N_COARSE, COARSE_WIDTH = 24, 0.1
-"""Colour clusters for the search of shifts and for drifting weights, and their width on the guide's [0, 1] scale."""
+"""Colour clusters for the search of shifts and for drifting weights, and their width on the guide's [0, 1]
+scale."""
 N_REGISTRATION, REGISTRATION_WIDTH = 32, 0.09
 """Colour clusters while the guides are registered: fewer and wider than at the end, for speed."""
 DISPLACEMENT_STD = 0.3
 """Standard deviation expected of the displacement's modes, in pixels."""
 SEEN = 4
-"""Images that are larger than this times the pixels that are fitted to are reduced to that size for the fit."""
+"""Images that are larger than this times the pixels that are fitted to are reduced to that size for the
+fit."""
 POLISH = 2
 """Steps of registration at full size after a fit at reduced size."""
 
@@ -116,6 +118,7 @@ def enlarging(model: GuidedModel, problem: Problem, config: GuidedRegressionConf
 
 
 def _cracks(problem: Problem, whole: Problem, config: GuidedRegressionConfig) -> list[Tensor | None]:
-    """Return what cracks take from each guide of `problem`, which is `whole` at some size; see `cracks_of`."""
+    """Return what cracks take from each guide of `problem`, which is `whole` at some size; see
+    `cracks_of`."""
     wanted = config.cracks and whole.observations[0, 0].numel() <= MOST_PIXELS
     return cracks_of(problem.guides) if wanted else [None] * len(problem.guides)

@@ -32,10 +32,11 @@ def support_part(image: NDArray) -> NDArray:
 
     Notes
     -----
-    The power P of paint and brushwork is about the same in all directions, that of a support stands out of its ring of equal
-    frequencies |f|. So the image is filtered by ``max(0, 1 - EXCESS median_ring P / P(f))``, spectral subtraction with the
-    ring's median as the noise; P is smoothed, of the image under a Hann window. Needs no size of the mesh, no direction,
-    and follows bends as far as these widen the peaks. Bars of a cradle are wider than `COARSEST`.
+    The power P of paint and brushwork is about the same in all directions, that of a support stands out of
+    its ring of equal frequencies |f|. So the image is filtered by ``max(0, 1 - EXCESS median_ring P /
+    P(f))``, spectral subtraction with the ring's median as the noise; P is smoothed, of the image under a
+    Hann window. Needs no size of the mesh, no direction, and follows bends as far as these widen the peaks.
+    Bars of a cradle are wider than `COARSEST`.
 
     References
     ----------

@@ -32,7 +32,8 @@ class Trust:
     explained_energy : float
         Part of the gradients' energy that is explained in blocks that were not fitted to.
     extrapolated : float
-        Part of the pixels whose colours the fit says little about: their variance is nearly that before the fit.
+        Part of the pixels whose colours the fit says little about: their variance is nearly that before the
+        fit.
     """
 
     explained_energy: float
@@ -114,7 +115,8 @@ def judging(
 
 
 def _extrapolated(statistics: BlockStatistics, model: GuidedModel, rows: Tensor, root: Tensor) -> float:
-    """Part of the rows of which a guide's own part has kept more than half of its prior standard deviation."""
+    """Part of the rows of which a guide's own part has kept more than half of its prior standard
+    deviation."""
     import torch
 
     doubtful = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)

@@ -1,4 +1,5 @@
-"""A third closed form for guides: random units of a pixel's colours and of their surroundings, with a drift."""
+"""A third closed form for guides: random units of a pixel's colours and of their surroundings, with a
+drift."""
 
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ WIDE = 16.0
 UNITS = 256
 """Random units of each guide; half of them see the colours alone, half their blurs, too."""
 GAIN, BLURRED_GAIN = 3.0, 0.7
-"""Standard deviation of the weighted sum of a unit's inputs if these are ±1, and the factor of blurred colours in it."""
+"""Standard deviation of the weighted sum of a unit's inputs if these are ±1, and the factor of blurred
+colours in it."""
 CLUSTERS, CLUSTER_WIDTH, CLUSTER_GAIN = 96, 0.06, 3.0
-"""Clusters of colour with a density of their own, which units are too smooth for, their width, and the factor of their memberships."""
+"""Clusters of colour with a density of their own, which units are too smooth for, their width, and the factor
+of their memberships."""
 RIDGE, DRIFT_RIDGE = 0.01, 0.3
 """Penalties of the weights, and of the drift's, relative to the mean energy of the gradients of either."""
 SCALES = 4
@@ -58,7 +61,8 @@ def _blurred(guide: Tensor, width: float) -> Tensor:
 
 
 class UnitFeatures:
-    """Feature images of one guide: its `surroundings`, tanh of random sums of them, clusters of colour, and a `Drift`.
+    """Feature images of one guide: its `surroundings`, tanh of random sums of them, clusters of colour, and a
+    `Drift`.
 
     Parameters
     ----------
@@ -87,7 +91,8 @@ class UnitFeatures:
         return self.n_steady + len(self.drift)
 
     def __call__(self, guide: Tensor, inputs: Tensor, window: Window) -> Tensor:
-        """Return features (N, h, w) of a window of a guide (1, C, H, W) and its `surroundings` (1, 6 C, H, W)."""
+        """Return features (N, h, w) of a window of a guide (1, C, H, W) and its `surroundings` (1, 6 C, H,
+        W)."""
         seen = window.crop(inputs)[0]
         units = torch.einsum("ni,ihw->nhw", self.weights, seen).add_(self.biases[:, None, None]).tanh_()
         clusters = CLUSTER_GAIN * self.clusters.memberships(window.crop(guide)[0])
@@ -126,7 +131,8 @@ class UnitFit:
 def fitting_units(
     guides: Sequence[Tensor], observation: Tensor, valid: Tensor | None, *, seed: int
 ) -> Stages[UnitFit]:
-    """Fit the weights of all guides' features together, by ridge regression on gradients, and tell the stages.
+    """Fit the weights of all guides' features together, by ridge regression on gradients, and tell the
+    stages.
 
     Parameters
     ----------
@@ -141,8 +147,8 @@ def fitting_units(
 
     References
     ----------
-    Rahimi and Recht, "Weighted Sums of Random Kitchen Sinks: Replacing minimization with randomization in learning",
-    NIPS 2008.
+    Rahimi and Recht, "Weighted Sums of Random Kitchen Sinks: Replacing minimization with randomization in
+    learning", NIPS 2008.
     """
     guides, observation, valid = reduced_inputs(guides, observation, valid, FITTED_TO)
     size = (observation.shape[-2], observation.shape[-1])
