@@ -44,26 +44,25 @@ LOOK_EVERY = 10
 class Loop:
     """A network, its averaged weights, its optimiser, and the progress of its training.
 
-        Parameters
-        ----------
-        trainer : str
-            Name of the trainer, for the checkpoint.
-        network : nn.Module
-            Network, which is moved to the device and trained in place.
-        paces : list of (list of parameters, float)
-            Groups of parameters with their learning rates relative to ``config.rate``.
-        config : TrainingConfig
-            Length, rates, averaging and precision.
-        folder : Path
-            Folder of the checkpoint, the loss curve and the picture of held-out data.
-        device : str
-            A torch device.
+    Parameters
+    ----------
+    trainer : str
+        Name of the trainer, for the checkpoint.
+    network : nn.Module
+        Network, which is moved to the device and trained in place.
+    paces : list of (list of parameters, float)
+        Groups of parameters with their learning rates relative to ``config.rate``.
+    config : TrainingConfig
+        Length, rates, averaging and precision.
+    folder : Path
+        Folder of the checkpoint, the loss curve and the picture of held-out data.
+    device : str
+        A torch device.
 
-        Notes
-        -----
-    The averaged weights ``a <- b a + (1 - b) w`` are validated and exported, with ``b = min(averaging, n / (n
-    + 10))``
-        after ``n`` steps.
+    Notes
+    -----
+    The averaged weights ``a <- b a + (1 - b) w`` are validated and exported, with
+    ``b = min(averaging, n / (n + 10))`` after ``n`` steps.
     """
 
     def __init__(

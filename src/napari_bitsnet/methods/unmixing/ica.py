@@ -76,8 +76,7 @@ class Ica(BaseMethod[IcaState]):
     The gradients do not determine the sources' scales. The rule of the mixing does:
 
     - ``"sum-to-one"``: the weights of each mixture add to one, ``W = A diag(d)`` with ``A d = 1`` in the
-    least-squares
-      sense; sources are whole images on the mixtures' scale;
+      least-squares sense; sources are whole images on the mixtures' scale;
     - ``"free"``: each source is scaled so that its largest absolute value is one;
     - ``"given"``: W is known and only inverted.
 
