@@ -178,8 +178,8 @@ class Xray(SharesTask):
         return [
             Notice(
                 "guides",
-                "What no guide explains ({part:.0%} of the mixture's contrast) is divided between the "
-                "sources, so that a hidden design stands in each of them, weakened:",
+                "No guide predicts {part:.0%} of the image's contrast. This part is divided between the "
+                "sources, so that a hidden design appears, weakened, in each of them:",
                 'see the output "unexplained", or keep it out of the sources with unexplained="apart".',
                 {"part": part},
             )

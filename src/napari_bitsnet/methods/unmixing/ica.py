@@ -47,6 +47,11 @@ class IcaConfig(BaseConfig):
         "Remove a smooth shading of each mixture, such as vignetting, where it explains held-out parts of "
         "the images better.",
     )
+    nonnegative: bool = setting(
+        False,
+        "Free weights: subtract one source from another only until that one would become darker than the "
+        "images' common background; for stains of the same structures.",
+    )
     noise: float | None = setting(
         None,
         "Standard deviation of each mixture's noise, on the [0, 1] scale; none estimates it.",
@@ -77,7 +82,8 @@ class Ica(BaseMethod[IcaState]):
 
     - ``"sum-to-one"``: the weights of each mixture add to one, ``W = A diag(d)`` with ``A d = 1`` in the
       least-squares sense; sources are whole images on the mixtures' scale;
-    - ``"free"``: each source is scaled so that its largest absolute value is one;
+    - ``"free"``: each source is scaled so that its largest absolute value is one; images with a common dark
+      background are corrected by `without_negatives`;
     - ``"given"``: W is known and only inverted.
 
     Sources are ``t = W^+ I`` (pseudo-inverse; least squares if there are more mixtures than sources). Nearly
@@ -200,6 +206,7 @@ class Ica(BaseMethod[IcaState]):
         """Return W (M, K), float64, with the scales that the rule sets; mixtures with a shading are freed of
         it first."""
         from napari_bitsnet.methods.unmixing.finest_scale import least_smoothing
+        from napari_bitsnet.methods.unmixing.nonnegative import without_negatives
         from napari_bitsnet.methods.unmixing.shading import estimate_shading
         from napari_bitsnet.methods.unmixing.weights import estimating_weights
 
@@ -229,7 +236,9 @@ class Ica(BaseMethod[IcaState]):
             window=window,
             least_smoothing=smoothing,
         )
-        return scaled_to_one(weights) if mixing.rule == "sum-to-one" else weights
+        if mixing.rule == "sum-to-one":
+            return scaled_to_one(weights)
+        return without_negatives(weights, even, valid=seen) if self.config.nonnegative else weights
 
     def solution(self, state: IcaState) -> Answer:
         """See `Method.solution`: ``"sources"``, ``"weights"`` and, if the mixtures are shaded, ``"shading"``
