@@ -9,7 +9,8 @@ import torch
 
 from napari_bitsnet.core.config import Config
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage
+from napari_bitsnet.methods import METHODS, BaseMethod, Cost, StagedMethod
 from napari_bitsnet.methods.wrappers.averaged_seeds import AveragedSeeds
 from napari_bitsnet.methods.wrappers.obeying import Obeying, with_hints
 from napari_bitsnet.methods.wrappers.working_size import WorkingSize
@@ -109,3 +110,36 @@ def test_methods_do_what_they_announce(name: str):
     assert method.updates_hints == (method.update_hints is not BaseMethod.update_hints)
     assert method.cost is not None
     assert method().config == method.Config()
+
+
+class Halving(StagedMethod):
+    """Halves the mixture until it is dark."""
+
+    name, title, summary = "halving", "Halving", "A toy."
+    Config = Config
+    presets: ClassVar = {"balanced": Config()}
+    iterations = 10
+
+    def unsupported_reason(self, traits):
+        return None
+
+    def start(self, problem, *, device, seed):
+        return State(problem)
+
+    def iterating(self, state):
+        yield Stage("looking")
+        if float(state.share) < 0.2:
+            return None
+        state.share /= 2
+        return {"share": torch.tensor(state.share)}
+
+    def solution(self, state):
+        return {"sources": state.share * state.problem.observations}
+
+
+def test_staged_methods_end_where_nothing_is_left_to_do():
+    method, state = Halving(), Halving().start(PROBLEM, device="cpu", seed=0)
+    told = list(method.stages(state))
+    assert [float(step["share"]) for step in told if isinstance(step, dict)] == [0.5, 0.25, 0.125]
+    assert (state.step, sum(isinstance(step, Stage) for step in told)) == (3, 4)
+    assert list(method.advance(state)) == []

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 R = TypeVar("R")
+P = TypeVar("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,29 @@ def exhaust(computation: Generator[Any, Any, R]) -> R:
             return result
 
 
-def named(name: str, stages: Stages[R]) -> Stages[R]:
-    """Put a name in front of each stage of a computation: ``"fit"`` makes ``"fit, round 2 of 4"``."""
-    enough: bool | None = None
+def telling(computation: Generator[P, Any, R], tell: Callable[[P], T]) -> Generator[T, bool | None, R]:
+    """Run a computation to its end, and tell each of its parts in other words; answers are passed on to it.
+
+    Parameters
+    ----------
+    computation : generator
+        Yields its parts and returns its result.
+    tell : callable
+        Makes of each part what is yielded in its place.
+    """
+    answer: bool | None = None
     while True:
         try:
-            stage = stages.send(enough)
+            part = computation.send(answer)
         except StopIteration as end:
             result: R = end.value
             return result
-        enough = yield Stage(f"{name}, {stage.name}", stage.better)
+        answer = yield tell(part)
+
+
+def named(name: str, stages: Stages[R]) -> Stages[R]:
+    """Put a name in front of each stage of a computation: ``"fit"`` makes ``"fit, round 2 of 4"``."""
+    return telling(stages, lambda stage: Stage(f"{name}, {stage.name}", stage.better))
 
 
 def without_stages(steps: Iterable[Stage | dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:

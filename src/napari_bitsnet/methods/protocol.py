@@ -235,8 +235,9 @@ class StagedMethod(BaseMethod[S]):
     """Base of methods whose iterations are long: they define `iterating` in the place of `advance`."""
 
     @abstractmethod
-    def iterating(self, state: S) -> Stages[dict[str, Tensor]]:
-        """Make one iteration, tell its stages, and return the losses; gradients are not recorded."""
+    def iterating(self, state: S) -> Stages[dict[str, Tensor] | None]:
+        """Make one iteration, tell its stages, and return the losses, or None if nothing is left to do;
+        gradients are not recorded."""
 
     def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
         """See `Method.advance`."""
@@ -249,5 +250,7 @@ class StagedMethod(BaseMethod[S]):
         while state.step < self.iterations:
             # around the generator, not inside: consumers of the stages may need gradients
             losses = yield from torch.no_grad()(self.iterating)(state)
+            if losses is None:
+                return
             state.step += 1
             yield losses

@@ -7,6 +7,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_bitsnet.core.stages import telling
 from napari_bitsnet.core.writing import atomically
 from napari_bitsnet.data.datasets import PackedImages, pack, reserved_photos
 from napari_bitsnet.io.exif import ORIENTATION, exif_tags
@@ -32,14 +34,12 @@ def load_images(
     packed = []
     for source in sources:
         reading = read_images(source, short_side=short_side, cache=cache)
-        while True:
-            try:
-                n_read, n_images = next(reading)
-            except StopIteration as end:
-                packed.append(end.value)
-                break
-            yield Progress(note=f"Reading {source.name}: {n_read} of {n_images} images…")
+        packed.append((yield from telling(reading, partial(_progress, source.name))))
     return packed
+
+
+def _progress(name: str, counts: tuple[int, int]) -> Progress:
+    return Progress(note=f"Reading {name}: {counts[0]} of {counts[1]} images…")
 
 
 def read_images(

@@ -10,7 +10,7 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Haze
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.core.stages import Partial, Stage, Stages, telling
 from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
@@ -112,14 +112,12 @@ class DarkChannel(StagedMethod[DarkChannelState]):
             part=config.part,
         )
         names = iter(("edges of the haze", "haze in windows"))
-        while True:
-            try:
-                part = next(work)
-            except StopIteration as end:
-                transmission: Tensor = end.value
-                return transmission
+
+        def keep(part: Partial) -> Stage:
             state.transmission, state.has_start = part.image(), True
-            yield Stage(next(names), better=True)
+            return Stage(next(names), better=True)
+
+        return (yield from telling(work, keep))
 
     def solution(self, state: DarkChannelState) -> Answer:
         """See `Method.solution`: ``"sources"`` (the clear scene), ``"transmission"`` and ``"airlight"``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Noisy
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Partial, Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Partial, Stage, Stages, telling
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ class NLBayesState(State):
 
 
 @METHODS.register("nl_bayes")
-class NLBayes(BaseMethod[NLBayesState]):
+class NLBayes(StagedMethod[NLBayesState]):
     """Estimate ``x = m + C (C + N)^-1 (y - m)`` with mean m, covariance C of each group of similar patches.
 
     Each group is modelled by one Gaussian; N holds the noise variances. Under white noise N = sigma² I
@@ -105,20 +105,17 @@ class NLBayes(BaseMethod[NLBayesState]):
             image = interpolate_missing(image, problem.valid)
         return NLBayesState(problem=problem, image=image, has_start=True)
 
-    def advance(self, state: NLBayesState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the mean absolute change, and ends after its rounds."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: NLBayesState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: parts of a round; in the first one what is done so far is the answer."""
+    def iterating(self, state: NLBayesState) -> Stages[dict[str, Tensor] | None]:
+        """See `StagedMethod.iterating`: parts of a round; in the first one what is done so far is the answer.
+        Returns the mean absolute change."""
         rounds = self.config.rounds
         if isinstance(state.problem.mixing, Noisy):
             rounds = min(rounds, ENOUGH)
-        while state.step < rounds:
-            before = state.image
-            state.image, state.partial = (yield from self._round(state, rounds)), None
-            state.step += 1
-            yield {"change": (state.image - before).abs().mean()}
+        if state.step >= rounds:
+            return None
+        before = state.image
+        state.image, state.partial = (yield from self._round(state, rounds)), None
+        return {"change": (state.image - before).abs().mean()}
 
     def _round(self, state: NLBayesState, rounds: int) -> Stages[Tensor]:
         from napari_bitsnet.core.patches.denoising import denoising_patches
@@ -155,15 +152,13 @@ class NLBayes(BaseMethod[NLBayesState]):
     ) -> Stages[Tensor]:
         """Tell how far a round is; in the first one under noise the part that is done is kept."""
         first = state.step == 0 and isinstance(state.problem.mixing, Noisy)
-        while True:
-            try:
-                part = next(work)
-            except StopIteration as end:
-                image: Tensor = end.value
-                return image
+
+        def keep(part: Partial) -> Stage:
             if first and part.done > 0:
                 state.partial, state.has_start = part, True
-            yield Stage(f"round {state.step + 1} of {rounds}, {part.done:.0%}", better=state.partial is part)
+            return Stage(f"round {state.step + 1} of {rounds}, {part.done:.0%}", better=state.partial is part)
+
+        return telling(work, keep)
 
     def solution(self, state: NLBayesState) -> Answer:
         """See `Method.solution`: ``"sources"`` is the clean image."""

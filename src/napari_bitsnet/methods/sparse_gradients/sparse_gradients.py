@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.operators.poisson import Poisson
+
 BOLDNESS = 1.1
 """Factor on the first estimate, which the regression shrinks towards equal shares."""
 DAMPED = 1.2
@@ -67,7 +68,7 @@ class SparseGradientsState(State):
 
 
 @METHODS.register("sparse_gradients")
-class SparseGradients(BaseMethod[SparseGradientsState]):
+class SparseGradients(StagedMethod[SparseGradientsState]):
     """Attribute gradients to sources by marked edges, integrate them, then make the shares' gradients sparse.
 
     Solves ``min sum_k sum_x c_k ‖∇y_k‖^p`` with ``sum_k y_k = I`` and ``c_k = (1 − P(k))^trust``. P(k) is the
@@ -124,40 +125,21 @@ class SparseGradients(BaseMethod[SparseGradientsState]):
             raise ValueError("Expected hints, got none: scribble on some edges of each source.")
         return SparseGradientsState(problem=problem.to(device))
 
-    def advance(self, state: SparseGradientsState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after the rounds."""
-        return without_stages(self.stages(state))
-
-    def stages(self, state: SparseGradientsState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: the parts of the first estimate."""
+    def iterating(self, state: SparseGradientsState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: the parts of the first estimate; later rounds are short. Returns the
+        energy of the shares."""
         from napari_bitsnet.methods.sparse_gradients.shares import reweighted_step, sparse_energy
 
         config = self.config
-        while state.step < self.iterations:
-            if state.sources is None or state.first is None or state.prices is None or state.poisson is None:
-                first, state.prices, state.poisson = yield from self._first_answer(state.problem)
-                state.first = state.sources = first
-            else:
-                state.sources = reweighted_step(
-                    state.sources,
-                    state.first,
-                    state.prices,
-                    state.poisson,
-                    power=config.power,
-                    softness=config.softness,
-                    curvature=config.curvature,
-                    hold=config.hold,
-                )
-            state.step += 1
-            yield {
-                "sparse_gradients": sparse_energy(
-                    state.sources,
-                    state.prices,
-                    power=config.power,
-                    softness=config.softness,
-                    curvature=config.curvature,
-                )
-            }
+        penalty = {"power": config.power, "softness": config.softness, "curvature": config.curvature}
+        if state.sources is None or state.first is None or state.prices is None or state.poisson is None:
+            first, state.prices, state.poisson = yield from self._first_answer(state.problem)
+            state.first = state.sources = first
+        else:
+            state.sources = reweighted_step(
+                state.sources, state.first, state.prices, state.poisson, hold=config.hold, **penalty
+            )
+        return {"sparse_gradients": sparse_energy(state.sources, state.prices, **penalty)}
 
     def update_hints(self, state: SparseGradientsState, hints: Tensor | None) -> None:
         """See `Method`: the problem is solved again; without any hints left, the answer stays."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import count, product
 from typing import TYPE_CHECKING, Literal
 
 from napari_bitsnet.core.config import Config as BaseConfig
@@ -12,7 +12,7 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Overlay
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.core.stages import Stage, Stages, telling
 from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
@@ -147,15 +147,13 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
                     given = mixing.opacity  # once the colour is certain, the edges give the better opacity
         edges = log_edges(images, state.colour, radius=config.radius)
         search = finding_best_mark(edges, region, length=config.length, steps=config.search_steps)
-        tried = 0
-        while True:
-            try:
-                self._keep(state, next(search))
-            except StopIteration as end:
-                found: Mark = end.value
-                break
-            tried += 1
-            yield Stage(f"round {state.step + 1} of {config.rounds}, opacity {tried}")
+        numbers = count(1)
+
+        def keep(better: Mark | None) -> Stage:
+            self._keep(state, better)
+            return Stage(f"round {state.step + 1} of {config.rounds}, opacity {next(numbers)}")
+
+        found: Mark = yield from telling(search, keep)
         soft = found.mask
         mark = soft > 0.5
         if int(mark.sum()) < FEWEST:
