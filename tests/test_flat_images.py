@@ -79,6 +79,17 @@ def test_a_flat_image_has_an_answer(task: str, kind: str, whole: bool):
         np.testing.assert_allclose(total, np.asarray(mixture), rtol=0, atol=2e-6 * np.ptp(mixture))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # that so many pixels are clipped is said
+@pytest.mark.parametrize("kind", ["binary", "stripes"])
+def test_mixtures_that_are_clipped_in_every_window_have_an_answer(kind: str):
+    image = IMAGES[kind]
+    mixtures = np.stack([image, 0.5 * image + 0.2 * np.rot90(image)])
+    result = nb.run("multi_mixture", list(mixtures), device="cpu")
+    assert all(np.isfinite(output).all() for output in result.outputs.values())
+    explained = np.einsum("mk,kyx->myx", result.outputs["weights"], result.sources)
+    np.testing.assert_allclose(explained + result.outputs["residual"], mixtures, rtol=0, atol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", IMAGES)
 def test_a_flat_image_is_not_spoilt_by_denoising(kind: str):

@@ -3,6 +3,8 @@ and series."""
 
 from __future__ import annotations
 
+import struct
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -58,6 +60,83 @@ def test_jpeg2000_keeps_all_bits(tmp_path, bits, channels):
         imagecodecs.jpeg2k_encode(image, bitspersample=bits, level=0, reversible=True)
     )
     np.testing.assert_array_equal(read_image(tmp_path / "a.jp2").array, image)
+
+
+def boxed(image: np.ndarray, *boxes: tuple[bytes, bytes], bits: int = 16, space: int | None = None) -> bytes:
+    """A JP2 file with further boxes of (name, contents) in its header, and another colour space."""
+    made = bytearray(imagecodecs.jpeg2k_encode(image, bitspersample=bits, level=0, reversible=True))
+    start = made.find(b"jp2h") - 4
+    size = int.from_bytes(made[start : start + 4], "big")
+    more = b"".join((len(body) + 8).to_bytes(4, "big") + name + body for name, body in boxes)
+    made[start + size : start + size] = more
+    made[start : start + 4] = (size + len(more)).to_bytes(4, "big")
+    if space is not None:
+        at = made.find(b"colr") + 7
+        made[at : at + 4] = space.to_bytes(4, "big")
+    return bytes(made)
+
+
+def defined(*kinds: int) -> tuple[bytes, bytes]:
+    """The box that says which channels are colours (0), opacity (1) or opacity that is multiplied in (2)."""
+    rows = [struct.pack(">HHH", k, kind, 0 if kind else k + 1) for k, kind in enumerate(kinds)]
+    return b"cdef", struct.pack(">H", len(kinds)) + b"".join(rows)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+@pytest.mark.parametrize("codec", ["jp2", "j2k"])
+def test_jpeg2000_channels_are_no_opacity_unless_the_file_says_so(tmp_path, channels, codec):
+    image = RNG.integers(0, 2**16, (20, 30, channels), dtype=np.uint16)
+    made = imagecodecs.jpeg2k_encode(image, bitspersample=16, level=0, reversible=True, codecformat=codec)
+    (tmp_path / "a").write_bytes(made)
+    file = read_image(tmp_path / "a")
+    np.testing.assert_array_equal(file.array, image)
+    assert f"{channels} channels" in file.doubt
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_jpeg2000_opacity(tmp_path, bits):
+    colours = RNG.integers(0, 2**bits, (20, 30, 3), dtype=np.uint16)
+    opacity = np.full((20, 30, 1), 2**bits - 1, np.uint16)
+    opacity[:, :10], opacity[:, 10:20] = 0, 2 ** (bits - 1)
+    (tmp_path / "a.jp2").write_bytes(
+        boxed(np.concatenate([colours, opacity], -1), defined(0, 0, 0, 1), bits=bits)
+    )
+    file = read_image(tmp_path / "a.jp2")
+    assert not file.doubt
+    np.testing.assert_array_equal(file.array, np.concatenate([colours, opacity], -1))
+    part = opacity / (2**bits - 1)
+    multiplied = np.concatenate([np.rint(colours * part), opacity], -1).astype(np.uint16)
+    (tmp_path / "b.jp2").write_bytes(boxed(multiplied, defined(0, 0, 0, 2), bits=bits))
+    divided = read_image(tmp_path / "b.jp2").array
+    np.testing.assert_allclose(divided[:, 10:, :3], colours[:, 10:], rtol=0, atol=2)
+    (tmp_path / "c.jp2").write_bytes(boxed(multiplied[..., 2:], defined(0, 1), bits=bits))
+    grey = read_image(tmp_path / "c.jp2")
+    assert grey.array.shape == (20, 30)
+    assert grey.stored == np.uint16
+    np.testing.assert_array_equal(np.isnan(grey.array), opacity[..., 0] == 0)
+
+
+@pytest.mark.parametrize(("space", "name"), [(12, "CMYK"), (14, "CIELab"), (99, "number 99")])
+def test_jpeg2000_of_other_colour_spaces_is_refused_by_name(tmp_path, space, name):
+    (tmp_path / "a.jp2").write_bytes(boxed(RGB, bits=8, space=space))
+    with pytest.raises(ValueError, match=name):
+        read_image(tmp_path / "a.jp2")
+
+
+def test_jpeg2000_luminance_and_differences_become_rgb(tmp_path):
+    (tmp_path / "a.jp2").write_bytes(boxed(RGB, bits=8, space=18))
+    expected = np.asarray(Image.fromarray(RGB, "YCbCr").convert("RGB"))
+    np.testing.assert_allclose(read_image(tmp_path / "a.jp2").array.astype(int), expected, rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("channels", [1, 5])  # also where Pillow knows no mode
+def test_size_of_a_pixel_of_jpeg2000(tmp_path, channels):
+    image = RNG.integers(0, 256, (20, 30, channels), dtype=np.uint8)
+    capture = b"resc", struct.pack(">HHHHbb", 2, 1, 8, 2, 3, 4)  # 2000 by 40000 a metre
+    made = boxed(image, (b"res ", (18).to_bytes(4, "big") + capture[0] + capture[1]), bits=8)
+    (tmp_path / "a.jp2").write_bytes(made)
+    for size in (read_image(tmp_path / "a.jp2").calibration, read_file_calibration(tmp_path / "a.jp2")):
+        assert (size.per_unit, size.unit) == (pytest.approx((400, 20)), "cm")
 
 
 def test_size_of_a_pixel_and_orientation(tmp_path):

@@ -230,6 +230,8 @@ def telling_windows(covariances: NDArray, noise: NDArray) -> tuple[NDArray, NDAr
     """Subtract the noise and keep the windows with strong gradients: (n, K, K) -> (n', K, K), and their
     numbers (n',)."""
     count = covariances.shape[-1]
+    if not len(covariances):  # every window touches missing pixels
+        return np.eye(count)[None], np.arange(0)
     covariances = covariances - noise
     energy = np.trace(covariances, axis1=1, axis2=2)
     share = np.clip((energy > ABOVE_NOISE * np.trace(noise)).mean(), *SHARES)
