@@ -14,11 +14,11 @@ import pytest
 import zarr
 
 import napari_bitsnet as nb
-from napari_bitsnet.api import RunSettings, lazy
+from napari_bitsnet.api import RunSettings, lazy, slices
 from napari_bitsnet.api.choose import make_task
-from napari_bitsnet.api.lazy import _blocks
 from napari_bitsnet.api.portable import Portable
 from napari_bitsnet.api.run_inputs import RunInputs
+from napari_bitsnet.api.slices import blocks_of
 from napari_bitsnet.api.start import start_session
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
@@ -46,7 +46,7 @@ def test_tasks_carry_neither_the_weights_nor_the_stack():
     network = load_network()
     assert sum(p.numel() * 4 for p in network.parameters()) > 10 * MEGABYTE
     assert max(found.values()) < MEGABYTE
-    separating = [size for key, size in found.items() if key.startswith("_separate-")]
+    separating = [size for key, size in found.items() if key.startswith("_arrays_of_block-")]
     assert len(separating) == len(stack) - 1
     assert max(separating) < 10_000  # it names its nodes
     # every slice is a node, and the whole is little more than the stack and the middle one's session
@@ -80,10 +80,10 @@ def test_networks_that_were_fitted_are_sent_as_they_are():
 
 
 def test_blocks_lead_away_from_the_middle_and_cover_all():
-    assert _blocks(8, 4, 2) == [[5, 6], [7], [3, 2], [1, 0]]
-    assert _blocks(1, 0, 3) == []
+    assert blocks_of(8, 4, 2) == [[5, 6], [7], [3, 2], [1, 0]]
+    assert blocks_of(1, 0, 3) == []
     for count, size in ((9, 1), (10, 4), (2, 5)):
-        found = sorted(index for block in _blocks(count, count // 2, size) for index in block)
+        found = sorted(index for block in blocks_of(count, count // 2, size) for index in block)
         assert found == [index for index in range(count) if index != count // 2]
 
 
@@ -121,8 +121,9 @@ def test_every_kind_of_stack_gives_the_same_slices(kind, tmp_path):
 
 def test_images_are_written_piece_by_piece_and_each_slice_is_separated_once(tmp_path, monkeypatch):
     solved = []
-    solve = lazy._solve
-    monkeypatch.setattr(lazy, "_solve", lambda *given: solved.append(1) or solve(*given))
+    solve = slices.solve
+    for module in (lazy, slices):
+        monkeypatch.setattr(module, "solve", lambda *given: solved.append(1) or solve(*given))
     outputs = nb.run_lazily("xray", STACK, **GUIDED)
     calibration = Calibration((10.0, 10.0), "micron")
     paths = outputs.to_zarr(tmp_path / "out", "scan", calibration=calibration)
@@ -157,4 +158,6 @@ def test_processes_give_the_same_slices_and_a_killed_worker_costs_its_own(tmp_pa
         killed, *_ = client.run(os.getpid).values()
         os.kill(killed, signal.SIGKILL)
         paths = outputs.to_zarr(tmp_path, "scan", names=["source_1"])
+        result = nb.run("xray", STACK, client=client, **GUIDED)
+    np.testing.assert_array_equal(result.sources[0], here)
     np.testing.assert_array_equal(np.asarray(nb.read(paths[0]).array), here)

@@ -55,6 +55,7 @@ def run(
     seconds: float | None = None,
     stop: Stop | None = None,
     progress: bool = False,
+    client: Any = None,
     **options: Any,
 ) -> Result:
     """Run a task and return its result.
@@ -99,6 +100,9 @@ def run(
         Called after each iteration. Return True to stop and keep the best result so far.
     progress : bool
         Whether to show a bar with iterations and stages, on stderr or in the notebook.
+    client : distributed.Client, optional
+        Dask cluster whose workers separate the slices of a stack at the same time: the middle one first, all
+        others from it. The result has no state.
     **options
         Settings of the task, checked against its ``Config``: ``n_sources=2``, ``mixing="attenuation"`` …
 
@@ -131,13 +135,14 @@ def separate(
     stored: Any = None,
     stop: Stop | None = None,
     progress: bool = False,
+    client: Any = None,
     **arguments: Any,
 ) -> Result:
     """Separate one superimposed image: ``run("separate", mixture, …)``.
 
     Parameters
     ----------
-    mixture, hints, mask, stored, stop, progress
+    mixture, hints, mask, stored, stop, progress, client
         As in `run`.
     **arguments
         Settings of the run and of the task, as in `run`.
@@ -156,6 +161,7 @@ def separate(
             stored=stored,
             stop=stop,
             progress=progress,
+            client=client,
             **arguments,
         )
     )
@@ -170,13 +176,14 @@ def iter_separate(
     stored: Any = None,
     stop: Stop | None = None,
     progress: bool = False,
+    client: Any = None,
     **arguments: Any,
 ) -> Run:
     """Do the same work as `separate`, iteration by iteration.
 
     Parameters
     ----------
-    mixture, hints, mask, stored, stop, progress
+    mixture, hints, mask, stored, stop, progress, client
         As in `run`.
     **arguments
         Settings of the run and of the task, as in `run`.
@@ -192,7 +199,15 @@ def iter_separate(
         Has ``losses`` and ``outputs``, which are copied from the device only when they are read.
     """
     return _start(
-        "separate", mixture, hints=hints, mask=mask, stored=stored, stop=stop, progress=progress, **arguments
+        "separate",
+        mixture,
+        hints=hints,
+        mask=mask,
+        stored=stored,
+        stop=stop,
+        progress=progress,
+        client=client,
+        **arguments,
     )
 
 
@@ -254,10 +269,19 @@ def _start(
     stored: Any = None,
     stop: Stop | None = None,
     progress: bool = False,
+    client: Any = None,
     **arguments: Any,
 ) -> Run:
     """Start a run whose settings are the arguments of `run`."""
     settings = RunSettings.of(task, **arguments)
     return iter_run(
-        settings, mixture, guides=guides, hints=hints, mask=mask, stored=stored, stop=stop, progress=progress
+        settings,
+        mixture,
+        guides=guides,
+        hints=hints,
+        mask=mask,
+        stored=stored,
+        stop=stop,
+        progress=progress,
+        client=client,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,14 @@ from napari_bitsnet.api.notices import plane_notices, warn
 from napari_bitsnet.api.planes import missing_plane
 from napari_bitsnet.api.portable import Portable
 from napari_bitsnet.api.provenance import record_provenance
-from napari_bitsnet.api.run_inputs import InputsReading, RunInputs
-from napari_bitsnet.api.runner import Session
+from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.api.signatures import spelled_out
-from napari_bitsnet.api.start import start_session
+from napari_bitsnet.api.slices import Parts, Work, blocks_of, separate_block, solve
 from napari_bitsnet.core.device import resolve_device
 from napari_bitsnet.core.notices import LEFT_OUT, Notice
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.io.calibration import Calibration
-from napari_bitsnet.tasks import Inputs, Task
 
 
 class LazyOutputs(dict[str, Any]):
@@ -169,7 +167,7 @@ def run_lazily(
     )
     planes = images.planes
     middle = len(planes) // 2
-    reference = _solve(settings, made, images[middle], target, None)
+    reference = solve(settings, made, images[middle], target, None)
     known = reference.finished()
     told = plane_notices(reference, known)
     if len(planes) > 1:
@@ -178,13 +176,15 @@ def run_lazily(
     made, _ = made.for_stack([reference.inputs.mixture])
 
     blank = {name: (output.shape, output.dtype) for name, output in known.items()}
-    work = dask.delayed(_Work(settings, made, target, images.reading, blank), pure=False, traverse=False)
+    settings = settings.updated({"device": target})
+    work = dask.delayed(Work(settings, made, images.reading), pure=False, traverse=False)
     start = dask.delayed(Portable(reference), pure=False, traverse=False)
-    parts = _Parts(images)
+    parts = Parts(images)
     computed: list[Any] = [None] * len(planes)
     computed[middle] = dask.delayed({name: output.array for name, output in known.items()}, pure=False)
-    for indices in _blocks(len(planes), middle, block):
-        found = dask.delayed(_separate, pure=False)(work, start, indices, [parts.of(i) for i in indices])
+    for indices in blocks_of(len(planes), middle, block):
+        given = [parts.of(i) for i in indices]
+        found = dask.delayed(_arrays_of_block, pure=False)(work, start, blank, indices, given)
         for place, index in enumerate(indices):
             computed[index] = found[place]
     warn(told, stacklevel=2)
@@ -200,78 +200,23 @@ def run_lazily(
     return LazyOutputs(outputs, provenance, tuple(map(str, told)))
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What all slices share; one node of the graph.
-
-    Parameters
-    ----------
-    settings, task, device, reading
-        Of the run.
-    blank : dict of str to (shape, dtype)
-        Outputs of a slice that is left out.
-    """
-
-    settings: RunSettings
-    task: Task
-    device: str
-    reading: InputsReading
-    blank: Mapping[str, tuple[tuple[int, ...], np.dtype]]
-
-
-class _Parts:
-    """Parts of a run's arrays that belong to one slice, as nodes of a graph."""
-
-    def __init__(self, images: RunInputs) -> None:
-        self._fields = images.fields
-        self._made: dict[tuple[int, int], Any] = {}
-        self._arrays: dict[int, Any] = {}
-
-    def of(self, index: int) -> list[Any]:
-        """Return the parts of slice `index`; that of an array with one plane for all is one node."""
-        return [
-            None if field is None else self._node(number, field, field.of(index))
-            for number, field in enumerate(self._fields)
-        ]
-
-    def _node(self, number: int, field: Any, index: int) -> Any:
-        import dask
-
-        if (number, index) not in self._made:
-            place = field.place(index)
-            if isinstance(field.array, np.ndarray):
-                part = dask.delayed(field.array[place], pure=False, traverse=False)
-            elif dask.is_dask_collection(field.array):
-                part = dask.delayed(field.array[place])
-            else:  # read where it is needed: the array knows its file
-                if number not in self._arrays:
-                    self._arrays[number] = dask.delayed(field.array, pure=False, traverse=False)
-                part = self._arrays[number][place]
-            self._made[number, index] = part
-        return self._made[number, index]
-
-
-def _blocks(count: int, middle: int, size: int) -> list[list[int]]:
-    """Return the indices of all slices but the middle one, in blocks that lead away from it."""
-    ways = [list(range(middle + 1, count)), list(range(middle - 1, -1, -1))]
-    return [way[first : first + size] for way in ways for first in range(0, len(way), size)]
-
-
-def _separate(
-    work: _Work, start: Portable, indices: Sequence[int], parts: Sequence[Sequence[Any]]
+def _arrays_of_block(
+    work: Work,
+    start: Portable,
+    blank: Mapping[str, tuple[tuple[int, ...], np.dtype]],
+    indices: Sequence[int],
+    parts: Sequence[Sequence[Any]],
 ) -> list[dict[str, NDArray]]:
-    """Separate a block of slices, the first from `start`, and return the outputs of each."""
-    before, found = start.session, []
-    for index, given in zip(indices, parts, strict=True):
-        try:
-            session = _solve(work.settings, work.task, work.reading(given), work.device, before)
-            found.append({name: output.array for name, output in session.outputs().items()})
-        except (TypeError, ValueError) as error:
-            _tell(Notice(LEFT_OUT, str(error), slices=(index,)))
-            found.append({name: missing_plane(np.empty(*like)) for name, like in work.blank.items()})
+    """Separate a block of slices, the first from `start`, and return the outputs of each; `blank` are those
+    of a slice that is left out."""
+    arrays = []
+    for index, found in zip(indices, separate_block(work, start, parts), strict=True):
+        if found.error is not None:
+            _tell(Notice(LEFT_OUT, str(found.error), slices=(index,)))
+            arrays.append({name: missing_plane(np.empty(*like)) for name, like in blank.items()})
         else:
-            before = session
-    return found
+            arrays.append({name: output.array for name, output in found.outputs.items()})
+    return arrays
 
 
 def _tell(notice: Notice) -> None:
@@ -281,10 +226,3 @@ def _tell(notice: Notice) -> None:
         warn([notice], stacklevel=2)
     else:
         cluster.warn(str(notice), UserWarning)
-
-
-def _solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:
-    session = start_session(settings, task, inputs, device, before)
-    for _ in session.advance(iterations=session.planned(settings.iterations), seconds=settings.seconds):
-        pass
-    return session

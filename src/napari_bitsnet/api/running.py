@@ -39,6 +39,7 @@ def iter_run(
     stop: Stop | None = None,
     new_hints: NewHints | None = None,
     progress: bool = False,
+    client: Any = None,
 ) -> Run:
     """Run, yield each iteration and return the `Result`.
 
@@ -62,6 +63,8 @@ def iter_run(
         Called after each iteration; returns new hints, like `hints`, or None.
     progress : bool
         Whether to show a bar with iterations and stages, on stderr or in the notebook.
+    client : distributed.Client, optional
+        Cluster whose workers separate the slices; see `run`.
 
     Returns
     -------
@@ -81,12 +84,17 @@ def iter_run(
         If the device's memory is full.
     """
     task = make_task(settings)
-    device = resolve_device(settings.device)
+    device = resolve_device(settings.device) if client is None else "cpu"
     images = RunInputs(
         task, mixture, guides=guides, hints=hints, mask=mask, axes=settings.axes, stored=stored
     )
     height, width = (int(images.planes.array.shape[images.planes.axes.index(a)]) for a in "YX")
-    run = _run_planes(settings, task, images, device, stop, new_hints)
+    if client is None:
+        run = _run_planes(settings, task, images, device, stop, new_hints)
+    else:
+        from napari_bitsnet.api.on_workers import run_on_workers
+
+        run = run_on_workers(client, settings, task, images, stop)
     if progress:
         run = with_bar(run, settings.task, n_planes=len(images.planes))
     result = yield from explain_full_memory(run, min(height * width, settings.size_limit**2), device)

@@ -32,12 +32,19 @@ SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 (other signals have their own, see `Interrupt.exit_code`)."""
 
 
+class Say(Protocol):
+    """Prints a line, as `typer.echo` does."""
+
+    def __call__(self, text: str, /, *, err: bool = False) -> None:
+        """Print a line on stdout, or on stderr."""
+
+
 @contextmanager
-def warning_lines(name: str, task: str) -> Iterator[None]:
+def warning_lines(name: str, task: str, say: Say = typer.echo) -> Iterator[None]:
     """Print every warning in one line on stderr, with the name of its input and the task's flags."""
 
     def show(message: Warning | str, *place: Any) -> None:
-        typer.echo(f"warning: {name}: {in_flags(message, task)}", err=True)
+        say(f"warning: {name}: {in_flags(message, task)}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -62,10 +69,13 @@ class Outcome:
         Skipped jobs were finished before; of stopped ones the best result so far is written.
     error : str
         Reason of a failure.
+    told : tuple of (str, bool)
+        Lines that are still to be printed, and whether on stderr: of a run in another process.
     """
 
     status: str
     error: str = ""
+    told: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,36 +107,47 @@ class Batch:
     report: bool = False
     candidates: bool = False
 
-    def run(self, jobs: Sequence[Job]) -> int:
-        """Run all jobs and return the exit code."""
+    def run(self, jobs: Sequence[Job], client: Any = None) -> int:
+        """Run all jobs and return the exit code; a client's workers share out several jobs, or the slices of
+        one."""
         failed = 0
         with Interrupt() as interrupt:
-            for job in jobs:
-                failed += self.run_one(job, interrupt).status == "failed"
-                if interrupt.requested:
-                    return interrupt.exit_code
+            for outcome in self._outcomes(jobs, interrupt, client):
+                failed += outcome.status == "failed"
+            if interrupt.requested:
+                return interrupt.exit_code
         if failed and len(jobs) > 1:
             typer.echo(f"error: {failed} of {len(jobs)} inputs failed", err=True)
         return FAILURE if failed else SUCCESS
 
-    def run_one(self, job: Job, asked: StopRequest) -> Outcome:
+    def _outcomes(self, jobs: Sequence[Job], interrupt: Interrupt, client: Any) -> Iterator[Outcome]:
+        if client is not None and len(jobs) > 1:
+            from napari_bitsnet.cli.on_workers import run_on_workers
+
+            for _, outcome in run_on_workers(client, [(self, job) for job in jobs], interrupt):
+                yield outcome
+            return
+        for job in jobs:
+            if interrupt.requested:
+                return
+            yield self.run_one(job, interrupt, client)
+
+    def run_one(self, job: Job, asked: StopRequest, client: Any = None, say: Say = typer.echo) -> Outcome:
         """Run one job; an error is printed and part of the outcome."""
         try:
             job.check_present()
             if not self.overwrite and self._finished(job):
-                typer.echo(
-                    f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})"
-                )
+                say(f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})")
                 return Outcome("skipped")
-            with warning_lines(job.stem, self.settings.task):
-                self._do(job, asked)
+            with warning_lines(job.stem, self.settings.task, say):
+                self._do(job, asked, client, say)
         except (TypeError, ValueError, OSError, MemoryError) as error:
             told = in_flags(error, self.settings.task)
         except Exception:  # a bug of ours must not stop the rest of a long batch
             told = traceback.format_exc()
         else:
             return Outcome("done" if is_finished(self.folder, job.stem) else "stopped")
-        typer.echo(f"error: {job.stem}: {told}", err=True)
+        say(f"error: {job.stem}: {told}", err=True)
         return Outcome("failed", told)
 
     def _left_out(self) -> str:
@@ -162,7 +183,7 @@ class Batch:
             )
         return True
 
-    def _do(self, job: Job, asked: StopRequest) -> None:
+    def _do(self, job: Job, asked: StopRequest, client: Any, say: Say) -> None:
         images = job.read(self.settings.axes)
         for notice in images.notices:
             warnings.warn(notice, stacklevel=1)
@@ -180,11 +201,12 @@ class Batch:
             mask=images.mask,
             stored=images.stored,
             stop=asked,
+            client=client,
         )
         result = follow(run, job.stem, n_planes=len(planes), quiet=self.quiet)
         others = len(result.candidates) if self.candidates else 0
         if self.candidates and not others:
-            typer.echo(
+            say(
                 f"{job.stem}: no other splits: only feedforward knows some, of one image in two, without "
                 "hints",
                 err=True,
@@ -205,7 +227,7 @@ class Batch:
         )
         made = result.provenance
         count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
-        typer.echo(
+        say(
             f"{job.stem}: {made['method']}, {count}, {made['seconds']:.1f} s, {len(files)} files in "
             f"{self.folder}"
         )

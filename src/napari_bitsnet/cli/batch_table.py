@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,7 @@ from napari_bitsnet.cli.batch_table_running import (
 )
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.outputs import check_batch
+from napari_bitsnet.cli.scheduler import SchedulerOption, connected
 from napari_bitsnet.io.writers import format_type
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def batch_command(
         bool, typer.Option("--check", help="Check all rows and run none.", show_default=False)
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Number of processes that work on rows.")] = 1,
+    scheduler: SchedulerOption = None,
     kind: Annotated[Format, typer.Option("--format", help="Format of the images.")] = "imagej",
     depth: Annotated[
         Depth, typer.Option("--depth", help="float: 32 bits; input: integers like the images.")
@@ -91,6 +93,8 @@ def batch_command(
             raise typer.Exit(SUCCESS)
         if table is None:
             raise ValueError("Expected a table, got none: name it, or make one with --init FOLDER.")
+        if scheduler is not None and jobs > 1:
+            raise ValueError("Expected --jobs or --scheduler, got both: local[N] starts N processes, too.")
         if folder is None and not check:
             raise ValueError("Expected --out DIR, got none: it is the folder for the results.")
         rows = _rows(table, report)
@@ -110,7 +114,13 @@ def batch_command(
     if check:
         typer.echo(f"{table}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}, no fault")
         raise typer.Exit(SUCCESS)
-    raise typer.Exit(_run(planned, jobs))
+    try:
+        with connected(scheduler) as client:
+            code = _run(planned, jobs, client)
+    except ValueError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(BAD_USAGE) from None
+    raise typer.Exit(code)
 
 
 def _rows(table: Path, report: bool) -> Sequence[Row]:
@@ -133,14 +143,17 @@ def _check_outputs(planned: Sequence[Planned]) -> None:
         )
 
 
-def _run(planned: Sequence[Planned], jobs: int) -> int:
+def _run(planned: Sequence[Planned], jobs: int, client: Any) -> int:
     folder = planned[0].batch.folder
     with Interrupt() as interrupt:
-        runs = (
-            run_here(planned, interrupt)
-            if jobs == 1
-            else run_in_processes(planned, interrupt, min(jobs, len(planned)))
-        )
+        if client is not None:
+            from napari_bitsnet.cli.on_workers import run_on_workers
+
+            runs = run_on_workers(client, [(each.batch, each.row.job) for each in planned], interrupt)
+        elif jobs == 1:
+            runs = run_here(planned, interrupt)
+        else:
+            runs = run_in_processes(planned, interrupt, min(jobs, len(planned)))
         outcomes = finish_summary(
             folder, planned, runs, lambda count: typer.echo(f"{count} of {len(planned)} rows", err=True)
         )

@@ -12,6 +12,7 @@ from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE
 from napari_bitsnet.cli.job import Job, say
 from napari_bitsnet.cli.options import takes_settings
 from napari_bitsnet.cli.outputs import check_file
+from napari_bitsnet.cli.scheduler import SchedulerOption, connected, on_worker
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
@@ -37,6 +38,7 @@ def check_command(
             help="File for the record of the check (JSON), with scores and shifts.",
         ),
     ] = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Check an X-ray and its photographs before a run: alignment, and whether the fit generalises.
 
@@ -53,15 +55,18 @@ def check_command(
             out = check_file(out, [".json"], inputs=[mixture, *job.guides, mask, *frames])
         images = job.read(axes)
         say(images.notices, "xray")
-        found = check(
-            "xray",
-            images.mixture,
-            guides=images.guides,
-            mask=images.mask,
-            stored=images.stored,
-            axes=axes or images.axes,
-            **options,
-        )
+        with connected(scheduler) as client:
+            found = on_worker(
+                client,
+                check,
+                "xray",
+                images.mixture,
+                guides=images.guides,
+                mask=images.mask,
+                stored=images.stored,
+                axes=axes or images.axes,
+                **options,
+            )
         if out is not None:
             record = {
                 "complete": True,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.cli.batch import BAD_USAGE
 from napari_bitsnet.cli.job import say
 from napari_bitsnet.cli.outputs import check_file
+from napari_bitsnet.cli.scheduler import SchedulerOption, connected, on_worker
 
 if TYPE_CHECKING:
     from napari_bitsnet.io.calibration import Calibration
@@ -41,6 +42,7 @@ def register_command(
     mirror: Annotated[
         bool, typer.Option("--mirror", help="MOVING is seen from the back: mirror it first.")
     ] = False,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Register a photograph to an X-ray, by mutual information or from points, and write it on the X-ray's
     pixels."""
@@ -63,7 +65,8 @@ def register_command(
         if mirror:
             picture = picture[:, ::-1]
             split = None if split is None else (mirror_points(split[0], picture.shape[1]), split[1])
-        found = register(picture, goal.channels_last, model=model, points=split)  # type: ignore[arg-type]
+        with connected(scheduler) as client:
+            found = on_worker(client, register, picture, goal.channels_last, model=model, points=split)
         placed, covered = found.as_guide(picture), float(found.covered().mean())
         if not covered:
             raise ValueError(

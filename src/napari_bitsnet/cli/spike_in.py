@@ -11,6 +11,7 @@ from napari_bitsnet.cli.batch import BAD_USAGE
 from napari_bitsnet.cli.check import AXES, EXPOSURE, GUIDE, job_of
 from napari_bitsnet.cli.job import say
 from napari_bitsnet.cli.options import read_assignments, takes_settings
+from napari_bitsnet.cli.scheduler import SchedulerOption, connected, on_worker
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
 
@@ -42,6 +43,7 @@ def spike_in_command(
     ] = None,
     mask: Annotated[Path | None, typer.Option(help="Mask: pixels to exclude.")] = None,
     axes: Annotated[str | None, typer.Option(help=AXES)] = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Test whether a faint synthetic shape (a ring with a bar) would be recovered from an X-ray."""
     from napari_bitsnet.api import spike_in
@@ -51,22 +53,25 @@ def spike_in_command(
         settings = read_assignments(changes or (), METHODS.get("guided_regression").Config)
         images = job_of(mixture, guide, mask).read(axes)
         say(images.notices, "xray")
-        for place in where or ["mixture"]:
-            report = spike_in(
-                images.mixture,
-                images.guides,
-                place,
-                strength=strength,
-                centre=(y, x),
-                extent=extent,
-                preset=preset,
-                settings=settings,
-                mask=images.mask,
-                stored=images.stored,
-                axes=axes or images.axes,
-                **options,
-            )
-            typer.echo(str(report))
+        with connected(scheduler) as client:
+            for place in where or ["mixture"]:
+                report = on_worker(
+                    client,
+                    spike_in,
+                    images.mixture,
+                    images.guides,
+                    place,
+                    strength=strength,
+                    centre=(y, x),
+                    extent=extent,
+                    preset=preset,
+                    settings=settings,
+                    mask=images.mask,
+                    stored=images.stored,
+                    axes=axes or images.axes,
+                    **options,
+                )
+                typer.echo(str(report))
     except (TypeError, ValueError, OSError) as error:
         typer.echo(f"error: {in_flags(error, 'xray')}", err=True)
         raise typer.Exit(BAD_USAGE) from None

@@ -20,6 +20,7 @@ from napari_bitsnet.cli.job import Job, fingerprint
 from napari_bitsnet.cli.options import config_parameters, given_values, read_assignments
 from napari_bitsnet.cli.outputs import check_batch
 from napari_bitsnet.cli.parts import PARTS, part_parameters
+from napari_bitsnet.cli.scheduler import SchedulerOption, connected
 from napari_bitsnet.cli.wording import RUN_OPTIONS, in_flags
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.io.writers import format_type
@@ -34,10 +35,12 @@ def task_command(name: str) -> Callable[..., None]:
     def command(**values: Any) -> None:
         try:
             batch, jobs = plan(name, values)
+            with connected(values["scheduler"]) as client:
+                code = batch.run(jobs, client)
         except ValueError as error:
             typer.echo(f"error: {in_flags(error, name)}", err=True)
             raise typer.Exit(BAD_USAGE) from None
-        raise typer.Exit(batch.run(jobs))
+        raise typer.Exit(code)
 
     parameters = [
         *_file_parameters(task.inputs),
@@ -296,6 +299,9 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         _keyword("candidates", bool, candidates, default=False),
         _keyword("overwrite", bool, overwrite, default=False),
         _keyword("quiet", bool, quiet, default=False),
+        inspect.Parameter(
+            "scheduler", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=SchedulerOption
+        ),
     ]
 
 
