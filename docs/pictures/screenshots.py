@@ -164,6 +164,7 @@ def areas(folder: Path, suffix: str, iterations: int) -> None:
     run = scene.run()
     dock, xray = scene.dock, scene.viewer.layers["X-ray"]
     dock.areas.mark_area()
+    pump(until=lambda: "area" in scene.viewer.layers)
     corners = [xray.data_to_world(p) for p in ((120, 90), (120, 150), (200, 150), (200, 90))]
     scene.viewer.layers["area"].add_polygons([np.array(corners)])
     dock.areas.give(2)

@@ -47,8 +47,9 @@ def _same_threads(_labels_loaded):
 
 @pytest.fixture(autouse=True)
 def _no_device_look_up(monkeypatch):
-    """Opening a dock does not load PyTorch on another thread, which could outlive the test."""
+    """Opening a dock loads neither PyTorch nor pandas on another thread, which could outlive the test."""
     monkeypatch.setattr(DeviceBox, "look", lambda self: None)
+    monkeypatch.setattr(task_widget, "load_drawing", lambda: None)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
@@ -197,6 +197,8 @@ def test_after_an_area_was_moved_everything_is_as_before(undocked, fake_run):
     names, shown = undocked.names(), [layer.visible for layer in viewer.layers]
     widget.areas.mark.changed.emit(True)
     assert not widget.view.side_by_side.value
+    assert undocked.names() == names  # the layer for areas comes in a turn of its own
+    undocked.wait(lambda: "area" in viewer.layers)
     viewer.layers["area"].add_polygons([np.array([[1.0, 1], [1, 4], [4, 4], [4, 1]])])
     handed = []
     widget.control.run_on = handed.append
@@ -275,6 +277,19 @@ def test_the_tab_key_goes_down_and_reaches_run_soon(undocked, task):
 
 
 # --- Fonts -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("points", [9, 14])
+def test_no_title_is_cut_off_in_any_task(undocked, points):
+    widget = undocked.widget
+    for task in TASKS.names():
+        widget.task.apply(task, {})
+        show(widget, points)
+        for button in widget.native.findChildren(QPushButton):
+            if button.isVisible():
+                room = button.fontMetrics().horizontalAdvance(button.text().replace("&&", "&"))
+                assert room <= button.contentsRect().width(), (task, button.text())
+    widget.native.hide()
 
 
 @pytest.mark.parametrize("points", [9, 14, 16])

@@ -97,6 +97,7 @@ def test_an_area_is_given_to_the_other_source(undocked):
     widget.areas.buttons[1].changed.emit(True)
     assert "Draw around what is in the wrong source" in widget.notice.text
     widget.notice.press("Mark an area")
+    undocked.wait(lambda: "area" in viewer.layers)
     area = viewer.layers["area"]
     assert area.mode == "add_polygon_lasso"
     corners = [xray.data_to_world(p) for p in ((15.5, 19.5), (15.5, 35.5), (29.5, 35.5), (29.5, 19.5))]
@@ -118,6 +119,7 @@ def test_an_area_is_given_to_the_other_source(undocked):
     assert run.layers[0].metadata["napari-bitsnet"]["layers"]["hints"]["name"] == "x-ray hints"
 
     widget.areas.mark.changed.emit(True)
+    undocked.wait(lambda: "area" in viewer.layers)
     area = viewer.layers["area"]
     area.add_polygons([np.array([xray.data_to_world(p) for p in ((0, 0), (0, 6), (6, 6), (6, 0))])])
     widget.areas.give(1)

@@ -45,6 +45,13 @@ def wait(undocked, form):
     undocked.wait(lambda: not form.busy)
 
 
+def set_points(undocked, form):
+    """Press *Set points*; return the layers for the points on the photograph and on the X-ray."""
+    form.points.changed.emit(True)
+    undocked.wait(lambda: form.points.text == "Use the points")
+    return tuple(undocked.viewer.layers[f"points on {name}"] for name in ("front", "x-ray"))
+
+
 def off(layer, xray, matrix=SHIFTED):
     """How far, in the X-ray's pixels, the layer is from where it belongs; the largest of some places."""
     places = [(10, 10), (10, 50), (60, 10), (60, 50)]
@@ -76,8 +83,7 @@ def test_a_photograph_finds_its_place_and_goes_back(placed):
 def test_points_say_where_it_belongs_to(placed):
     undocked, form, xray, front = placed
     turned = np.array([[0.9, 0.1, 4.0], [-0.1, 1.1, -6.0], [0, 0, 1]])
-    form.use_points()
-    on_front, on_xray = undocked.viewer.layers["points on front"], undocked.viewer.layers["points on x-ray"]
+    on_front, on_xray = set_points(undocked, form)
     assert form.points.text == "Use the points"
     form.use_points()
     assert form.line == "Expected as many points on both layers, got 0 and 0."
@@ -94,8 +100,7 @@ def test_the_back_is_mirrored(placed):
     undocked, form, xray, front = placed
     front.data = front.data[:, ::-1].copy()
     form.mirror.value = True
-    form.use_points()
-    on_front, on_xray = undocked.viewer.layers["points on front"], undocked.viewer.layers["points on x-ray"]
+    on_front, on_xray = set_points(undocked, form)
     for p in ((5, 5), (50, 8), (12, 55)):
         on_front.add(front.data_to_world((p[0], SIZE[1] - 1 - p[1])))
         on_xray.add(xray.data_to_world((SHIFTED @ (*p, 1))[:2]))
@@ -107,8 +112,7 @@ def test_the_back_is_mirrored(placed):
 def test_a_bent_one_is_a_new_layer_in_its_place(placed):
     undocked, form, xray, front = placed
     form.model.choose("smooth")
-    form.use_points()
-    on_front, on_xray = undocked.viewer.layers["points on front"], undocked.viewer.layers["points on x-ray"]
+    on_front, on_xray = set_points(undocked, form)
     on_front.add(front.data_to_world((20, 20)))
     on_xray.add(xray.data_to_world((24, 14)))
     form.use_points()
@@ -131,13 +135,42 @@ def test_the_checkerboard_is_renewed(placed):
     np.testing.assert_array_equal(board.data, checkerboard(xray.data, front.data))
     np.testing.assert_allclose(board.data_to_world((7, 9)), xray.data_to_world((7, 9)))
     before = board.data.copy()
-    form.use_points()
-    undocked.viewer.layers["points on front"].add(front.data_to_world((20, 20)))
-    undocked.viewer.layers["points on x-ray"].add(xray.data_to_world((24, 14)))
+    on_front, on_xray = set_points(undocked, form)
+    on_front.add(front.data_to_world((20, 20)))
+    on_xray.add(xray.data_to_world((24, 14)))
     form.use_points()
     wait(undocked, form)
     assert undocked.viewer.layers["checkerboard"] == board
     assert not np.array_equal(board.data, before)
+
+
+def test_layers_for_points_come_one_a_turn_in_the_units_of_their_images(placed):
+    undocked, form, xray, front = placed
+    form.use_points()
+    form.use_points()  # pressed twice, there is still one pair
+    assert undocked.names() == ["x-ray", "front", "points on front"]
+    on_front, on_xray = set_points(undocked, form)
+    assert undocked.names()[2:] == ["points on front", "points on x-ray"]
+    assert (on_front.units, on_xray.units) == (front.units, xray.units)
+    assert (on_front.mode, on_xray.mode) == ("add", "add")
+    assert form.points.enabled
+
+
+def test_points_belong_to_the_layer_on_which_they_were_set(placed, panel):
+    undocked, form, xray, front = placed
+    back = undocked.viewer.add_image(panel[1], name="back", rgb=True)
+    undocked.widget.inputs.choose("guides", [front, back])
+    on_front, on_xray = set_points(undocked, form)
+    on_front.add((5, 5))
+    on_xray.add(xray.data_to_world((9, 9)))
+    form.moving.choose(back)
+    assert form.points.text == "Set points"
+    form.use_points()
+    undocked.wait(lambda: form.points.text == "Use the points")
+    form.use_points()
+    assert form.line == "Expected as many points on both layers, got 0 and 0."
+    assert not form.busy
+    np.testing.assert_array_equal(back.data_to_world((7, 9)), (7, 9))
 
 
 def test_what_fails_is_said(placed, monkeypatch):

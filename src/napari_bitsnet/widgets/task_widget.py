@@ -12,6 +12,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QApplication, QFileDialog
+from superqt.utils import create_worker
 
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.hints import paint
@@ -27,6 +28,7 @@ from napari_bitsnet.widgets.forms.tab_order import TabOrder
 from napari_bitsnet.widgets.layers.hint_layer import add_hint_layer
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.layers.shapes import shapes_part
+from napari_bitsnet.widgets.layers.warming import load_drawing
 from napari_bitsnet.widgets.preferences import preferences
 from napari_bitsnet.widgets.results.result_form import ResultForm
 from napari_bitsnet.widgets.results.save_aside import save_aside
@@ -289,6 +291,7 @@ class TaskWidget(Container):
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
         self.native_parent_changed.connect(self._on_docked)
+        self.device.looked.connect(lambda: create_worker(load_drawing, _start_thread=True))  # after PyTorch, not beside it
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             shortcut = QShortcut(QKeySequence(keys), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

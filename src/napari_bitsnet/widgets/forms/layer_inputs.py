@@ -216,8 +216,8 @@ class LayerInputs(Container):
         """Title of the fold: what may be chosen in it."""
         words = {"mask": "pixels to ignore"}
         folded = [each for each in self._inputs if not (each.required or each.many)]
-        *others, last = [words.get(each.name, each.title.lower()) for each in folded]
-        return (f"{', '.join(others)} and {last}" if others else last).capitalize()
+        names = [words.get(each.name, each.title.lower()) for each in folded]
+        return " and ".join(names).capitalize() if len(names) < 3 else "Optional layers"  # which fits the form
 
     def _unfold_chosen(self) -> None:
         """Unfold the fold if a layer is chosen in it, so that nothing that counts is out of sight."""

@@ -3,6 +3,7 @@ checkerboard."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.compat import isalive
 
+from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.layer_inputs import LayerInputs
 from napari_bitsnet.widgets.forms.menu import Entry, Menu
@@ -27,6 +29,7 @@ from napari_bitsnet.widgets.layers.placing import (
     put_onto,
     show_checkerboard,
 )
+from napari_bitsnet.widgets.run.turns import in_turns
 
 MODELS = (
     Entry("shift", "shift", "The layer is moved."),
@@ -56,7 +59,7 @@ class RegisterForm(Container):
         self._viewer, self._inputs, self._part = viewer, inputs, part
         self._before: tuple[Any, dict[str, Any]] | None = None
         self._board: Any = None
-        self._points: tuple[Any, Any] | None = None
+        self._points: dict[Any, Any] = {}  # by the image on which they are set: the moved one, then the fixed
         self._worker: Any = None
         self.moving = Menu(label="Move", tooltip=tooltip("Layer that is registered to the image."))
         self.model = Menu(MODELS, label="Model", tooltip=tooltip("Kinds of change that are allowed."))
@@ -101,6 +104,7 @@ class RegisterForm(Container):
         self.points.changed.connect(lambda _=None: self.use_points())
         self.board.changed.connect(lambda _=None: self.show_checkerboard())
         self.undo.changed.connect(lambda _=None: self.put_back())
+        self.moving.changed.connect(self._show_points)
         inputs.changed.connect(self.reset)
         self.reset()
 
@@ -120,42 +124,56 @@ class RegisterForm(Container):
         layers = list(dict.fromkeys(layer for layer in chosen if layer is not None))
         self.moving.offer([Entry(layer.name, layer) for layer in layers], self.moving.value)
         self.enabled = bool(layers) and self._fixed() is not None
+        self._show_points()
 
     def register(self) -> None:
         """Register automatically, on another thread."""
         self._start(None)
 
     def use_points(self) -> None:
-        """Add two Points layers, or register by the points that were set in them."""
+        """Add two Points layers, one a turn of the event loop, or register by the points that were set."""
         fixed, moving = self._fixed(), self.moving.value
-        if fixed is None or moving is None or self.busy:
+        if fixed is None or moving is None or not self.points.enabled:
             return
-        known = self._points is not None and all(layer in self._viewer.layers for layer in self._points)
-        if not known or self._points is None:
-            self._points = tuple(
-                self._viewer.add_points(ndim=2, name=f"points on {layer.name}", size=size, face_color=colour)
-                for layer, size, colour in (
-                    (moving, _brush(moving), "#ffb000"),
-                    (fixed, _brush(fixed), "#00b0ff"),
-                )
-            )
-            for layer, image in zip(self._points or (), (moving, fixed), strict=True):
-                layer.units = image.units[-2:]
-                layer.mode = "add"
-            self.points.text = "Use the points"
-            self._line.value = (
-                "Set points on the same details in the same order in both layers, then use the points."
-            )
+        if not self._has_points():
+            in_turns(self._adding_points(moving, fixed))
             return
-        on_moving, on_fixed = (
-            in_pixels(points, image) for points, image in zip(self._points, (moving, fixed), strict=True)
-        )
+        on_moving, on_fixed = (in_pixels(points, image) for image, points in self._points.items())
         if not len(on_moving) or len(on_moving) != len(on_fixed):
             self._line.value = (
                 f"Expected as many points on both layers, got {len(on_moving)} and {len(on_fixed)}."
             )
             return
         self._start((on_moving, on_fixed))
+
+    def _has_points(self) -> bool:
+        """Return True if the viewer has the layers for points on the two images that are chosen now."""
+        there = all(points in self._viewer.layers for points in self._points.values())
+        return list(self._points) == [self.moving.value, self._fixed()] and there
+
+    def _show_points(self, *_: Any) -> None:
+        self.points.text = "Use the points" if self._has_points() else "Set points"
+
+    def _adding_points(self, moving: Any, fixed: Any) -> Iterator[None]:
+        self.points.enabled = False
+        points = {}
+        for image, colour in ((moving, "#ffb000"), (fixed, "#00b0ff")):
+            points[image] = layer = self._viewer.add_points(
+                ndim=2,
+                name=f"points on {image.name}",
+                size=_brush(image),
+                face_color=colour,
+                units=image.units[-2:],
+            )
+            layer.mode = "add"
+            yield
+            if not isalive(self.native) or not is_open(self._viewer):
+                return
+        self._points, self.points.enabled = points, True
+        self._show_points()
+        self._line.value = (
+            "Set points on the same details in the same order in both layers, then use the points."
+        )
 
     def show_checkerboard(self) -> None:
         """Show the image and the layer that is moved in turns on a checkerboard."""
@@ -223,7 +241,8 @@ class RegisterForm(Container):
             doubt = " It may be wrong: look at the checkerboard." if found.doubtful else ""
             text += f" Score {found.score:.1f}: {found.verdict}.{doubt}"
         self._line.value = text
-        self._points, self.points.text = None, "Set points"
+        self._points = {}
+        self._show_points()
         self._renew_board()
         self.placed.emit()
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
 from napari.layers import Shapes
 from psygnal import Signal
 
+from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.rows import plain
+from napari_bitsnet.widgets.run.turns import in_turns
 
 if TYPE_CHECKING:
     from napari_bitsnet.widgets.layers.parts import Part
@@ -74,11 +77,17 @@ class AreaForm(Container):
             self._rows.append(plain(self._buttons[k : k + 2], layout="horizontal"))
 
     def mark_area(self) -> None:
-        """Add a Shapes layer for areas and select its lasso tool."""
+        """Add a Shapes layer for areas and select its lasso tool, in two turns of the event loop."""
+        in_turns(self._marking())
+
+    def _marking(self) -> Iterator[None]:
         active = self._viewer.layers.selection.active
         if active is None or active != self._areas:
             self._active_before = active
         self.drawing.emit()
+        yield
+        if not is_open(self._viewer):
+            return
         if self._areas is None or self._areas not in self._viewer.layers:
             units = None if self._mixture is None else self._mixture.geometry["units"][-2:]
             self._areas = self._viewer.add_shapes(
