@@ -291,7 +291,8 @@ class TaskWidget(Container):
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
         self.native_parent_changed.connect(self._on_docked)
-        self.device.looked.connect(lambda: create_worker(load_drawing, _start_thread=True))  # after PyTorch, not beside it
+        # after PyTorch, not beside it
+        self.device.looked.connect(lambda: create_worker(load_drawing, _start_thread=True))
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             shortcut = QShortcut(QKeySequence(keys), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

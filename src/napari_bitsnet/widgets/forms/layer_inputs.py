@@ -217,7 +217,8 @@ class LayerInputs(Container):
         words = {"mask": "pixels to ignore"}
         folded = [each for each in self._inputs if not (each.required or each.many)]
         names = [words.get(each.name, each.title.lower()) for each in folded]
-        return " and ".join(names).capitalize() if len(names) < 3 else "Optional layers"  # which fits the form
+        # three names do not fit a narrow form
+        return " and ".join(names).capitalize() if len(names) < 3 else "Optional layers"
 
     def _unfold_chosen(self) -> None:
         """Unfold the fold if a layer is chosen in it, so that nothing that counts is out of sight."""
