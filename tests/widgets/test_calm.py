@@ -211,6 +211,18 @@ def test_after_an_area_was_moved_everything_is_as_before(undocked, fake_run):
     assert not viewer.layers["painting hints"].visible
 
 
+def test_the_grid_comes_back_when_the_area_is_given_up(undocked, fake_run):
+    ended(undocked)
+    viewer, widget = undocked.viewer, undocked.widget
+    widget.view.side_by_side.value = True
+    for _ in range(2):
+        widget.areas.mark_area()
+        undocked.wait(lambda: "area" in viewer.layers)
+        assert not widget.view.side_by_side.value
+        viewer.layers.remove("area")
+        assert widget.view.side_by_side.value
+
+
 # --- Use its settings ------------------------------------------------------------------------------------
 
 

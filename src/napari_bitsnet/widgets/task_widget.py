@@ -215,7 +215,6 @@ class TaskWidget(Container):
         if before is None:  # the hints are for the run, not to be looked at
             self.inputs.chosen("hints")[0].visible = False
         self.areas.clear_areas(areas)
-        self._restore_grid()
         hints = self.form.hints_beside(mixture)
         if hints is not None:
             self.control.run_on(hints)
@@ -287,6 +286,7 @@ class TaskWidget(Container):
         self.inputs.paint_wanted.connect(self.paint_hints)
         self.areas.given.connect(self.give_area)
         self.areas.drawing.connect(self._on_drawing)
+        self.areas.drawn.connect(self._restore_grid)
         self.record.settings_wanted.connect(self.use_record)
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, PushButton
 from napari.layers import Shapes
 from psygnal import Signal
+from qtpy.compat import isalive
 
 from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.forms.fields import tooltip
@@ -39,6 +40,9 @@ class AreaForm(Container):
     drawing = Signal()
     """Emitted before drawing starts, so that images are shown on top of each other."""
 
+    drawn = Signal()
+    """Emitted after the layer for areas is gone: they were assigned, or the layer was removed by hand."""
+
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._areas: Any = None
@@ -53,6 +57,7 @@ class AreaForm(Container):
         super().__init__(widgets=[self.mark, self._rows], labels=False)
         self.margins = (0, 0, 0, 0)
         self.mark.changed.connect(lambda: self.mark_area())
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def buttons(self) -> list[PushButton]:
@@ -88,7 +93,7 @@ class AreaForm(Container):
         yield
         if not is_open(self._viewer):
             return
-        if self._areas is None or self._areas not in self._viewer.layers:
+        if self._areas is None:
             units = None if self._mixture is None else self._mixture.geometry["units"][-2:]
             self._areas = self._viewer.add_shapes(
                 name="area", ndim=2, face_color="#ffb00060", edge_color="#ffb000", units=units
@@ -106,10 +111,14 @@ class AreaForm(Container):
         if layer is None or layer != self._areas:
             return
         layers, before = self._viewer.layers, self._active_before
-        self._areas = self._active_before = None
-        if layer in layers:
-            layers.remove(layer)
+        layers.remove(layer)
         layers.selection.active = before if before is not None and before in layers else None
+
+    def _on_removed(self, event: Any) -> None:
+        if self._areas is not None and event.value == self._areas:
+            self._areas = self._active_before = None
+            if isalive(self.native):  # the dock may have been closed, the viewer goes on
+                self.drawn.emit()
 
 
 def takes_areas(session: Any) -> bool:
