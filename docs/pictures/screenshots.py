@@ -124,7 +124,8 @@ def one_image(folder: Path, suffix: str, iterations: int) -> None:
     hints.data = draw_scribbles(truths, 24, seed=0).astype(np.uint8)
     hints.mode = "pan_zoom"
     scene.dock.method.method.choose("sparse_gradients")
-    scene.run()
+    run = scene.run()
+    scene.viewer.layers.selection.active = run.layers[0]
     scene.dock.view.side_by_side.value = True
     scene.shoot("tutorial-separate")
     scene.close()
@@ -134,7 +135,8 @@ def mixtures(folder: Path, suffix: str, iterations: int) -> None:
     """Two mixtures and what is found."""
     scene = Scene("two_mixtures", folder, suffix)
     scene.viewer.layers["Mixture 2"].visible = True
-    scene.run()
+    run = scene.run()
+    scene.viewer.layers.selection.active = run.layers[0]
     scene.dock.view.side_by_side.value = True
     scene.shoot("tutorial-multi-mixture")
     scene.close()
@@ -169,7 +171,6 @@ def areas(folder: Path, suffix: str, iterations: int) -> None:
     scene.viewer.layers["area"].add_polygons([np.array(corners)])
     dock.areas.give(2)
     pump(until=lambda: not dock.busy)
-    scene.viewer.layers["area"].visible = False
     scene.viewer.layers.selection.active = run.layers[0]
     dock.view.side_by_side.value = True
     dock.show_results()

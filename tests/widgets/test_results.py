@@ -89,12 +89,35 @@ def test_the_two_sources_are_swapped_by_name(undocked, fake_run):
     assert [first.name, second.name] == names
 
 
-def test_sources_that_multiply_have_no_brightness_to_move(undocked, fake_run):
-    options = {"mixing": "attenuation", "output": "intensity"}
+@pytest.mark.parametrize(
+    "options",
+    [{"mixing": "attenuation", "output": "intensity"}, {"encoding": "srgb"}, {"encoding": "auto"}],
+    ids=["multiply", "encoded", "perhaps encoded"],
+)
+def test_sources_that_do_not_add_up_have_no_brightness_to_move(undocked, fake_run, options):
     undocked.widget.settings = undocked.widget.settings.updated({"options": options})
     undocked.widget.run()
     undocked.wait_idle()
     assert undocked.widget.brightness.sliders == []
+    assert undocked.widget.result.shows("brightness")  # the two can still be swapped
+
+
+def test_sources_with_weights_have_no_brightness_to_move_but_an_order(undocked):
+    widget, viewer = undocked.widget, undocked.viewer
+    rng = np.random.default_rng(0)
+    a, b = (np.kron(rng.random((6, 8)), np.ones((4, 4))) for _ in range(2))
+    layers = [viewer.add_image(w * a + (1 - w) * b, name=f"mixture {w}") for w in (0.7, 0.4)]
+    widget.task.apply("multi_mixture", {})
+    widget.inputs.choose("mixture", layers)
+    widget.method.preset.choose("quick")
+    widget.run()
+    undocked.wait_idle()
+    sources = widget.separation.layers[:2]
+    names = [layer.name for layer in sources]
+    assert widget.brightness.sliders == []
+    assert widget.result.shows("brightness")
+    widget.brightness.swap.changed.emit(True)
+    assert [layer.name for layer in sources] == names[::-1]
 
 
 # --- The record ------------------------------------------------------------------------------------------

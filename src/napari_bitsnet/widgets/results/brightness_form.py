@@ -16,6 +16,7 @@ from napari_bitsnet.widgets.layers.parts import METADATA_KEY
 from napari_bitsnet.widgets.results.edits import moved, swapped_name
 
 if TYPE_CHECKING:
+    from napari_bitsnet.api import Result
     from napari_bitsnet.widgets.run.separation import Separation
 
 WHY = (
@@ -26,10 +27,11 @@ WHY = (
 
 class BrightnessForm(Container):
     """One slider for each source, in fractions of the mixture's range; no sliders if the sources do not add
-    up."""
+    up. `swap` exchanges the names of two sources, whether they add up or not."""
 
     def __init__(self) -> None:
         self._separation: Separation | None = None
+        self.swappable = False
         self._layers: list[Any] = []
         self._sliders: list[FloatSlider] = []
         self._captions: list[Text] = []
@@ -59,17 +61,17 @@ class BrightnessForm(Container):
         """
         self.clear()
         self._separation, self._sliders, self._captions = separation, [], []
-        self._layers = []
+        self._layers, self.swappable = [], False
         if separation is None or separation.result is None:
             return
         named = {layer.metadata.get(METADATA_KEY, {}).get("output", ""): layer for layer in separation.layers}
-        outputs = separation.result.outputs
-        names = source_names(outputs)
-        if "residual" not in outputs or len(names) < 2 or not set(names) <= set(named):
+        names = source_names(separation.result.outputs)
+        if len(names) < 2 or not set(names) <= set(named):
+            return
+        self.swappable = self.swap.visible = len(names) == 2
+        if not _add_up(separation.result):
             return
         sources = [named[name] for name in names]
-        if not _add_up(sources[0]):
-            return
         self._layers, edits = sources, separation.edits
         if not edits.bases:
             edits.bases = [np.asarray(layer.data) for layer in sources]
@@ -86,7 +88,6 @@ class BrightnessForm(Container):
             row = labelled(slider)
             self._captions.append(row[0])
             self.append(row)
-        self.swap.visible = len(sources) == 2
 
     def _swap(self) -> None:
         if self._separation is None:
@@ -131,7 +132,16 @@ def keep_low(native: Any) -> None:
     FollowFont(native, lambda: native.setMaximumHeight(scaled(26, native)))
 
 
-def _add_up(layer: Any) -> bool:
-    """Return True if the sources of the run are shares; transmitted intensities multiply instead."""
-    options = layer.metadata[METADATA_KEY].get("settings", {}).get("options", {})
-    return options.get("mixing", "linear") == "linear" or options.get("output", "density") == "density"
+def _add_up(result: Result) -> bool:
+    """Return True if the sources are shares of one image, as it is stored.
+
+    Sources of several mixtures have weights, transmitted intensities multiply, and encoded light does not
+    add.
+    """
+    residual = result.outputs.get("residual")
+    if residual is None or "M" in residual.axes:
+        return False
+    options = result.provenance.get("settings", {}).get("options", {})
+    if options.get("mixing", "linear") == "attenuation":
+        return bool(options.get("output", "density") == "density")
+    return bool(options.get("encoding", "linear") == "linear")

@@ -33,10 +33,11 @@ class ResultForm(Container):
         self.candidates, self.brightness = CandidateBar(), BrightnessForm()
         self.areas, self.further, self.record = AreaForm(viewer), FurtherForm(), RecordBar(viewer)
         self.further_section = Section("Further pictures", self.further)
+        self._sources = Text("")
         self._groups = {
-            "candidates": _group("Other splits", self.candidates, "concepts/trust.md"),
+            "candidates": _group(Text("Other splits"), self.candidates, "concepts/trust.md"),
             "brightness": _group(
-                "Brightness", self.brightness, "concepts/identifiability.md", self.brightness.swap
+                self._sources, self.brightness, "concepts/identifiability.md", self.brightness.swap
             ),
             "areas": plain([self.areas, help_button("tutorials/hints.md")], layout="horizontal"),
             "further": self.further_section,
@@ -60,19 +61,20 @@ class ResultForm(Container):
         filled = self._filled()
         for name, group in self._groups.items():
             group.visible = bool(filled[name])
+        self._sources.value = "Brightness" if self.brightness.sliders else "Order"
         self.further_section.retitle(f"Further pictures ({len(self.further.boxes)})")
         self.record.reset()
 
     def _filled(self) -> dict[str, Any]:
         return {
             "candidates": self.candidates.buttons,
-            "brightness": self.brightness.sliders,
+            "brightness": self.brightness.sliders or self.brightness.swappable,
             "areas": self.areas.buttons,
             "further": self.further.boxes,
         }
 
 
-def _group(title: str, body: Container, page: str, *buttons: PushButton) -> Container:
+def _group(title: Text, body: Container, page: str, *buttons: PushButton) -> Container:
     """Return a widget below its title, with buttons beside the title and a question mark."""
-    head = plain([Text(title), *buttons, help_button(page)], layout="horizontal")
+    head = plain([title, *buttons, help_button(page)], layout="horizontal")
     return plain([head, body], spacing=2)
