@@ -7,6 +7,7 @@ import errno
 
 import numpy as np
 import pytest
+import torch
 
 import napari_bitsnet as nb
 from napari_bitsnet.api.export.space import NoSpaceError
@@ -124,3 +125,48 @@ def test_a_folder_of_others_is_not_replaced(tmp_path):
     path = nb.save(tmp_path / "in" / "scan_clean.ome.zarr", STACK[0])
     with pytest.raises(ValueError, match=r"got .*scan_clean\.ome\.zarr both to read and to write"):
         result.save(path.parent, "scan", format="zarr", inputs={"mixture": [str(path)]})
+
+
+def test_masked_places_are_saved_as_missing(tmp_path):
+    hidden = np.zeros(STACK.shape, bool)
+    hidden[1, 3:5] = True
+    whole = np.ma.array((100 * STACK).astype(np.int16), mask=hidden)
+    whole.data[hidden] = -9999
+    expected = np.where(hidden, np.nan, whole.data)
+    da = pytest.importorskip("dask.array")
+    for name, image in (("a.tif", whole), ("a.ome.zarr", da.from_array(whole, chunks=(1, 20, 30)))):
+        path = nb.save(tmp_path / name, image, axes="ZYX")
+        np.testing.assert_array_equal(np.asarray(nb.read(path).array), expected)
+    path = nb.save(tmp_path / "labels.tif", whole, axes="ZYX", labels=True)
+    np.testing.assert_array_equal(nb.read(path).array, np.where(hidden, 0, whole.data))
+
+
+def test_tensors_are_saved(tmp_path):
+    tensor = torch.tensor(STACK, requires_grad=True)
+    for name, image in (("a.tif", tensor), ("b.tif", tensor.bfloat16())):
+        found = nb.read(nb.save(tmp_path / name, image, axes="ZYX")).array
+        np.testing.assert_array_equal(found, image.detach().float().numpy())
+
+
+@pytest.mark.parametrize("image", [STACK[0] * 1j, STACK[0].astype(str), STACK[0].astype("m8[s]")])
+def test_what_is_no_real_number_is_not_saved(tmp_path, image):
+    with pytest.raises(TypeError, match="Expected real numbers, got"):
+        nb.save(tmp_path / "a.tif", image)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_float32_does_not_hold_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match=r"Expected values that float32 holds, got up to 9.98.*e\+299"):
+        nb.save(tmp_path / "a.tif", STACK[0].astype(np.float64) * -1e300)
+    image = np.array([[np.inf, np.nan], [-np.inf, 3e38]])
+    np.testing.assert_array_equal(nb.read(nb.save(tmp_path / "a.tif", image)).array, image.astype(np.float32))
+
+
+def test_a_pixel_size_that_is_none_is_left_out_and_said(tmp_path):
+    with pytest.warns(UserWarning, match="Expected a pixel size that is a finite number above 0, got nan"):
+        path = nb.save(tmp_path / "a.tif", STACK[0], calibration=Calibration((float("nan"), 1.0), "mm"))
+    assert nb.read(path).calibration is None
+    lazy = nb.run_lazily("denoise", STACK, axes="ZYX", method="nl_bayes", preset="quick", device="cpu")
+    with pytest.warns(UserWarning, match="Expected a pixel size that is a finite number above 0, got 0"):
+        (path,) = lazy.to_zarr(tmp_path, "b", names=["clean"], calibration=Calibration((0.0, 1.0), "mm"))
+    assert nb.read(path).calibration is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from skimage.metrics import structural_similarity
 
 from napari_bitsnet.core.metrics import copy_fraction, empty_answers, psnr, score, ssim, without_offset
@@ -138,6 +139,19 @@ def test_pixels_that_are_not_finite_are_left_out(shape, bad):
     result = score(spoilt, truths, mixture, lo=0, hi=1)
     assert result["psnr"][1] == pytest.approx(-10 * np.log10(error))
     assert np.isfinite(list(result["ssim"]) + result["psnr_offset_free"] + result["gain"]).all()
+
+
+def test_masked_pixels_are_left_out_and_tensors_are_arrays():
+    truths, mixture = shares()
+    estimates = truths + 0.01 * RNG(3).standard_normal(truths.shape)
+    hidden = np.zeros(truths.shape, bool)
+    hidden[:, 3:6, 4:9] = True
+    spoilt = np.ma.array(np.where(hidden, 99.0, truths), mask=hidden)
+    missing = np.where(hidden, np.nan, truths)
+    assert score(estimates, spoilt, mixture) == score(estimates, missing, mixture)
+    assert copy_fraction(spoilt, mixture) == copy_fraction(missing, mixture)
+    tensors = [torch.tensor(a, requires_grad=True) for a in (estimates, truths, mixture)]
+    assert score(*tensors) == score(estimates, truths, mixture)
 
 
 def test_means_are_means_over_sources():

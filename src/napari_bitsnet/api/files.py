@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.api.export.pixel_size import writable_calibration
 from napari_bitsnet.api.export.space import SLACK, check_space, telling_what_is_missing
 from napari_bitsnet.api.export.writing import write_image
+from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.core.writing import together
 from napari_bitsnet.io.calibration import Calibration
@@ -69,8 +71,8 @@ def save(
         Its ending says the format: ``.tif`` (ImageJ), ``.ome.tif``, ``.nii.gz``, ``.nii``, ``.ome.zarr`` or
         ``.zarr``.
     image : array-like
-        Integers that the format holds stay, all else becomes float32. A dask array is written to OME-Zarr
-        piece by piece.
+        Integers that the format holds stay, all else becomes float32. Masked places (`numpy.ma`) become NaN,
+        of labels 0. A dask array is written to OME-Zarr piece by piece.
     axes : str, optional
         One letter a dimension; default those of `like`, else ``"YX"`` or ``"YXC"``.
     like : ImageFile, optional
@@ -91,21 +93,28 @@ def save(
 
     Raises
     ------
+    TypeError
+        If the image holds no real numbers.
     ValueError
-        If no format has the ending, the format does not hold the axes, the folder cannot be written to, or
-        something is there.
+        If no format has the ending, the format does not hold the axes, float32 not the values, the folder
+        cannot be written to, or something is there.
     OSError
         If it cannot be written, `NoSpaceError` where the disk is full; what was there is then as it was.
+
+    Warns
+    -----
+    UserWarning
+        If the size of a pixel is no finite number above 0; it is left out.
     """
     path = Path(path).expanduser().absolute()
     format, suffix = format_of(path.name)
-    image = image if hasattr(image, "dask") else np.asarray(image)
+    image = _real(image, labels)
     given = axes or (like.axes if like is not None and like.axes and len(like.axes) == image.ndim else None)
     letters = plane_axes(tuple(image.shape), given)
     folder = check_writable(path.parent)
     _check_place(path, like, overwrite)
     size = calibration if calibration is not None or like is None else like.calibration
-    size, _ = writable_calibration(size, format)
+    size, notices = writable_calibration(size, format)
     needed = int(image.size) * min(int(image.dtype.itemsize), 4) * 4 // 3 + SLACK
     check_space(folder, needed)
     with together(folder) as files, telling_what_is_missing(files, needed):
@@ -119,7 +128,28 @@ def save(
             labels=labels,
             suffix=suffix,
         )
+    for text in notices:
+        warnings.warn(text, stacklevel=2)
     return path
+
+
+def _real(image: Any, labels: bool) -> Any:
+    """Return an image of real numbers that float32 holds; dask arrays stay as they are, unless they are
+    masked."""
+    if hasattr(image, "dask") and not np.ma.isMaskedArray(image._meta):
+        return image
+    image = as_array(image, labels=labels)
+    if image.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected real numbers, got {image.dtype}: save parts, such as its magnitude, apart."
+        )
+    if image.dtype.kind == "f" and image.dtype.itemsize > 4:
+        largest = np.max(np.abs(image), initial=0, where=np.isfinite(image))
+        if largest > np.finfo(np.float32).max:
+            raise ValueError(
+                f"Expected values that float32 holds, got up to {largest:g}: divide them by a constant."
+            )
+    return image
 
 
 def _check_place(path: Path, like: ImageFile | None, overwrite: bool) -> None:

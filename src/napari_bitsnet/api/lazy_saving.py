@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def save_lazily(
         raise ValueError(
             f"Expected new images, got {present[0]}, which exists: choose another name, or overwrite=True."
         )
-    calibration, _ = writable_calibration(calibration, "zarr")
+    calibration, notices = writable_calibration(calibration, "zarr")
     needed = sum(4 * int(np.prod(images[name].array.shape, dtype=np.int64)) for name in chosen)
     needed = needed * 4 // 3 + SLACK  # the smaller levels of the pyramids
     check_space(place, needed)
@@ -63,4 +64,6 @@ def save_lazily(
             ],
             calibration,
         )
+    for text in notices:
+        warnings.warn(text, stacklevel=3)  # at the line that called `to_zarr`
     return list(paths.values())

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bitsnet.core.arrays import as_array
+
 FLAT = 0.01  # gradients of a source below this fraction of the mixture's count as empty
 
 
@@ -85,7 +87,10 @@ def score(
     ValueError
         If the shapes do not agree, no pixel is finite everywhere, or the mixture has no range.
     """
-    estimates, truths, mixture = (np.asarray(a, dtype=np.float64) for a in (estimates, truths, mixture))
+    estimates, truths, mixture = (
+        as_array(a, what).astype(np.float64)
+        for a, what in ((estimates, "estimates"), (truths, "truths"), (mixture, "the mixture"))
+    )
     if estimates.shape != truths.shape or truths.shape[1:] != mixture.shape:
         raise ValueError(
             "Expected estimates and truths of the same shape (K, ...) and a mixture of shape (...), got "
@@ -180,9 +185,9 @@ def copy_fraction(sources: NDArray, mixture: NDArray) -> float:
     def gradients(image: NDArray) -> NDArray:
         return np.concatenate([np.diff(image, axis=0).ravel(), np.diff(image, axis=1).ravel()])
 
-    images = np.asarray(sources, dtype=np.float64)
-    whole = np.where(np.isfinite(mixture), mixture, np.nan)
-    reference = gradients(whole.astype(np.float64))
+    images = as_array(sources, "sources").astype(np.float64)
+    whole = as_array(mixture, "the mixture").astype(np.float64)
+    reference = gradients(np.where(np.isfinite(whole), whole, np.nan))
     fractions = []
     for source in np.where(np.isfinite(images), images, np.nan):
         steps = gradients(source)

@@ -182,14 +182,18 @@ def _head(path: Path) -> bytes:
         raise UnreadableFile(
             "a file", f"{path}, which is a pipe or a device", "save its contents to a file first"
         )
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    head = _beginning(path)
     if not head:
         raise ValueError(f"Expected an image, got {path}, which is empty (0 bytes): copy or export it again.")
     return head
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _reader_of(path: Path, head: bytes) -> Reader | None:
@@ -198,8 +202,7 @@ def _reader_of(path: Path, head: bytes) -> Reader | None:
 
 
 def _reader_or_none(path: Path) -> Reader | None:
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    head = _beginning(path)
     return _reader_of(path, head) if head else None
 
 

@@ -50,6 +50,14 @@ def test_an_input_is_refused_by_any_path(tmp_path, monkeypatch, kind, owned):
         check_outputs(folder, NAMES, inputs=[link(truth, kind, monkeypatch)])
 
 
+def test_an_input_that_two_paths_name_is_listed_once(tmp_path, monkeypatch):
+    (tmp_path / "mix_source_1.tif").write_bytes(b"truth")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="Expected outputs that replace no input") as caught:
+        check_outputs(tmp_path, NAMES, inputs=["mix_source_1.tif", tmp_path / "mix_source_1.tif"])
+    assert str(caught.value).count("mix_source_1.tif") == 1
+
+
 def test_an_output_that_is_a_link_to_an_input_is_refused(tmp_path):
     (tmp_path / "truth.tif").write_bytes(b"truth")
     folder = tmp_path / "out"

@@ -197,6 +197,19 @@ def test_an_image_reaches_half_a_pixel_beyond_its_outermost_centres():
     np.testing.assert_allclose(shifted(0.25, 0).warp(image)[0], image[0])  # the border goes on
 
 
+def test_masked_pixels_of_what_is_brought_over_are_missing():
+    here, values = shifted(0, 0), np.arange(48, dtype=np.int16).reshape(6, 8)
+    hidden = np.zeros(values.shape, bool)
+    hidden[4:, 5:7] = True
+    picture = np.ma.array(np.where(hidden, -9999, values), mask=hidden)
+    brought = here.as_guide(picture)
+    assert np.isnan(brought[hidden]).all()  # and their neighbours, which are interpolated with them
+    seen = np.isfinite(brought)
+    np.testing.assert_array_equal(brought[seen], values[seen])
+    assert seen[:3].all()
+    np.testing.assert_array_equal(here.warp(picture, labels=True), np.where(hidden, 0, values))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [(), (3,), (4,)])
 def test_what_a_guide_does_not_cover_is_missing_and_all_else_is_as_it_was(dtype: type, channels: tuple):

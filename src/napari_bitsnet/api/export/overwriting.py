@@ -50,12 +50,12 @@ def check_outputs(
     there = [Path(entry.path) for entry in os.scandir(folder) if is_output(entry.name)]
     read = [
         path
-        for path in dict.fromkeys(map(_path, inputs))  # one file may be named twice
+        for path in dict.fromkeys(map(_path, inputs))  # relative and absolute are one
         if _is_read_and_written(path, folder, there, is_output)
     ]
     if read:
         raise ValueError(
-            f"Expected outputs beside what is read, got {_listed(read)} both to read and to write: choose "
+            f"Expected outputs that replace no input, got {_listed(read)} both to read and to write: choose "
             "another folder or name for the outputs."
         )
     known = set(ours)
@@ -115,7 +115,7 @@ def _is_foreign_folder(path: Path) -> bool:
 
 
 def _path(path: str | Path) -> Path:
-    return Path(path).expanduser()
+    return Path(path).expanduser().absolute()
 
 
 def _listed(paths: list[Path]) -> str:

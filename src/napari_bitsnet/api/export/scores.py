@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.outputs import Output, source_names
 from napari_bitsnet.tasks import TASKS
 
@@ -63,7 +64,8 @@ def score_slice(
     for k, (name, truth) in enumerate(zip(names, truths, strict=True)):
         source = outputs[name].array
         found.append(_slice(source, planes, index, f"source {k + 1}"))
-        known.append(_slice(np.asarray(truth), planes, index, f"truth {k + 1}", like=source.shape))
+        what = f"truth {k + 1}"
+        known.append(_slice(as_array(truth, what), planes, index, what, like=source.shape))
         if known[k].shape != found[k].shape:
             raise ValueError(
                 f"Expected truth {k + 1} of shape {source.shape}, as the source is, got {np.shape(truth)}: "

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.images import normalise
 from napari_bitsnet.core.registration.image_pair import (
@@ -122,7 +123,7 @@ class Registration:
         """
         from scipy.ndimage import gaussian_filter, map_coordinates
 
-        image = np.asarray(image)
+        image = as_array(image, labels=labels)
         if image.shape[:2] != self.moving_shape:
             raise ValueError(
                 f"Expected an image of {self.moving_shape} pixels (Y, X), as was registered, got "
@@ -169,7 +170,7 @@ class Registration:
         ValueError
             See `warp`.
         """
-        image = np.asarray(image)
+        image = as_array(image)
         brought, covered = self.warp(image), self.covered()
         if covered.all():
             return brought
