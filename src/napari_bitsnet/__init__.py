@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         spike_in,
     )
     from napari_bitsnet.api.files import read, save
+    from napari_bitsnet.api.tiles import run_in_tiles
     from napari_bitsnet.core import metrics
     from napari_bitsnet.core.exposure import intensity_to_density
     from napari_bitsnet.core.registration.register import register
@@ -44,6 +45,7 @@ __all__ = [
     "register",
     "resume",
     "run",
+    "run_in_tiles",
     "run_lazily",
     "save",
     "separate",
@@ -64,6 +66,7 @@ _HOMES = {
     "register": "napari_bitsnet.core.registration.register",
     "resume": "napari_bitsnet.api",
     "run": "napari_bitsnet.api",
+    "run_in_tiles": "napari_bitsnet.api.tiles",
     "run_lazily": "napari_bitsnet.api",
     "save": "napari_bitsnet.api.files",
     "separate": "napari_bitsnet.api",

@@ -6,7 +6,6 @@ import csv
 import io
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +18,7 @@ from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.records import read_record
 from napari_bitsnet.cli.batch import Batch, Outcome, StopRequest
 from napari_bitsnet.cli.batch_table_reading import Row
-from napari_bitsnet.cli.interrupt import SIGNALS, Interrupt
+from napari_bitsnet.cli.interrupt import Interrupt, leave_signals_to_the_main_process
 from napari_bitsnet.core.writing import atomically
 
 SUMMARY = "summary.csv"
@@ -181,9 +180,7 @@ _stop: list[Any] = []
 
 def _prepare(stop: Any, threads: int) -> None:
     """Leave signals to the main process, which sets `stop`; share the processor among the workers."""
-    for number in SIGNALS:
-        if number != signal.SIGTERM:
-            signal.signal(number, signal.SIG_IGN)
+    leave_signals_to_the_main_process()
     _stop[:] = [stop]
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is loaded

@@ -31,6 +31,14 @@ def leave_at_once() -> None:
         signal.signal(signal.SIGINT, lambda number, frame: os._exit(exit_code(number)))
 
 
+def leave_signals_to_the_main_process() -> None:
+    """Ignore, in a process that works for another one, what a terminal sends to both; that one asks it to end
+    or ends it."""
+    for number in SIGNALS:
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def ends_cleanly() -> Iterator[None]:
     """While active, signals end the program with their exit code and delete incomplete files."""

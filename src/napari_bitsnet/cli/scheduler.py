@@ -15,6 +15,9 @@ R = TypeVar("R")
 SECONDS = 10
 """How long a scheduler may take to answer."""
 
+PRELOAD = "from napari_bitsnet.cli.interrupt import leave_signals_to_the_main_process as leave\nleave()\n"
+"""What each process of this machine runs first: Ctrl-C in a terminal reaches all of them."""
+
 SchedulerOption = Annotated[
     str | None,
     typer.Option(
@@ -60,6 +63,7 @@ def connected(where: str | None) -> Iterator[Any]:
                 threads_per_worker=1,
                 dashboard_address=None,
                 env={"OMP_NUM_THREADS": threads},
+                preload=PRELOAD,
             ) as cluster,
             Client(cluster) as client,
         ):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_bitsnet.core.displacement import Window
     from napari_bitsnet.core.notices import Notice
     from napari_bitsnet.core.stages import Stage, Stages
 
@@ -57,6 +58,14 @@ class StoppingRule(Protocol):
 
     def update(self, sources: Tensor) -> bool:
         """Return True to stop, given the sources (K, C, H, W) after an iteration."""
+
+
+class Enlarged(Protocol):
+    """Answers window by window. It is sent to other processes, and does not hold the images."""
+
+    def __call__(self, observation: Tensor, window: Window) -> Answer:
+        """Return the answer of a window of the observation, (1, C, h, w); the same for each pixel, whatever
+        the window."""
 
 
 class Method(Protocol[S]):
@@ -147,6 +156,24 @@ class Method(Protocol[S]):
     def doubtful_below(self, state: S) -> float:
         """Return the mean ``"confidence"`` below which the answer is called doubtful."""
 
+    def enlarged(self, state: S, problem: Problem, factor: int) -> Enlarged | None:
+        """Return the answer of the whole of an image that was solved at reduced size, window by window.
+
+        Parameters
+        ----------
+        state : State
+            Finished, of the image at reduced size.
+        problem : Problem
+            At full size, with a `LargeImage` in the place of each tensor.
+        factor : int
+            Pixels of the full size along a side of one at reduced size.
+
+        Returns
+        -------
+        Enlarged or None
+            None if the method cannot do it.
+        """
+
     def stopping(self) -> StoppingRule | None:
         """Return a fresh rule that ends the run early, or None."""
 
@@ -212,6 +239,10 @@ class BaseMethod(Method[S]):
     def doubtful_below(self, state: S) -> float:
         """See `Method.doubtful_below`: no answer is doubtful."""
         return 0.0
+
+    def enlarged(self, state: S, problem: Problem, factor: int) -> Enlarged | None:
+        """See `Method.enlarged`: it cannot do it."""
+        return None
 
     def stopping(self) -> StoppingRule | None:
         """See `Method.stopping`: closed forms end by themselves."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.methods.guided.model import GuidedModel
     from napari_bitsnet.methods.guided.parts import Parts
     from napari_bitsnet.methods.guided.trust import Trust
+    from napari_bitsnet.methods.protocol import Enlarged
 
 
 @dataclass
@@ -205,6 +206,15 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
         yield Stage("trust, places of the guides")
         notices += registration_notices(state.problem, seed=state.seed)
         return {"extrapolated": result["unexplained"].new_tensor(trust.extrapolated)}
+
+    def enlarged(self, state: GuidedRegressionState, problem: Problem, factor: int) -> Enlarged | None:
+        """See `Method.enlarged`: detail by the colours' model, all else by the answer at reduced size."""
+        from napari_bitsnet.methods.guided.enlarged import enlarged_fit
+
+        if state.model is None or state.trust is None or state.result is None:
+            return None
+        energy = state.trust.explained_energy
+        return enlarged_fit(state.problem, state.model, state.result, energy, problem, factor, self.config)
 
     def solution(self, state: GuidedRegressionState) -> Answer:
         """See `Method.solution`: ``"sources"``, ``"explained"``, ``"unexplained"`` and, on request,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_bitsnet.core.colours import ColourBasis
     from napari_bitsnet.core.displacement import Modes, Window
+    from napari_bitsnet.core.large_image import LargeImage
 
 STRIP = 2**17
 """Pixels that are explained at a time."""
@@ -19,6 +21,8 @@ PIECE = 2**16
 """Pixels of an image that are fitted to at a time: their features have to fit into memory."""
 ALIGNED = 16
 """Strips begin at multiples of this many rows, so that blocks of the scales lie as in the whole image."""
+BEYOND = 2
+"""Pixels beyond a displaced place that bicubic interpolation looks at."""
 CRACK_SPREAD = 2.0
 """Standard deviation expected of what a crack changes, on the observation's [0, 1] scale, over the light that
 it takes."""
@@ -30,7 +34,7 @@ class GuideTerm:
 
     Parameters
     ----------
-    image : Tensor of shape (1, C_g, H, W)
+    image : Tensor or LargeImage of shape (1, C_g, H, W)
         The guide, in [0, 1].
     source : int
         Index of the source that it shows.
@@ -47,7 +51,7 @@ class GuideTerm:
         observation as well.
     """
 
-    image: Tensor
+    image: Tensor | LargeImage
     source: int
     basis: ColourBasis
     coarse: ColourBasis
@@ -58,6 +62,11 @@ class GuideTerm:
     @cached_property
     def limits(self) -> tuple[Tensor, Tensor]:
         """Smallest and largest value of each channel of the guide."""
+        from napari_bitsnet.core.large_image import LargeImage
+
+        if isinstance(self.image, LargeImage):
+            assert self.image.limits is not None
+            return self.image.limits
         return self.image.amin(dim=(0, 2, 3)), self.image.amax(dim=(0, 2, 3))
 
     @cached_property
@@ -99,11 +108,24 @@ class GuidedModel:
 
     def aligned(self, term: GuideTerm, window: Window) -> Tensor:
         """The guide's colours (C_g, h, w) as they lie on the observation."""
-        from napari_bitsnet.core.displacement import sample
+        from napari_bitsnet.core.displacement import Window, sample
+        from napari_bitsnet.core.large_image import LargeImage
+
+        image, moved = term.image, self.modes.combine(term.displacement, window)
+        place = window
+        if isinstance(image, LargeImage):
+            area = self.seen(term, window)
+            image = image.read(area)
+            place = Window(window.top - area.top, window.left - area.left, window.height, window.width)
+        colours = sample(image, moved, place, term.limits)
+        return colours if term.cracks is None else healed(colours, self.cracks(term, window))
+
+    def seen(self, term: GuideTerm, window: Window) -> Window:
+        """Return the part of the guide that `aligned` looks at for a window."""
+        from napari_bitsnet.core.large_image import grown
 
         moved = self.modes.combine(term.displacement, window)
-        colours = sample(term.image, moved, window, term.limits)
-        return colours if term.cracks is None else healed(colours, self.cracks(term, window))
+        return grown(window, math.ceil(float(moved.abs().max())) + BEYOND, self.modes.size)
 
     def aligned_guide(self, term: GuideTerm) -> Tensor:
         """The whole guide as it lies on the observation, (1, C_g, H, W)."""
@@ -198,7 +220,7 @@ class GuidedModel:
     def resized(
         self,
         size: tuple[int, int],
-        guides: Mapping[int, Tensor] | None = None,
+        guides: Mapping[int, Tensor | LargeImage] | None = None,
         cracks: Mapping[int, Tensor | None] | None = None,
     ) -> GuidedModel:
         """The same model for images of another size.
@@ -207,7 +229,7 @@ class GuidedModel:
         ----------
         size : (H, W)
             Of these.
-        guides : mapping of int to Tensor (1, C_g, H, W), optional
+        guides : mapping of int to Tensor or LargeImage (1, C_g, H, W), optional
             The guides of that size by their source; default this model's, averaged or interpolated.
         cracks : mapping of int to Tensor (1, 1, H, W) or None, optional
             Their cracks; given with `guides`.
@@ -217,7 +239,7 @@ class GuidedModel:
         if size == self.modes.size:
             return self
 
-        def at_size(image: Tensor) -> Tensor:
+        def at_size(image: Any) -> Tensor:
             return F.interpolate(image, size, mode="area")
 
         terms = []
