@@ -230,9 +230,8 @@ def test_shifted_mixtures_are_moved_back_and_it_is_said():
     assert np.isnan(found[:, -2:]).all()
     assert np.isnan(found[:, :, :1]).all()
     inner = (slice(None), slice(5, -5), slice(5, -5))
-    assert np.abs(found - images)[inner].mean() < 0.03
     left = sources(solve(mixed, weights="sum-to-one", registration="none"))
-    assert np.abs(left - images)[inner].mean() > 0.045
+    assert np.abs(found - images)[inner].mean() < 0.5 * np.abs(left - images)[inner].mean()  # about a quarter
 
 
 def test_noisy_mixtures_are_denoised_in_rounds_and_clean_ones_are_not():

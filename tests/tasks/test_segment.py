@@ -84,8 +84,8 @@ def test_two_scribbles_cut_out_objects_on_photographs():
         found = cut(drawn.image, hints=drawn.hints)["labels"] == 1
         scores.append((iou(found, drawn.mask), drawn.mask.mean()))
     ours, whole_image = np.mean(scores, axis=0)
-    assert ours > 0.7  # 0.78
-    assert ours > whole_image + 0.2
+    assert ours > 0.6  # 0.78; the whole image has 0.28
+    assert ours > 1.5 * whole_image
 
 
 def test_missing_pixels_stay_missing(disc):

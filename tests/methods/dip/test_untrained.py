@@ -214,7 +214,7 @@ def test_unknown_weights_are_fitted_under_their_rule(rule: str) -> None:
     weights = method.solution(state)["weights"]
     assert not torch.allclose(weights, first, atol=1e-3)
     assert float(weights.min()) >= 0
-    assert float(losses[-1]["reconstruction"]) < 0.5 * float(losses[0]["reconstruction"])
+    assert float(losses[-1]["reconstruction"]) < 0.7 * float(losses[0]["reconstruction"])
     if rule == "sum-to-one":
         torch.testing.assert_close(weights.sum(1), torch.ones(2))
 

