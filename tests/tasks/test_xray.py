@@ -53,7 +53,7 @@ def test_the_support_comes_out_of_what_holds_it(guides: list[np.ndarray]):
     inputs = Inputs(mixture, guides=guides, mask=mask)
     plain, found = outputs(inputs), outputs(inputs, XrayConfig(support=True))
     seen = ~mask
-    assert np.corrcoef(found["support"][seen], weave[seen])[0, 1] > 0.9
+    assert np.corrcoef(found["support"][seen], weave[seen])[0, 1] > 0.75
     assert np.isnan(found["support"][mask]).all()
     total = found["source_1"].astype(float) + found["source_2"] + found["support"]
     np.testing.assert_allclose(total[seen], mixture[seen], atol=1e-5 * span)
