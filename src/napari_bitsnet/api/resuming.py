@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from napari_bitsnet.api.notices import plane_notices
 from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.runner import NewHints, Session
 from napari_bitsnet.api.running import Run, Stop, explain_full_memory
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.arrays import as_array
 
 
 def iter_resume(
@@ -50,7 +49,7 @@ def iter_resume(
         )
     settings = RunSettings.model_validate(result.provenance["settings"])
     if hints is not None:
-        session.take_hints(np.asarray(hints))
+        session.take_hints(as_array(hints, "hints", labels=True))
     settings = settings.updated({"iterations": session.state.step + iterations})
     device = result.provenance["device"]
     height, width = session.problem.observations.shape[-2:]
