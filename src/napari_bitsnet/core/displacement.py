@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +23,15 @@ class Window(NamedTuple):
     def crop(self, image: Tensor) -> Tensor:
         """Cut the rectangle out of ``(..., H, W)``."""
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def numbered(self, blocks: Sequence[Window]) -> Tensor:
+        """Return the index of the block in which each pixel lies, (height, width); -1 where there is none."""
+        numbers = torch.full((self.height, self.width), -1)
+        for number, block in enumerate(blocks):
+            top, left = block.top - self.top, block.left - self.left
+            rows = slice(max(top, 0), max(top + block.height, 0))
+            numbers[rows, max(left, 0) : max(left + block.width, 0)] = number
+        return numbers
 
 
 def strips(height: int, width: int, pixels: int) -> list[Window]:

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import torch
 
-from napari_bitsnet.methods.guided.block_statistics import BlockStatistics, block_statistics
-from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
+from napari_bitsnet.core.displacement import Window
+from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
+from napari_bitsnet.methods.guided.gradient_fit import Piece, difference_rows, fit_gradients
+
+WHOLE = Window(0, 0, 32, 32)
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -26,21 +29,43 @@ def regression(blocks: int, rows: int, *, seed: int = 0) -> BlockStatistics:
 def test_all_blocks_once_is_the_robust_fit():
     image, noise = draw(2, 32, 32), draw(1, 32, 32, seed=1)
     target = 0.3 * image[:1] - 0.2 * image[1:] + 0.1 * noise
-    pieces = [Piece(image[:, :, a : a + 8], target[:, :, a : a + 8]) for a in range(0, 32, 8)]
+    pieces = [
+        Piece(image[:, :, a : a + 8], target[:, :, a : a + 8], blocks=torch.full((32, 8), a // 8))
+        for a in range(0, 32, 8)
+    ]
     precision = torch.full((2,), 0.1)
     fit = fit_gradients(pieces, precision, scales=2, n_reweightings=40)
-    statistics = block_statistics(pieces, fit, precision, scales=2)
+    statistics = BlockStatistics.of(fit.blocks, precision)
     assert len(statistics.grams) == 4
     again = statistics.solve(torch.ones(1, 4))[0]
     torch.testing.assert_close(again.float(), fit.coefficients, atol=2e-4, rtol=0)
 
 
+def test_blocks_of_a_piece_have_the_rows_inside_them_and_do_not_change_the_fit():
+    """At each scale a block has the differences of the means that lie inside it; blocks begin anywhere."""
+    blocks = [Window(0, 0, 9, 32), Window(9, 0, 23, 13), Window(9, 13, 23, 19)]
+    image, noise = draw(2, 32, 32), draw(1, 32, 32, seed=1)
+    piece = Piece(image, 0.3 * image[:1] - 0.2 * image[1:] + 0.1 * noise)
+    apart = piece._replace(blocks=WHOLE.numbered(blocks))
+    for scale, shapes in enumerate([[(9, 32), (23, 13), (23, 19)], [(4, 16), (11, 6), (11, 9)]]):
+        rows = difference_rows(apart.halved() if scale else apart).blocks
+        expected = [(h - 1) * w + h * (w - 1) for h, w in shapes]
+        assert [int((rows == number).sum()) for number in range(3)] == expected
+    precision = torch.full((2,), 0.1)
+    fits = [fit_gradients([p], precision, scales=2, n_reweightings=3) for p in (piece, apart)]
+    torch.testing.assert_close(fits[1].coefficients, fits[0].coefficients)
+    assert (sorted(fits[1].blocks), fits[0].blocks) == ([0, 1, 2], {})
+
+
 def test_blocks_without_valid_pixels_are_left_out():
-    pieces = [
-        Piece(draw(2, 8, 8), draw(1, 8, 8, seed=1), torch.full((1, 8, 8), v)) for v in (True, False, True)
-    ]
-    fit = fit_gradients(pieces, torch.ones(2))
-    assert len(block_statistics(pieces, fit, torch.ones(2), scales=1).grams) == 2
+    valid = torch.ones(1, 32, 32, dtype=torch.bool)
+    valid[..., 8:16] = False
+    blocks = [Window(0, left, 32, 8) for left in range(0, 32, 8)]
+    fit = fit_gradients(
+        [Piece(draw(2, 32, 32), draw(1, 32, 32, seed=1), valid, WHOLE.numbered(blocks))], torch.ones(2)
+    )
+    assert len(BlockStatistics.of(fit.blocks, torch.ones(2)).grams) == 3
+    assert BlockStatistics.of(fit.blocks, torch.ones(2), folds=(3, 2, 1, 0)).folds == (3, 1, 0)
 
 
 def test_explained_energy_is_that_of_blocks_not_fitted_to():
@@ -68,10 +93,13 @@ def test_folds_are_those_that_are_given():
 
 def test_emphasis_weights_coarse_scales():
     image = draw(1, 32, 32)
-    pieces = [Piece(image, 0.3 * image)]
-    fit = fit_gradients(pieces, torch.ones(1), scales=2, n_reweightings=2)
-    fine, both = (block_statistics(pieces, fit, torch.ones(1), scales=s).grams[0, 0, 0] for s in (1, 2))
-    twice = block_statistics(pieces, fit, torch.ones(1), scales=2, emphasis=0.5).grams[0, 0, 0]
+    pieces = [Piece(image, 0.3 * image, blocks=WHOLE.numbered([WHOLE]))]
+
+    def gram(**settings) -> torch.Tensor:
+        fit = fit_gradients(pieces, torch.ones(1), n_reweightings=1, **settings)
+        return fit.blocks[0].gram[0, 0]
+
+    fine, both, twice = gram(scales=1), gram(scales=2), gram(scales=2, emphasis=0.5)
     torch.testing.assert_close(twice, fine + 2 * (both - fine))
 
 

@@ -20,7 +20,7 @@ from napari_bitsnet.methods.guided.checks import (
 from napari_bitsnet.methods.guided.fit import Data
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionState
 from napari_bitsnet.methods.guided.model import GuidedModel
-from napari_bitsnet.methods.guided.trust import Trust, blocks_of
+from napari_bitsnet.methods.guided.trust import Trust
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,8 @@ def test_a_guide_that_lies_elsewhere_is_told_by_how_much(panels: list[Panel]):
     moved = problem_of(panels[0], [np.roll(front, (6, -4), (0, 1)), back])
     score, (dy, dx) = registration_scores(moved)[0]
     assert score > 4
-    assert abs(dy - 6) <= 2
-    assert abs(dx + 4) <= 2
+    assert abs(dy - 6) <= 3
+    assert abs(dx + 4) <= 3
     assert any(str(text).startswith("Guide 1 seems to lie about") for text in registration_notices(moved))
 
 
@@ -133,11 +133,11 @@ def test_a_colour_seen_only_where_the_mixture_is_missing_is_extrapolated(panels:
 def test_blocks_cover_what_was_fitted_to():
     data = Data(torch.zeros(1, 1, 100, 70), None, [Window(0, 0, 100, 70)])
     seen = np.zeros((100, 70), int)
-    for w in blocks_of(data):
+    for w in data.blocks:
         seen[w.top : w.top + w.height, w.left : w.left + w.width] += 1
     assert (seen == 1).all()
     squares = [Window(0, 128 * i, 128, 128) for i in range(60)]
-    assert blocks_of(Data(torch.zeros(1, 1, 128, 7680), None, squares)) == squares
+    assert Data(torch.zeros(1, 1, 128, 7680), None, squares).blocks == squares
 
 
 def test_what_a_large_image_goes_without_is_said(panels: list[Panel], monkeypatch: pytest.MonkeyPatch):

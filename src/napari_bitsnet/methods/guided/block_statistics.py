@@ -3,20 +3,14 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from napari_bitsnet.methods.guided.gradient_fit import (
-    FLOOR,
-    GradientFit,
-    Piece,
-    difference_rows,
-    weighted_gram,
-)
+from napari_bitsnet.methods.guided.gradient_fit import BlockSums
 
 ROUNDING = 2e-7
 """Error of sums in float32 relative to their mean diagonal, for each row and column: the norm of the error
@@ -51,6 +45,39 @@ class BlockStatistics:
     precision: Tensor
     prior: Tensor | None = None
     folds: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        blocks: Mapping[int, BlockSums],
+        precision: Tensor,
+        *,
+        prior: Tensor | None = None,
+        folds: Sequence[int] | None = None,
+    ) -> BlockStatistics:
+        """Return the statistics of a fit to pieces with blocks.
+
+        Parameters
+        ----------
+        blocks : mapping of int to BlockSums
+            Of the fit; blocks without valid pixels are absent.
+        precision : Tensor of shape (N,)
+            As it was fitted with.
+        prior : Tensor of shape (N, C), optional
+            As it was fitted with.
+        folds : sequence of int, optional
+            Fold of each block, by its number.
+        """
+        numbers = sorted(blocks)
+        grams = torch.stack([blocks[n].gram for n in numbers])
+        return cls(
+            grams,
+            torch.stack([blocks[n].cross for n in numbers]),
+            torch.tensor([blocks[n].energy for n in numbers]),
+            precision.to(grams.device),
+            prior,
+            None if folds is None else tuple(folds[n] for n in numbers),
+        )
 
     def solve(self, counts: Tensor) -> Tensor:
         """Coefficients (R, N, C) if block b had been seen ``counts[r, b]`` times, counts (R, B)."""
@@ -93,67 +120,3 @@ class BlockStatistics:
         lower = torch.linalg.cholesky(gram)
         identity = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         return torch.linalg.solve_triangular(lower.T, identity, upper=True)
-
-
-def block_statistics(
-    pieces: Iterable[Piece],
-    fit: GradientFit,
-    precision: Tensor,
-    *,
-    scales: int,
-    prior: Tensor | None = None,
-    emphasis: float = 0.0,
-    folds: Sequence[int] | None = None,
-) -> BlockStatistics:
-    """Accumulate the normal equations of a robust fit, one block a piece.
-
-    Parameters
-    ----------
-    pieces : iterable of Piece
-        One a block; those without valid pixels are left out.
-    fit : GradientFit
-        The finished fit, which gives the rows' weights; see `fit_gradients`.
-    precision : Tensor of shape (N,)
-        As it was fitted with.
-    scales : int
-        As it was fitted with.
-    prior : Tensor of shape (N, C), optional
-        As it was fitted with.
-    emphasis : float
-        As it was fitted with.
-    folds : sequence of int, optional
-        Fold of each piece; see `BlockStatistics`.
-    """
-    grams, crosses, energies, kept = [], [], [], []
-    for index, piece in enumerate(pieces):
-        gram = piece.features.new_zeros((len(piece.features),) * 2)
-        cross = piece.features.new_zeros((len(piece.features), len(piece.target)))
-        energy, seen = 0.0, False
-        for scale in range(scales):
-            if min(piece.target.shape[-2:]) < 2 ** (scale + 1):
-                continue
-            rows, steps = difference_rows(piece, scale)
-            if not len(rows):
-                continue
-            seen = True
-            m = fit.misfits[scale]
-            size = (steps - rows @ fit.coefficients).square().mean(dim=1).sqrt()
-            weight = 1 / (m * (size**2 + (FLOOR * m) ** 2).sqrt())
-            if emphasis:
-                weight = weight * 4 ** (emphasis * scale)
-            gram += weighted_gram(rows, weight)
-            cross += rows.T @ (weight[:, None] * steps)
-            energy += float((weight[:, None] * steps**2).sum())
-        if seen:
-            grams.append(gram)
-            crosses.append(cross)
-            energies.append(energy)
-            kept.append(index)
-    return BlockStatistics(
-        torch.stack(grams),
-        torch.stack(crosses),
-        torch.tensor(energies),
-        precision.to(grams[0].device),
-        prior,
-        None if folds is None else tuple(folds[index] for index in kept),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,10 +12,10 @@ from torch import Tensor
 from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.denoisers.gaussian import blur
 from napari_bitsnet.core.displacement import Modes, Window, strips
-from napari_bitsnet.core.stages import Stages
-from napari_bitsnet.methods.guided.block_statistics import block_statistics
-from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
-from napari_bitsnet.methods.guided.holdout import fold_blocks
+from napari_bitsnet.core.stages import Stages, named
+from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
+from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece, fitting_gradients
+from napari_bitsnet.methods.guided.holdout import context_weight, fold_blocks
 from napari_bitsnet.methods.guided.reduced_inputs import reduced_inputs
 
 REFERENCE = 128
@@ -33,6 +33,9 @@ DRIFT_CLUSTERS, DRIFT_WIDTH, DRIFT_ORDER, DRIFT_STD = 24, 0.1, 3, 0.003
 deviation of its coefficients."""
 NEVER = 1e-5
 """Spread that leaves a group of features out."""
+NEARLY = 0.01
+"""Context is given up after the thinned rounds if it would not count even if it left so much less
+unexplained, relative to what it leaves: more than all rows change that."""
 STRIP = 2**17
 """Pixels whose features are in memory at a time."""
 
@@ -171,26 +174,32 @@ def fitting_context(
     features = [ContextFeatures(guide, seed) for guide in guides]
     images = torch.cat([f([p[0] for p in blurred(g)], fields) for f, g in zip(features, guides, strict=True)])
     precision = torch.cat([f.precision(context=True) for f in features])
-    pieces = [Piece(images, observation[0], None if valid is None else valid[0])]
-    fit = yield from fitting_gradients(
-        pieces,
-        precision,
-        scales=SCALES,
-        n_reweightings=N_REWEIGHTINGS,
-        emphasis=EMPHASIS,
-        pixels=size[0] * size[1],
+    blocks, folds = zip(*fold_blocks(size), strict=True)
+    piece = Piece(
+        images, observation[0], None if valid is None else valid[0], whole.numbered(blocks).to(images.device)
     )
-    blocks = fold_blocks(size)
-    parts = [
-        Piece(w.crop(images), w.crop(observation[0]), None if valid is None else w.crop(valid[0]))
-        for w, _ in blocks
-    ]
-    folds = [fold for _, fold in blocks]
-    statistics = block_statistics(parts, fit, precision, scales=SCALES, emphasis=EMPHASIS, folds=folds)
     colours = torch.cat([f.precision(context=False) for f in features]).to(observation.device)
-    return ContextFit(
-        features,
-        list(fit.coefficients.split([len(f.precision(context=True)) for f in features])),
-        statistics.explained_energy(),
-        replace(statistics, precision=colours).explained_energy(),
+
+    def judged(fit: GradientFit) -> ContextFit:
+        statistics = BlockStatistics.of(fit.blocks, precision, folds=folds)
+        return ContextFit(
+            features,
+            list(fit.coefficients.split([len(f.precision(context=True)) for f in features])),
+            statistics.explained_energy(),
+            replace(statistics, precision=colours).explained_energy(),
+        )
+
+    settings: dict[str, Any] = {"scales": SCALES, "emphasis": EMPHASIS}
+    first = yield from fitting_gradients(
+        [piece],
+        precision,
+        n_reweightings=N_REWEIGHTINGS - 1,
+        pixels=size[0] * size[1],
+        to_the_end=True,
+        **settings,
     )
+    early = judged(first)
+    if not context_weight(early.with_context + NEARLY * (1 - early.with_context), early.without):
+        return early  # context will not count: the round on all rows, two thirds of the work, is spared
+    last = fitting_gradients([piece], precision, n_reweightings=1, start=first.coefficients, **settings)
+    return judged((yield from named("all rows", last)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.stages import Stage, Stages, named
@@ -22,6 +23,8 @@ WORTHWHILE = 0.003
 """Part of the misfit by which refined displacements must lower it to be kept: by less they follow noise."""
 CONVERGED = 0.01
 """Largest change, in pixels, below which registration stops."""
+BLOCKS = 48
+"""About how many blocks an image that is fitted to as a whole is cut into, to judge the fit."""
 KEPT = 2**18
 """Up to this many pixels features are kept in memory, else made anew each time they are needed."""
 
@@ -39,6 +42,24 @@ class Data:
     def pixels(self) -> int:
         """Pixels of all windows."""
         return sum(window.height * window.width for window in self.windows)
+
+    @cached_property
+    def blocks(self) -> list[Window]:
+        """The windows, cut up if they are few."""
+        from napari_bitsnet.core.displacement import Window
+
+        side = max(16, round((self.pixels / BLOCKS) ** 0.5))
+        cut = []
+        for w in self.windows:
+            rows, columns = max(1, round(w.height / side)), max(1, round(w.width / side))
+            tops = [round(w.height * r / rows) for r in range(rows + 1)]
+            lefts = [round(w.width * c / columns) for c in range(columns + 1)]
+            cut += [
+                Window(w.top + top, w.left + left, tops[r + 1] - top, lefts[c + 1] - left)
+                for r, top in enumerate(tops[:-1])
+                for c, left in enumerate(lefts[:-1])
+            ]
+        return cut
 
     def target(self, window: Window) -> tuple[Tensor, Tensor | None]:
         """Observation (C, h, w) and valid mask (1, h, w) on a window."""
@@ -61,42 +82,45 @@ def pieces_of(data: Data, make: Callable[[], Iterator[Piece]]) -> Iterable[Piece
     return list(make()) if data.pixels <= KEPT else Anew(make)
 
 
-def features_of(model: GuidedModel, data: Data) -> Iterator[Piece]:
-    """Features of all terms, and the observation, on each window."""
+def features_of(model: GuidedModel, data: Data, *, judged: bool = False) -> Iterable[Piece]:
+    """Features of all terms, and the observation, on each window; if the fit will be `judged`, with the
+    blocks of the data."""
     from napari_bitsnet.methods.guided.gradient_fit import Piece
 
-    for window in data.windows:
-        yield Piece(model.all_features(window), *data.target(window))
+    def make() -> Iterator[Piece]:
+        for window in data.windows:
+            target, valid = data.target(window)
+            blocks = window.numbered(data.blocks).to(target.device) if judged else None
+            yield Piece(model.all_features(window), target, valid, blocks)
+
+    return pieces_of(data, make)
 
 
 def fitting_weights(
     model: GuidedModel,
-    data: Data,
+    pieces: Iterable[Piece],
     *,
     prior_std: float,
     drift_std: float,
     scales: int,
     n_reweightings: int,
     prior: Tensor | None = None,
-    thinned: bool = False,
+    pixels: int = 0,
 ) -> Stages[GradientFit]:
-    """Fit the weights of all terms together, expected near `prior` (N, C) or zero, and store them in the
-    terms; tells its rounds.
-
-    If `thinned`, the rounds before the last use part of the rows only.
-    """
+    """Fit the weights of all terms together to pieces that `features_of` made, expected near `prior` (N, C)
+    or zero, and store them in the terms; tells its rounds. See `fitting_gradients`."""
     import torch
 
     from napari_bitsnet.methods.guided.gradient_fit import fitting_gradients
 
     precision = torch.cat([model.precision(term, prior_std, drift_std) for term in model.terms])
     fit = yield from fitting_gradients(
-        pieces_of(data, lambda: features_of(model, data)),
+        pieces,
         precision,
         scales=scales,
         n_reweightings=n_reweightings,
         prior=prior,
-        pixels=data.pixels if thinned else 0,
+        pixels=pixels,
     )
     model.take(fit.coefficients)
     return fit
@@ -138,7 +162,7 @@ def shift_energies(
         features = term.coarse(window.crop(term.image)[0])
         for dy, dx in shifts:
             moved = features[:, radius + dy :, radius + dx :][:, : inner.height, : inner.width]
-            rows, steps = difference_rows(Piece(moved, target, valid), 0)
+            _, rows, steps, _ = difference_rows(Piece(moved, target, valid))
             grams[dy, dx] = grams[dy, dx] + (rows.T @ rows).cpu()
             cross = (rows.T @ steps).cpu()
             crosses[dy, dx] = crosses[dy, dx] + cross if (dy, dx) in crosses else cross
@@ -192,7 +216,9 @@ def moved_energies(
     return dict(zip(shifts, explained.tolist(), strict=True))
 
 
-def refine_displacement(model: GuidedModel, data: Data, *, prior_std: float) -> float:
+def refine_displacement(
+    model: GuidedModel, data: Data, pieces: Iterable[Piece], *, prior_std: float
+) -> float:
     """One Gauss–Newton step of all displacement fields, the weights as they are.
 
     Parameters
@@ -201,6 +227,8 @@ def refine_displacement(model: GuidedModel, data: Data, *, prior_std: float) -> 
         Changed in place.
     data : Data
         What is fitted to.
+    pieces : iterable of Piece
+        The features at the present displacement, see `features_of`.
     prior_std : float
         Standard deviation expected of the displacement's coarsest modes, in pixels.
 
@@ -218,10 +246,14 @@ def refine_displacement(model: GuidedModel, data: Data, *, prior_std: float) -> 
 
     from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
 
+    counts = [len(term.weights) for term in model.terms]
+
     def make() -> Iterator[Piece]:
-        for window in data.windows:
-            target, valid = data.target(window)
-            parts = [model.explain(term, window) for term in model.terms]
+        for window, (features, target, valid, _) in zip(data.windows, pieces, strict=True):
+            parts = [
+                torch.einsum("nc,nhw->chw", term.weights, own)
+                for term, own in zip(model.terms, features.split(counts), strict=True)
+            ]
             fields = model.modes.fields(window, target)
             for c in range(len(target)):  # a displacement is the same for all channels
                 columns = []
@@ -247,7 +279,7 @@ def registering(
     max_shift: int,
     steps: int,
     prior_std: float,
-    weights: Callable[[], Stages[GradientFit]],
+    weights: Callable[[Iterable[Piece]], Stages[GradientFit]],
 ) -> Stages[list[float]]:
     """Search the shifts, then refine the fields in turn with the weights; the best fields are kept.
 
@@ -266,7 +298,7 @@ def registering(
     prior_std : float
         See `refine_displacement`.
     weights : callable
-        Fits the weights to the present displacement.
+        Fits the weights to features at the present displacement.
 
     Returns
     -------
@@ -277,14 +309,16 @@ def registering(
         yield Stage(f"registration, shifts of guide {term.source + 1}")
         dy, dx = search_shift(term, data, max_shift)
         term.displacement[0, 0], term.displacement[1, 0] = dy, dx
-    fit = yield from named("registration", weights())
+    pieces = features_of(model, data)
+    fit = yield from named("registration", weights(pieces))
     history = [fit.misfits[0]]
     best = [term.displacement.clone() for term in model.terms]
     for step in range(steps):
         words = f"registration, step {step + 1} of at most {steps}"
         yield Stage(words)
-        change = refine_displacement(model, data, prior_std=prior_std)
-        fit = yield from named(words, weights())
+        change = refine_displacement(model, data, pieces, prior_std=prior_std)
+        pieces = features_of(model, data)
+        fit = yield from named(words, weights(pieces))
         history.append(fit.misfits[0])
         if history[-1] <= min((1 - WORTHWHILE) * history[0], *history[1:]):
             best = [term.displacement.clone() for term in model.terms]

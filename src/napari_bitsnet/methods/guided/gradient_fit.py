@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -37,11 +37,40 @@ PIXELS_PER_FEATURE = 26
 
 
 class Piece(NamedTuple):
-    """What is regressed on one window: features (N, h, w), target (C, h, w), valid (1, h, w) bool or None."""
+    """What is regressed on one window: features (N, h, w), target (C, h, w), valid (1, h, w) bool or None,
+    and for each pixel the number of its block (h, w), -1 for none, or None."""
 
     features: Tensor
     target: Tensor
     valid: Tensor | None = None
+    blocks: Tensor | None = None
+
+    def halved(self) -> Piece:
+        """Return the means of 2 x 2 pixels: valid ones where all four are, in a block where all four are in
+        it."""
+        valid, blocks = self.valid, self.blocks
+        if valid is not None:
+            valid = F.max_pool2d((~valid).to(self.target)[None], 2)[0] == 0
+        if blocks is not None:
+            lowest, highest = (
+                sign * F.max_pool2d((sign * blocks).to(self.target)[None, None], 2)[0, 0] for sign in (-1, 1)
+            )
+            blocks = torch.where(lowest == highest, highest, -1.0).to(blocks)
+        means = (F.avg_pool2d(images[None], 2)[0] for images in (self.features, self.target))
+        return Piece(*means, valid, blocks)
+
+
+class BlockSums(NamedTuple):
+    """Sums over the difference rows of a block with the weights of the last round: ``v x xᵀ`` (N, N), ``v x
+    yᵀ`` (N, C) and ``v |y|²``."""
+
+    gram: Tensor
+    cross: Tensor
+    energy: float
+
+    def plus(self, other: BlockSums) -> BlockSums:
+        """Return the sums over the rows of both."""
+        return BlockSums(self.gram + other.gram, self.cross + other.cross, self.energy + other.energy)
 
 
 def thinning(pixels: int, n_features: int, scale: int) -> int:
@@ -56,31 +85,44 @@ def thinning(pixels: int, n_features: int, scale: int) -> int:
 
 @dataclass(frozen=True)
 class GradientFit:
-    """Coefficients (N, C) and, for each scale, the mean absolute residual of the gradients."""
+    """Coefficients (N, C), the mean absolute residual of the gradients at each scale, and the sums of each
+    block, if pieces have blocks."""
 
     coefficients: Tensor
     misfits: list[float]
+    blocks: dict[int, BlockSums] = field(default_factory=dict)
 
 
-def difference_rows(piece: Piece, scale: int) -> tuple[Tensor, Tensor]:
-    """Vertical and horizontal differences of the means of 2^scale blocks, those with missing pixels left out.
+class Rows(NamedTuple):
+    """Difference rows at a scale: features (R, N), target (R, C), and the block (R,) of each row or None."""
 
-    Returns
-    -------
-    features : Tensor of shape (R, N)
-    target : Tensor of shape (R, C)
-    """
-    whole = _whole_rows(piece, scale)
-    features, target = (_differences(images, scale) for images in (piece.features, piece.target))
-    if whole is not None:
+    scale: int
+    features: Tensor
+    target: Tensor
+    blocks: Tensor | None = None
+
+    def every(self, step: int) -> Rows:
+        """Return every so manieth row, in memory of its own."""
+        if step == 1:
+            return self
+        parts = (rows.T[:, ::step].contiguous().T for rows in (self.features, self.target))
+        return Rows(self.scale, *parts, None if self.blocks is None else self.blocks[::step])
+
+
+def difference_rows(piece: Piece, scale: int = 0) -> Rows:
+    """Vertical and horizontal differences of neighbouring pixels of a piece, those with missing pixels left
+    out; `scale` is how often the piece was halved."""
+    features, target = (_differences(images) for images in (piece.features, piece.target))
+    blocks = None if piece.blocks is None else _blocks_of_rows(piece.blocks)
+    if piece.valid is not None:
+        whole = torch.cat([(a & b).flatten() for a, b in _neighbours(piece.valid[0])])
         features, target = features[:, whole], target[:, whole]
-    return features.T, target.T
+        blocks = None if blocks is None else blocks[whole]
+    return Rows(scale, features.T, target.T, blocks)
 
 
-def _differences(images: Tensor, scale: int) -> Tensor:
-    """Differences (N, R) of images (N, h, w) at a scale, along y and then along x, written in place."""
-    if scale:
-        images = F.avg_pool2d(images[None], 2**scale)[0]
+def _differences(images: Tensor) -> Tensor:
+    """Differences (N, R) of images (N, h, w), along y and then along x, written in place."""
     count, height, width = images.shape
     first = (height - 1) * width
     steps = images.new_empty((count, first + height * (width - 1)))
@@ -89,15 +131,14 @@ def _differences(images: Tensor, scale: int) -> Tensor:
     return steps
 
 
-def _whole_rows(piece: Piece, scale: int) -> Tensor | None:
-    """Whether no pixel of a difference is missing, (R,); None if none is anywhere."""
-    if piece.valid is None:
-        return None
-    bad = (~piece.valid).to(piece.target)
-    if scale:
-        bad = F.max_pool2d(bad[None], 2**scale)[0]
-    touched = torch.cat([(bad[:, 1:] + bad[:, :-1]).flatten(), (bad[..., 1:] + bad[..., :-1]).flatten()])
-    return touched == 0
+def _neighbours(image: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The pixels (h, w) of each difference along y and along x."""
+    return (image[1:], image[:-1]), (image[:, 1:], image[:, :-1])
+
+
+def _blocks_of_rows(blocks: Tensor) -> Tensor:
+    """Block (R,) of each difference of pixels in blocks (h, w); -1 for differences between two."""
+    return torch.cat([torch.where(a == b, a, -1).flatten() for a, b in _neighbours(blocks)])
 
 
 def row_weights(residuals: Tensor, misfit: float, scale: int, emphasis: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -132,6 +173,8 @@ def fit_gradients(
     prior: Tensor | None = None,
     emphasis: float = 0.0,
     pixels: int = 0,
+    start: Tensor | None = None,
+    to_the_end: bool = False,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) /
     2``.
@@ -156,6 +199,10 @@ def fit_gradients(
     pixels : int
         Of the image that is fitted to: the rounds before the last use part of its rows only, see `thinning`.
         With 0 all rounds use all rows.
+    start : Tensor of shape (N, C), optional
+        Coefficients from whose residuals the first weights come; without, all rows of a scale begin alike.
+    to_the_end : bool
+        Whether the last round uses part of the rows only, too.
 
     Returns
     -------
@@ -180,6 +227,8 @@ def fit_gradients(
         prior=prior,
         emphasis=emphasis,
         pixels=pixels,
+        start=start,
+        to_the_end=to_the_end,
     )
     return exhaust(fitting)
 
@@ -193,37 +242,61 @@ def fitting_gradients(
     prior: Tensor | None = None,
     emphasis: float = 0.0,
     pixels: int = 0,
+    start: Tensor | None = None,
+    to_the_end: bool = False,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
     some, everything = _kept_rows(pieces, scales, pixels)
+    if to_the_end:
+        everything = some
 
     def rows(*, last: bool) -> Iterable[Rows]:
         return everything if last else some
 
     only = n_reweightings == 1
-    solution = _zeros(rows(last=only), len(precision))
+    solution = _zeros(rows(last=only), len(precision)) if start is None else start
     precision = precision.double().cpu()
     pull = precision[:, None] * (0 * solution if prior is None else prior).double().cpu()  # P p
     misfits = _misfits(rows(last=only), solution, scales)
+    blocks: dict[int, BlockSums] = {}
     for turn in range(n_reweightings):
         yield Stage(f"round {turn + 1} of {n_reweightings}")
+        last = turn == n_reweightings - 1
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
-        for scale, features, target in rows(last=turn == n_reweightings - 1):
-            weight, size = row_weights(target - features @ solution, misfits[scale], scale, emphasis)
-            if not turn:
+        for part in rows(last=last):
+            scale = part.scale
+            weight, size = row_weights(
+                part.target - part.features @ solution, misfits[scale], scale, emphasis
+            )
+            if not turn and start is None:
                 weight = torch.full_like(size, 4 ** (emphasis * scale) / misfits[scale] ** 2)
-            gram += weighted_gram(features, weight).double().cpu()
-            cross += (features.T @ (weight[:, None] * target)).double().cpu()
+            for block, sums in _sums(part, weight, apart=last):
+                gram += sums.gram.double().cpu()
+                cross += sums.cross.double().cpu()
+                if block >= 0:
+                    blocks[block] = sums.plus(blocks[block]) if block in blocks else sums
             totals[scale] += float(size.sum())
             counts[scale] += len(size)
         solution = torch.linalg.solve(gram, cross).to(solution)
         misfits = means(totals, counts)
-    return GradientFit(solution, _misfits(everything, solution, scales))
+    return GradientFit(solution, _misfits(everything, solution, scales), blocks)
 
 
-Rows = tuple[int, Tensor, Tensor]
-"""Scale, and difference rows of features (R, N) and target (R, C)."""
+def _sums(rows: Rows, weight: Tensor, *, apart: bool) -> Iterator[tuple[int, BlockSums]]:
+    """Sums of rows with weights (R,), of each block if they are kept apart, and of the rest, as block -1."""
+    if not apart or rows.blocks is None:
+        yield -1, _sum(rows.features, rows.target, weight)
+        return
+    for block in rows.blocks.unique().tolist():
+        own = (rows.blocks == block).nonzero()[:, 0]
+        # rows lie in memory as columns: picked there, they stay so
+        yield block, _sum(rows.features.T[:, own].T, rows.target[own], weight[own])
+
+
+def _sum(features: Tensor, target: Tensor, weight: Tensor) -> BlockSums:
+    weighted = weight[:, None] * target
+    return BlockSums(weighted_gram(features, weight), features.T @ weighted, float((weighted * target).sum()))
 
 
 @dataclass(frozen=True)
@@ -244,30 +317,22 @@ def _kept_rows(pieces: Iterable[Piece], scales: int, pixels: int) -> tuple[Itera
     everything: Iterable[Rows] = list(anew) if isinstance(pieces, list) else anew
     if pixels < LEAST_THINNED:
         return everything, everything
-    some = []
-    for scale, features, target in everything:
-        step = thinning(pixels, features.shape[1], scale)
-        some.append((scale, _every(features, step), _every(target, step)))
+    some = [rows.every(thinning(pixels, rows.features.shape[1], rows.scale)) for rows in everything]
     return some, everything
-
-
-def _every(rows: Tensor, step: int) -> Tensor:
-    """Every so manieth row, in memory of its own."""
-    return rows if step == 1 else rows.T[:, ::step].contiguous().T
 
 
 def _zeros(rows: Iterable[Rows], count: int) -> Tensor:
     """Coefficients (count, C) that are zero."""
-    _, _, target = next(iter(rows), (0, None, None))
-    if target is None:
+    first = next(iter(rows), None)
+    if first is None:
         raise ValueError(NOTHING)
-    return target.new_zeros((count, target.shape[1]))
+    return first.target.new_zeros((count, first.target.shape[1]))
 
 
 def _misfits(rows: Iterable[Rows], solution: Tensor, scales: int) -> list[float]:
     """Mean absolute residual of each scale, at least `LEAST`."""
     totals, counts = [0.0] * scales, [0] * scales
-    for scale, features, target in rows:
+    for scale, features, target, _ in rows:
         totals[scale] += float((target - features @ solution).square().mean(dim=1).sqrt().sum())
         counts[scale] += len(target)
     if not counts[0]:
@@ -284,7 +349,9 @@ def _rows(pieces: Iterable[Piece], scales: int) -> Iterator[Rows]:
     """Difference rows of every piece at every scale that it is large enough for."""
     for piece in pieces:
         for scale in range(scales):
-            if min(piece.target.shape[-2:]) >= 2 ** (scale + 1):
-                features, target = difference_rows(piece, scale)
-                if len(target):
-                    yield scale, features, target
+            piece = piece.halved() if scale else piece
+            if min(piece.target.shape[-2:]) < 2:
+                break
+            rows = difference_rows(piece, scale)
+            if len(rows.target):
+                yield rows

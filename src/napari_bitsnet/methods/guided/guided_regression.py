@@ -126,7 +126,6 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
             data,
             fit,
             torch.cat(precision),
-            scales=config.scales,
             seed=state.seed,
             prior=None if state.previous is None else state.previous.weights,
         )

@@ -12,7 +12,13 @@ from napari_bitsnet.core.displacement import Modes
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.core.stages import Stage, Stages, named
 from napari_bitsnet.methods.guided.cracks import cracks_of
-from napari_bitsnet.methods.guided.fit import Data, fitting_weights, refine_displacement, registering
+from napari_bitsnet.methods.guided.fit import (
+    Data,
+    features_of,
+    fitting_weights,
+    refine_displacement,
+    registering,
+)
 from napari_bitsnet.methods.guided.model import GuidedModel, GuideTerm, healed, sample_windows
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, GuidedRegressionConfig
 
@@ -75,8 +81,14 @@ def fitting(
             max_shift=0 if before else config.max_shift,
             steps=config.steps if config.registration == "smooth" else 0,
             prior_std=DISPLACEMENT_STD,
-            weights=lambda: fitting_weights(
-                model, data, prior_std=config.prior_std, drift_std=1.0, scales=1, n_reweightings=3
+            weights=lambda pieces: fitting_weights(
+                model,
+                pieces,
+                prior_std=config.prior_std,
+                drift_std=1.0,
+                scales=1,
+                n_reweightings=3,
+                pixels=data.pixels,
             ),
         )
     for term in model.terms:
@@ -90,13 +102,13 @@ def fitting(
         "fit",
         fitting_weights(
             model,
-            data,
+            features_of(model, data, judged=True),
             prior_std=config.prior_std,
             drift_std=config.drift_std,
             scales=config.scales,
             n_reweightings=config.n_reweightings,
             prior=None if previous is None else previous.weights,
-            thinned=True,
+            pixels=data.pixels,
         ),
     )
     return model, data, fit
@@ -113,7 +125,8 @@ def enlarging(model: GuidedModel, problem: Problem, config: GuidedRegressionConf
     data = Data(problem.observations, problem.valid, sample_windows(size, config.pixels))
     for step in range(POLISH if config.registration == "smooth" else 0):
         yield Stage(f"full size, registration step {step + 1} of {POLISH}")
-        refine_displacement(large, data, prior_std=DISPLACEMENT_STD * size[0] / model.modes.size[0])
+        prior_std = DISPLACEMENT_STD * size[0] / model.modes.size[0]
+        refine_displacement(large, data, features_of(large, data), prior_std=prior_std)
     return large
 
 

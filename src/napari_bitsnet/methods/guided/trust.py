@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.stages import Stage, Stages
-from napari_bitsnet.methods.guided.fit import Anew, Data
+from napari_bitsnet.methods.guided.fit import Data
 from napari_bitsnet.methods.guided.model import GuidedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.core.displacement import Window
     from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
-    from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece
+    from napari_bitsnet.methods.guided.gradient_fit import GradientFit
 
-BLOCKS = 48
-"""About how many blocks an image that is fitted to as a whole is cut into."""
 LOOKED_AT = 4096
 """Pixels whose colours are looked at."""
 
@@ -40,32 +36,12 @@ class Trust:
     extrapolated: float
 
 
-def blocks_of(data: Data) -> list[Window]:
-    """The windows that were fitted to, cut up if there are few."""
-    from napari_bitsnet.core.displacement import Window
-
-    pixels = sum(w.height * w.width for w in data.windows)
-    side = max(16, round((pixels / BLOCKS) ** 0.5))
-    cut = []
-    for w in data.windows:
-        rows, columns = max(1, round(w.height / side)), max(1, round(w.width / side))
-        tops = [round(w.height * r / rows) for r in range(rows + 1)]
-        lefts = [round(w.width * c / columns) for c in range(columns + 1)]
-        cut += [
-            Window(w.top + top, w.left + left, tops[r + 1] - top, lefts[c + 1] - left)
-            for r, top in enumerate(tops[:-1])
-            for c, left in enumerate(lefts[:-1])
-        ]
-    return cut
-
-
 def judging(
     model: GuidedModel,
     data: Data,
     fit: GradientFit,
     precision: Tensor,
     *,
-    scales: int,
     seed: int,
     prior: Tensor | None = None,
 ) -> Stages[Trust]:
@@ -78,11 +54,9 @@ def judging(
     data : Data
         What was fitted to.
     fit : GradientFit
-        Its outcome.
+        Its outcome, with the sums of the blocks of the data.
     precision : Tensor of shape (N,)
         Of the prior it was fitted with.
-    scales : int
-        As it was fitted with.
     seed : int
         Chooses the pixels whose colours are looked at.
     prior : Tensor of shape (N, C), optional
@@ -90,24 +64,17 @@ def judging(
     """
     import torch
 
-    from napari_bitsnet.methods.guided.block_statistics import block_statistics
-    from napari_bitsnet.methods.guided.gradient_fit import Piece
-
-    windows = blocks_of(data)
-    generator = torch.Generator().manual_seed(seed)
-    per_window = max(1, LOOKED_AT // len(windows))
-    rows: list[Tensor] = []
-
-    def make() -> Iterator[Piece]:
-        for window in windows:
-            features = torch.cat([model.features(term, window) for term in model.terms])
-            flat = features.flatten(1)
-            chosen = torch.randint(flat.shape[1], (per_window,), generator=generator).to(flat.device)
-            rows.append(flat[:, chosen].T)
-            yield Piece(features, *data.target(window))
+    from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
 
     yield Stage("trust, blocks of the image")
-    statistics = block_statistics(Anew(make), fit, precision, scales=scales, prior=prior)
+    statistics = BlockStatistics.of(fit.blocks, precision, prior=prior)
+    generator = torch.Generator().manual_seed(seed)
+    per_window = max(1, LOOKED_AT // len(data.blocks))
+    rows: list[Tensor] = []
+    for window in data.blocks:
+        flat = model.all_features(window).flatten(1)
+        chosen = torch.randint(flat.shape[1], (per_window,), generator=generator).to(flat.device)
+        rows.append(flat[:, chosen].T)
     seen = torch.cat(rows)
     root = statistics.posterior_root()
     extrapolated = _extrapolated(statistics, model, seen - seen.mean(dim=0), root)

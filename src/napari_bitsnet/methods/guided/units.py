@@ -160,11 +160,12 @@ def fitting_units(
     gram = images.new_zeros((len(images),) * 2, dtype=torch.float64)
     cross = images.new_zeros((len(images), observation.shape[1]), dtype=torch.float64)
     for scale in range(SCALES):
-        if min(size) < 2 ** (scale + 1):
+        piece = piece.halved() if scale else piece
+        if min(piece.target.shape[-2:]) < 2:
             break
         yield Stage(f"scale {scale + 1} of {SCALES}")
         every = 1 if scale else EVERY
-        rows, steps = (part[::every] for part in difference_rows(piece, scale))
+        _, rows, steps, _ = difference_rows(piece).every(every)
         weight = (every / steps.abs().mean().clamp_min(LEAST) ** 2).expand(len(steps))
         gram += weighted_gram(rows, weight).double()
         cross += (rows.T @ (weight[:, None] * steps)).double()
