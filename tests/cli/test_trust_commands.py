@@ -1,6 +1,7 @@
 """Check, spike-in and register from files: what they print and their exit codes."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from napari_bitsnet.core.device import OutOfMemory
 from napari_bitsnet.core.registration.register import LEAST_SCORE
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
@@ -185,9 +187,50 @@ def test_what_a_photograph_does_not_cover_is_said_and_missing(call, tmp_path, sm
     assert "100 % of xray.tif is covered" in text
     assert " covers " not in text
     assert tifffile.imread(out).shape == (96, 96, 3)
-    (tmp_path / "points.txt").write_text("5 5 500 5\n")
+    (tmp_path / "points.txt").write_text("\ufeff5 5 500 5\n", encoding="utf-8")
     code, text = call("register", photograph, xray, "-o", out, "--points", tmp_path / "points.txt")
     assert (code, "to cover a part of xray.tif, got none" in text) == (BAD_USAGE, True), text
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ("y x y x\n5 5 5 5\n", "Expected four numbers a line in .*, got 'y x y x' in line 1"),
+        ("5 5 5 5\n5,5,5\n", "Expected four numbers a line in .*, got '5,5,5' in line 2"),
+        ("5 5 5 nan\n", "got '5 5 5 nan' in line 1"),
+        ("# nothing\n\n", "Expected pairs of points in .*, got none"),
+        ("5 5 5 5 µ", "Expected points as text in UTF-8"),
+        ("5 5 5 5\n5 5 9 9\n", "Expected two different points in each image, got one twice"),
+        ("5 5 5 5\n9 9 5 5\n", "Expected two different points in each image, got one twice"),
+        ("5 5 1 1\n9 9 2 2\n5 9 3 3\n", "Expected points that span an area, got points on one line"),
+    ],
+)
+def test_points_that_are_none_are_said(call, folder, tmp_path, points, message):
+    (tmp_path / "points.txt").write_bytes(points.encode("latin-1"))
+    images = (folder / "front.png", folder / "xray.png")
+    code, text = call("register", *images, "-o", tmp_path / "out.tif", "--points", tmp_path / "points.txt")
+    assert code == BAD_USAGE
+    assert re.search(f"error: .*{message}", text), text
+    assert not (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "computes"),
+    [
+        ("register", "napari_bitsnet.core.registration.register.register"),
+        ("check", "napari_bitsnet.api.check"),
+        ("spike-in", "napari_bitsnet.api.spike_in"),
+    ],
+)
+def test_a_full_memory_is_said(call, folder, tmp_path, monkeypatch, command, computes):
+    def full(*args, **options):
+        raise OutOfMemory("Expected more memory.")
+
+    monkeypatch.setattr(computes, full)
+    xray, front = folder / "xray.png", folder / "front.png"
+    register = (front, xray, "-o", tmp_path / "out.tif")
+    code, text = call(command, *(register if command == "register" else (xray, "--guide", front)))
+    assert (code, text) == (BAD_USAGE, "error: Expected more memory.\n")
 
 
 def test_a_part_at_the_same_pixel_size_and_points(call, tmp_path):

@@ -78,7 +78,7 @@ def check_command(
             }
             with atomically(out) as path:
                 path.write_text(strict_json(record, indent=2) + "\n", encoding="utf-8")
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, MemoryError) as error:
         typer.echo(f"error: {in_flags(error, 'xray')}", err=True)
         raise typer.Exit(BAD_USAGE) from None
     for text in found:

@@ -58,10 +58,7 @@ def register_command(
         photograph, goal = read_image(moving).as_shown(), read_image(fixed)
         say((*photograph.notices, *goal.notices), "xray")
         picture = photograph.channels_last
-        pairs = None if points is None else np.loadtxt(points, delimiter=_delimiter(points), ndmin=2)
-        if pairs is not None and pairs.shape[1] != 4:
-            raise ValueError(f"Expected four numbers a line in {points}, got {pairs.shape[1]}.")
-        split = None if pairs is None else (pairs[:, :2], pairs[:, 2:])
+        split = None if points is None else _read_points(points)
         if mirror:
             picture = picture[:, ::-1]
             split = None if split is None else (mirror_points(split[0], picture.shape[1]), split[1])
@@ -90,7 +87,7 @@ def register_command(
             _write(files.part(out.name), placed, calibration)
             text = strict_json(record, indent=2) + "\n"
             files.part(out.with_suffix(".json").name).write_text(text, encoding="utf-8")
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, MemoryError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(BAD_USAGE) from None
     residual = None if split is None else residual_of_points(*split)
@@ -162,5 +159,27 @@ def _percent(part: float) -> str:
     return "100 %" if part == 1 else f"{min(100 * part, 99.9):.1f} %"
 
 
-def _delimiter(path: Path) -> str | None:
-    return "," if "," in path.read_text(encoding="utf-8") else None
+def _read_points(path: Path) -> tuple[NDArray, NDArray]:
+    """Read pairs of points: (N, 2) in MOVING, and as many in FIXED."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"Expected points as text in UTF-8, got {path}: save it as CSV in UTF-8.") from None
+    pairs = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].replace(",", " ").split()
+        try:
+            values = [float(word) for word in words]
+        except ValueError:
+            values = []
+        if words and not (len(values) == 4 and np.isfinite(values).all()):
+            raise ValueError(
+                f"Expected four numbers a line in {path}, got {line.strip()[:60]!r} in line {number}: write "
+                "y and x in MOVING, y and x in FIXED, with commas or spaces between them."
+            )
+        if words:
+            pairs.append(values)
+    if not pairs:
+        raise ValueError(f"Expected pairs of points in {path}, got none: write one pair a line.")
+    found = np.array(pairs)
+    return found[:, :2], found[:, 2:]

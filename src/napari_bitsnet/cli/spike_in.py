@@ -72,6 +72,6 @@ def spike_in_command(
                     **options,
                 )
                 typer.echo(str(report))
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, MemoryError) as error:
         typer.echo(f"error: {in_flags(error, 'xray')}", err=True)
         raise typer.Exit(BAD_USAGE) from None

@@ -12,18 +12,23 @@ def matrix_of_points(moving: ArrayLike, fixed: ArrayLike) -> NDArray:
     Raises
     ------
     ValueError
-        If they are not in pairs, there is none, or three and more lie on one line.
+        If they are not in pairs, not finite, there is none, two are one, or three and more lie on one line.
     """
     a, b = (np.atleast_2d(np.asarray(p, dtype=np.float64)) for p in (moving, fixed))
     if a.shape != b.shape or a.ndim != 2 or a.shape[1] != 2 or not len(a):
         raise ValueError(f"Expected pairs of points, two arrays (N, 2), got {a.shape} and {b.shape}.")
     matrix = np.eye(3)
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("Expected points with finite coordinates, got NaN or infinite ones: leave them out.")
     if len(a) == 1:
         matrix[:2, 2] = (b - a)[0]
         return matrix
     middle_a, middle_b = a.mean(axis=0), b.mean(axis=0)
     a, b = a - middle_a, b - middle_b
-    if np.linalg.svd(a, compute_uv=False)[-1] < 1e-6 * max(np.ptp(a), 1e-12) and len(a) > 2:
+    if len(a) == 2 and not (a.any() and b.any()):
+        raise ValueError("Expected two different points in each image, got one twice: move one of them.")
+    flat = [np.linalg.svd(p, compute_uv=False)[-1] < 1e-6 * max(np.ptp(p), 1e-12) for p in (a, b)]
+    if any(flat) and len(a) > 2:
         raise ValueError("Expected points that span an area, got points on one line: add one beside it.")
     if len(a) == 2:
         turned = complex(*(b[1] - b[0])) / complex(*(a[1] - a[0]))
