@@ -21,6 +21,7 @@ from napari_bitsnet.api.demo import (
 )
 from napari_bitsnet.cli import demo as command
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from napari_bitsnet.core.device import OutOfMemory
 from napari_bitsnet.core.outputs import numbered
 from napari_bitsnet.data.case_makers import half_and_half
 from napari_bitsnet.data.photographs import photograph
@@ -126,6 +127,16 @@ def test_bad_usage(call, tmp_path):
     (tmp_path / "file").touch()
     assert call("demo", "-o", tmp_path / "file")[0] == BAD_USAGE
     assert call("demo", "-o", tmp_path, "--device", "abacus")[0] == BAD_USAGE
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OutOfMemory("Expected more.")])
+def test_what_the_machine_lacks_is_said(call, tmp_path, monkeypatch, error):
+    def lacking(*args):
+        raise error
+
+    monkeypatch.setattr("napari_bitsnet.cli.demo.separate_all", lacking)
+    code, text = call("demo", "-o", tmp_path, "-q")
+    assert (code, text) == (BAD_USAGE, f"error: {error}\n")
 
 
 def test_gui_is_a_process_of_its_own(call, tmp_path, monkeypatch):

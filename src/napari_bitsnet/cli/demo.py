@@ -43,10 +43,11 @@ def demo(
         folder = check_writable(folder)
         resolve_device(device)
         claim_folder(folder)
-    except ValueError as error:
+        code = open_in_napari(folder, size) if gui else separate_all(folder, size, device, quiet)
+    except (OSError, ValueError, MemoryError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(BAD_USAGE) from None
-    raise typer.Exit(open_in_napari(folder, size) if gui else separate_all(folder, size, device, quiet))
+    raise typer.Exit(code)
 
 
 def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:

@@ -81,7 +81,7 @@ def _train(
                     bar.write(f"step {step.step}: held-out {scores}")
                 if interrupt.requested:  # between two steps: half a step would be taken twice
                     break
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     if interrupt.requested:
