@@ -8,6 +8,7 @@ from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.guided import holdout, units
 from napari_bitsnet.methods.guided.drift import Drift
+from napari_bitsnet.methods.guided.parts import Parts
 from napari_bitsnet.methods.guided.units import fitting_units
 
 SIZE = 64
@@ -108,7 +109,23 @@ def test_drift_features_are_slow_and_sum_to_slow_waves():
 
 def test_units_and_networks_count_where_context_helps_and_guides_explain_enough():
     share = holdout.CONTEXT_SHARE
-    assert holdout.surroundings_weight(share, 0.9, 0.7) == pytest.approx(1)
-    assert holdout.surroundings_weight(0.0, 0.9, 0.7) == 0
-    assert holdout.surroundings_weight(share, 0.7, 0.7) == 0
-    assert holdout.surroundings_weight(share / 2, 0.75, 0.7) == pytest.approx(0.25)
+    assert holdout.surroundings_weight(share, 0.9) == pytest.approx(1)
+    assert holdout.surroundings_weight(0.0, 0.9) == 0
+    assert holdout.surroundings_weight(share, 0.7) == 0
+    assert holdout.surroundings_weight(share / 2, 0.75) == pytest.approx(0.25)
+
+
+def test_networks_count_by_context_where_guides_explain_enough_and_by_their_error_elsewhere():
+    parts = Parts.__new__(Parts)
+    parts.complete, parts.context_weight = True, 0.0
+    parts.energy = 0.9
+    assert parts.well_explained
+    assert parts.drifting_network_weight == 0
+    parts.energy = 0.3
+    assert not parts.well_explained
+    assert parts.network_weight(1.0) == holdout.NETWORK_SHARE
+    assert parts.network_weight(1.1) == 0
+    parts.complete = False
+    assert parts.network_weight(1.0) == 0
+    parts.energy = 0.9
+    assert not parts.well_explained

@@ -27,8 +27,9 @@ class GuidedNetwork(GuidedRegression):
     densities that drift along the image, are fitted in closed form, and averaged with the regression. Each
     network then is a function of colours and blurs, too, trained so that all parts together have the
     mixture's gradients at four scales. Units and networks count as far as blurs help the regression in
-    held-out blocks; with one guide, networks count as far as one that was trained on half of the image's
-    blocks lowers the error on the other half.
+    held-out blocks. With one guide, or where colours explain less, there are no units, and networks, which do
+    not drift then, count as far as one that was trained on half of the image's blocks lowers the error on the
+    other half.
 
     References
     ----------
@@ -66,7 +67,10 @@ class GuidedNetwork(GuidedRegression):
             fitting = fitting_units(parts.aligned(), problem.observations, problem.valid, seed=state.seed)
             parts.add_units((yield from named("units", fitting)))
             state.result = parts.answer()
-        if not config.network_steps or (parts.complete and parts.complete_network_weight < LEAST_WEIGHT):
+        if not config.network_steps:
+            return
+        drifting = parts.well_explained
+        if drifting and parts.drifting_network_weight < LEAST_WEIGHT:
             return
         yield Stage("networks", better=True)
         training = Training(
@@ -74,11 +78,11 @@ class GuidedNetwork(GuidedRegression):
             problem.observations,
             parts.explained.sum(dim=0, keepdim=True),
             problem.valid,
-            drifting=parts.complete,
+            drifting=drifting,
             seed=state.seed,
         )
-        if parts.complete:
-            weight = parts.complete_network_weight
+        if drifting:
+            weight = parts.drifting_network_weight
         else:
             error = yield from named("networks, check", training.held_out_error(config.check_steps))
             weight = parts.network_weight(error)

@@ -24,9 +24,9 @@ UNITS_SHARE = 0.5
 """Largest weight of the fit of random units beside what was fitted before."""
 NETWORK_SHARE = 0.5
 """Largest weight of the network's change."""
-UNITS_ENERGY, NETWORK_ENERGY = 0.7, 0.5
-"""Explained energy from which on units and networks count where all sources have guides: units cost 0.4 dB on
-a pair of retinas (0.69)."""
+UNITS_ENERGY = 0.7
+"""Explained energy from which on units count where all sources have guides, and networks may drift: units
+cost 0.4 dB on a pair of retinas (0.69)."""
 CORRECTION_SHARE = 0.75
 """Largest weight of the trained correction's answer where one source has no guide."""
 
@@ -78,25 +78,23 @@ def context_weight(with_context: float, without: float) -> float:
     return CONTEXT_SHARE * ramp(ratio, 0.97, 0.92)
 
 
-def surroundings_weight(context: float, energy: float, enough: float) -> float:
-    """Return how far further functions of surroundings count where all sources have guides, 0 to 1.
+def surroundings_weight(context: float, energy: float) -> float:
+    """Return how far random units count where all sources have guides, 0 to 1.
 
     Parameters
     ----------
     context : float
         Weight of the fit with context, which held-out blocks gave it.
     energy : float
-        Part of the gradients' energy that colours explain in held-out blocks. Where it is small, such
-        functions fit what belongs to no guide.
-    enough : float
-        Energy from which on they count; in full from 0.1 more.
+        Part of the gradients' energy that colours explain in held-out blocks. Where it is small, units
+        fit what belongs to no guide; they count in full from `UNITS_ENERGY` + 0.1.
 
     Notes
     -----
-    Held-out errors of the units and of the networks themselves do not tell where these help: near-infrared
-    pairs, which gain, have as large ones as simulated panels, which lose.
+    Held-out errors of the units and of the networks themselves do not tell where these help if colours
+    explain most: near-infrared pairs, which gain, have as large ones as simulated panels, which lose.
     """
-    return context / CONTEXT_SHARE * ramp(energy, enough, enough + 0.1)
+    return context / CONTEXT_SHARE * ramp(energy, UNITS_ENERGY, UNITS_ENERGY + 0.1)
 
 
 def network_weight(error: float) -> float:

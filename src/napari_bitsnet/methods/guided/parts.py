@@ -95,19 +95,23 @@ class Parts:
         """Weight of the fit of random units, 0 to `holdout.UNITS_SHARE`; 0 where one source has no guide."""
         if not self.complete:
             return 0.0
-        count = holdout.surroundings_weight(self.context_weight, self.energy, holdout.UNITS_ENERGY)
-        return holdout.UNITS_SHARE * count
+        return holdout.UNITS_SHARE * holdout.surroundings_weight(self.context_weight, self.energy)
 
     @property
-    def complete_network_weight(self) -> float:
-        """Weight of the networks where all sources have guides."""
-        count = holdout.surroundings_weight(self.context_weight, self.energy, holdout.NETWORK_ENERGY)
-        return holdout.NETWORK_SHARE * count
+    def well_explained(self) -> bool:
+        """Whether all sources have guides, which explain so much that densities may drift."""
+        return self.complete and self.energy >= holdout.UNITS_ENERGY
+
+    @property
+    def drifting_network_weight(self) -> float:
+        """Weight of networks with a drift: as far as context helps."""
+        return holdout.NETWORK_SHARE * self.context_weight / holdout.CONTEXT_SHARE
 
     def network_weight(self, error: float) -> float:
-        """Return the weight of the networks where one source has no guide, from their error in held-out
-        blocks relative to the fit's."""
-        return holdout.network_weight(error) * holdout.ramp(self.energy, 0.4, 0.6)
+        """Return the weight of networks without a drift, from their error in held-out blocks relative to the
+        fit's."""
+        weight = holdout.network_weight(error)
+        return weight if self.complete else weight * holdout.ramp(self.energy, 0.4, 0.6)
 
     def add_network(self, networks: Sequence[PixelNetwork], weight: float) -> None:
         """Add the networks' changes with this weight."""
