@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import warnings
@@ -61,7 +62,8 @@ def connected(where: str | None) -> Iterator[Any]:
             LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address=":0",
+                silence_logs=logging.ERROR,
                 env={"OMP_NUM_THREADS": threads},
                 preload=PRELOAD,
             ) as cluster,
