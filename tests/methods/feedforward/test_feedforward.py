@@ -178,7 +178,7 @@ def test_weights_that_lack_a_layer_are_refused(network: SplitNetwork, tmp_path: 
     tensors = compress(network.state_dict())
     record = {"method": "feedforward", "network": network.sizes}
     save_tensors(tmp_path / "w.safetensors", dict(list(tensors.items())[1:]), record)
-    with pytest.raises(ValueError, match=r"Expected weights of the networks that .* describes, got others"):
+    with pytest.raises(ValueError, match=r"Expected weights of the network that .* describes, got others"):
         load_network(tmp_path / "w.safetensors")
 
 

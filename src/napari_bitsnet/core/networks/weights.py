@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_bitsnet.core.writing import atomically
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -45,6 +47,52 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if facts is None:
         raise ValueError(f"Expected weights written by napari-bitsnet, got {path} without its record.")
     return tensors, json.loads(facts)
+
+
+def load_network(
+    path: Path,
+    method: str,
+    build: Callable[[Mapping[str, Any]], N],
+    *,
+    name_of: Callable[[str], str | None] = str,
+) -> tuple[N, dict[str, Any]]:
+    """Build the network of a file that a trainer wrote.
+
+    Parameters
+    ----------
+    path : Path
+        File of weights.
+    method : str
+        Name of the method that the weights are for.
+    build : callable
+        Makes the network from the record's entry ``"network"``; the caller's random state is kept.
+    name_of : callable, optional
+        Name in the network of a tensor of the file; None leaves it out.
+
+    Returns
+    -------
+    network : Module
+    facts : dict
+        The record.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds something else.
+    """
+    tensors, facts = load_tensors(path)
+    if facts.get("method") != method or "network" not in facts:
+        raise ValueError(f"Expected weights of the method {method}, got {path} of {facts.get('method')!r}.")
+    with torch.random.fork_rng(devices=[]):  # the random weights are overwritten
+        network = build(facts["network"])
+    named = ((name_of(name), tensor) for name, tensor in expand(tensors).items())
+    try:
+        network.load_state_dict({name: tensor for name, tensor in named if name is not None})
+    except RuntimeError:
+        raise ValueError(f"Expected weights of the network that {path} describes, got others.") from None
+    return network, facts
 
 
 SCALE = "#scale"

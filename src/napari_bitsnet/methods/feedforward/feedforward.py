@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
@@ -251,7 +251,7 @@ def load_network(path: Path | None = None) -> SplitNetwork:
     ValueError
         If the file holds something else.
     """
-    from napari_bitsnet.core.networks.weights import expand, load_tensors
+    from napari_bitsnet.core.networks.weights import load_network as load
     from napari_bitsnet.methods.feedforward.network import SplitNetwork
 
     if path is None and not weights_available():
@@ -259,21 +259,17 @@ def load_network(path: Path | None = None) -> SplitNetwork:
             "Expected trained weights in the package, found none: train some "
             "(napari-bitsnet train feedforward DATA -o FILE) and give weights=FILE, or choose another method."
         )
-    path = shipped_weights() if path is None else path
-    tensors, facts = load_tensors(path)
-    if facts.get("method") != "feedforward":
-        raise ValueError(
-            f"Expected weights of the method feedforward, got {path} of {facts.get('method')!r}."
-        )
+
     # weights of version 0.1.0 have other names, and a second, unused network
-    sizes = facts["network"]
-    network = SplitNetwork(widths=sizes.get("widths") or sizes["coarse_widths"], trunk=sizes["trunk"])
-    network.eval().requires_grad_(False)
-    named = {n.removeprefix("coarse."): t for n, t in expand(tensors).items() if not n.startswith("fine.")}
-    absent, unknown = network.load_state_dict(named, strict=False)
-    if unknown or absent:
-        raise ValueError(f"Expected weights of the networks that {path} describes, got others.")
-    return network
+    def build(sizes: Mapping[str, Any]) -> SplitNetwork:
+        return SplitNetwork(widths=sizes.get("widths") or sizes["coarse_widths"], trunk=sizes["trunk"])
+
+    def name_of(name: str) -> str | None:
+        return None if name.startswith("fine.") else name.removeprefix("coarse.")
+
+    path = shipped_weights() if path is None else path
+    network, _ = load(path, "feedforward", build, name_of=name_of)
+    return network.eval().requires_grad_(False)
 
 
 def _network_on(path: Path | None, device: str) -> SplitNetwork:

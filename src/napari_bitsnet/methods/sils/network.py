@@ -117,10 +117,10 @@ class SILSNetwork(nn.Module):
         image: Tensor = self.decoders[kind](features, seen)
         return image
 
-    def of_any_size(self, mixture: Tensor) -> Tensor:
-        """Return the images (N, K, C, H, W) of mixtures whose sides need not be divisible by `multiple`."""
+    def of_any_size(self, kind: int, mixture: Tensor) -> Tensor:
+        """Return the image (N, C, H, W) of a kind, of mixtures whose sides need not be divisible by
+        `multiple`."""
         height, width = mixture.shape[-2:]
         padding = (0, -width % self.multiple, 0, -height % self.multiple)
         padded = F.pad(mixture, padding, mode="replicate")
-        images: Tensor = self(padded)
-        return images[..., :height, :width]
+        return self.decode(kind, self.encoders[kind](padded), padded)[..., :height, :width]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +48,7 @@ class SILSState(State):
 
 
 @METHODS.register("sils")
-class SILS(BaseMethod[SILSState]):
+class SILS(StagedMethod[SILSState]):
     """Decode each image from the mixture's code in the space of its kind; see `SILSNetwork`.
 
     Notes
@@ -91,6 +92,7 @@ class SILS(BaseMethod[SILSState]):
         FileNotFoundError, ValueError
             If there are no weights, or they are for other kinds of images.
         """
+        from napari_bitsnet.core.networks.kinds import check_kinds
         from napari_bitsnet.core.networks.origin import remember
         from napari_bitsnet.methods.sils.weights_file import load_weights
 
@@ -98,7 +100,7 @@ class SILS(BaseMethod[SILSState]):
         if path is None:
             raise ValueError("Expected a file of weights, got none: give weights=FILE.")
         network, facts = load_weights(path)
-        _check_purpose(path, facts, problem)
+        check_kinds(path, facts, problem)
         named = ", ".join(f"source {k + 1} is {kind}" for k, kind in enumerate(facts["kinds"]))
         text = f"{named[0].upper()}{named[1:]}: the kinds that {path.name} was trained for."
         network = remember(network.to(device).eval().requires_grad_(False), _network_on, path, device)
@@ -115,25 +117,25 @@ class SILS(BaseMethod[SILSState]):
             notices=list(previous.notices),
         )
 
-    def advance(self, state: SILSState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends after one iteration, which yields the mean absolute residual."""
+    def iterating(self, state: SILSState) -> Stages[dict[str, Tensor]]:
+        """See `StagedMethod.iterating`: each kind; returns the mean absolute residual.
+
+        An image is seen whole: the normalisation is over all pixels, so that tiles would have other answers.
+        """
         import torch
 
-        if state.step:
-            return
-        mixture = state.problem.observations
-        channels = state.network.channels
-        grey = channels == 1 and mixture.shape[1] > 1
-        seen = mixture.transpose(0, 1) if grey else mixture.expand(-1, channels, -1, -1)
-        with torch.no_grad():
-            images = state.network.of_any_size(seen)  # (N, K, C, H, W)
-        if grey:  # each colour channel is separated by itself
-            images = images[:, :, 0].transpose(0, 1)[None]
-        state.sources = (
-            images[0] if images.shape[2] == mixture.shape[1] else images[0].mean(dim=1, keepdim=True)
-        )
-        state.step = 1
-        yield {"residual": (mixture[0] - state.sources.sum(dim=0)).abs().mean()}
+        mixture, network = state.problem.observations, state.network
+        grey = network.channels == 1 and mixture.shape[1] > 1  # each channel is separated by itself
+        seen = mixture.transpose(0, 1) if grey else mixture.expand(-1, network.channels, -1, -1)
+        found = []
+        for kind, name in enumerate(state.facts["kinds"]):
+            yield Stage(name)
+            image = network.of_any_size(kind, seen)
+            if grey:
+                image = image.transpose(0, 1)
+            found.append(image if image.shape[1] == mixture.shape[1] else image.mean(dim=1, keepdim=True))
+        state.sources = torch.cat(found)
+        return {"residual": (mixture[0] - state.sources.sum(dim=0)).abs().mean()}
 
     def solution(self, state: SILSState) -> Answer:
         """See `Method.solution`."""
@@ -147,19 +149,3 @@ def _network_on(path: Path, device: str) -> SILSNetwork:
     from napari_bitsnet.methods.sils.weights_file import load_weights
 
     return load_weights(path)[0].to(device).eval().requires_grad_(False)
-
-
-def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> None:
-    """Raise a ValueError if weights are for something else than this problem."""
-    kinds = ", ".join(facts["kinds"])
-    mixing = "linear" if problem.density_of is None else "attenuation"
-    if facts["mixing"] != mixing:
-        raise ValueError(
-            f"Expected weights for the mixing {mixing}, got {path} for the mixing {facts['mixing']}: set "
-            f"mixing={facts['mixing']}, or take other weights."
-        )
-    if len(facts["kinds"]) != problem.n_sources:
-        raise ValueError(
-            f"Expected weights for {problem.n_sources} kinds of images, got {path} for {len(facts['kinds'])} "
-            f"({kinds}): set n_sources={len(facts['kinds'])}."
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
@@ -131,7 +131,11 @@ class SparseGradients(StagedMethod[SparseGradientsState]):
         from napari_bitsnet.methods.sparse_gradients.shares import reweighted_step, sparse_energy
 
         config = self.config
-        penalty = {"power": config.power, "softness": config.softness, "curvature": config.curvature}
+        penalty: dict[str, Any] = {
+            "power": config.power,
+            "softness": config.softness,
+            "curvature": config.curvature,
+        }
         if state.sources is None or state.first is None or state.prices is None or state.poisson is None:
             first, state.prices, state.poisson = yield from self._first_answer(state.problem)
             state.first = state.sources = first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,7 @@ def load_weights(path: Path) -> tuple[YTMTNetwork | OfficialNetwork, dict[str, A
     ValueError
         If it holds something else.
     """
-    import torch
-
-    from napari_bitsnet.core.networks.weights import expand, load_tensors
+    from napari_bitsnet.core.networks.weights import load_network
     from napari_bitsnet.methods.ytmt.network import YTMTNetwork
     from napari_bitsnet.methods.ytmt.official import OfficialNetwork
 
@@ -48,20 +47,11 @@ def load_weights(path: Path) -> tuple[YTMTNetwork | OfficialNetwork, dict[str, A
             f"Expected weights in a .safetensors file, got {path}: convert the authors' file once, with "
             "napari-bitsnet convert-weights."
         )
-    tensors, facts = load_tensors(path)
-    if facts.get("method") != "ytmt" or "kinds" not in facts:
-        raise ValueError(f"Expected weights of the method ytmt, got {path} of {facts.get('method')!r}.")
-    network: YTMTNetwork | OfficialNetwork
-    with torch.random.fork_rng(devices=[]):  # the random weights are overwritten
-        if facts["network"].get("official"):
-            network = OfficialNetwork(facts["network"]["stages"])
-        else:
-            network = YTMTNetwork(**facts["network"])
-    try:
-        network.load_state_dict(expand(tensors))
-    except RuntimeError:
-        raise ValueError(f"Expected weights of the network that {path} describes, got others.") from None
-    return network, facts
+
+    def build(sizes: Mapping[str, Any]) -> YTMTNetwork | OfficialNetwork:
+        return OfficialNetwork(sizes["stages"]) if sizes.get("official") else YTMTNetwork(**sizes)
+
+    return load_network(path, "ytmt", build)
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -147,6 +147,8 @@ def _separator_on(weights: Path | None, device: str) -> Separator:
 
 def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> None:
     """Raise a ValueError if weights are for something else than this problem."""
+    from napari_bitsnet.core.networks.kinds import check_kinds
+
     kinds = ", ".join(facts["kinds"])
     if facts["mixing"] == "reflection" and problem.mixing.name != "reflection":
         raise ValueError(
@@ -158,11 +160,4 @@ def _check_purpose(path: Path, facts: Mapping[str, Any], problem: Problem) -> No
             f"Expected weights for transmission and reflection, got {path} for {kinds}: use the task "
             "separate, or other weights."
         )
-    attenuates = problem.density_of is not None
-    if problem.mixing.name == "linear" and attenuates != (facts["mixing"] == "attenuation"):
-        raise ValueError(
-            f"Expected weights for the mixing {'attenuation' if attenuates else 'linear'}, got {path} for "
-            f"the mixing {facts['mixing']}: set mixing={facts['mixing']}, or take other weights."
-        )
-    if len(facts["kinds"]) != problem.n_sources:
-        raise ValueError(f"Expected weights for {problem.n_sources} kinds of images, got {path} for {kinds}.")
+    check_kinds(path, facts, problem)
