@@ -30,6 +30,8 @@ from napari_bitsnet.data.photographs import photograph
 from napari_bitsnet.widgets.run.separation import runs_under_way
 
 SIZE = (1366, 768)
+BOARD, DOCK = (418, 23, 968, 742), (1066, 0, 1366, 768)
+"""Where the checkerboard and the dock are in the window: left, top, right and bottom in pixels."""
 
 
 def pump(seconds: float = 0.5, until: Callable[[], bool] = lambda: True, limit: float = 1800.0) -> None:
@@ -152,10 +154,12 @@ def registration(folder: Path, suffix: str, iterations: int) -> None:
     before = scene.grab()
     form.register()
     pump(until=lambda: not form.busy)
-    both = scene.grab()
-    edge = SIZE[0] // 4
-    width = SIZE[0] // 2 - edge + 30
-    both.paste(before.crop((edge - 10, 0, edge + width, SIZE[1])), (0, 0))
+    after = scene.grab()
+    middle, right = (before.crop(BOARD), after.crop(BOARD)), after.crop(DOCK)
+    both = Image.new("RGB", (2 * middle[0].width + right.width, SIZE[1]))
+    for k, board in enumerate(middle):
+        both.paste(board, (k * board.width, BOARD[1]))
+    both.paste(right, (2 * middle[0].width, 0))
     save(both, folder / f"tutorial-registration{suffix}.png")
     scene.close()
 
@@ -163,6 +167,7 @@ def registration(folder: Path, suffix: str, iterations: int) -> None:
 def areas(folder: Path, suffix: str, iterations: int) -> None:
     """An area that is given to the other source."""
     scene = Scene("panel", folder, suffix)
+    scene.dock.method.apply("guided_regression", "quick", {})
     run = scene.run()
     dock, xray = scene.dock, scene.viewer.layers["X-ray"]
     dock.areas.mark_area()
@@ -182,8 +187,8 @@ def training(folder: Path, suffix: str, iterations: int) -> None:
     """The package's networks, trained on with images drawn like photographs."""
     images = Path(tempfile.mkdtemp()) / "photographs"
     images.mkdir()
-    for seed in range(80):
-        pixels = (255 * np.clip(photograph(seed, 256), 0, 1)).astype(np.uint8)
+    for seed in range(48):
+        pixels = (255 * np.clip(photograph(seed, 128), 0, 1)).astype(np.uint8)
         Image.fromarray(pixels).save(images / f"{seed}.png")
     scene = Scene("", folder, suffix, "Train networks…")
     scene.dock.sources.add([images])
@@ -197,7 +202,7 @@ def training(folder: Path, suffix: str, iterations: int) -> None:
     }
     scene.dock.config = scene.dock.config.updated(quick)
     run: Any = scene.dock.train()
-    pump(until=lambda: run.layer is not None and len(scene.dock.bar.points) > 17)
+    pump(until=lambda: run.layer is not None and len(scene.dock.bar.points) > 12)
     scene.shoot("tutorial-training")
     scene.dock.stop_and_keep()
     pump(until=lambda: not scene.dock.busy)

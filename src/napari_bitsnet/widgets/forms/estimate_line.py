@@ -13,6 +13,7 @@ from napari_bitsnet.api.estimate import estimate, in_words, learn
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.widgets.forms.device_box import AMBER
 from napari_bitsnet.widgets.forms.rows import Text
+from napari_bitsnet.widgets.layers.parts import layer_shape
 from napari_bitsnet.widgets.remembered import recall, remember
 
 FILE = "timings"
@@ -123,8 +124,4 @@ def free_mebibytes(device: str) -> float | None:
 
 def plane_count(layer: Any, *, all_slices: bool) -> int:
     """Return the number of slices of a run."""
-    shape = layer.data[0].shape if getattr(layer, "multiscale", False) else layer.data.shape
-    count = 1
-    for n in shape[: layer.ndim - 2]:
-        count *= int(n)
-    return count if all_slices else 1
+    return math.prod(layer_shape(layer)[:-2]) if all_slices else 1

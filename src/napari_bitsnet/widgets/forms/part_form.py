@@ -13,7 +13,7 @@ from napari_bitsnet.widgets.forms.fields import tooltip
 from napari_bitsnet.widgets.forms.menu import Entry, Menu
 from napari_bitsnet.widgets.forms.rows import labelled
 from napari_bitsnet.widgets.layers.alignment import align
-from napari_bitsnet.widgets.layers.parts import Part, layer_part
+from napari_bitsnet.widgets.layers.parts import Part, layer_part, layer_shape
 from napari_bitsnet.widgets.layers.shapes import shapes_part
 from napari_bitsnet.widgets.layers.units import factors, in_layer
 
@@ -94,7 +94,7 @@ class PartForm(Container):
             level = 0
         if layer.ndim > 2:
             self.slices.choose(ALL if position is None else CURRENT)
-            stack = _shape(layer)[:-2]
+            stack = layer_shape(layer)[:-2]
             if position is None or _is_inside(position, stack):
                 self._show_slice(layer, position or ())
             else:
@@ -103,7 +103,7 @@ class PartForm(Container):
 
     def _use_box(self, layer: Any, level: int, box: Any) -> list[str]:
         """Choose the region of an earlier run, in pixels of the level, or the whole image."""
-        height, width = _shape(layer, level)[-2:]
+        height, width = layer_shape(layer, level)[-2:]
         if not box:
             self.region.offer(REGIONS, WHOLE)
             self.region.changed.emit(WHOLE)
@@ -151,7 +151,7 @@ class PartForm(Container):
         level = int(self.level.value) if layer.multiscale else 0
         box = self._box(layer, level)
         if box is None:
-            height, width = _shape(layer, level)[-2:]
+            height, width = layer_shape(layer, level)[-2:]
             return height, width
         return box[0].stop - box[0].start, box[1].stop - box[1].start
 
@@ -161,7 +161,7 @@ class PartForm(Container):
             return shapes_part(layer, taken)
         position = None
         if layer.ndim > 2 and (taken.record["position"] is not None or mixture.ndim == 2):
-            same_stack = _shape(layer)[:-2] == _shape(mixture)[:-2]
+            same_stack = layer_shape(layer)[:-2] == layer_shape(mixture)[:-2]
             position = taken.record["position"] if same_stack else self.position(layer)
         labels = isinstance(layer, Labels)
         return align(layer_part(layer, position=position), taken, labels=labels)
@@ -177,14 +177,14 @@ class PartForm(Container):
         dims = self._viewer.dims
         self._check_shown(layer, "All slices")
         index = np.round(in_layer(np.asarray(dims.point), _units_of(dims), layer)[:-2]).astype(int)
-        return [int(i) for i in np.clip(index, 0, np.array(_shape(layer)[:-2]) - 1)]
+        return [int(i) for i in np.clip(index, 0, np.array(layer_shape(layer)[:-2]) - 1)]
 
     def _box(self, layer: Any, level: int) -> Sequence[slice] | None:
         if self.region.value == WHOLE:
             return None
         if self.region.value == RECORDED and self._recorded is not None:
             at, box = self._recorded
-            height, width = _shape(layer, level)[-2:]
+            height, width = layer_shape(layer, level)[-2:]
             if at == level and box[0].stop <= height and box[1].stop <= width:
                 return box
             raise ValueError(
@@ -194,8 +194,8 @@ class PartForm(Container):
         corners = (
             self._corners_in_view(layer) if self.region.value == IN_VIEW else self._corners_of_shapes(layer)
         )
-        factor = np.array(_shape(layer)[-2:]) / np.array(_shape(layer, level)[-2:])
-        size = np.array(_shape(layer, level)[-2:])
+        factor = np.array(layer_shape(layer)[-2:]) / np.array(layer_shape(layer, level)[-2:])
+        size = np.array(layer_shape(layer, level)[-2:])
         low = np.clip(np.floor(corners.min(axis=0) / factor + 0.5), 0, size).astype(int)
         high = np.clip(np.floor(corners.max(axis=0) / factor + 0.5) + 1, 0, size).astype(int)
         if (high - low < 2).any():
@@ -254,12 +254,6 @@ class PartForm(Container):
 def _is_inside(position: Sequence[int], stack: Sequence[int]) -> bool:
     """Return True if a stack of this shape has a slice."""
     return len(position) == len(stack) and all(0 <= p < n for p, n in zip(position, stack, strict=True))
-
-
-def _shape(layer: Any, level: int = 0) -> tuple[int, ...]:
-    """Shape of a layer's data without colours."""
-    data = layer.data[level] if getattr(layer, "multiscale", False) else layer.data
-    return tuple(int(n) for n in data.shape[: layer.ndim])
 
 
 def _units_of(dims: Any) -> Any:

@@ -20,7 +20,7 @@ from napari_bitsnet.widgets.forms.layer_inputs import LayerInputs
 from napari_bitsnet.widgets.forms.menu import Entry, Menu
 from napari_bitsnet.widgets.forms.part_form import PartForm
 from napari_bitsnet.widgets.forms.rows import Text, labelled, plain
-from napari_bitsnet.widgets.layers.parts import Part, layer_part
+from napari_bitsnet.widgets.layers.parts import Part, layer_part, layer_shape
 from napari_bitsnet.widgets.layers.placing import (
     add_warped,
     in_pixels,
@@ -308,5 +308,4 @@ def _mirrored(part: Part) -> Part:
 
 def _brush(layer: Any) -> float:
     """Size of points that can be seen on an image, in its world."""
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    return float(max(data.shape[layer.ndim - 2 : layer.ndim]) * abs(layer.scale[-1]) / 60)
+    return float(max(layer_shape(layer)[-2:]) * abs(layer.scale[-1]) / 60)

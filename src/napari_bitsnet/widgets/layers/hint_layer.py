@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_bitsnet.widgets.layers.parts import layer_shape
+
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_hint_layer(viewer: Viewer, image: Image) -> Labels:
     """Add an empty Labels layer at the place of an image, with a brush that suits its size."""
-    shape = (image.data[0] if image.multiscale else image.data).shape[: image.ndim]
+    shape = layer_shape(image)
     layer = viewer.add_labels(
         np.zeros(shape, dtype=np.uint8),
         name=f"{image.name} hints",

@@ -97,7 +97,7 @@ def layer_part(
     box : two slices, optional
         Region along Y and X in pixels of the level; everything if not given.
     """
-    data = layer.data[level] if getattr(layer, "multiscale", False) else layer.data
+    data = level_data(layer, level)
     rgb, ndim = bool(getattr(layer, "rgb", False)), layer.ndim
     taken = [slice(None)] * (ndim - 2) if position is None else [slice(p, p + 1) for p in position]
     slices = (*taken, *(box or (slice(None), slice(None))))
@@ -128,19 +128,27 @@ def layer_part(
     )
 
 
+def level_data(layer: Layer, level: int = 0) -> Any:
+    """Return the data of a resolution level; layers with one resolution have level 0 only."""
+    return layer.data[level] if getattr(layer, "multiscale", False) else layer.data
+
+
+def layer_shape(layer: Layer, level: int = 0) -> tuple[int, ...]:
+    """Return the shape of a level's data without colours."""
+    return tuple(int(n) for n in level_data(layer, level).shape[: layer.ndim])
+
+
 def describe(layer: Layer) -> str:
     """Return ``"1024 × 768 RGB uint8, 0.05 mm/px"``: width first."""
     if hasattr(layer, "nshapes"):
         return f"{layer.nshapes} shape{'' if layer.nshapes == 1 else 's'}"
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    height, width = data.shape[layer.ndim - 2 : layer.ndim]
-    stack = data.shape[: layer.ndim - 2]
+    *stack, height, width = layer_shape(layer)
     words = [f"{width} × {height}"]
     if stack:
         words.append(f"× {' × '.join(map(str, stack))} slices")
     if getattr(layer, "rgb", False):
         words.append("RGB")
-    words.append(str(data.dtype))
+    words.append(str(level_data(layer).dtype))
     if getattr(layer, "multiscale", False):
         words.append(f"({len(layer.data)} levels)")
     unit = f"{layer.units[-1]:~}" if hasattr(layer, "units") else "pixel"
@@ -152,8 +160,8 @@ def _level_factor(layer: Layer, level: int) -> NDArray:
     """Return the size of a level's pixels in pixels of the full resolution, along each axis."""
     if not getattr(layer, "multiscale", False):
         return np.ones(layer.ndim)
-    full, own = layer.data[0].shape[: layer.ndim], layer.data[level].shape[: layer.ndim]
-    return np.array([round(f / o) for f, o in zip(full, own, strict=True)], dtype=float)
+    pairs = zip(layer_shape(layer), layer_shape(layer, level), strict=True)
+    return np.array([round(full / own) for full, own in pairs], dtype=float)
 
 
 def _geometry(layer: Layer, origin: NDArray, factor: NDArray) -> dict[str, Any]:
