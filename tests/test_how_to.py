@@ -11,6 +11,7 @@ import pytest
 import zarr
 from typer.main import get_command
 
+import napari_bitsnet as nb
 from napari_bitsnet.cli.app import build_app
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.read import read_image
@@ -36,10 +37,22 @@ def test_the_recipe_for_a_local_cluster_runs(tmp_path, monkeypatch):
     assert np.isfinite(read_image(names["paths"][0]).array).all()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_recipe_for_a_large_image_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("napari_bitsnet.api.tiles.REDUCED", 32**2)
+    panel = simulate_panel(2, 64)
+    for name, image in zip(("mosaic", "front", "back"), (panel.mixture, *panel.guides), strict=True):
+        nb.save(f"{name}.ome.zarr", image)
+    exec(compile(RECIPES[1], "cluster.md", "exec"), {})
+    sources = [read_image(Path("out") / f"mosaic_source_{k}.ome.zarr").array for k in (1, 2)]
+    np.testing.assert_allclose(sources[0] + sources[1], panel.mixture, atol=0.1)
+
+
 def test_the_recipe_for_slurm_makes_a_script():
     pytest.importorskip("dask_jobqueue")
     names = {}
-    exec(compile(RECIPES[1], "cluster.md", "exec"), names)
+    exec(compile(RECIPES[2], "cluster.md", "exec"), names)
     with names["cluster"] as cluster:
         script = cluster.job_script()
     for line in ("#SBATCH -p short", "#SBATCH --cpus-per-task=4", "#SBATCH --mem=15G", "#SBATCH -t 02:00:00"):
