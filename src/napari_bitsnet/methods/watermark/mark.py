@@ -129,12 +129,21 @@ def find_mark(
     fall = ((g + step).abs() - g.abs()).mul(edges.trust).sum(dim=(1, 2)) + least
     up, down = 10 / 8**0.5, 0.1 / 8**0.5
     allowed, area = region.to(g), AREA * g.shape[1]
-    mark = ahead = torch.zeros_like(allowed)
-    dual = torch.zeros_like(rise)
-    for _ in range(steps):
-        dual = torch.maximum(torch.minimum(dual + up * gradient(ahead), rise), -fall)
-        moved = (mark - down * (area - divergence(dual))).clamp(0, 1) * allowed
-        ahead, mark = 2 * moved - mark, moved
+    mark, moved, ahead = (torch.zeros_like(allowed) for _ in range(3))
+    dual, slopes, lowest = torch.zeros_like(rise), torch.zeros_like(rise), -fall
+    for bound in (lowest, rise):  # differences across the far borders are none
+        bound[0, -1] = bound[1, :, -1] = 0
+    for _ in range(steps):  # in place: new arrays of this size cost more than what is computed
+        torch.sub(ahead[1:], ahead[:-1], out=slopes[0, :-1])
+        torch.sub(ahead[:, 1:], ahead[:, :-1], out=slopes[1, :, :-1])
+        torch.clamp(dual.add_(slopes, alpha=up), lowest, rise, out=dual)
+        torch.add(dual[0], dual[1], out=moved)  # its divergence
+        moved[1:] -= dual[0, :-1]
+        moved[:, 1:] -= dual[1, :, :-1]
+        moved.sub_(area).mul_(down).add_(mark).clamp_(min=0)
+        torch.minimum(moved, allowed, out=moved)
+        torch.lerp(mark, moved, 2.0, out=ahead)
+        mark, moved = moved, mark
     change = gradient(mark)
     energy = (rise * change.clamp_min(0) - fall * change.clamp_max(0)).sum() + area * mark.sum()
     return mark, float(energy)
@@ -234,10 +243,11 @@ def _least_edges(edges: Edges, low: Tensor, high: Tensor, length: float, steps: 
     down = 0.02
     up = 1 / (8 * (g.shape[1] * g.shape[2] + 1) * down)
     level = ahead = low
-    dual, outline = torch.zeros_like(g), torch.zeros_like(g[:, 0, 0])
+    dual, outline, lowest = torch.zeros_like(g), torch.zeros_like(g[:, 0, 0]), -bound
     for _ in range(steps):
         change = gradient(ahead)
-        dual = torch.maximum(torch.minimum(dual + up * (g - change[:, None, None]), bound), -bound)
+        dual.add_(g, alpha=up).sub_(up * change[:, None, None])
+        torch.clamp(dual, lowest, bound, out=dual)
         outline = (outline - up * change).clamp(-length, length)
         push = divergence(dual.sum(dim=(1, 2)) + outline)
         moved = torch.maximum(torch.minimum(level - down * push, high), low)
