@@ -13,9 +13,10 @@ from typer.main import get_command
 
 from napari_bitsnet.cli import on_workers
 from napari_bitsnet.cli.app import build_app
-from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS, Outcome
+from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.outcome import Outcome
 from napari_bitsnet.cli.scheduler import connected, on_worker
 from napari_bitsnet.tasks import TASKS
 

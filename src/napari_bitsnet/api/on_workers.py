@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.run_inputs import RunInputs
@@ -16,16 +16,13 @@ from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.tasks import Task
 
-if TYPE_CHECKING:
-    from napari_bitsnet.api.running import Run
-
 POLL = 0.2
 """Seconds between two looks at `stop` while workers work."""
 
 
 def run_on_workers(
     client: Any, settings: RunSettings, task: Task, images: RunInputs, stop: Callable[[], bool] | None
-) -> Run:
+) -> Generator[Iteration, None, Result]:
     """Do what `iter_run` does, on the workers of `client`.
 
     The middle slice is separated first, and all others start from it, so that the result does not depend on

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import typer
 
@@ -22,6 +22,7 @@ from napari_bitsnet.api.records import read_record
 from napari_bitsnet.api.run_inputs import planes_of
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.outcome import Outcome, Say, StopRequest
 from napari_bitsnet.cli.progress import follow
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.io.writers import FormatName
@@ -30,13 +31,6 @@ from napari_bitsnet.tasks import TASKS
 SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: success; inputs failed; bad usage; interrupted by Ctrl-C with partial results written
 (other signals have their own, see `Interrupt.exit_code`)."""
-
-
-class Say(Protocol):
-    """Prints a line, as `typer.echo` does."""
-
-    def __call__(self, text: str, /, *, err: bool = False) -> None:
-        """Print a line on stdout, or on stderr."""
 
 
 @contextmanager
@@ -50,32 +44,6 @@ def warning_lines(name: str, task: str, say: Say = typer.echo) -> Iterator[None]
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show  # type: ignore[assignment]
         yield
-
-
-class StopRequest(Protocol):
-    """Whether a run is asked to end."""
-
-    def __call__(self) -> bool:
-        """Return True if it is."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended.
-
-    Parameters
-    ----------
-    status : {"done", "skipped", "stopped", "failed"}
-        Skipped jobs were finished before; of stopped ones the best result so far is written.
-    error : str
-        Reason of a failure.
-    told : tuple of (str, bool)
-        Lines that are still to be printed, and whether on stderr: of a run in another process.
-    """
-
-    status: str
-    error: str = ""
-    told: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,7 +169,7 @@ class Batch:
             mask=images.mask,
             stored=images.stored,
             stop=asked,
-            client=client,
+            client=None if self.candidates else client,  # other splits come from the state, which stays here
         )
         result = follow(run, job.stem, n_planes=len(planes), quiet=self.quiet)
         others = len(result.candidates) if self.candidates else 0

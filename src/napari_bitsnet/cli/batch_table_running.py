@@ -16,9 +16,10 @@ from typing import Any
 
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.records import read_record
-from napari_bitsnet.cli.batch import Batch, Outcome, StopRequest
+from napari_bitsnet.cli.batch import Batch
 from napari_bitsnet.cli.batch_table_reading import Row
 from napari_bitsnet.cli.interrupt import Interrupt, leave_signals_to_the_main_process
+from napari_bitsnet.cli.outcome import NOT_RUN, Outcome, StopRequest
 from napari_bitsnet.core.writing import atomically
 
 SUMMARY = "summary.csv"
@@ -26,7 +27,6 @@ COLUMNS = (
     "row", "image", "status", "method", "seconds", "explained", "doubt", "warnings", "first_warning", "error",
 )  # fmt: skip
 """Of the summary. ``row`` is the line of the table; scores are those that the method reports."""
-NOT_RUN = Outcome("not run")
 _POLL = 0.2
 """Seconds between two looks at the signals while processes work."""
 

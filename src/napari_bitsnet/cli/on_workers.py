@@ -13,11 +13,10 @@ from uuid import uuid4
 
 import typer
 
-from napari_bitsnet.cli.batch import Batch, Outcome
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
+from napari_bitsnet.cli.outcome import NOT_RUN, Outcome
 
-NOT_RUN = Outcome("not run")
 KILLED = Outcome("failed", "The process of this row was killed; perhaps the memory was full.")
 POLL = 0.2
 """Seconds between two looks at the signals while workers work."""
@@ -26,13 +25,13 @@ ASKED_EVERY = 1.0
 
 
 def run_on_workers(
-    client: Any, runs: Sequence[tuple[Batch, Job]], interrupt: Interrupt
+    client: Any, runs: Sequence[tuple[Any, Job]], interrupt: Interrupt
 ) -> Iterator[tuple[int, Outcome]]:
     """Run jobs on the workers of `client`; print what they say, and yield the index and the outcome of each
     as they end.
 
-    A job whose worker is killed is run again by another one, three times at most (Dask's
-    ``allowed-failures``). Workers have to see the files, under the same paths.
+    Each run is a `Batch` with one of its jobs. A job whose worker is killed is run again by another one,
+    three times at most (Dask's ``allowed-failures``). Workers have to see the files, under the same paths.
     """
     import distributed
 
@@ -55,13 +54,13 @@ def run_on_workers(
             for future in done:
                 index = waiting.pop(future)
                 outcome = future.result() if future.status == "finished" else _lost(runs[index][1])
-                say_all(outcome)
+                _say_all(outcome)
                 yield index, outcome
     finally:
         client.cancel(list(waiting))
 
 
-def say_all(outcome: Outcome) -> None:
+def _say_all(outcome: Outcome) -> None:
     """Print what a run in another process said."""
     for text, err in outcome.told:
         typer.echo(text, err=err)
@@ -71,16 +70,16 @@ def _lost(job: Job) -> Outcome:
     return replace(KILLED, told=((f"error: {job.stem}: {KILLED.error}", True),))
 
 
-def _run(batch: Batch, job: Job, stop: Any, folder: Path) -> Outcome:
+def _run(batch: Any, job: Job, stop: Any, folder: Path) -> Outcome:
     """Run a job on a worker, in the folder in which the command was given."""
     asked = _Asked(stop)
     if asked():
         return NOT_RUN
     with chdir(folder if folder.is_dir() else os.curdir):
-        return run_told(batch, job, asked)
+        return _run_told(batch, job, asked)
 
 
-def run_told(batch: Batch, job: Job, asked: Any) -> Outcome:
+def _run_told(batch: Any, job: Job, asked: Any) -> Outcome:
     """Run a job and put what it says into the outcome."""
     told: list[tuple[str, bool]] = []
 

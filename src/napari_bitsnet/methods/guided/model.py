@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from napari_bitsnet.core.colours import ColourBasis
     from napari_bitsnet.core.displacement import Modes, Window
-    from napari_bitsnet.core.large_image import LargeImage
 
 STRIP = 2**17
 """Pixels that are explained at a time."""
@@ -51,7 +50,7 @@ class GuideTerm:
         observation as well.
     """
 
-    image: Tensor | LargeImage
+    image: Tensor
     source: int
     basis: ColourBasis
     coarse: ColourBasis
@@ -220,7 +219,7 @@ class GuidedModel:
     def resized(
         self,
         size: tuple[int, int],
-        guides: Mapping[int, Tensor | LargeImage] | None = None,
+        guides: Mapping[int, Tensor] | None = None,
         cracks: Mapping[int, Tensor | None] | None = None,
     ) -> GuidedModel:
         """The same model for images of another size.
