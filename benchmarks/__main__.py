@@ -65,11 +65,11 @@ def quality(
 def speed(
     out: Out = Path("benchmark"),
     tables: Annotated[str, typer.Option(help="Tables, comma-separated.")] = (
-        "same,variants,kernels,parts,sizes,runs,compiled,plain,until,opening,guided"
+        "same,variants,kernels,parts,sizes,runs,compiled,plain,until,opening,guided,costs"
     ),
     size: Annotated[int, typer.Option(min=32, max=4096, help="Side of the images in pixels.")] = 256,
     sizes: Annotated[
-        str, typer.Option(help="Sides of the tables `sizes` and `guided`, comma-separated.")
+        str, typer.Option(help="Sides of the tables `sizes`, `guided` and `costs`, comma-separated.")
     ] = "128,256,384,512,1024,2048",
     seconds: Annotated[
         float, typer.Option(min=1, max=86400, help="Time limit; the tables that remain are skipped.")

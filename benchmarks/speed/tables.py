@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.memory import PeakMemory
 from benchmarks.speed.against_plain import plain_rows
+from benchmarks.speed.costs import cost_rows
 from benchmarks.speed.guided import guided_rows
 from benchmarks.speed.kernels import kernel_rows
 from benchmarks.speed.opening import opening_rows
@@ -43,6 +44,7 @@ TABLES = (
     "until",
     "opening",
     "guided",
+    "costs",
 )
 SAME_SIZE = 128
 CPU_PLAN = {"warm_up": 1, "steps": 4, "cycle": 2}
@@ -105,6 +107,7 @@ def run_speed(
         "until": lambda: until_rows(device, size, until),
         "opening": lambda: opening_rows(until),
         "guided": lambda: guided_rows(sizes, until),
+        "costs": lambda: cost_rows(sizes, until),
         "same": lambda: _same_rows(device),
         "variants": lambda: _variant_rows(VARIANTS, device, size, until),
         "kernels": lambda: kernel_rows(device, size),

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from benchmarks.quality.cases.builtin import builtin_cases
-from benchmarks.speed import guided, kernels, opening, parts, tables, until
+from benchmarks.speed import costs, guided, kernels, opening, parts, tables, until
 from benchmarks.speed.against_plain import plain_rows
 from benchmarks.speed.step_time import StepTime, noise_problem, start_bitsnet, time_steps
 from benchmarks.speed.tables import run_speed
 from benchmarks.speed.until import _follow
 from benchmarks.speed.utilisation import Utilisation
 from benchmarks.speed.variants import grouped, half_precision
+from napari_bitsnet.methods import METHODS
 from napari_bitsnet.methods.dip.bitsnet import BitsNet
 from napari_bitsnet.methods.dip.transparency import UntrainedState
 
@@ -189,3 +190,18 @@ def test_guided_separation_is_timed_in_a_process_of_its_own(monkeypatch: pytest.
     assert (row["seconds"], row["processor ms"], row["MiB"]) == (64, 3000, 100.5)
     assert row["note"] == "preview 2.0 s (1.0), PyTorch loaded 0.5 s (0.2), estimate 4 s, 1 threads"
     assert [r["note"] for r in guided.guided_rows((64,), 0.0)] == ["skipped: out of time"] * 2
+
+
+def test_costs_compare_every_method_with_its_estimate(monkeypatch: pytest.MonkeyPatch):
+    known = {name for name, *_ in costs.CASES}
+    assert known == set(METHODS) - {"sils"}  # which needs weights of one's own
+    quick = [case for case in costs.CASES if case[0] in ("dark_channel", "feedforward")]
+    monkeypatch.setattr(costs, "CASES", tuple(quick))
+    rows = list(costs.cost_rows((64,), time.perf_counter() + 60))
+    assert [(row["what"], row["sources"]) for row in rows] == [("dark_channel", 2), ("feedforward", 2)]
+    for row in rows:
+        said = float(row["note"].split()[1])
+        assert row["ratio"] == pytest.approx(
+            said / row["processor ms"] * 1e3, abs=0.06e3 / row["processor ms"]
+        )
+    assert [r["note"] for r in costs.cost_rows((64,), 0.0)] == ["skipped: out of time"] * 2
