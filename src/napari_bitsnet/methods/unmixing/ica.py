@@ -100,7 +100,7 @@ class Ica(BaseMethod[IcaState]):
         "balanced": IcaConfig(),
         "best": IcaConfig(rounds=3),
     }
-    cost = Cost(0.1, 1.0, 200)
+    cost = Cost(0.3, 1.4, 200)
     config: IcaConfig
 
     @property
