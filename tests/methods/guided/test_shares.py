@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods.guided.holdout import (
     FOLDS,
     checkerboard,
@@ -11,7 +12,7 @@ from napari_bitsnet.methods.guided.holdout import (
     fold_blocks,
     network_weight,
 )
-from napari_bitsnet.methods.guided.shares import reliability, rest_shares
+from napari_bitsnet.methods.guided.shares import dark_weight, reliability, rest_shares, split
 
 
 def test_reliability_falls_from_one_to_zero_with_the_explained_energy():
@@ -20,6 +21,25 @@ def test_reliability_falls_from_one_to_zero_with_the_explained_energy():
     assert values[3] == pytest.approx(0.505)
     assert values == sorted(values)
     assert values[-1] == 1.0
+
+
+@pytest.mark.parametrize("darkest", [0.0, 0.3, 1.0])
+def test_constants_are_those_of_equal_means_or_of_equal_darkest_parts(darkest: float):
+    observed = torch.rand((1, 1, 40, 40), generator=torch.Generator().manual_seed(0))
+    explained = 0.2 * observed ** torch.tensor([1.0, 3.0])[:, None, None, None]
+    explained -= explained.mean(dim=(2, 3), keepdim=True)
+    sources = split(Problem(observed, 2), explained, [0.5, 0.5], darkest=darkest)["sources"]
+    torch.testing.assert_close(sources.sum(dim=0), observed[0])
+    apart = sources.mean(dim=(1, 2, 3)).diff().abs()
+    dark = sources.flatten(1).kthvalue(8).values.diff().abs()
+    assert (apart < 1e-6) == (darkest == 0)
+    assert (dark < 1e-6) == (darkest == 1)
+
+
+def test_darkest_parts_count_where_guides_explain_enough():
+    assert dark_weight(0.2) == 0
+    assert dark_weight(0.45) == pytest.approx(0.5)
+    assert dark_weight(0.8) == 1
 
 
 @pytest.mark.parametrize("n_sources", [2, 3, 4])

@@ -141,16 +141,16 @@ class Parts:
     def answer(self) -> Answer:
         """Return sources, explained and unexplained parts; see `shares.split`."""
         explained, moved = self._shrunk(), self._attributed
+        darkest = shares.dark_weight(self.energy)
         if self.correction is None:
-            return shares.split(self.problem, explained, self.shares, moved=moved)
+            return shares.split(self.problem, explained, self.shares, moved=moved, darkest=darkest)
         weight = self.correction_weight
         if self.complete:
             change = shares.add_correction(explained, self.correction, self.shares, weight)
-            return shares.split(
-                self.problem, explained, self.shares, moved=change if moved is None else change + moved
-            )
-        own = shares.split(self.problem, explained, self.shares)
-        corrected = shares.explained_shares(self.problem, self.model, self.correction)
+            moved = change if moved is None else change + moved
+            return shares.split(self.problem, explained, self.shares, moved=moved, darkest=darkest)
+        own = shares.split(self.problem, explained, self.shares, darkest=darkest)
+        corrected = shares.explained_shares(self.problem, self.model, self.correction, darkest=darkest)
         return {name: torch.lerp(part, corrected[name], weight) for name, part in own.items()}
 
     def _shrunk(self) -> Tensor:
