@@ -9,8 +9,8 @@ with two workers is ``n / (1 + (n - 1) / 2)``, 1.92 for 24 slices. On a busy mac
 follows the load. The factor of processor time is the time of all tasks with one worker over that of the first
 task and the larger of the two workers' other tasks.
 
-Answer so far, on two cores that other work kept busy (load 12 to 19), where the clock says nothing: 24 slices of
-96 x 96 have a factor of processor time of 1.63, 12 slices of 128 x 128 (at best 1.85) one of 1.63. It is to be
+Answer so far, on two cores that other work kept busy (load 12 to 19), where the clock says nothing: 24 slices
+of 96 x 96 have a factor of processor time of 1.63, 12 slices of 128 x 128 (at best 1.85) one of 1.63. To be
 measured on an idle machine.
 """
 
