@@ -56,8 +56,8 @@ class Piece(NamedTuple):
                 sign * F.max_pool2d((sign * blocks).to(self.target)[None, None], 2)[0, 0] for sign in (-1, 1)
             )
             blocks = torch.where(lowest == highest, highest, -1.0).to(blocks)
-        means = (F.avg_pool2d(images[None], 2)[0] for images in (self.features, self.target))
-        return Piece(*means, valid, blocks)
+        features, target = (F.avg_pool2d(images[None], 2)[0] for images in (self.features, self.target))
+        return Piece(features, target, valid, blocks)
 
 
 class BlockSums(NamedTuple):
@@ -105,8 +105,8 @@ class Rows(NamedTuple):
         """Return every so manieth row, in memory of its own."""
         if step == 1:
             return self
-        parts = (rows.T[:, ::step].contiguous().T for rows in (self.features, self.target))
-        return Rows(self.scale, *parts, None if self.blocks is None else self.blocks[::step])
+        features, target = (rows.T[:, ::step].contiguous().T for rows in (self.features, self.target))
+        return Rows(self.scale, features, target, None if self.blocks is None else self.blocks[::step])
 
 
 def difference_rows(piece: Piece, scale: int = 0) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,8 @@ from napari_bitsnet.core.config import setting
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
-from napari_bitsnet.methods import METHODS, Answer, BaseMethod, Cost
+from napari_bitsnet.core.stages import Stage, Stages, telling
+from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class IcaState(State):
 
 
 @METHODS.register("ica")
-class Ica(BaseMethod[IcaState]):
+class Ica(StagedMethod[IcaState]):
     """Independent components: ``I_m = sum_k W_mk t_k`` with W estimated from the mixtures' gradients.
 
     The gradients do not determine the sources' scales. The rule of the mixing does:
@@ -123,31 +123,26 @@ class Ica(BaseMethod[IcaState]):
         """See `Method.start`; nothing is random."""
         return IcaState(problem.to(device))
 
-    def advance(self, state: IcaState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; yields the mean absolute misfit and ends after the last round.
+    def iterating(self, state: IcaState) -> Stages[dict[str, Tensor] | None]:
+        """See `StagedMethod.iterating`: the weights at each smoothing, then parts of a round of denoising;
+        returns the mean absolute misfit.
 
         Raises
         ------
         ValueError
             If the mixtures contradict the rule of the mixing.
         """
-        return without_stages(self.stages(state))
-
-    def stages(self, state: IcaState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: the weights at each smoothing, then parts of the rounds of denoising."""
-        while state.step < self.iterations:
-            if state.sources is None:
-                yield from self._unmixing(state)
-            else:
-                following = yield from self._denoising(state)
-                if following is None:
-                    return
-                state.sources = following
-            state.step += 1
-            assert state.sources is not None
-            assert state.weights is not None
-            misfit = Weighted(state.weights)(state.sources) - state.problem.observations
-            yield {"misfit": misfit.abs().mean()}
+        if state.sources is None:
+            yield from self._unmixing(state)
+        else:
+            following = yield from self._denoising(state)
+            if following is None:
+                return None
+            state.sources = following
+        assert state.sources is not None
+        assert state.weights is not None
+        misfit = Weighted(state.weights)(state.sources) - state.problem.observations
+        return {"misfit": misfit.abs().mean()}
 
     def _unmixing(self, state: IcaState) -> Stages[None]:
         """Estimate the weights and invert them."""
@@ -182,13 +177,8 @@ class Ica(BaseMethod[IcaState]):
             return None
         earlier = state.sources if state.step > 1 else None
         work = denoising_jointly(problem.observations, state.weights, sigma, earlier)
-        while True:
-            try:
-                part = next(work)
-            except StopIteration as end:
-                following: Tensor = end.value
-                return following
-            yield Stage(f"denoising, round {state.step} of {self.config.rounds}, {part.done:.0%}")
+        words = f"denoising, round {state.step} of {self.config.rounds}"
+        return (yield from telling(work, lambda part: Stage(f"{words}, {part.done:.0%}")))
 
     def _is_quiet(self, state: IcaState, sigma: float) -> bool:
         """Return True if the noise of all sources is weak relative to their contrast, or images are small."""
