@@ -196,6 +196,12 @@ def test_bad_settings_are_refused_before_any_work(mixture, arguments, message):
         api.separate(mixture, **{"method": "half", **arguments})
 
 
+def test_a_task_without_sources_says_what_it_returns(mixture):
+    result = run("denoise", mixture[:32, :32], method="nl_bayes", preset="quick", device="cpu")
+    with pytest.raises(ValueError, match="got denoise, which returns clean, residual: take one"):
+        _ = result.sources
+
+
 @pytest.mark.parametrize(
     ("method", "message"),
     [

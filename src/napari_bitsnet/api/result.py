@@ -79,7 +79,18 @@ class Result:
 
     @property
     def sources(self) -> NDArray:
-        """Return the sources, ``(K, *mixture.shape)``, float32."""
+        """Return the sources, ``(K, *mixture.shape)``, float32.
+
+        Raises
+        ------
+        ValueError
+            If the task has no sources, such as `denoise`.
+        """
+        if not source_names(self.outputs):
+            raise ValueError(
+                f"Expected a task that separates sources, got {self.provenance['task']}, "
+                f"which returns {', '.join(self.outputs)}: take one of these from outputs."
+            )
         return stack_sources(self.outputs)
 
     @property
