@@ -197,7 +197,7 @@ def test_bad_settings_are_refused_before_any_work(mixture, arguments, message):
 
 
 def test_a_task_without_sources_says_what_it_returns(mixture):
-    result = run("denoise", mixture[:32, :32], method="nl_bayes", preset="quick", device="cpu")
+    result = api.run("denoise", mixture[:32, :32], method="nl_bayes", preset="quick", device="cpu")
     with pytest.raises(ValueError, match="got denoise, which returns clean, residual: take one"):
         _ = result.sources
 
