@@ -54,7 +54,8 @@ def describe_device(device: str = "auto") -> str:
         return f"{device} {torch.cuda.get_device_name(device)} ({free / 2**30:.1f} GiB free)"
     if device == "mps":
         return "mps Apple GPU"
-    return f"CPU ({torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"CPU ({threads} thread{'s' if threads > 1 else ''})"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

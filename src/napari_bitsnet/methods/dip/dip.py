@@ -146,7 +146,7 @@ class Dip(FittedMethod[DipState]):
             }
         ),
     }
-    cost = Cost(1.0, 1.3, 2000, start=75.0)
+    cost = Cost(0.3, 1.3, 2000, start=42.0)
     full_resolution = True
     config: DipConfig
 

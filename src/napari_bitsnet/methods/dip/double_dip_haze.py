@@ -106,7 +106,7 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
             iterations=4000, learning_rate=0.001, start="none", jitter=1 / 30, decay=0, early_stopping=False
         ),
     }
-    cost = Cost(1.2, 1.1, 1500)
+    cost = Cost(0.6, 1.1, 1500)
     config: DoubleDipHazeConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:

@@ -136,7 +136,7 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
             early_stopping=False,
         ),
     }
-    cost = Cost(1.0, 0.9, 1000, start=4.0)
+    cost = Cost(0.4, 0.9, 1000, start=4.0)
     config: DoubleDipLayersConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:

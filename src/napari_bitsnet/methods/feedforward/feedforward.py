@@ -100,7 +100,7 @@ class Feedforward(StagedMethod[FeedforwardState]):
         "balanced": FeedforwardConfig(),
         "best": FeedforwardConfig(views=4),
     }
-    cost = Cost(0.5, 1.0, 220)
+    cost = Cost(1.4, 6.7, 220)
     config: FeedforwardConfig
     reads_hints = True
 

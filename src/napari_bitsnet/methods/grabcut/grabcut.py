@@ -99,7 +99,7 @@ class GrabCut(StagedMethod[GrabCutState]):
         "balanced": GrabCutConfig(),
         "best": GrabCutConfig(size=384, rounds=8, steps=120),
     }
-    cost = Cost(1.0, 5.0, 1000)
+    cost = Cost(0.3, 0.35, 1000)
     config: GrabCutConfig
 
     @property

@@ -73,7 +73,7 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
             n_clusters=128, width=0.05, drift=5, steps=12, n_reweightings=6, pixels=2**20
         ),
     }
-    cost = Cost(2.0, 70.0, 3500)
+    cost = Cost(4.0, 56.0, 3500)
     config: GuidedRegressionConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:

@@ -75,7 +75,7 @@ class NLBayes(StagedMethod[NLBayesState]):
         "balanced": NLBayesConfig(),
         "best": NLBayesConfig(rounds=15, count=80),
     }
-    cost = Cost(0.2, 8.5, 2300)
+    cost = Cost(0.2, 11.0, 2300)
     config: NLBayesConfig
 
     @property

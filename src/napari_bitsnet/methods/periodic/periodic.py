@@ -97,7 +97,7 @@ class Periodic(StagedMethod[PeriodicState]):
         "balanced": PeriodicConfig(),
         "best": PeriodicConfig(coarse=10, fine=6),
     }
-    cost = Cost(2.0, 60.0, 700)
+    cost = Cost(0.4, 1.6, 700)
     config: PeriodicConfig
     full_resolution = False
 

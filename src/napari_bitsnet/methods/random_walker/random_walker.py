@@ -78,7 +78,7 @@ class RandomWalker(StagedMethod[RandomWalkerState]):
         "balanced": RandomWalkerConfig(),
         "best": RandomWalkerConfig(size=320),
     }
-    cost = Cost(0.2, 5.0, 1000)
+    cost = Cost(0.25, 3.0, 1000)
     config: RandomWalkerConfig
 
     @property

@@ -93,7 +93,7 @@ class SparseGradients(StagedMethod[SparseGradientsState]):
         "balanced": SparseGradientsConfig(),
         "best": SparseGradientsConfig(n_reweightings=4),
     }
-    cost = Cost(0.2, 1.5, 250)
+    cost = Cost(0.05, 3.3, 250)
     config: SparseGradientsConfig
     full_resolution = False
     updates_hints = True

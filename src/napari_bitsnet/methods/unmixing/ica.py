@@ -100,7 +100,7 @@ class Ica(StagedMethod[IcaState]):
         "balanced": IcaConfig(),
         "best": IcaConfig(rounds=3),
     }
-    cost = Cost(0.3, 1.4, 200)
+    cost = Cost(0.4, 3.3, 200)
     config: IcaConfig
 
     @property

@@ -92,7 +92,7 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         "balanced": WatermarkMattingConfig(),
         "best": WatermarkMattingConfig(rounds=3, search_steps=400, fit_steps=300, fill_steps=40),
     }
-    cost = Cost(0.5, 20.0, 200)
+    cost = Cost(1.4, 7.7, 200)
     config: WatermarkMattingConfig
 
     @property

@@ -70,7 +70,7 @@ class YTMT(StagedMethod[YTMTState]):
         "balanced": YTMTConfig(),
         "best": YTMTConfig(views=4),
     }
-    cost = Cost(0.4, 1.5, 400)
+    cost = Cost(0.15, 7.4, 400)
     config: YTMTConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
