@@ -17,16 +17,12 @@ FLOOR = 0.1
 LEAST = 1e-5
 """Floor of m_s, on the [0, 1] scale: residuals that small are rounding."""
 NOTHING = "Expected valid pixels next to each other to fit to, got none."
-
-
 COLUMNS = 128
-"""Of a symmetric product that are computed at a time."""
+"""Columns of a symmetric product that are computed at a time."""
 ROWS = 2**15
-"""That are weighted at a time, for the sake of memory."""
-
-
+"""Rows that are weighted at a time, for the sake of memory."""
 THINNED = 5
-"""Every so manieth row of the finest scale is enough to find the weights of rows, on images of up to
+"""One in so many rows of the finest scale is enough to find the weights of rows, on images of up to
 `THINNED_PIXELS`; of larger ones fewer are, in proportion to their pixels. Of coarser scales, whose rows are
 fewer, more are used."""
 THINNED_PIXELS = 2**17
@@ -102,7 +98,7 @@ class Rows(NamedTuple):
     blocks: Tensor | None = None
 
     def every(self, step: int) -> Rows:
-        """Return every so manieth row, in memory of its own."""
+        """Return one in `step` rows, in memory of its own."""
         if step == 1:
             return self
         features, target = (rows.T[:, ::step].contiguous().T for rows in (self.features, self.target))
