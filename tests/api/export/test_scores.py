@@ -1,5 +1,7 @@
 """Scores of a result: on the scale on which its sources add up, and refused where there is none."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tifffile
@@ -113,3 +115,14 @@ def test_what_cannot_be_compared_is_said(task, truths, message):
     result = made(task, ANSWER if task == "separate" else [])
     with pytest.raises(ValueError, match=message):
         scores(result, Planes(DENSITY), truths)
+
+
+def test_truths_on_the_scale_of_whole_images_are_told():
+    result = made("separate", ANSWER)
+    with pytest.warns(UserWarning, match="truths add up to 2 times the image.*divide the truths by 2"):
+        scores(result, Planes(PAIR.sum(axis=0)), 2 * PAIR)
+    noisy = PAIR.sum(axis=0) + 0.02 * np.random.default_rng(0).standard_normal(PAIR.shape[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores(result, Planes(noisy), PAIR)
+        scores(result, Planes(noisy), 1.2 * PAIR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,10 @@ from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.outputs import Output, source_names
 from napari_bitsnet.tasks import TASKS
+
+WHOLE_IMAGES = 0.25
+"""Squared error of the truths' mean, over that of their sum and over the mixture's variance, below which
+truths are whole images, no parts."""
 
 
 def score_slice(
@@ -83,7 +88,20 @@ def score_slice(
     if "C" in planes.axes:
         mixture = mixture[..., : sources.shape[-1]]  # opacity is not part of the mixture
     several = "M" in planes.axes
+    if not several and _are_whole_images(truth_stack, mixture):
+        warnings.warn(
+            f"The truths add up to {len(names)} times the image, whereas sources are its parts and add up to "
+            f"the image itself, so that these scores are too low: divide the truths by {len(names)}.",
+            stacklevel=3,
+        )
     return score(sources, truth_stack, mixture.mean(axis=0) if several else mixture, shares=not several)
+
+
+def _are_whole_images(truths: NDArray, mixture: NDArray) -> bool:
+    """Return whether the mean of truths (K, …), and not their sum, is the mixture."""
+    total = truths.sum(axis=0)
+    as_sum, as_mean = (np.nanmean((each - mixture) ** 2) for each in (total, total / len(truths)))
+    return bool(as_mean < WHOLE_IMAGES * min(as_sum, np.nanvar(mixture)))
 
 
 def _slice(
