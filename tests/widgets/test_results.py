@@ -123,16 +123,29 @@ def test_sources_with_weights_have_no_brightness_to_move_but_an_order(undocked):
 # --- The record ------------------------------------------------------------------------------------------
 
 
-def test_buttons_need_a_selected_result(undocked, fake_run):
+def test_buttons_are_for_the_selected_result_or_the_topmost_one(undocked, fake_run):
     bar, viewer = undocked.widget.record, undocked.viewer
+    assert not bar.python.enabled
+    undocked.widget.run()
+    undocked.wait_idle()
+    viewer.layers.selection.active = viewer.layers["painting"]  # as the run has left it
+    assert bar.use.enabled
+    assert bar.python.enabled
+    assert bar.record["settings"]["seed"] == 0
+    bar.python.changed.emit(True)
+    assert QApplication.clipboard().text().startswith("import napari_bitsnet as nb")
+    first = list(undocked.widget.separation.layers)
+    undocked.widget.settings = undocked.widget.settings.updated({"seed": 7})
     undocked.widget.run()
     undocked.wait_idle()
     viewer.layers.selection.active = viewer.layers["painting"]
+    assert bar.record["settings"]["seed"] == 7
+    viewer.layers.selection.active = first[0]
+    assert bar.record["settings"]["seed"] == 0
+    for layer in [layer for layer in viewer.layers if layer.metadata.get("napari-bitsnet")]:
+        viewer.layers.remove(layer)
+        QApplication.processEvents()
     assert not bar.python.enabled
-    viewer.layers.selection.active = viewer.layers["painting source 1"]
-    assert bar.python.enabled
-    bar.python.changed.emit(True)
-    assert QApplication.clipboard().text().startswith("import napari_bitsnet as nb")
 
 
 def test_the_form_takes_a_results_settings_and_layers(undocked, fake_run, image):

@@ -172,7 +172,7 @@ class TaskWidget(Container):
         if run is None:
             raise ValueError("Expected a finished run to save, got none: run first.")
         active = self._viewer.layers.selection.active
-        if self.record.record and active not in run.layers:
+        if self.record.of_selected and active not in run.layers:
             raise ValueError(
                 f"Expected a result of this dock, got {active.name}, of which it has no more than the layer: "
                 "save the layer with napari's File menu, or run again with its settings."
@@ -331,14 +331,14 @@ class TaskWidget(Container):
         if self.selected is not self._followed:
             self._follow(self.selected)
         elif self._followed is None:
-            self._result_section.visible = bool(self.record.record)
+            self._result_section.visible = bool(self.record.of_selected)
 
     def _follow(self, run: Separation | None) -> None:
         """Show what can be done with a finished run, or with a selected result of an earlier session."""
         self._followed = run
         self._followed_layers = [] if run is None else list(run.layers)
         self.result.follow(run)
-        self._result_section.visible = bool(self._followed_layers) or bool(self.record.record)
+        self._result_section.visible = bool(self._followed_layers) or bool(self.record.of_selected)
 
     def _on_layers_gone(self) -> None:
         """Clear controls, messages and memory of results whose layers are gone."""

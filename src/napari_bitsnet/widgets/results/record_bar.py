@@ -20,7 +20,9 @@ from napari_bitsnet.widgets.results.saving import SaveOptions
 
 
 class RecordBar(Container):
-    """Buttons for the record of the selected layer, greyed if no result is selected, and options for saving.
+    """Buttons for the record of a result, greyed if there is none, and options for saving.
+
+    The record is that of the selected layer; if this is no result, that of the topmost result.
 
     Parameters
     ----------
@@ -41,7 +43,8 @@ class RecordBar(Container):
         self.use = PushButton(
             text="Use its settings",
             tooltip=tooltip(
-                "Fill the form with the layers, slice, region, method and settings of the selected result."
+                "Fill the form with the layers, slice, region, method and settings of the selected result; "
+                "of the topmost one where none is selected."
             ),
         )
         self.python = PushButton(text="As Python", tooltip=tooltip("Copy Python code that repeats the run."))
@@ -68,17 +71,24 @@ class RecordBar(Container):
         self.command.changed.connect(lambda: self._copy(as_command))
         self.save.changed.connect(lambda: self.save_wanted.emit())
         viewer.layers.selection.events.active.connect(self.reset)
+        viewer.layers.events.removed.connect(self.reset)
         self.reset()
 
     @property
-    def record(self) -> dict[str, Any]:
+    def of_selected(self) -> dict[str, Any]:
         """Return the record of the selected layer; {} if it is not a finished result."""
         layer = self._viewer.layers.selection.active
-        record = {} if layer is None else layer.metadata.get(METADATA_KEY, {})
-        return dict(record) if "settings" in record else {}
+        return {} if layer is None else _finished_record(layer)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return the record of the selected layer or, if it is not a finished result, of the topmost one that
+        is; {} without any."""
+        found = (_finished_record(layer) for layer in reversed(self._viewer.layers))
+        return self.of_selected or next(filter(None, found), {})
 
     def reset(self, *_: Any) -> None:
-        """Enable the buttons if a result is selected."""
+        """Enable the buttons if there is a result."""
         if not isalive(self.native):  # the dock was closed, the viewer goes on
             return
         known = bool(self.record)
@@ -90,3 +100,8 @@ class RecordBar(Container):
         if clipboard is not None:
             clipboard.setText(text)
         self.copied.emit(text)
+
+
+def _finished_record(layer: Any) -> dict[str, Any]:
+    record = layer.metadata.get(METADATA_KEY, {})
+    return dict(record) if "settings" in record else {}
