@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from napari_bitsnet.cli import train
 from napari_bitsnet.cli.train import build_train_app
 from napari_bitsnet.training.protocol import TRAINERS
 
@@ -90,3 +91,48 @@ def test_further_inputs_stand_behind_their_flags(monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 0, result.output
     mixtures, layers = [Path("a"), Path("b.zip")], [Path("c"), Path("d")]
     assert given == [("unmix", {"mixtures": mixtures, "layer": layers})]
+
+
+def test_own_kinds_in_another_order_are_refused_and_a_finished_training_is_said(tmp_path: Path):
+    rng = np.random.default_rng(1)
+    for name in ("blobs", "lines", "other"):
+        (tmp_path / name).mkdir()
+        for k in range(3):
+            pixels = rng.integers(0, 256, (64, 64), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{k}.bmp")
+    output = tmp_path / "cells.safetensors"
+
+    def call(*names: str, steps: int) -> tuple[int, str]:
+        sources = [part for name in names for part in ("--source", str(tmp_path / name))]
+        small = ["--size", "64", "--width", "8", "--levels", "2", "--batch", "1", "--validation-pairs", "1"]
+        options = ["-o", str(output), "--steps", str(steps), "--device", "cpu"]
+        result = CliRunner().invoke(build_train_app(), ["ytmt", *sources, *small, *options])
+        return result.exit_code, result.output
+
+    code, text = call("blobs", "lines", steps=2)
+    assert (code, text.count("warning:")) == (0, 1)
+    assert "warning: There are very few images (3 of blobs, 3 of lines)" in text
+    assert " s left" in text
+    assert "min left" not in text
+    assert f"Weights written to {output}." in text
+    written = output.read_bytes()
+    for names in (("lines", "blobs"), ("other", "blobs"), ("blobs", "other")):
+        for steps in (1, 3):
+            code, text = call(*names, steps=steps)
+            assert code == 2
+            assert (
+                f"cells holds a training on blobs and lines, in this order, got {' and '.join(names)}" in text
+            )
+            assert "written" not in text
+    code, text = call("blobs", "lines", steps=1)
+    assert code == 0
+    assert "This training finished before at step 2, nothing was trained: raise the steps to go on." in text
+    assert "written" not in text
+    assert output.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0, "0 s"), (38.4, "38 s"), (59.7, "1 min"), (61, "1 min"), (600, "10 min")]
+)
+def test_the_time_left_is_told_in_seconds_under_a_minute(seconds: float, said: str):
+    assert train._time(seconds) == said

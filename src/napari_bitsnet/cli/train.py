@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import closing
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,20 +62,22 @@ def _train(
 
     from napari_bitsnet.api.training import train
 
-    last = 0
+    last, finished = 0, ""
     try:
         with (
             Interrupt() as interrupt,
             closing(train(name, data, output, config, folder=folder, device=device)) as steps,
             tqdm(unit="step", disable=quiet, bar_format="{desc} [{rate_fmt}]") as bar,
+            _warning_lines(tqdm.external_write_mode),
         ):
             for step in steps:
                 if step.note:
                     bar.set_description_str(step.note)
+                    finished = step.note if step.step else ""
                 else:
                     last = step.step
-                    left = f"{step.seconds_left / 60:.0f} min left"
-                    bar.set_description_str(f"step {step.step}, loss {step.loss:.3f}, {left}")
+                    left = _time(step.seconds_left)
+                    bar.set_description_str(f"step {step.step}, loss {step.loss:.3f}, {left} left")
                     bar.update()
                 if step.scores and not quiet:
                     scores = ", ".join(f"{score} {value:.3f}" for score, value in step.scores.items())
@@ -88,7 +91,26 @@ def _train(
         so_far = f"The weights so far are in {output}; the" if last else "There are no weights yet; the"
         typer.echo(f"Stopped. {so_far} same command goes on from there.", err=True)
         raise typer.Exit(interrupt.exit_code)
-    typer.echo(f"Weights written to {output}.")
+    typer.echo(finished or f"Weights written to {output}.")
+
+
+@contextmanager
+def _warning_lines(aside: Callable[[], Any]) -> Iterator[None]:
+    """Print every warning in one line on stderr, with the bar of the progress set `aside`."""
+
+    def show(message: Warning | str, *place: Any) -> None:
+        with aside():
+            typer.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+def _time(seconds: float) -> str:
+    """Return ``"4 min"``, or seconds under a minute."""
+    return f"{seconds:.0f} s" if round(seconds) < 60 else f"{seconds / 60:.0f} min"
 
 
 def _parameters(trainer: type[Trainer]) -> list[inspect.Parameter]:

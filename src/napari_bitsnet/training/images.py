@@ -22,6 +22,7 @@ from napari_bitsnet.io.exif import ORIENTATION, exif_tags
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.orientation import upright, valid_orientation
 from napari_bitsnet.io.read import read_image
+from napari_bitsnet.training.few import warn_of_few
 from napari_bitsnet.training.records import Progress
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
@@ -30,11 +31,18 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 def load_images(
     sources: Sequence[Path], *, short_side: int, cache: Path
 ) -> Generator[Progress, None, list[PackedImages]]:
-    """Read several folders and zips, and tell how far it is; return the images of each. See `read_images`."""
+    """Read several folders and zips, and tell how far it is; return the images of each. See `read_images`.
+
+    Warns
+    -----
+    UserWarning
+        If there are very few images; see `warn_of_few`.
+    """
     packed = []
     for source in sources:
         reading = read_images(source, short_side=short_side, cache=cache)
         packed.append((yield from telling(reading, partial(_progress, source.name))))
+    warn_of_few({"": sum(map(len, packed))})
     return packed
 
 

@@ -7,7 +7,7 @@ import copy
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +58,8 @@ class Loop:
         Folder of the checkpoint, the loss curve and the picture of held-out data.
     device : str
         A torch device.
+    meaning : mapping, optional
+        What decides the meaning of the weights, for the checkpoint; see `meaning_of`.
 
     Notes
     -----
@@ -73,8 +75,10 @@ class Loop:
         config: TrainingConfig,
         folder: Path,
         device: str,
+        meaning: Mapping[str, Any] | None = None,
     ) -> None:
         self.trainer, self.config, self.folder, self.device = trainer, config, folder, device
+        self.meaning = meaning
         self.network = network.to(device).train().requires_grad_(True)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -105,10 +109,19 @@ class Loop:
         Yields
         ------
         Progress
-            One for each step. Closing the iterator writes a checkpoint.
+            One for each step; a single one with a note if the training had reached its end before. Closing
+            the iterator writes a checkpoint.
         """
         if (self.folder / CHECKPOINT).is_file():
             self.resume()
+        if self.done >= 1:
+            length = "hours" if self.config.steps is None else "steps"
+            note = (
+                f"This training finished before at step {self.step}, nothing was trained: raise the {length} "
+                "to go on."
+            )
+            yield Progress(self.step, self.seconds, note=note)
+            return
         compiled = torch.compile(self.network) if self.config.compiled else self.network
         look, look_average = self._look(compiled), self._look(self.average)
         total, n_losses, mean, saved = torch.zeros((), device=self.device), 0, math.nan, time.monotonic()
@@ -138,24 +151,20 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint."""
         facts = {"training": self.trainer, "step": self.step, "seconds": self.seconds}
+        facts |= {} if self.meaning is None else {"meaning": self.meaning}
         state = training_state(self.network, self.average, self.optimiser)
         save_tensors(self.folder / CHECKPOINT, state, facts)
 
     def resume(self) -> None:
-        """Continue from the checkpoint, and remove later steps from the loss curve.
+        """Continue from the checkpoint, and remove later steps from the loss curve; see `check_continues`.
 
         Raises
         ------
         ValueError
-            If the checkpoint is of another trainer, or of a network of another size.
+            If the checkpoint is of a network of another size.
         """
         path = self.folder / CHECKPOINT
         state, facts = load_tensors(path)
-        if facts.get("training") != self.trainer:
-            raise ValueError(
-                f"Expected a checkpoint of the trainer {self.trainer}, got {path} of "
-                f"{facts.get('training')!r}: choose another folder."
-            )
         try:
             restore_training(state, self.network, self.average, self.optimiser)
         except RuntimeError as error:

@@ -56,7 +56,14 @@ class Trainer(Protocol):
         one.
 
         Closing the iterator between two steps writes a checkpoint. The next training with the same settings
-        and data then ends with the same bits as an uninterrupted one.
+        and data then ends with the same bits as an uninterrupted one. A training that was finished before
+        yields a note with its last step.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint is of a training that gives its weights another meaning: other data, or
+            settings that decide what is learnt; before any work.
         """
 
     def export(self, path: Path) -> None:
@@ -146,6 +153,17 @@ class BaseTrainer(ABC):
         """Return the facts from which `load` builds the network, as JSON values; they are written beside the
         weights."""
 
+    def meaning(self) -> dict[str, Any]:
+        """Return the settings that decide the meaning of the weights; a training continues only with the
+        same ones.
+
+        By default these are the trainer's own settings, the seed (which decides what is held out) and the
+        weights to begin with. The length, the rates, the batch and all else that every trainer has stay
+        free.
+        """
+        free = TrainingConfig.model_fields.keys() - {"seed", "weights"}
+        return {name: value for name, value in dict(self.config).items() if name not in free}
+
     def paces(self, network: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
         """Return groups of parameters, each with its learning rate relative to the setting; one group by
         default."""
@@ -158,13 +176,17 @@ class BaseTrainer(ABC):
     def steps(self) -> Iterator[Progress]:
         """See `Trainer.steps`."""
         from napari_bitsnet.core.device import resolve_device
+        from napari_bitsnet.training.continuing import check_continues, meaning_of
         from napari_bitsnet.training.loop import Loop, seeded
 
+        meaning = meaning_of(self.data, self.meaning())
+        check_continues(self.folder, self.name, meaning)
         self.device = resolve_device(self.device)
         with seeded(self.config.seed):
             network = self.network() if self.config.weights is None else self.load(self.config.weights)
         yield from self.prepare()
-        loop = Loop(self.name, network, self.paces(network), self.config, self.folder, self.device)
+        paces = self.paces(network)
+        loop = Loop(self.name, network, paces, self.config, self.folder, self.device, meaning)
         self._loop = loop
         yield from loop.run(self.loss, self.validate)
 

@@ -49,7 +49,7 @@ class Progress:
     Parameters
     ----------
     step : int
-        Finished steps; 0 during the preparation.
+        Finished steps, also of a training that was finished before; 0 during the preparation.
     seconds, seconds_left : float
         Elapsed and remaining time of the training, without preparation and validation.
     loss : float
@@ -60,7 +60,7 @@ class Progress:
     picture : ndarray of shape (Y, X, 3), optional
         uint8: held-out examples, if there was a validation.
     note : str
-        Text about the preparation; empty during the training.
+        Text about the preparation, or that the training was finished before; empty during the training.
     saved : bool
         Whether a checkpoint was written at this step; the weights should then be exported as well.
     """

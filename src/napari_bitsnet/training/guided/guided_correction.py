@@ -73,12 +73,15 @@ class GuidedCorrection(BaseTrainer):
             )
 
     def prepare(self) -> Iterator[Progress]:
-        """Simulate and fit the panels in the folder ``panels``; existing ones are used."""
+        """Simulate and fit the panels in a folder for these photographs; existing ones are used."""
+        from napari_bitsnet.training.continuing import fingerprint
         from napari_bitsnet.training.guided.corrections import Sample
         from napari_bitsnet.training.guided.panels import solve_panels
         from napari_bitsnet.training.images import load_images
 
-        count, size, folder = self.config.panels, self.config.size, self.folder / "panels"
+        count, size = self.config.panels, self.config.size
+        shown = (fingerprint(path)[:8] for path in self.data["photographs"])
+        folder = self.folder / "-".join(["panels", *shown])
         photographs = yield from load_images(self.data["photographs"], short_side=size, cache=self.folder)
         paths = []
         for path in solve_panels(folder, photographs, count=count, size=size, seed=self.config.seed):

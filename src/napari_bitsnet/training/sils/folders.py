@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_bitsnet.io.read import read_image
 from napari_bitsnet.training.crops import random_crop
+from napari_bitsnet.training.few import warn_of_few
 from napari_bitsnet.training.images import image_names, named_files
 from napari_bitsnet.training.loop import generator
 from napari_bitsnet.training.planes import read_planes
@@ -127,10 +128,10 @@ class Folders:
         Warns
         -----
         UserWarning
-            If the brightness of the kinds contradicts that of the mixtures.
+            If the brightness of the kinds contradicts that of the mixtures, or there are very few images.
         """
-        pools = []
-        for name, sources in zip(("the mixtures", *self.kinds), self.sources, strict=True):
+        pools, names = [], ("the mixtures", *self.kinds)
+        for name, sources in zip(names, self.sources, strict=True):
             images: list[Tensor] = []
             for source in sources:
                 for image in read_planes(source, colour=self.colour):
@@ -138,6 +139,7 @@ class Folders:
                     yield Progress(note=f"Reading {name}: {len(images)} images…")
             _check_images(name, images, self.size)
             pools.append(images)
+        warn_of_few({name: len(pool) for name, pool in zip(names, pools, strict=True)})
         means = [float(torch.stack([image.mean() for image in pool]).mean()) for pool in pools]
         ratio = means[0] / sum(means[1:]) if sum(means[1:]) else float("inf")
         if not AGREEING[0] <= ratio <= AGREEING[1]:

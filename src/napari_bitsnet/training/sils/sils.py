@@ -146,6 +146,10 @@ class SILSTrainer(BaseTrainer):
             seed=config.seed,
         )
 
+    def meaning(self) -> dict[str, Any]:
+        """See `BaseTrainer.meaning`; names that follow from folders count as if they had been given."""
+        return {**super().meaning(), "names": list(self.images.kinds)}
+
     def prepare(self) -> Iterator[Progress]:
         """Read the images, and draw the held-out mixtures."""
         yield from self.images.prepare()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from napari_bitsnet.training.crops import random_crop
+from napari_bitsnet.training.few import warn_of_few
 from napari_bitsnet.training.loop import generator
 from napari_bitsnet.training.planes import read_planes
 from napari_bitsnet.training.protocol import Progress
@@ -89,16 +90,23 @@ class Kinds:
         ------
         ValueError
             If an image cannot be read or is too small, or all images of a kind are flat.
+
+        Warns
+        -----
+        UserWarning
+            If there are very few images of a kind; see `warn_of_few`.
         """
-        self.used, self.kept = [], []
+        self.used, self.kept, counts = [], [], dict[str, int]()
         for name, source in zip(self.kinds, self.sources, strict=True):
             images = []
             for image in read_planes(source, colour=self.channels == 3):
                 images.append(image)
                 yield Progress(note=f"Reading {name}: {len(images)} images…")
+            counts[name] = len(images)
             used, kept = self._divided(_scaled(images, self.mixing, source), source)
             self.used.append(used)
             self.kept.append(kept)
+        warn_of_few(counts)
 
     def draw(self, number: int, count: int, *, held_out: bool = False) -> Mixtures:
         """See `Diet.draw`."""

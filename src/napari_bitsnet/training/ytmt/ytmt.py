@@ -235,6 +235,12 @@ class YTMT(BaseTrainer):
             self._features = self._hypercolumn().to(self.device)
         self._held_out = self._draw(VALIDATION, self.config.validation_pairs, held_out=True)
 
+    def meaning(self) -> dict[str, Any]:
+        """See `BaseTrainer.meaning`; what follows from other settings counts as if it had been given."""
+        follows = {"size": self._size, "stem": str(self._stem)}
+        follows["hypercolumn"] = "yes" if self._uses_features else "no"
+        return {**super().meaning(), "names": list(self.diet.kinds), **follows}
+
     @property
     def _uses_features(self) -> bool:
         wanted = self.config.hypercolumn

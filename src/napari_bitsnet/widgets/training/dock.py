@@ -174,11 +174,7 @@ class TrainingDock(Container):
                 "" if outcome is None or not outcome.stopped else "Stopped before the first step."
             )
             if outcome is not None and not outcome.stopped:
-                text = (
-                    "This training is finished. To continue it, give more hours or steps; for a new one, "
-                    "name another file."
-                )
-                self.notice.say("info", text)
+                self.notice.say("info", f"{outcome.note} For a new one, name another file.")
         else:
             seconds = clock(outcome.last.elapsed)
             how = "Stopped" if outcome.stopped else "Done"

@@ -57,11 +57,14 @@ class Trained:
         Whether the training was stopped before its end.
     last : TrainingMessage, optional
         Message of the last step; None without any step.
+    note : str
+        That the training was finished before, with its last step.
     """
 
     output: Path
     stopped: bool
     last: TrainingMessage | None = None
+    note: str = ""
 
 
 @dataclass
@@ -114,6 +117,7 @@ def train_networks(request: TrainingRequest, controls: TrainingControls) -> Trai
 def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingMessages:
     """Make the steps; pass on at most ten messages a second, and every validation."""
     message: TrainingMessage | None = None
+    note = ""
     shown = -float("inf")
     # kept where it can be closed also after napari has made the worker quit, which closes no generator
     controls.steps = train(
@@ -127,10 +131,12 @@ def _training(request: TrainingRequest, controls: TrainingControls) -> TrainingM
         is_due = time.monotonic() - shown > NUMBERS_EVERY
         if not progress.note:
             message = _message(progress, message)
+        elif progress.step:
+            note = progress.note
         if is_due or progress.picture is not None:
             yield Message(progress.note) if message is None else message
             shown = time.monotonic()
-    return Trained(request.output, stopped=False, last=message)
+    return Trained(request.output, stopped=False, last=message, note=note)
 
 
 def _message(progress: Progress, before: TrainingMessage | None) -> TrainingMessage:
