@@ -77,7 +77,7 @@ def test_xray_with_one_guide(call, panel, panel_files):
 def test_xray_without_guides(call, panel_files):
     code, text = call("xray", panel_files / "xray.tif", "-o", panel_files)
     assert code == BAD_USAGE
-    assert "Expected --guide FILE, got none" in text
+    assert "Expected --guide FILE once or more, got none. What FILE is: A photograph of each source" in text
 
 
 def test_guide_of_another_size_is_resampled_with_a_warning(call, panel, panel_files):
@@ -133,3 +133,30 @@ def test_one_mixture_is_not_several(call, mixture_files):
     code, text = call("multi-mixture", mixture_files / "m1.png", "-o", mixture_files, "-q")
     assert code == FAILURE
     assert "Expected several mixtures, got one image (64, 64, 3) in m1.png: name two files or more" in text
+
+
+def test_estimated_weights_are_told(call, mixed, mixture_files):
+    grey = mixed.mixtures[..., 1]
+    for m, mixture in enumerate(grey):
+        Image.fromarray(mixture).save(mixture_files / f"g{m + 1}.png")
+    files = [mixture_files / f"g{m + 1}.png" for m in range(2)]
+    out = mixture_files / "out"
+    code, text = call("multi-mixture", *files, "-o", out, "--method", "ica", "-q", "--report")
+    assert code == SUCCESS, text
+    weights = nb.run("multi_mixture", grey, method="ica").outputs["weights"].array
+    page = (out / "g1_report.html").read_text()
+    for m, (one, two) in enumerate(([f"{w:.3g}" for w in row] for row in weights), 1):
+        assert f"g1: mixing weights of g{m}.png: source 1 {one}, source 2 {two}\n" in text
+        assert f"<tr><td>mixture {m}</td><td>{one}</td><td>{two}</td></tr>" in page
+    assert "Contribution of this source" not in page
+    assert "with free weights its scale is not known" in page
+
+
+def test_the_colour_of_haze_is_told(call, tmp_path):
+    hazy = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(hazy).save(tmp_path / "hazy.png")
+    code, text = call("dehaze", tmp_path / "hazy.png", "-o", tmp_path, "--method", "dark_channel", "-q")
+    assert code == SUCCESS, text
+    airlight = nb.run("dehaze", hazy, method="dark_channel").outputs["airlight"].array
+    told = [f"channel {k + 1} {value:.3g}" for k, value in enumerate(airlight)]
+    assert f"hazy: airlight: {', '.join(told)}\n" in text

@@ -312,6 +312,7 @@ def test_ctrl_c_keeps_what_there_is_and_ends_the_batch(toy, call, scan, tmp_path
     code, text = call(*arguments, "--set", "interrupt_at=2")
     assert code == INTERRUPTED
     assert "Stopping: what there is will be written" in text
+    assert "scan: toy, stopped after 2 iterations" in text
     stopped = record(tmp_path / "out")
     assert (stopped["complete"], stopped["iterations"], stopped["stop_reason"]) == (False, 2, "stopped")
     assert not (tmp_path / "out/next_run.json").exists()

@@ -24,6 +24,7 @@ from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.outcome import Outcome, Say, StopRequest
 from napari_bitsnet.cli.progress import follow
+from napari_bitsnet.cli.values import values_in_words
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.io.writers import FormatName
 from napari_bitsnet.tasks import TASKS
@@ -195,7 +196,12 @@ class Batch:
         )
         made = result.provenance
         count = "1 iteration" if made["iterations"] == 1 else f"{made['iterations']} iterations"
+        if made["stop_reason"] == "stopped":
+            count = f"stopped after {count}"
         say(
             f"{job.stem}: {made['method']}, {count}, {made['seconds']:.1f} s, {len(files)} files in "
             f"{self.folder}"
         )
+        if len(planes) == 1:  # of a stack there would be a line a slice: they are in the record
+            for text in values_in_words(result.outputs.values(), [path.name for path in job.mixtures]):
+                say(f"{job.stem}: {text}")

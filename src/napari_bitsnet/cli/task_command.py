@@ -146,12 +146,14 @@ def _jobs(inputs: Sequence[Input], values: Mapping[str, Any], record: Mapping[st
     def marks(name: str) -> Path | None:
         given = values.get(name) or recorded.get(name)
         if given is None and name in asked and asked[name].required:
-            raise ValueError(f"Expected --{name} FILE, got none: {asked[name].description}")
+            raise ValueError(f"Expected --{name} FILE, got none. What FILE is: {asked[name].description}")
         return None if given is None else Path(given)
 
     guides = values.get("guide") or recorded.get("guides") or []
     if not guides and "guides" in asked and asked["guides"].required:
-        raise ValueError(f"Expected --guide FILE, got none: {asked['guides'].description}")
+        raise ValueError(
+            f"Expected --guide FILE once or more, got none. What FILE is: {asked['guides'].description}"
+        )
     several = asked["mixture"].many
     shared: dict[str, Any] = {
         "guides": tuple(None if g is None or str(g).lower() == "none" else Path(g) for g in guides),

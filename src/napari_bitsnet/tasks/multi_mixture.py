@@ -22,7 +22,6 @@ from napari_bitsnet.tasks._mixture_checks import LEAST_SIZE, check_different
 from napari_bitsnet.tasks._mixture_encoding import clipped_notice, clipped_pixels, encoding_advice, settled
 from napari_bitsnet.tasks._mixture_settings import MultiMixtureConfig
 from napari_bitsnet.tasks._shared_i0 import i0_of_mixtures
-from napari_bitsnet.tasks._shares_task import SOURCES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +38,14 @@ class MultiMixture(BaseTask):
     )
     Config: ClassVar[type[Config]] = MultiMixtureConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
-        SOURCES,
+        OutputSpec(
+            "source_#",
+            "source",
+            "Source #",
+            "This source as a whole image: on the scale of the mixtures with weights that are given or add "
+            "to one; with free weights its scale is not known.",
+            layer="front",
+        ),
         OutputSpec(
             "residual",
             "difference",

@@ -98,7 +98,7 @@ class Xray(SharesTask):
         Input(
             "guides",
             "Guides",
-            "A photograph of each source that is as the image shows it: mirrored if seen from the back.",
+            "A photograph of each source; mirror it first where the image shows the source from the back.",
             many=True,
         ),
         Input("hints", "Hints", "Labels: k where edges or areas belong to source k.", required=False),

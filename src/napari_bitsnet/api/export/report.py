@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_bitsnet.api.export.values import as_table
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
@@ -79,6 +80,7 @@ def write_report(
         explained=_explained(record, len(planes)),
         given=_given(planes, guides, index),
         found=_found(outputs.values(), index),
+        tables=[as_table(output, index) for output in outputs.values() if not output.is_image],
         scores=scores,
         rows=ROWS,
         settings=_flat(
