@@ -17,6 +17,7 @@ from napari_bitsnet.cli import main
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
 
 TOY = ("--method", "toy", "--quiet", "--set", "fail=true")  # a fault, if the run is ever begun
+APART = "Expected outputs apart from what is read"
 READ = "both to read and to write: choose another folder"
 FOREIGN = "which no record of a run lists: move what is there"
 RNG = np.random.default_rng(0)
@@ -184,7 +185,8 @@ def test_demo(call, tmp_path, name, gui):
         ("w.safetensors", "w/losses.csv", FOREIGN),
         ("w.safetensors", "w/held_out.png", FOREIGN),
         ("w.safetensors", "w/checkpoint.safetensors", FOREIGN),
-        ("photos/w.safetensors", None, READ),
+        ("photos/w.safetensors", None, APART),
+        ("photos/sub/w.safetensors", None, APART),
     ],
 )
 def test_train(call, tmp_path, out, there, message):
@@ -200,6 +202,82 @@ def test_train(call, tmp_path, out, there, message):
 
 
 # --- What saving needs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slices(tmp_path, monkeypatch):
+    """A folder of two slices, which is where the command is called."""
+    folder = tmp_path / "my"
+    folder.mkdir()
+    for k in range(2):
+        tifffile.imwrite(folder / f"s{k}.tif", RNG.integers(0, 255, (24, 32), dtype=np.uint8))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("given", [".", "../my", "*.tif", "./s*.tif"])
+def test_outputs_in_a_subfolder_of_the_slices(toy, call, slices, given):
+    command = ("separate", given, "-o", "out", "--axes", "ZYX", *TOY[:3])
+    code, text = call(*command)
+    assert code == SUCCESS, text
+    assert tifffile.imread(slices / "out/my_source_1.tif").shape == (2, 24, 32)
+    code, text = call(*command)
+    assert (code, "my: finished before, skipped" in text) == (SUCCESS, True), text
+    code, text = call(*command, "--overwrite")
+    assert code == SUCCESS, text
+    assert tifffile.imread(slices / "out/my_source_1.tif").shape == (2, 24, 32)
+
+
+@pytest.mark.parametrize("given", [".", "*.tif"])
+def test_outputs_among_the_slices(toy, call, slices, given):
+    before = contents(slices)
+    code, text = call("separate", given, "-o", ".", "--axes", "ZYX", *TOY)
+    assert (code, APART in text) == (BAD_USAGE, True), text
+    assert contents(slices) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("separate", "s0.tif", "s0.tif"),
+        ("separate", "none.tif"),
+        ("separate", "none*.tif"),
+        ("separate", "s0.tif", "--hints", "s1.tif"),
+        ("separate", "s0.tif", "--set", "fail=true"),
+        ("batch", "none.csv"),
+        ("batch", "t.csv"),
+        ("demo", "--device", "abacus"),
+        ("register", "s0.tif", "none.tif"),
+        ("check", "none.tif", "--guide", "s0.tif"),
+        ("convert-weights", "none.pt", "--vgg", "none.pth"),
+    ],
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_no_empty_folder_is_left(toy, call, slices, arguments, there):
+    (slices / "t.csv").write_text("image\ns0.tif\ns0.tif\n")
+    endings = {"register": "r.tif", "check": "c.json", "convert-weights": "w.safetensors"}
+    if there:
+        (slices / "a").mkdir()
+    toys = TOY[:3] if arguments[0] == "separate" else ()
+    code, text = call(*arguments, "-o", f"a/b/{endings.get(arguments[0], '')}", *toys)
+    assert code in (BAD_USAGE, FAILURE), text
+    assert (slices / "a").exists() == there
+    assert not (slices / "a/b").exists()
+
+
+def test_a_folder_that_is_a_file(toy, call, slices):
+    code, text = call("separate", "s0.tif", "-o", "s1.tif", *TOY)
+    assert (code, f"got {slices / 's1.tif'} (it is a file): choose another" in text) == (BAD_USAGE, True)
+    code, text = call("separate", "s0.tif", "-o", "s1.tif/a", *TOY)
+    assert (code, f"a ({slices / 's1.tif'} is a file): choose another" in text) == (BAD_USAGE, True)
+
+
+@pytest.mark.parametrize("given", ["no*.tif", "../my/no*.tif", "no*/s0.tif"])
+def test_a_pattern_without_a_match(toy, call, slices, given):
+    code, text = call("separate", given, "-o", "out", *TOY)
+    assert code == FAILURE
+    assert "error: my: Expected files that a pattern matches, got" in text
+    assert f"no file matches {given.split('/')[-1]} there" in text
 
 
 def test_long_names_are_said_before_the_run(toy, call, folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -122,18 +121,7 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
 
     dock.train()  # nothing is left to do
     wait(qtbot, lambda: not dock.busy)
-    assert "finished before at step 4, nothing was trained: raise the steps" in dock.notice.text
-
-    shutil.copytree(images, tmp_path / "others")
-    (tmp_path / "others" / "0.png").unlink()
-    dock.form.data = {"images": [tmp_path / "others"]}
-    written = output.read_bytes()
-    for steps in (4, 6):
-        dock.config = dock.config.updated({"steps": steps})
-        dock.train()
-        wait(qtbot, lambda: not dock.busy)
-        assert "mine holds a training on images, got others: give the same sources" in dock.notice.text
-    assert output.read_bytes() == written
+    assert "is finished" in dock.notice.text
 
 
 def test_stopped_and_gone_on_with(opened, small, images, tmp_path, qtbot):
@@ -256,7 +244,7 @@ def no_access(dock, images, tmp_path):
         (damaged, "Expected an image, got 2.png in"),
         (no_access, "Expected a folder"),
         (somebodys, "Expected to write new files"),
-        (among_the_images, "both to read and to write"),
+        (among_the_images, "Expected outputs apart from what is read"),
     ],
     ids=lambda x: getattr(x, "__name__", ""),
 )

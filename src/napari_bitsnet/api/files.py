@@ -18,7 +18,7 @@ from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.core.writing import together
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.image_file import ImageFile
-from napari_bitsnet.io.read import files_of, read_image
+from napari_bitsnet.io.read import files_of, read_image, would_read
 from napari_bitsnet.io.writers import format_of
 
 
@@ -156,7 +156,8 @@ def _check_place(path: Path, like: ImageFile | None, overwrite: bool) -> None:
     """See that nothing is replaced that is to stay, and nothing is put into a folder that was read."""
     read = [] if like is None else [file.resolve() for file in (like.path, *files_of(like.path))]
     place = path.resolve()
-    if any(file == place or place in file.parents or file in place.parents for file in read):
+    within = like is not None and would_read(like.path, place.parent, [place.name])
+    if within or any(file == place or place in file.parents for file in read):
         raise ValueError(
             f"Expected another file than the one that was read, got {path}: choose another name."
         )

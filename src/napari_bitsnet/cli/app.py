@@ -11,6 +11,7 @@ from napari_bitsnet.cli.batch_table import batch_command
 from napari_bitsnet.cli.check import check_command
 from napari_bitsnet.cli.convert_weights import convert_weights_command
 from napari_bitsnet.cli.demo import demo
+from napari_bitsnet.cli.empty_folders import leaves_no_empty_folder
 from napari_bitsnet.cli.interrupt import ends_cleanly
 from napari_bitsnet.cli.listing import list_entries
 from napari_bitsnet.cli.register import register_command
@@ -30,16 +31,16 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    app.command("demo")(demo)
-    app.command("check", cls=TaskCommand)(ends_cleanly()(check_command))
-    app.command("register")(ends_cleanly()(register_command))
+    app.command("demo")(leaves_no_empty_folder(demo))
+    app.command("check", cls=TaskCommand)(ends_cleanly()(leaves_no_empty_folder(check_command)))
+    app.command("register")(ends_cleanly()(leaves_no_empty_folder(register_command)))
     app.command("spike-in", cls=TaskCommand)(ends_cleanly()(spike_in_command))
-    app.command("batch")(batch_command)
+    app.command("batch")(leaves_no_empty_folder(batch_command))
     app.command("list")(list_entries)
     app.add_typer(build_train_app(), name="train")
-    app.command("convert-weights")(convert_weights_command)
+    app.command("convert-weights")(leaves_no_empty_folder(convert_weights_command))
     for name in TASKS:
-        app.command(name.replace("_", "-"), cls=TaskCommand)(task_command(name))
+        app.command(name.replace("_", "-"), cls=TaskCommand)(leaves_no_empty_folder(task_command(name)))
     return app
 
 

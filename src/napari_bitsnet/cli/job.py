@@ -177,6 +177,7 @@ def fingerprint(path: Path) -> str | None:
             with files[0].open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()[:16]
         digest = hashlib.sha256()
+        # a folder that is an image has subfolders, one of slices is read without them
         within = [one for each in files for one in (sorted(each.rglob("*")) if each.is_dir() else [each])]
         for one in (one for one in within if one.is_file()):
             with one.open("rb") as file:

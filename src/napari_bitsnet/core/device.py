@@ -38,8 +38,10 @@ def resolve_device(device: str = "auto") -> str:
     if device == "cuda" and "cuda:0" in available:
         return "cuda:0"
     if device not in available:
+        lacks_gpu = available == ["cpu"] and device.partition(":")[0] in ("cuda", "mps")
+        why = ": PyTorch finds no GPU here that it can use; see the page Installation" if lacks_gpu else ""
         raise ValueError(
-            f"Expected a device of this machine ({', '.join(available)}) or auto, got {device!r}."
+            f"Expected a device of this machine ({', '.join(available)}) or auto, got {device!r}{why}."
         )
     return device
 

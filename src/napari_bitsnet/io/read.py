@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from napari_bitsnet.io.calibration import Calibration
@@ -11,7 +13,7 @@ from napari_bitsnet.io.errors import UnreadableFile, unreadable
 from napari_bitsnet.io.formats import format_name
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.readers import HEAD_BYTES, READERS, Reader
-from napari_bitsnet.io.stack import files_of_folder, files_of_pattern, is_pattern
+from napari_bitsnet.io.stack import files_of_folder, files_of_pattern, folders_of_pattern, is_pattern
 
 
 def present(path: str | Path) -> Path:
@@ -23,15 +25,56 @@ def present(path: str | Path) -> Path:
         If there is nothing of that name.
     """
     path = Path(path).expanduser().absolute()
-    if not path.exists() and not (is_pattern(path) and files_of_pattern(path)):
+    if is_pattern(path):
+        if not files_of_pattern(path):
+            raise FileNotFoundError(
+                f"Expected files that a pattern matches, got {path}: no file matches {path.name} there."
+            )
+    elif not path.exists():
         raise FileNotFoundError(f"Expected an image file, got {path}, which does not exist: check the path.")
     return path
 
 
 def files_of(path: str | Path) -> list[Path]:
-    """Return the files and folders that `read_image` looks at: those of a pattern, else the path itself."""
+    """Return the files that `read_image` looks at: those of a pattern or of a folder of slices, else the path
+    itself, which may be a folder that is an image."""
     path = Path(path).expanduser().absolute()
-    return files_of_pattern(path) if is_pattern(path) else [path]
+    if is_pattern(path):
+        return files_of_pattern(path)
+    try:
+        return files_of_folder(path) if _is_folder_of_slices(path) else [path]
+    except OSError:  # not to be looked into; reading says why
+        return [path]
+
+
+def would_read(path: str | Path, folder: Path, names: Iterable[str]) -> bool:
+    """Return True if `read_image` also looked at new files in a folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        What is read. A pattern takes the names that it matches; a folder of slices all files, but none of its
+        subfolders; a folder that is an image all that is below.
+    folder : Path
+        Must exist.
+    names : iterable of str
+        Of the files.
+    """
+    path, place = Path(path).expanduser().absolute(), Path(os.path.realpath(folder))
+    if is_pattern(path):
+        if not any(fnmatchcase(name, path.name) for name in names):
+            return False
+        parents = folders_of_pattern(path.parent) if is_pattern(path.parent) else [path.parent]
+        return any(Path(os.path.realpath(parent)) == place for parent in parents)
+    real = Path(os.path.realpath(path))
+    if not real.is_dir():
+        return False
+    return real == place or (real in place.parents and not _is_folder_of_slices(real))
+
+
+def _is_folder_of_slices(path: Path) -> bool:
+    """Whether it is a folder that is not itself an image."""
+    return path.is_dir() and _reader_of(path, b"") is None
 
 
 def read_image(

@@ -4,7 +4,7 @@ common."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +23,12 @@ def is_pattern(path: Path) -> bool:
 
 def files_of_pattern(path: Path) -> list[Path]:
     """Return the files that a pattern stands for, in the order of their numbers."""
-    parts = path.parts
-    first = next(k for k, part in enumerate(parts) if _WILD.search(part))
-    found = Path(*parts[:first]).glob("/".join(parts[first:]))
-    return in_order(file for file in found if file.is_file() and not file.name.startswith("."))
+    return in_order(file for file in _matching(path) if file.is_file() and not file.name.startswith("."))
+
+
+def folders_of_pattern(path: Path) -> list[Path]:
+    """Return the folders that a pattern stands for."""
+    return [folder for folder in _matching(path) if folder.is_dir()]
 
 
 def files_of_folder(folder: Path) -> list[Path]:
@@ -87,6 +89,12 @@ def stacked(read: Callable[[Path], ImageFile], paths: Sequence[Path]) -> ImageFi
         indices=None,
         integers=integers,
     )
+
+
+def _matching(path: Path) -> Iterator[Path]:
+    parts = path.parts
+    first = next(k for k, part in enumerate(parts) if _WILD.search(part))
+    return Path(*parts[:first]).glob("/".join(parts[first:]))
 
 
 def _kind(file: ImageFile) -> tuple[object, ...]:

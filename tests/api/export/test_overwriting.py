@@ -79,13 +79,43 @@ def test_an_input_that_an_earlier_run_of_the_batch_would_make_is_refused(tmp_pat
         check_outputs(tmp_path, NAMES, inputs=[tmp_path / "mix_source_1.tif"])
 
 
+@pytest.mark.parametrize(
+    ("given", "folder", "refused"),
+    [
+        ("series", "series", True),
+        ("series", "link", True),
+        ("series", "series/sub", False),  # a folder of slices is read without its subfolders
+        ("series", ".", False),
+        ("a.zarr", "a.zarr/sub", True),
+        ("series/*.tif", "series", True),
+        ("series/mi[x]_*_1.tif", "series", True),
+        ("series/slice*.tif", "series", False),
+        ("series/*.jpg", "series", False),
+        ("series/*.tif", "series/sub", False),
+        ("series/*/*.tif", "series/sub", True),
+        ("**/*.tif", "series/sub", True),
+    ],
+)
+def test_nothing_is_written_among_what_is_read(tmp_path, given, folder, refused):
+    for name in ("series/sub", "a.zarr/sub"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a.zarr" / ".zattrs").write_text("{}")
+    (tmp_path / "link").symlink_to(tmp_path / "series", target_is_directory=True)
+    if not refused:
+        check_outputs(tmp_path / folder, NAMES, inputs=[tmp_path / given])
+        return
+    with pytest.raises(ValueError, match="Expected outputs apart from what is read") as caught:
+        check_outputs(tmp_path / folder, NAMES, inputs=[tmp_path / given])
+    assert f"got {tmp_path / folder} for the outputs and {tmp_path / given} to read" in str(caught.value)
+
+
 @pytest.mark.parametrize("inside", ["", "sub"])
-def test_nothing_is_written_into_a_folder_that_is_read(tmp_path, inside):
-    data = tmp_path / "series"
+def test_nothing_is_written_into_data_of_a_training(tmp_path, inside):
+    data = tmp_path / "photos"
     (data / "sub").mkdir(parents=True)
-    with pytest.raises(ValueError, match=REFUSED):
-        check_outputs(data / inside, NAMES, inputs=[data])
-    check_outputs(tmp_path, NAMES, inputs=[data])
+    with pytest.raises(ValueError, match="Expected outputs apart from what is read"):
+        check_outputs(data / inside, NAMES, data=[data])
+    check_outputs(tmp_path, NAMES, data=[data])
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,8 @@ def test_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="Expected trained weights in the package, found none: train"):
         Feedforward().start(Problem(_mixture(3, 32, 32)), device="cpu", seed=0)
     with pytest.raises(
-        FileNotFoundError, match=r"Expected a file of weights, got .*w\.safetensors, which does not"
+        FileNotFoundError,
+        match=r"got .*w\.safetensors, which does not exist: check the path, or make weights",
     ):
         load_network(tmp_path / "w.safetensors")
 

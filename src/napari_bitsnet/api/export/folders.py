@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_bitsnet.core.writing import remove_leftovers, temporary_path
@@ -37,11 +37,33 @@ def check_writable(folder: str | Path) -> Path:
         trial.touch()
         trial.unlink()
     except (OSError, ValueError) as error:  # a name that cannot be encoded is a ValueError
+        file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
         reason = getattr(error, "strerror", None) or error
+        if file is not None:
+            reason = "it is a file" if file == folder else f"{file} is a file"
         raise ValueError(
             f"Expected a folder that can be written to, got {folder} ({reason}): choose another one."
         ) from error
     return folder
+
+
+@contextmanager
+def without_empty(folder: Path) -> Iterator[None]:
+    """Remove a folder at the end, and its parents, as far as they were made meanwhile and nothing is in them.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    """
+    folder = folder.expanduser().absolute()
+    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):  # it holds something, or was never made
+            for path in missing:
+                path.rmdir()
 
 
 def folding(folder: Path) -> Callable[[str], str]:

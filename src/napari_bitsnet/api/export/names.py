@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ def stem_of(path: Path) -> str:
     its folder's."""
     if is_pattern(path):
         return stem_of(path.parent)
+    if path.name in ("", ".."):  # "." and the folder of "*.png" have a name, too
+        path = Path(os.path.abspath(path))
     long = next((ending for ending in _LONG if path.name.lower().endswith(ending)), "")
     return path.name[: -len(long)] if long else path.stem
 
@@ -87,6 +90,10 @@ class PossibleNames:
             return any(name[:cut] in stems and rest.fullmatch(name[cut:]) for cut in cuts)
 
         return is_one
+
+    def examples(self) -> list[str]:
+        """Return each of them with the number 1, without candidates."""
+        return [f"{stem}{ending}".replace("#", "1") for stem in self.stems for ending in self.endings]
 
     def longest(self) -> str:
         """Return the longest of them, in UTF-8."""

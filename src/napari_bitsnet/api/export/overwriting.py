@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_bitsnet.api.export.folders import folding
 from napari_bitsnet.api.export.names import PossibleNames, plain_names
+from napari_bitsnet.io.read import would_read
 from napari_bitsnet.io.writers import WRITERS
 
 SHOWN = 5
@@ -23,6 +24,7 @@ def check_outputs(
     inputs: Iterable[str | Path] = (),
     records: Iterable[str] = (),
     ours: Iterable[str] = (),
+    data: Iterable[Path] = (),
 ) -> None:
     """See that writing files to a folder replaces no input, and no file but those of earlier runs; before any
     work.
@@ -35,11 +37,14 @@ def check_outputs(
         Of the files to be written.
     inputs : iterable of path
         All files that are read, of every run of a batch: none of them may be written, whatever path it is
-        named by (links, relative paths, another case). Into folders that are read, nothing is written at all.
+        named by (links, relative paths, another case), and no output may lie among the files of a folder or a
+        pattern, since a later run would read it, too; see `would_read`.
     records : iterable of str
         Names of records, beside those of runs (``…_run.json``), whose files are ours.
     ours : iterable of str
         Names of files that are known to be ours without a record.
+    data : iterable of Path
+        Folders that are read with all that is below them.
 
     Raises
     ------
@@ -48,11 +53,16 @@ def check_outputs(
     """
     is_output = names.matcher(folding(folder))
     there = [Path(entry.path) for entry in os.scandir(folder) if is_output(entry.name)]
-    read = [
-        path
-        for path in dict.fromkeys(map(_path, inputs))  # relative and absolute are one
-        if _is_read_and_written(path, folder, there, is_output)
-    ]
+    given = dict.fromkeys(map(_path, inputs))  # relative and absolute are one
+    examples = names.examples()
+    around = [path for path in given if would_read(path, folder, examples)]
+    around += [path for path in map(_path, data) if _is_below(folder, path)]
+    if around:
+        raise ValueError(
+            f"Expected outputs apart from what is read, got {folder} for the outputs and {_listed(around)} "
+            "to read, so that a later run would read the outputs, too: choose another folder for them."
+        )
+    read = [path for path in given if _is_read_and_written(path, folder, there, is_output)]
     if read:
         raise ValueError(
             f"Expected outputs that replace no input, got {_listed(read)} both to read and to write: choose "
@@ -91,10 +101,8 @@ def files_of(record: Path) -> set[str] | None:
 def _is_read_and_written(
     path: Path, folder: Path, there: list[Path], is_output: Callable[[str], bool]
 ) -> bool:
-    """Whether an input is among the outputs, or a folder that they would go into."""
+    """Whether an input is among the outputs."""
     real, place = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
-    if real.is_dir() and (place == real or real in place.parents):
-        return True
     # the input itself, also where it is missing (an earlier run of the batch would make it), or an image's
     # folder around it
     if any(part.parent == place and is_output(part.name) for part in (real, *real.parents)):
@@ -104,6 +112,12 @@ def _is_read_and_written(
             if os.path.samefile(path, output):
                 return True
     return False
+
+
+def _is_below(folder: Path, other: Path) -> bool:
+    """Whether it is another folder, or in one of its subfolders."""
+    place, real = Path(os.path.realpath(folder)), Path(os.path.realpath(other))
+    return real.is_dir() and (place == real or real in place.parents)
 
 
 def _is_foreign_folder(path: Path) -> bool:

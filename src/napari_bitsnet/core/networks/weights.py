@@ -37,7 +37,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         If it is no safetensors file, or has no record.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a file of weights, got {path}, which does not exist.")
+        raise FileNotFoundError(
+            f"Expected a file of weights, got {path}, which does not exist: check the path, or make weights "
+            "with napari-bitsnet train."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             facts = (file.metadata() or {}).get("facts")

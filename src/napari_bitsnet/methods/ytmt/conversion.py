@@ -165,7 +165,9 @@ def _read(path: Path) -> Mapping[str, Any]:
         If there is none, or it is damaged, or holds more.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a file of weights, got {path}, which does not exist.")
+        raise FileNotFoundError(
+            f"Expected a file of weights, got {path}, which does not exist: check the path."
+        )
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
