@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -121,7 +122,18 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
 
     dock.train()  # nothing is left to do
     wait(qtbot, lambda: not dock.busy)
-    assert "is finished" in dock.notice.text
+    assert "finished before at step 4, nothing was trained: raise the steps" in dock.notice.text
+
+    shutil.copytree(images, tmp_path / "others")
+    (tmp_path / "others" / "0.png").unlink()
+    dock.form.data = {"images": [tmp_path / "others"]}
+    written = output.read_bytes()
+    for steps in (4, 6):
+        dock.config = dock.config.updated({"steps": steps})
+        dock.train()
+        wait(qtbot, lambda: not dock.busy)
+        assert "mine holds a training on images, got others: give the same sources" in dock.notice.text
+    assert output.read_bytes() == written
 
 
 def test_stopped_and_gone_on_with(opened, small, images, tmp_path, qtbot):

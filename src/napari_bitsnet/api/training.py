@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from napari_bitsnet.api.export.names import PossibleNames
 from napari_bitsnet.api.export.overwriting import check_outputs, files_of
 from napari_bitsnet.api.export.strict_json import strict_json
 from napari_bitsnet.core.writing import atomically
-from napari_bitsnet.training.files import CHECKPOINT, FILES
+from napari_bitsnet.training.files import CHECKPOINT, FILES, facts_of
 from napari_bitsnet.training.protocol import TRAINERS, Progress, TrainingConfig
 
 SUFFIX = ".safetensors"
@@ -38,20 +37,22 @@ def train(
         Folders and zips by the name of the input. Photographs that are reserved for scores are left out by
         name.
     output : Path
-        File of the weights, ``.safetensors``. Closing the generator between two steps writes it as well.
+        File of the weights, ``.safetensors``. Closing the generator between two steps writes it as well. It
+        stays as it is if the training was finished before.
     config : TrainingConfig
         Settings of the trainer.
     folder : Path, optional
         Folder for checkpoints, packed images, the loss curve and pictures. A training continues from a
-        checkpoint in it. Default: the name of the output without its suffix.
+        checkpoint in it, with the same trainer, data and settings; only those that every trainer has, such
+        as the number of steps, may change. Default: the name of the output without its suffix.
     device : str
         As in `resolve_device`.
 
     Raises
     ------
     OSError, ValueError
-        If the data cannot be used, or a file that is not of this training would be replaced; before any long
-        work.
+        If the data cannot be used, the folder holds another training, or a file that is not of this training
+        would be replaced; before any long work.
     """
     check_suffix(output)
     folder = training_folder(output) if folder is None else folder
@@ -65,11 +66,14 @@ def train(
     try:
         with closing(job.steps()) as steps:  # type: ignore[type-var]
             for progress in steps:
-                has_begun = has_begun or progress.step > 0
+                if progress.step:
+                    # a training that was finished before was perhaps killed before it wrote its weights
+                    written = progress.note and facts_of(output).get("steps") == progress.step
+                    has_begun = has_begun or not written
                 if progress.saved:
                     job.export(output)
                 yield progress
-        has_begun = True
+        has_begun = has_begun or not output.is_file()
     finally:
         if has_begun:
             job.export(output)
@@ -115,7 +119,7 @@ def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
     """
     read = list(inputs)
     place, own = check_writable(output.parent), check_writable(folder)
-    goes_on = files_of(own / RECORD) is not None or _is_checkpoint(own / CHECKPOINT)
+    goes_on = files_of(own / RECORD) is not None or "training" in facts_of(own / CHECKPOINT)
     names, ours = PossibleNames((*FILES, RECORD)), FILES if goes_on else ()
     check_outputs(own, names, inputs=read, records=[RECORD], ours=ours, data=read)
     check_outputs(
@@ -128,14 +132,3 @@ def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
     files = {f"file {k + 1}": name for k, name in enumerate(FILES)}
     with atomically(own / RECORD) as path:
         path.write_text(strict_json({"complete": True, "files": files}, indent=2) + "\n", encoding="utf-8")
-
-
-def _is_checkpoint(path: Path) -> bool:
-    """Return True if a file has the state of a training, by the facts at its beginning; loads no torch."""
-    try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(size, 10_000_000)))
-        return "training" in json.loads(header["__metadata__"]["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
