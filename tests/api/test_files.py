@@ -64,6 +64,10 @@ def test_nothing_is_put_into_a_folder_that_was_read(tmp_path):
         nb.save(tmp_path / "scan" / f"{k}.tif", STACK[k])
     with pytest.raises(ValueError, match="Expected another file than the one that was read"):
         nb.save(tmp_path / "scan" / "out.tif", STACK, like=nb.read(tmp_path / "scan"))
+    # a subfolder is not read, and neither is what a pattern does not match
+    for given, out in (("scan", "scan/sub/out.tif"), ("scan/[01].tif", "scan/out.tif")):
+        nb.save(tmp_path / out, STACK, like=nb.read(tmp_path / given))
+        assert nb.read(tmp_path / given).array.shape == STACK[:2].shape
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.tif.gz", ".tif"])

@@ -199,6 +199,7 @@ def test_train(call, tmp_path, out, there, message):
     code, text = call("train", "feedforward", tmp_path / "photos", "-o", tmp_path / out, "-q")
     assert (code, message in text) == (BAD_USAGE, True), text
     assert there is None or (tmp_path / there).read_bytes() == b"mine"
+    assert (tmp_path / "w").exists() == (there or "").startswith("w/")  # no empty folder is left
 
 
 # --- What saving needs ---------------------------------------------------------------------------------
