@@ -1,15 +1,14 @@
 """How much faster do two workers separate a stack than one?
 
-Data: slices of a simulated panel (256 x 256 pixels) with noise of their own, and both photographs. Command::
-
-    python -m benchmarks.studies.workers --slices 24 --side 256 --preset quick
+Data: slices of a simulated panel (256 x 256 pixels) with noise of their own, and both photographs.
+Command: ``python -m benchmarks.studies.workers --slices 24 --side 256 --preset quick``.
 
 Workers have one thread each. The middle slice is separated first, all others from it, so that the best factor
 with two workers is ``n / (1 + (n - 1) / 2)``, 1.92 for 24 slices. On a busy machine the factor of the clock
 follows the load. The factor of processor time is the time of all tasks with one worker over that of the first
 task and the larger of the two workers' other tasks.
 
-Answer so far, on two cores that other work kept busy (load 12 to 19), where the clock says nothing: 24 slices
+Answer: so far on two cores that other work kept busy (load 12 to 19), where the clock says nothing, 24 slices
 of 96 x 96 have a factor of processor time of 1.63, 12 slices of 128 x 128 (at best 1.85) one of 1.63. To be
 measured on an idle machine.
 """

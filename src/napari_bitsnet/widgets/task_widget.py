@@ -81,7 +81,6 @@ class TaskWidget(Container):
         self._finished: list[Separation] = []  # runs whose layers are in the viewer
         self._followed: Separation | None = None
         self._followed_layers: list[Any] = []
-        self._grid_before: bool | None = None  # how images were shown before an area was marked
         self.notice = Notice(self.form.in_words)
         self.view = ViewBar(napari_viewer, by_itself=chosen.side_by_side)
         self.bar = RunBar()
@@ -285,8 +284,8 @@ class TaskWidget(Container):
         self.candidates.changed.connect(self._on_other_split)
         self.inputs.paint_wanted.connect(self.paint_hints)
         self.areas.given.connect(self.give_area)
-        self.areas.drawing.connect(self._on_drawing)
-        self.areas.drawn.connect(self._restore_grid)
+        self.areas.drawing.connect(self.view.overlay_for_now)
+        self.areas.drawn.connect(self.view.show_as_before)
         self.record.settings_wanted.connect(self.use_record)
         self.record.save_wanted.connect(self._ask_where_to_save)
         self.record.copied.connect(lambda text: show_info("Copied to the clipboard."))
@@ -372,17 +371,6 @@ class TaskWidget(Container):
         if chosen != self._chosen:
             self._chosen = chosen
             self.notice.settle()
-
-    def _on_drawing(self) -> None:
-        """Show images on top of each other while an area is drawn, and remember how they were shown."""
-        if self._grid_before is None:
-            self._grid_before = bool(self.view.side_by_side.value)
-        self.view.overlay()
-
-    def _restore_grid(self) -> None:
-        before, self._grid_before = self._grid_before, None
-        if before:
-            self.view.side_by_side.value = True
 
     def _offer_check(self, *_: Any) -> None:
         """Show the button for checks if the task takes a guide for each source."""

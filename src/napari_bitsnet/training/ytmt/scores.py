@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 
@@ -27,3 +29,29 @@ def offset_free_gain(estimates: Tensor, mixture: Tensor, truths: Tensor) -> list
     error, null = spread(count * (estimates - truths)), spread(mixture[:, None] - count * truths)
     gains: list[float] = (10 * (null / error).log10()).mean(dim=0).tolist()
     return gains
+
+
+def held_out_scores(
+    answer: Tensor, mixture: Tensor, images: Tensor, kinds: Sequence[str], *, whole: bool
+) -> dict[str, float]:
+    """Return the scores of a validation by their names, the one to watch first.
+
+    Parameters
+    ----------
+    answer, images : Tensor of shape (N, K, C, H, W)
+        Estimates and truths.
+    mixture : Tensor of shape (N, C, H, W)
+        What was separated.
+    kinds : sequence of str
+        Names of the K kinds.
+    whole : bool
+        Whether images are whole ones, such as a view and a reflection, whose decibels count as they are;
+        otherwise they are parts of the mixture, known up to constants.
+    """
+    if not whole:
+        gains = offset_free_gain(answer, mixture, images)
+        mean = {"offset-free gain (dB)": sum(gains) / len(gains)}
+        return mean | {f"{kind} (dB)": gain for kind, gain in zip(kinds, gains, strict=True)}
+    each = [decibels(answer[:, k].clamp(0, 1), images[:, k]) for k in range(len(kinds))]
+    gain = {"gain (dB)": each[0] - decibels(mixture, images[:, 0])}
+    return gain | {f"{kind} (dB)": value for kind, value in zip(kinds, each, strict=True)}

@@ -364,19 +364,11 @@ class YTMT(BaseTrainer):
         kind."""
         import torch
 
-        from napari_bitsnet.training.ytmt.scores import decibels, offset_free_gain
+        from napari_bitsnet.training.ytmt.scores import held_out_scores
 
         seen, kinds = self._held_out, self.diet.kinds
         answer = torch.cat([self._estimate(look, part) for part in seen.mixture.split(self.config.batch)])
-        if self.diet.whole:
-            each = [decibels(answer[:, k].clamp(0, 1), seen.images[:, k]) for k in range(len(kinds))]
-            scores = {f"{kind} (dB)": value for kind, value in zip(kinds, each, strict=True)}
-            scores["gain (dB)"] = each[0] - decibels(seen.mixture, seen.images[:, 0])
-            scores = {"gain (dB)": scores.pop("gain (dB)"), **scores}
-        else:
-            gains = offset_free_gain(answer, seen.mixture, seen.images)
-            scores = {"offset-free gain (dB)": sum(gains) / len(gains)}
-            scores |= {f"{kind} (dB)": gain for kind, gain in zip(kinds, gains, strict=True)}
+        scores = held_out_scores(answer, seen.mixture, seen.images, kinds, whole=self.diet.whole)
         scale = 1.0 if self.diet.whole else float(len(kinds))
         columns = [seen.mixture]
         for k in range(len(kinds)):

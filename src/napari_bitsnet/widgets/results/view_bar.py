@@ -37,6 +37,7 @@ class ViewBar(Container):
         arranged = self._grid.enabled or self._grid.stride != 1 or tuple(self._grid.shape) != (-1, -1)
         self._by_itself = by_itself and not arranged
         self._cells = 0
+        self._before: bool | None = None
         self.side_by_side = CheckBox(
             text="Side by side", tooltip=tooltip("Show all visible layers next to each other, not on top.")
         )
@@ -58,6 +59,18 @@ class ViewBar(Container):
     def overlay(self) -> None:
         """Show images on top of each other."""
         self.side_by_side.value = False
+
+    def overlay_for_now(self) -> None:
+        """Show images on top of each other, as for drawing, and remember how they were shown."""
+        if self._before is None:
+            self._before = bool(self.side_by_side.value)
+        self.overlay()
+
+    def show_as_before(self) -> None:
+        """Show images as they were before `overlay_for_now`."""
+        before, self._before = self._before, None
+        if before:
+            self.side_by_side.value = True
 
     def reset_choices(self, *_: Any) -> None:
         """List the images of the viewer."""
