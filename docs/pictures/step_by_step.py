@@ -1,6 +1,6 @@
 """Pictures and numbers of the page "BITS-Net, step by step": ablation, curves and feature maps on one image.
 
-Run from the repository: ``python -m docs.pictures.step_by_step RUNS``; some minutes of one core. RUNS is a
+Run from the repository: ``python -m docs.pictures.step_by_step RUNS``; 20 minutes of one core. RUNS is a
 folder for the runs; those that are in it are not repeated.
 """
 
@@ -23,7 +23,7 @@ from napari_bitsnet.data.photographs import bundled_photograph
 
 IMAGES = Path(__file__).parents[1] / "images"
 NAMES, SIDE = ("astronaut", "coffee"), 64
-STEPS, EVERY, SEEDS = 300, 20, (0, 1, 2)
+STEPS, EVERY, SEEDS = 2000, 100, (0, 1, 2)
 PUBLISHED = {"denoise_every": 10, "keep": "average", "features": True}
 """What all runs change in the preset ``paper``."""
 VARIANTS: dict[str, dict[str, Any]] = {
