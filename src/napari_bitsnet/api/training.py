@@ -10,8 +10,9 @@ from napari_bitsnet.api.export.folders import check_writable, without_empty
 from napari_bitsnet.api.export.names import PossibleNames
 from napari_bitsnet.api.export.overwriting import check_outputs, files_of
 from napari_bitsnet.api.export.strict_json import strict_json
+from napari_bitsnet.core.networks.facts import facts_of
 from napari_bitsnet.core.writing import atomically
-from napari_bitsnet.training.files import CHECKPOINT, FILES, facts_of
+from napari_bitsnet.training.files import CHECKPOINT, FILES
 from napari_bitsnet.training.protocol import TRAINERS, Progress, TrainingConfig
 
 SUFFIX = ".safetensors"

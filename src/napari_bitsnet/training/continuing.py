@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_bitsnet.training.files import CHECKPOINT, facts_of
+from napari_bitsnet.core.networks.facts import facts_of
+from napari_bitsnet.training.files import CHECKPOINT
 
 SAMPLES = 8
 """Files of a folder whose contents are looked at, evenly spaced."""

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import napari_bitsnet as nb
+from napari_bitsnet.core.networks.facts import facts_of
 from napari_bitsnet.core.problem import Traits
 from napari_bitsnet.methods import METHODS
-from napari_bitsnet.methods.ytmt.weights_file import load_weights, read_facts
+from napari_bitsnet.methods.ytmt.weights_file import load_weights
 from napari_bitsnet.methods.ytmt.ytmt import YTMT, YTMTConfig
 
 MIXTURE = np.random.default_rng(0).integers(0, 60000, (40, 56)).astype(np.uint16)
@@ -80,12 +81,12 @@ def test_files_that_are_no_weights_are_refused_in_a_sentence(tmp_path):
         ValueError, match="convert the authors' file once, with napari-bitsnet convert-weights"
     ):
         load_weights(tmp_path / "z.pt")
-    assert read_facts(tmp_path / "x.safetensors") == {}
-    assert read_facts(tmp_path / "y.safetensors") == {}
+    assert facts_of(tmp_path / "x.safetensors") == {}
+    assert facts_of(tmp_path / "y.safetensors") == {}
 
 
 def test_what_a_file_says_is_read_without_loading_it(write_weights):
-    assert read_facts(write_weights()) == load_weights(write_weights())[1]
+    assert facts_of(write_weights()) == load_weights(write_weights())[1]
 
 
 @pytest.mark.parametrize(

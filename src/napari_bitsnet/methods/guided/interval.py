@@ -14,7 +14,7 @@ WINDOW_ALL, WINDOW_SOME = 12 / 128, 3 / 128
 to the shorter side."""
 CALIBRATION_ALL, CALIBRATION_SOME = 1.0, 0.9
 """Factors of the interval where all sources have guides, and where some have none: coverage on real pairs is
-84 % and 92 %, averaged over kinds (`docs/benchmarks/guided.md`)."""
+90 % for both, averaged over kinds (`docs/benchmarks/guided.md`)."""
 CONFUSION = 0.3
 """Standard deviation of the part that is given to the wrong side, relative to the explained part, where
 nothing is explained."""

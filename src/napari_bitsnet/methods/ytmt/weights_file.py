@@ -1,8 +1,7 @@
-"""Files of weights of the method `ytmt`, and what they say of themselves."""
+"""Files of weights of the method `ytmt`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -52,20 +51,3 @@ def load_weights(path: Path) -> tuple[YTMTNetwork | OfficialNetwork, dict[str, A
         return OfficialNetwork(sizes["stages"]) if sizes.get("official") else YTMTNetwork(**sizes)
 
     return load_network(path, "ytmt", build)
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """Return what a file of weights says of itself, without loading torch; empty where it says nothing.
-
-    Notes
-    -----
-    A safetensors file begins with the length of its header, 8 bytes, and the header, JSON.
-    """
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length < 100_000_000 else {}
-        facts = json.loads(header["__metadata__"]["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return facts if isinstance(facts, dict) else {}

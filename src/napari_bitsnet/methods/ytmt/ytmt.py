@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.config import setting
+from napari_bitsnet.core.networks.facts import facts_of
 from napari_bitsnet.core.problem import Problem, State, Traits
 from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
-from napari_bitsnet.methods.ytmt.weights_file import read_facts, shipped_weights
+from napari_bitsnet.methods.ytmt.weights_file import shipped_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,7 +88,7 @@ class YTMT(StagedMethod[YTMTState]):
                     "images, train weights (napari-bitsnet train ytmt --source DIR --source DIR -o FILE) and "
                     "give weights=FILE."
                 )
-            kinds = read_facts(path).get("kinds")
+            kinds = facts_of(path).get("kinds")
             if kinds is not None and len(kinds) != traits.n_sources:
                 return (
                     f"The weights in {path} know {len(kinds)} kinds of images ({', '.join(kinds)}), and "
