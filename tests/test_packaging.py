@@ -10,6 +10,7 @@ import tomllib
 import zlib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -89,13 +90,95 @@ def test_python_versions_are_the_same_in_classifiers_tox_and_workflow():
     assert PROJECT_TABLE["requires-python"] == f">={versions[0]}"
 
 
-def test_the_conda_recipe_needs_what_the_package_needs():
+def test_the_public_checks_try_the_lowest_and_the_newest_dependencies_on_each_system():
+    workflow = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["tests"]["strategy"]["matrix"]
+    assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    tried = {(row["os"], row["python"], row["dependencies"]) for row in matrix["include"]}
+    ends = ((matrix["python"][0], "lowest"), (matrix["python"][-1], "newest"))
+    assert tried == {(system, *end) for system in matrix["os"] for end in ends}
+
+
+def test_the_conda_recipe_says_what_the_package_says():
     recipe = yaml.safe_load((PROJECT / "recipe/recipe.yaml").read_text(encoding="utf-8"))
     wanted = {re.sub("^torch>", "pytorch>", requirement) for requirement in PROJECT_TABLE["dependencies"]}
-    run = {requirement.replace(" ", "") for requirement in recipe["requirements"]["run"]}
+    run, host = (
+        {requirement.replace(" ", "") for requirement in recipe["requirements"][part]}
+        for part in ("run", "host")
+    )
     assert run == wanted | {"python>=${{python_min}}"}
+    build = tomllib.loads(TEXT["pyproject.toml"])["build-system"]
+    assert host == {*build["requires"], "pip", "python${{python_min}}.*"}
+    assert recipe["package"]["name"] == PROJECT_TABLE["name"]
     assert recipe["context"]["version"] == napari_bitsnet.__version__
-    assert recipe["about"]["license"] == PROJECT_TABLE["license"]
+    assert f">={recipe['context']['python_min']}" == PROJECT_TABLE["requires-python"]
+    scripts = [f"{name} = {place}" for name, place in PROJECT_TABLE["scripts"].items()]
+    assert recipe["build"]["python"]["entry_points"] == scripts
+    about, urls = recipe["about"], PROJECT_TABLE["urls"]
+    assert about["license"] == PROJECT_TABLE["license"]
+    assert [about["repository"], about["documentation"]] == [urls["Source Code"], urls["Documentation"]]
+    assert recipe["source"]["url"].startswith(urls["Source Code"] + "/")
+    packaged = {path for pattern in PROJECT_TABLE["license-files"] for path in PROJECT.glob(pattern)}
+    assert {PROJECT / name for name in about["license_file"]} == packaged
+
+
+def test_the_image_for_containers_installs_as_the_readme_does():
+    lines = (PROJECT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    text = " ".join(lines).replace("\\", "")
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    python = re.search(r"FROM python:(3\.\d+)-slim", text)[1]
+    assert f"Programming Language :: Python :: {python}" in PROJECT_TABLE["classifiers"]
+    assert "pip install -c constraints.txt ." in readme
+    assert re.search(r"pip install --system[^&]* -c constraints\.txt \.(?= )", text)
+    libraries = re.search(r"--no-install-recommends (.*?) &&", text)[1].split()
+    assert set(libraries) <= set(re.findall(r"lib[\w.-]+", (PROJECT / ".ci/run").read_text(encoding="utf-8")))
+    command = next(iter(PROJECT_TABLE["scripts"]))
+    assert f'ENTRYPOINT ["{command}"]' in lines
+    task, *options = re.search(rf"/images {command} ([\w-]+) (.*)", "\n".join(lines)).groups()
+    shown = re.search(rf"{command} {task} (.*)", readme)[1]
+    assert set(re.findall(r" (--?\w+)", options[0])) <= set(re.findall(r" (--?\w+)", shown))
+    assert len(lines) < 25
+
+
+def test_the_image_for_containers_is_given_what_the_build_needs():
+    ignored = [line for line in (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line]
+    assert "COPY . ." in (PROJECT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    needed = {PROJECT / name for name in ("pyproject.toml", "README.md", "constraints.txt")}
+    needed |= packaged([*WHEEL["include"], *PROJECT_TABLE["license-files"]])
+    parts = {pattern.removeprefix("**/") for pattern in ignored}
+    left_out = [path for path in needed if any(p.match(q) for p in _above(path) for q in parts)]
+    assert left_out == []
+
+
+def _above(path: Path) -> list[Path]:
+    """Return a file and its folders up to the checkout, relative to it."""
+    inner = path.relative_to(PROJECT)
+    return [inner, *inner.parents[:-1]]
+
+
+def test_links_on_the_index_name_the_places_that_the_index_and_the_hub_know():
+    urls = PROJECT_TABLE["urls"]
+    assert {"Documentation", "Source Code", "Bug Tracker", "User Support", "Changelog"} == set(urls)
+    assert urls["User Support"] == urls["Documentation"] + "troubleshooting.html"
+    assert (PROJECT / "docs/troubleshooting.md").is_file()
+    assert all(urls[name].startswith(urls["Source Code"]) for name in ("Bug Tracker", "Changelog"))
+
+
+def test_badges_tell_the_versions_of_python_and_the_licence():
+    badges = re.findall(
+        r"^\[!\[.*?\]\((\S+?)\)\]\((\S+)\)$", (PROJECT / "README.md").read_text("utf-8"), re.M
+    )
+    pictures = {unquote(picture.split("?")[0]) for picture, _ in badges}
+    versions = [c.split(" :: ")[-1] for c in PROJECT_TABLE["classifiers"] if re.search(r":: 3\.\d+$", c)]
+    shields = "https://img.shields.io"
+    assert f"{shields}/badge/python-{versions[0]} to {versions[-1]}-blue" in pictures
+    assert f"{shields}/badge/licence-{PROJECT_TABLE['license'].replace('-', '--')}-blue" in pictures
+    assert f"{shields}/pypi/v/{PROJECT_TABLE['name']}" in pictures
+    workflows = [picture for picture in pictures if "/actions/workflows/" in picture]
+    assert all(picture.startswith(PROJECT_TABLE["urls"]["Source Code"]) for picture in workflows)
+    names = {picture.split("/")[-2] for picture in workflows}
+    assert names == {"ci.yml", "docs.yml"}
+    assert all((PROJECT / ".github/workflows" / name).is_file() for name in names)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +188,7 @@ def test_the_conda_recipe_needs_what_the_package_needs():
         ('<img width="9" src="docs/a.png">', '<img width="9" src="https://raw.githubusercontent.com/'),
         ("[b](docs/b.md)", "[b](https://github.com/"),
         ("[![A](docs/a.png)](docs/b.md)", "[![A](https://raw.githubusercontent.com/"),
+        ("[![A](https://a.org/a.png)](docs/b.md)", "[![A](https://a.org/a.png)](https://github.com/"),
         ("[c](#use)", "[c](#use)"),
         ("[d](https://napari.org)", "[d](https://napari.org)"),
     ],
