@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,7 +37,7 @@ from napari_bitsnet.widgets.results.saving import SaveOptions, save_separation
 from napari_bitsnet.widgets.results.view_bar import ViewBar
 from napari_bitsnet.widgets.run.bar import RunBar
 from napari_bitsnet.widgets.run.control import RunControl
-from napari_bitsnet.widgets.run.endings import show_ending, summary
+from napari_bitsnet.widgets.run.endings import show_ending, show_queue, summary
 from napari_bitsnet.widgets.run.separation import Outcome, Separation
 
 if TYPE_CHECKING:
@@ -134,6 +135,21 @@ class TaskWidget(Container):
             The run; None, with a notice about the reason, if it cannot be started.
         """
         return self.control.run()
+
+    def run_each(self, layers: Sequence[Any] | None = None) -> Separation | None:
+        """Start runs on several layers, one after another, each as the image of the form.
+
+        Parameters
+        ----------
+        layers : sequence of Image, optional
+            Images in the order of their runs; default the selected ones, guides left out.
+
+        Returns
+        -------
+        Separation or None
+            The first run; None, with a notice about the reason, if none can be started.
+        """
+        return self.control.run_each(self.form.selected() if layers is None else layers)
 
     def stop_and_keep(self) -> None:
         """End the run after the current iteration and keep the best result so far."""
@@ -274,6 +290,8 @@ class TaskWidget(Container):
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self.reset_choices)
         self._viewer.layers.selection.events.active.connect(self._on_selected)
+        self._viewer.layers.selection.events.changed.connect(self._offer_each)
+        self.inputs.changed.connect(self._offer_each)
         self.control.drawn.connect(self.view.show_all)
         self.control.ended.connect(self._on_ended)
         self.control.refused.connect(self._on_refused)
@@ -309,7 +327,8 @@ class TaskWidget(Container):
             QTimer.singleShot(0, while_alive(self, lambda: tabify(self.native)))
 
     def _on_ended(self, outcome: Outcome) -> None:
-        self.bar.show_end(summary(outcome))
+        queue = self.control.queue
+        self.bar.show_end(summary(outcome) if queue is None else queue.summary())
         if outcome.result is not None:
             self.view.show_all(outcome.layers)
         self.record.reset()
@@ -317,9 +336,12 @@ class TaskWidget(Container):
         if run is not None and outcome.result is not None and run not in self._finished:
             self._finished.append(run)
         self._follow(run)
-        if outcome.result is not None:
+        if outcome.result is not None and not (queue is not None and queue.waiting):
             self.show_results()
-        show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
+        if queue is None:
+            show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
+        else:
+            show_queue(queue, self.notice)
         if outcome.result is not None and self._folder and run is not None:  # as the preferences ask for
             save_aside(run, self._folder, self._save_options, self.control.complain)
 
@@ -375,6 +397,11 @@ class TaskWidget(Container):
     def _offer_check(self, *_: Any) -> None:
         """Show the button for checks if the task takes a guide for each source."""
         self.check.visible = any(each.name == "guides" and each.many for each in self.task.task.inputs)
+
+    def _offer_each(self, *_: Any) -> None:
+        """Show the button for a run on each of the selected images, if there are several."""
+        if isalive(self.native):
+            self.bar.offer_each([layer.name for layer in self.form.selected()])
 
     def _on_other_split(self, _: int) -> None:
         """Reset the brightness of the sources after another split is chosen."""

@@ -137,6 +137,11 @@ class PartForm(Container):
             If the region is empty.
         """
         level = int(self.level.value) if layer.multiscale else 0
+        if layer.multiscale and level >= len(layer.data):  # one of several that the form does not show
+            raise ValueError(
+                f"Expected level {level}, as chosen, in {layer.name}, got {len(layer.data)} levels: choose "
+                "another level."
+            )
         position = self.position(layer) if layer.ndim > 2 and self.slices.value == CURRENT else None
         return layer_part(layer, level=level, position=position, box=self._box(layer, level))
 

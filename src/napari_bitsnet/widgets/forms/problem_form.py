@@ -17,7 +17,7 @@ from napari_bitsnet.widgets.forms.device_box import DeviceBox
 from napari_bitsnet.widgets.forms.estimate_line import EstimateLine, plane_count
 from napari_bitsnet.widgets.forms.form import ConfigForm
 from napari_bitsnet.widgets.forms.input_checks import check_different
-from napari_bitsnet.widgets.forms.layer_inputs import LayerInputs, sample_task
+from napari_bitsnet.widgets.forms.layer_inputs import KINDS, LayerInputs, sample_task
 from napari_bitsnet.widgets.forms.method_form import MethodForm
 from napari_bitsnet.widgets.forms.part_form import ALL, PartForm
 from napari_bitsnet.widgets.forms.register_form import RegisterForm
@@ -141,8 +141,24 @@ class ProblemForm(Container):
         shown = {name: getattr(settings, name) for name in RUN_OPTIONS}
         self.run_options.config = self.run_options.config.updated(shown)
 
-    def request(self) -> Request:
+    def selected(self) -> list[Any]:
+        """Return the selected images that can be separated one by one, in the order of the layer list.
+
+        Guides are left out. Tasks that take several mixtures in one run have none.
+        """
+        if any(each.many and each.name == "mixture" for each in self.task.task.inputs):
+            return []
+        chosen, guides = self._viewer.layers.selection, self.inputs.chosen("guides")
+        images = [layer for layer in self._viewer.layers if isinstance(layer, KINDS["mixture"])]
+        return [layer for layer in images if layer in chosen and layer not in guides]
+
+    def request(self, image: Any = None) -> Request:
         """Take everything a run needs from the layers and the form.
+
+        Parameters
+        ----------
+        image : Image, optional
+            The mixture, in place of the one that the form shows.
 
         Raises
         ------
@@ -151,18 +167,24 @@ class ProblemForm(Container):
         """
         for each in self.task.task.inputs:
             given = [layer for layer in self.inputs.chosen(each.name) if layer is not None]
+            if each.name == "mixture" and image is not None:
+                given = [image]
             least = each.least if each.many and each.name == "mixture" else 1
             if each.required and len(given) < least:
                 what = "two images" if least == 2 else "a layer"
                 raise ValueError(f"Choose {what} for {each.title}: {each.description}")
-        layers = [layer for layer in self.inputs.chosen("mixture") if layer is not None]
+        shown = self.inputs.chosen("mixture") if image is None else [image]
+        layers = [layer for layer in shown if layer is not None]
         check_different(layers, self.inputs.chosen("guides"))
         first = self.part.take(layers[0])
 
         def beside(layer: Any) -> Any:
             return None if layer is None else self.part.take_beside(layer, layers[0], first)
 
-        others = [each for name in self.inputs.names() for each in self.inputs.chosen(name)]
+        others = [
+            *layers[1:],
+            *(each for name in self.inputs.names() if name != "mixture" for each in self.inputs.chosen(name)),
+        ]
         remarks = [units_remark(each, layers[0]) for each in others if each not in (None, layers[0])]
         hints, mask = ((self.inputs.chosen(name) or [None])[0] for name in ("hints", "mask"))
         guides = tuple(beside(layer) for layer in self.inputs.chosen("guides"))

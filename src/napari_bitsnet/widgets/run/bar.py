@@ -1,8 +1,12 @@
-"""The buttons below the form, always in sight: Run, Stop & keep, Discard, Continue; and how far a run is."""
+"""The buttons below the form, always in sight: Run, Stop & keep, Discard, Continue; and how far a run is.
+
+A second button for Run is there while several layers are selected that can be separated one by one.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from magicgui.widgets import CheckBox, Container, ProgressBar, PushButton
 from psygnal import Signal
@@ -31,6 +35,7 @@ class RunBar(Container):
     """
 
     run_pressed = Signal()
+    each_pressed = Signal()
     stop_pressed = Signal()
     discard_pressed = Signal()
     continue_pressed = Signal()
@@ -42,17 +47,22 @@ class RunBar(Container):
         )
         self.throw = PushButton(text="Discard", tooltip=tooltip("End the run and remove its layers."))
         self.more = PushButton(text="Continue", tooltip=tooltip("Continue the last run."))
+        self.each = PushButton(visible=False)
         self._bar = ProgressBar(value=0, min=0, max=SWEEP)
         self._line = Text()
+        self._place = Text()
         self.live = CheckBox(text="Live", value=True, tooltip=tooltip("Show the sources during the run."))
         self._curve = Sparkline() if curve is None else curve
         self._buttons = plain([self.more, self.run, self.stop, self.throw], layout="horizontal")
         self.run.native.setStyleSheet("font-weight: bold;")
         self._progress = plain([self._bar, self.live], layout="horizontal")
-        super().__init__(widgets=[self._progress, self._line, self._buttons], labels=False)
+        super().__init__(
+            widgets=[self._progress, self._place, self._line, self._buttons, self.each], labels=False
+        )
         self.native.layout().insertWidget(1, self._curve)
         self.margins = (0, 2, 0, 0)
-        self._can_continue = False
+        self._can_continue = self._can_queue = False
+        self._place.visible = False
         self._state, self._since, self._note, self._stage = RunState.IDLE, 0.0, "", ""
         self._clock = QTimer(self.native)
         self._clock.setInterval(1000)
@@ -63,6 +73,7 @@ class RunBar(Container):
         self._position, self._counted = 0, False
         for button, signal in (
             (self.run, self.run_pressed),
+            (self.each, self.each_pressed),
             (self.stop, self.stop_pressed),
             (self.throw, self.discard_pressed),
             (self.more, self.continue_pressed),
@@ -86,6 +97,16 @@ class RunBar(Container):
         self.more.visible = offer
         self.more.text = f"Continue +{iterations}" if offer else "Continue"
 
+    def offer_each(self, names: Sequence[str]) -> None:
+        """Offer a run on each of these layers; one layer, or none, is left to the button *Run*."""
+        self._can_queue = len(names) > 1
+        self.each.text = f"Run on {len(names)} selected layers"
+        self.each.tooltip = tooltip(
+            "Separate each of the selected images with the same task, method and settings, one after the "
+            f"other: {', '.join(names)}."
+        )
+        self.each.visible = self._can_queue and self._state is RunState.IDLE
+
     def show_state(self, state: RunState) -> None:
         """Show what can be done in this state."""
         idle = state is RunState.IDLE
@@ -97,6 +118,7 @@ class RunBar(Container):
             self._sweep.stop()
         self.run.visible = idle
         self.more.visible = idle and self._can_continue
+        self.each.visible = idle and self._can_queue
         self.stop.visible = self.throw.visible = self._progress.visible = not idle
         self._curve.setVisible(not idle and bool(self._curve.points))
         self.stop.enabled = state is not RunState.STOPPING  # Discard stays: it waits for nothing
@@ -148,6 +170,11 @@ class RunBar(Container):
             self._line.value = f"{self._stage} · {since}"
         elif self._state in (RunState.PREPARING, RunState.STOPPING):
             self._line.value = f"{self._note} {since}" + (f" · {self._stage}" if self._stage else "")
+
+    def show_place(self, text: str) -> None:
+        """Say which of several layers is being separated; empty for a single run."""
+        self._place.value = text
+        self._place.visible = bool(text)
 
     def show_note(self, text: str) -> None:
         """Say something until the next iteration is shown."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ from napari_bitsnet.widgets.layers.parts import Part
 from napari_bitsnet.widgets.preferences import Preferences
 from napari_bitsnet.widgets.run.bar import RunBar
 from napari_bitsnet.widgets.run.live_hints import LiveHints
+from napari_bitsnet.widgets.run.queue import LayerQueue
+from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.separation import Outcome, Separation
+from napari_bitsnet.widgets.run.states import RunState
 from napari_bitsnet.widgets.run.worker import free_device_memory
 
 HINTS_CHANGED = "The hints have changed."
@@ -43,6 +47,13 @@ class RunControl:
         Message area for failures.
     preferences : Preferences
         Preferences, which have the rate of updates.
+
+    Attributes
+    ----------
+    separation : Separation or None
+        Current run, or the last one.
+    queue : LayerQueue or None
+        Layers of the current queue; None for single runs.
     """
 
     ended = Signal(Outcome)
@@ -57,7 +68,9 @@ class RunControl:
         self._more = 0
         self._since: float | None = None
         self.separation: Separation | None = None
+        self.queue: LayerQueue | None = None
         bar.run_pressed.connect(self.run)
+        bar.each_pressed.connect(lambda: self.run_each(form.selected()))
         bar.stop_pressed.connect(self.stop_and_keep)
         bar.discard_pressed.connect(self.discard)
         bar.continue_pressed.connect(self.continue_run)
@@ -83,18 +96,75 @@ class RunControl:
 
     def run(self) -> Separation | None:
         """Start a run; return None, with a notice about the reason, if it cannot be started."""
-        if self.busy:
-            self._notice.say("info", "A run is under way: stop it first.")
+        if self._refuse_if_busy():
             return None
-        self._notice.clear_message()
         try:
             request = self._form.request()
         except (ValueError, TypeError) as error:
             self.refused.emit()
             self.complain(str(error))
             return None
-        self.forget()
         self._form.remember()
+        return self._start(request)
+
+    def run_each(self, layers: Sequence[Any]) -> Separation | None:
+        """Separate layers one after another, each as the image of the form with all else as shown.
+
+        An error ends the run of its layer only. *Stop & keep* and *Discard* end the current run, and those
+        that wait are not started.
+
+        Parameters
+        ----------
+        layers : sequence of Image
+            Images in the order of their runs.
+
+        Returns
+        -------
+        Separation or None
+            The first run; None, with a notice about the reasons, if none can be started.
+        """
+        if self._refuse_if_busy():
+            return None
+        queue = LayerQueue(layer.name for layer in layers)
+        for layer in layers:
+            try:
+                queue.waiting.append(self._form.request(layer))
+            except (ValueError, TypeError) as error:
+                queue.refuse(layer.name, str(error))
+        if not queue.waiting:
+            self.refused.emit()
+            self.complain(queue.messages() or "Select the image layers to run on first.")
+            return None
+        if queue.errors:
+            self.complain(queue.messages())
+        self._form.remember()
+        self.queue = queue
+        return self._start_next(queue)
+
+    def _refuse_if_busy(self) -> bool:
+        """Return True, and say so, if a run is under way; else clear the message of the last one."""
+        if self.busy:
+            self._notice.say("info", "A run is under way: stop it first.")
+            return True
+        self._notice.clear_message()
+        return False
+
+    def _start_next(self, queue: LayerQueue) -> Separation:
+        """Start the next run of a queue, with the hints as they are now."""
+        request = queue.waiting.popleft()
+        mixture = request.mixtures[0]
+        if queue.new_hints:
+            try:
+                request = replace(request, hints=self._form.hints_beside(mixture) or request.hints)
+            except ValueError as error:
+                remark = f"The new hints were left out. {error}"
+                request = replace(request, remarks=(*request.remarks, remark))
+        self._bar.show_place(queue.place(mixture.name))
+        return self._start(request)
+
+    def _start(self, request: Request) -> Separation:
+        """Start a run and follow it."""
+        self.forget()
         separation = Separation(
             self._viewer,
             request,
@@ -105,7 +175,7 @@ class RunControl:
         self._since = time.monotonic()
         self._taken = None if request.hints is None else np.asarray(request.hints.array)
         # lambdas, so that the run keeps what follows it, which has to see when the widgets are gone
-        separation.states.changed.connect(lambda state: self._tell(self._bar.show_state, state))
+        separation.states.changed.connect(lambda state: self._tell(self._on_state, state))
         separation.progressed.connect(lambda message: self._tell(self._bar.show_progress, message))
         separation.drawn.connect(lambda layers: self._tell(self.drawn.emit, layers))
         separation.ended.connect(lambda outcome: self._tell(self._on_ended, outcome))
@@ -201,6 +271,8 @@ class RunControl:
         if self.busy:
             self._taken = np.asarray(hints.array)
             run.take_hints(hints)
+            if self.queue is not None:
+                self.queue.new_hints = True
             self._bar.show_note("New hints taken up.")
         elif run.result is not None and run.result.state is not None:
             self._notice.say("info", HINTS_CHANGED, [("Go on with them", lambda: self.run_on(hints))])
@@ -233,8 +305,17 @@ class RunControl:
         if self.separation is not None:
             self.separation.set_live(live)
 
+    def _on_state(self, state: RunState) -> None:
+        self._bar.show_state(state)
+        if state is RunState.STOPPING and self.queue is not None:  # asked for here or in napari's own bar
+            self.queue.drop()
+
     def _on_ended(self, outcome: Outcome) -> None:
         self._more = 0
+        queue, run = self.queue, self.separation
+        name = "" if run is None else run.request.mixtures[0].name
+        if queue is not None:
+            queue.note(name, outcome)
         if outcome.result is not None and outcome.result.state is not None:
             made = outcome.result.provenance
             refines = "iterations" in METHODS.get(made["method"]).Config.model_fields
@@ -243,7 +324,14 @@ class RunControl:
         self._learn(outcome)
         self.ended.emit(outcome)
         if outcome.error is not None:
-            show_error(self._form.in_words(outcome.error.message))
-        elif self.separation is not None and self.separation.has_new_hints:
+            message = self._form.in_words(outcome.error.message)
+            show_error(message if queue is None else f"{name}: {message}")
+        if queue is not None and queue.waiting:
+            queue.new_hints |= run is not None and run.has_new_hints
+            self._start_next(queue)
+            return
+        self.queue = None
+        self._bar.show_place("")
+        if outcome.error is None and run is not None and run.has_new_hints:
             self._taken = None
             self._on_hints()

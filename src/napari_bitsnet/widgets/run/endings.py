@@ -9,6 +9,7 @@ from napari_bitsnet.widgets.forms.notice import Action, Notice
 from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 from napari_bitsnet.widgets.run.bar import clock
 from napari_bitsnet.widgets.run.control import RunControl
+from napari_bitsnet.widgets.run.queue import LayerQueue
 from napari_bitsnet.widgets.run.separation import Outcome
 
 REASONS = {
@@ -59,6 +60,12 @@ def show_ending(
     if outcome.kind != "discarded" and texts:
         alone = any(text.startswith(("Not separable", "Hardly told apart")) for text in texts)
         notice.say("warning", " ".join(texts), _ways_out(form, paint_hints) if alone else (), lasting=True)
+
+
+def show_queue(queue: LayerQueue, notice: Notice) -> None:
+    """Show the errors and warnings of a queue so far, each with the name of its layer."""
+    if queue.errors or queue.warnings:
+        notice.say("error" if queue.errors else "warning", queue.messages(), lasting=True)
 
 
 def _retries(outcome: Outcome, form: ProblemForm, control: RunControl) -> list[Action]:
