@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from skimage.io import imsave
 
 import napari_bitsnet as nb
+from docs.pictures.saving import save_picture
 from napari_bitsnet.core.metrics import psnr
 from napari_bitsnet.data import samples
 from napari_bitsnet.data.contact_sheet import contact_sheet
@@ -33,8 +33,8 @@ def draw(name: str, task: str, output: str, made: list, mask: np.ndarray | None 
     if "transmission" in result.outputs:
         row.append(result.outputs["transmission"])
         captions.append("transmission")
-    path = IMAGES / f"tutorial-{name}.png"
-    imsave(path, contact_sheet([row], [captions], title=f"{task}: {result.provenance['method']}"))
+    sheet = contact_sheet([row], [captions], title=f"{task}: {result.provenance['method']}")
+    save_picture(sheet, IMAGES / f"tutorial-{name}.webp")
 
 
 if __name__ == "__main__":

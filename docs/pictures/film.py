@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imsave
 
 import napari_bitsnet as nb
 from benchmarks.quality.cases.films import film_case, flicker
+from docs.pictures.saving import save_picture
 from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
 
 SHOWN = (0, 3, 7)
-IMAGE = Path(__file__).parents[1] / "images" / "tutorial-film.png"
+IMAGE = Path(__file__).parents[1] / "images" / "tutorial-film.webp"
 
 
 def main() -> None:
@@ -40,9 +40,7 @@ def main() -> None:
         captions.append(
             [f"source 1, {words}\n{_gain(sources, case, t)}, flicker {restless:.3f}" for t in SHOWN]
         )
-    imsave(
-        IMAGE, contact_sheet(rows, captions, title="film: two photographs in motion"), check_contrast=False
-    )
+    save_picture(contact_sheet(rows, captions, title="film: two photographs in motion"), IMAGE)
 
 
 def _gain(sources: NDArray, case, t: int) -> str:

@@ -11,11 +11,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from skimage.io import imsave
 
 import napari_bitsnet as nb
+from benchmarks.quality.drawn_scribbles import draw_scribbles
 from benchmarks.studies.stack import mixed_stack
-from napari_bitsnet.core.hints import draw_scribbles
+from docs.pictures.saving import save_picture
 from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
@@ -26,9 +26,7 @@ IMAGES = Path(__file__).parents[1] / "images"
 
 def save(name: str, rows: list, captions: list, title: str) -> None:
     """Write a contact sheet."""
-    path = IMAGES / f"tutorial-{name}.png"
-    imsave(path, contact_sheet(rows, captions, title=title), check_contrast=False)
-    print(path)
+    save_picture(contact_sheet(rows, captions, title=title), IMAGES / f"tutorial-{name}.webp")
 
 
 def gain(sources: np.ndarray, truths: np.ndarray, mixture: np.ndarray) -> str:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imsave
 from tifffile import imwrite
 
 import napari_bitsnet as nb
+from docs.pictures.saving import save_picture
+from docs.pictures.stained import fibres, nuclei
 from napari_bitsnet.core.metrics import psnr
 from napari_bitsnet.data import samples
 from napari_bitsnet.data.contact_sheet import contact_sheet
-from napari_bitsnet.data.stained import fibres, nuclei
 from napari_bitsnet.training.ytmt.ytmt import YTMT, YTMTTraining
 
 IMAGES = Path(__file__).parents[1] / "images"
@@ -40,7 +40,8 @@ def reflection() -> None:
         found = result.outputs[name].array
         row += [np.clip(found, 0, 255).astype(np.uint8), truth]
         captions += [f"{name}\n{_decibels(found / 255, truth / 255)}", "truth"]
-    imsave(IMAGES / "tutorial-reflection.png", contact_sheet([row], [captions], title="reflection: ytmt"))
+    sheet = contact_sheet([row], [captions], title="reflection: ytmt")
+    save_picture(sheet, IMAGES / "tutorial-reflection.webp")
 
 
 def own_kinds() -> None:
@@ -75,7 +76,8 @@ def own_kinds() -> None:
             gain = f"{psnr(np.clip(source, 0, 1), truth) - psnr(mixture, truth):+.1f} dB over the mixture"
             captions += [f"{kind}\n{gain}", "truth"]
         row = [np.clip(each, 0, 1) for each in row]
-        imsave(IMAGES / "tutorial-own-kinds.png", contact_sheet([row], [captions], title="separate: ytmt"))
+        sheet = contact_sheet([row], [captions], title="separate: ytmt")
+        save_picture(sheet, IMAGES / "tutorial-own-kinds.webp")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imsave
 
 import napari_bitsnet as nb
+from docs.pictures.saving import save_picture
 from napari_bitsnet.core.metrics import psnr
 from napari_bitsnet.data.contact_sheet import contact_sheet, to_display
 from napari_bitsnet.data.dual_energy import simulate_dual_energy
@@ -102,7 +102,7 @@ def _grey_levels(image: NDArray) -> NDArray:
 
 
 def _save(name: str, picture: NDArray) -> None:
-    imsave(IMAGES / f"tutorial-{name}.png", picture)
+    save_picture(picture, IMAGES / f"tutorial-{name}.webp")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
-from napari_bitsnet.core.hints import draw_scribbles
+from benchmarks.quality.drawn_scribbles import draw_scribbles
+from docs.pictures.saving import save_picture
 from napari_bitsnet.data.photographs import photograph
-from napari_bitsnet.widgets.run.separation import runs_under_way
 
 SIZE = (1366, 768)
 BOARD, DOCK = (418, 23, 968, 742), (1066, 0, 1366, 768)
@@ -81,9 +81,9 @@ class Scene:
         pump()
         return Image.fromarray(self.viewer.screenshot(canvas_only=False, flash=False)[..., :3])
 
-    def shoot(self, name: str) -> None:
-        """Save a picture of the whole window."""
-        save(self.grab(), self.folder / f"{name}{self.suffix}.png")
+    def shoot(self, name: str, box: tuple[int, int, int, int] | None = None) -> None:
+        """Save a picture of the window, or of a part of it."""
+        save_picture(self.grab().crop(box), self.folder / f"{name}{self.suffix}.webp")
 
     def close(self) -> None:
         """Close the viewer."""
@@ -91,24 +91,16 @@ class Scene:
         pump()
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Save with 256 colours, where that shows no difference."""
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path}: {path.stat().st_size // 1024} kB")
-
-
-def panel(folder: Path, suffix: str, iterations: int) -> None:
-    """The X-ray before, during and after a run."""
+def panel(folder: Path, suffix: str) -> None:
+    """The X-ray before and after a run; of another theme the dock alone."""
     scene = Scene("panel", folder, suffix)
+    if suffix:
+        scene.shoot("viewer-before", DOCK)
+        scene.close()
+        return
     scene.shoot("viewer-before")
     scene.viewer.layers["Front (photograph)"].visible = True
     scene.dock.view.side_by_side.value = True
-    scene.dock.method.apply("bitsnet", "balanced", {"iterations": iterations})
-    run: Any = scene.dock.run()
-    pump(until=lambda: bool(run.layers) and scene.dock.bar.progress > 0.25)
-    scene.shoot("viewer-during")
-    scene.dock.discard()
-    pump(until=lambda: not runs_under_way())
     scene.dock.method.apply("guided_regression", "quick", {})
     run = scene.run()
     scene.viewer.layers.selection.active = run.layers[0]
@@ -117,7 +109,7 @@ def panel(folder: Path, suffix: str, iterations: int) -> None:
     scene.close()
 
 
-def one_image(folder: Path, suffix: str, iterations: int) -> None:
+def one_image(folder: Path, suffix: str) -> None:
     """One image with scribbles."""
     scene = Scene("photographs", folder, suffix)
     truths = np.stack([layer.data for layer in scene.viewer.layers if layer.name.endswith("(truth)")])
@@ -133,7 +125,7 @@ def one_image(folder: Path, suffix: str, iterations: int) -> None:
     scene.close()
 
 
-def mixtures(folder: Path, suffix: str, iterations: int) -> None:
+def mixtures(folder: Path, suffix: str) -> None:
     """Two mixtures and what is found."""
     scene = Scene("two_mixtures", folder, suffix)
     scene.viewer.layers["Mixture 2"].visible = True
@@ -144,7 +136,7 @@ def mixtures(folder: Path, suffix: str, iterations: int) -> None:
     scene.close()
 
 
-def registration(folder: Path, suffix: str, iterations: int) -> None:
+def registration(folder: Path, suffix: str) -> None:
     """A photograph that was put out of place, on the checkerboard before and after."""
     scene = Scene("panel", folder, suffix)
     scene.viewer.layers["Front (photograph)"].affine = [[0.98, 0.05, 6], [-0.05, 1, -9], [0, 0, 1]]
@@ -160,11 +152,11 @@ def registration(folder: Path, suffix: str, iterations: int) -> None:
     for k, board in enumerate(middle):
         both.paste(board, (k * board.width, BOARD[1]))
     both.paste(right, (2 * middle[0].width, 0))
-    save(both, folder / f"tutorial-registration{suffix}.png")
+    save_picture(both, folder / f"tutorial-registration{suffix}.webp")
     scene.close()
 
 
-def areas(folder: Path, suffix: str, iterations: int) -> None:
+def areas(folder: Path, suffix: str) -> None:
     """An area that is given to the other source."""
     scene = Scene("panel", folder, suffix)
     scene.dock.method.apply("guided_regression", "quick", {})
@@ -183,7 +175,7 @@ def areas(folder: Path, suffix: str, iterations: int) -> None:
     scene.close()
 
 
-def training(folder: Path, suffix: str, iterations: int) -> None:
+def training(folder: Path, suffix: str) -> None:
     """The package's networks, trained on with images drawn like photographs."""
     images = Path(tempfile.mkdtemp()) / "photographs"
     images.mkdir()
@@ -226,14 +218,13 @@ def main() -> None:
     parser.add_argument("--theme", default="dark", choices=["dark", "light"])
     parser.add_argument("--font", default=9, type=int, help="size in points")
     parser.add_argument("--scenes", nargs="+", default=list(SCENES), choices=list(SCENES))
-    parser.add_argument("--iterations", default=150, type=int)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     get_settings().appearance.theme = arguments.theme
     get_settings().appearance.font_size = arguments.font
     suffix = "" if arguments.theme == "dark" else f"-{arguments.theme}"
     for name in arguments.scenes:
-        SCENES[name](arguments.folder, suffix, arguments.iterations)
+        SCENES[name](arguments.folder, suffix)
 
 
 if __name__ == "__main__":

@@ -200,6 +200,9 @@ def test_a_task_without_sources_says_what_it_returns(mixture):
     result = api.run("denoise", mixture[:32, :32], method="nl_bayes", preset="quick", device="cpu")
     with pytest.raises(ValueError, match="got denoise, which returns clean, residual: take one"):
         _ = result.sources
+    result = api.run("dehaze", mixture[:32, :32], method="dark_channel", preset="quick", device="cpu")
+    with pytest.raises(ValueError, match="a task that returns a residual, got dehaze, which returns clear"):
+        _ = result.residual
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 import tifffile
 
 from benchmarks.quality.cases.folder import folder_cases
+from benchmarks.studies.stack import other_contrast
 from napari_bitsnet.api import run
-from napari_bitsnet.data.synthetic import head_volume, other_contrast
+from napari_bitsnet.data.synthetic import head_volume
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

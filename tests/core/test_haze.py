@@ -12,9 +12,10 @@ from napari_bitsnet.core.haze import (
     dark_channel_transmission,
     estimate_airlight,
     least_around,
-    smooth_transmission,
+    smoothing_transmission,
 )
 from napari_bitsnet.core.mixing import Haze
+from napari_bitsnet.core.stages import exhaust
 
 AIRLIGHT = (0.85, 0.9, 0.88)
 
@@ -62,7 +63,7 @@ def test_the_airlight_is_the_colour_of_dense_haze():
 
 def test_a_smooth_envelope_bridges_what_is_bright():
     t, image = transmission(), Haze(AIRLIGHT, transmission())(scene())
-    smooth = smooth_transmission(image, AIRLIGHT, radius=0.05, smoothness=20)
+    smooth = exhaust(smoothing_transmission(image, AIRLIGHT, radius=0.05, smoothness=20))
     windows = dark_channel_transmission(image, AIRLIGHT, 2)
     inside = (..., slice(22, 30), slice(16, 24))
     assert float((smooth - t)[inside].abs().mean()) < 0.5 * float((windows - t)[inside].abs().mean())
@@ -75,7 +76,7 @@ def test_the_envelope_is_never_below_what_windows_allow():
     grey = 0.45 + 0.1 * scene()  # nothing dark
     grey[..., 30:34, 30:34] = 0.0  # but here
     image = Haze(AIRLIGHT, transmission())(grey)
-    smooth = smooth_transmission(image, AIRLIGHT, radius=0.05, smoothness=20)
+    smooth = exhaust(smoothing_transmission(image, AIRLIGHT, radius=0.05, smoothness=20))
     windows = dark_channel_transmission(image, AIRLIGHT, 2, part=1.0)
     assert bool((smooth >= windows).all())
     assert bool((smooth > windows + 0.01).any())

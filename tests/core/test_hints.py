@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_bitsnet.core.hints import box_mask, draw_scribbles, hint_maps, paint, scribble_mask
+from benchmarks.quality.drawn_scribbles import draw_scribbles
+from napari_bitsnet.core.hints import box_mask, hint_maps, paint, scribble_mask
 
 
 def test_a_scribble_of_one_pixel_is_a_line():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_bitsnet.core.mixing import Linear, Weighted, optical_density, transmitted
+from napari_bitsnet.core.mixing import Linear, Weighted
 
 
 def images(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -37,17 +37,3 @@ def test_mixing_is_linear_and_passes_gradients():
         a, b = images(2, 1, 3, 3), images(2, 1, 3, 3, seed=2)
         torch.testing.assert_close(mixing(2 * a - b), 2 * mixing(a) - mixing(b))
         assert torch.autograd.gradcheck(mixing, (a.requires_grad_(),))
-
-
-@pytest.mark.parametrize("i0", [1.0, 60_000.0, torch.tensor([3.0, 5.0], dtype=torch.float64)])
-def test_density_and_transmission_undo_each_other(i0):
-    intensity = images(4, 2) * 100 + 0.1
-    torch.testing.assert_close(transmitted(optical_density(intensity, i0), i0), intensity)
-
-
-def test_densities_add_where_intensities_multiply():
-    i0 = 200.0
-    first, second = 0.5 * i0 * torch.ones(2), 0.25 * i0 * torch.ones(2)
-    total = optical_density(first, i0) + optical_density(second, i0)
-    torch.testing.assert_close(transmitted(total, i0), 0.125 * i0 * torch.ones(2))
-    torch.testing.assert_close(optical_density(torch.tensor([i0]), i0), torch.zeros(1))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from docs.pictures.stained import fibres, nuclei
 from napari_bitsnet.data import samples
 from napari_bitsnet.data.reflected import EXCESS, lay_reflection
 from napari_bitsnet.data.samples import SAMPLE_KEY
-from napari_bitsnet.data.stained import fibres, nuclei
 
 
 @pytest.mark.parametrize("light", [0.3, 1.0])

@@ -60,11 +60,17 @@ def test_other_formats_are_named(tmp_path, head, name):
         read_image(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
-@pytest.mark.parametrize("mode", ["L", "RGB", "P"])
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [
+        *((suffix, mode) for suffix in ("png", "tif", "bmp") for mode in ("L", "RGB", "P")),
+        ("jpg", "L"),
+        ("jpg", "RGB"),
+        ("webp", "RGB"),
+        ("webp", "RGBA"),
+    ],
+)
 def test_no_size_is_too_large_for_pillow(tmp_path, monkeypatch, suffix, mode):
-    if (suffix, mode) == ("jpg", "P"):
-        pytest.skip("JPEG has no palettes")
     image = Image.fromarray(RGB).convert(mode)
     image.save(tmp_path / f"a.{suffix}")
     with Image.open(tmp_path / f"a.{suffix}") as again:
@@ -153,12 +159,14 @@ def test_jpeg_of_12_bits(tmp_path, bits):
     assert np.abs(read.astype(int) - smooth).max() < 2 ** (bits - 5)
 
 
-def test_animated_png_says_so(tmp_path):
-    frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
-    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
-    file = read_image(tmp_path / "a.png")
-    np.testing.assert_array_equal(file.array, GREY)
-    assert file.notices == ("a.png is animated; its first image is read.",)
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_animated_pictures_say_so(tmp_path, suffix):
+    image = GREY if suffix == "png" else RGB
+    frames = [Image.fromarray(image), Image.fromarray(255 - image)]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], lossless=True)
+    file = read_image(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(file.array, image)
+    assert file.notices == (f"a.{suffix} is animated; its first image is read.",)
 
 
 WRITTEN = {

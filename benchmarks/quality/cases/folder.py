@@ -22,12 +22,12 @@ from benchmarks.quality.cases.damage import damage_folder_cases
 from benchmarks.quality.cases.known_kinds import known_kind_cases
 from benchmarks.quality.cases.marks import photograph_mark_cases
 from benchmarks.quality.cases.recorded_mixtures import fluorescence_cases, recorded_photographs
-from napari_bitsnet.core.hints import draw_scribbles
+from benchmarks.quality.drawn_scribbles import draw_scribbles
+from benchmarks.studies.stack import other_contrast
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.case_makers import WEIGHTS, Recording, half_and_half, two_mixtures
 from napari_bitsnet.data.datasets import reserved_photos
 from napari_bitsnet.data.photographs import fit
-from napari_bitsnet.data.synthetic import other_contrast
 
 SET_PAIRS = [
     ("set5/baby", "set5/bird"),

@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from benchmarks.quality.cases import Maker
+from benchmarks.quality.cases.worn_pattern import worn_pattern
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.case_makers import half_and_half
-from napari_bitsnet.data.patterns import worn_pattern
 from napari_bitsnet.data.photographs import BUNDLED, bundled_photograph
 
 TWO, OVER = "two patterns, drawn", "pattern over a photograph"

@@ -87,16 +87,27 @@ class Result:
             If the task has no sources, such as `denoise`.
         """
         if not source_names(self.outputs):
-            raise ValueError(
-                f"Expected a task that separates sources, got {self.provenance['task']}, "
-                f"which returns {', '.join(self.outputs)}: take one of these from outputs."
-            )
+            raise self._without("separates sources")
         return stack_sources(self.outputs)
 
     @property
     def residual(self) -> NDArray:
-        """Return the mixture minus the explained part, in the units of the mixture."""
+        """Return the mixture minus the explained part, in the units of the mixture.
+
+        Raises
+        ------
+        ValueError
+            If the task has no residual, such as `segment`.
+        """
+        if "residual" not in self.outputs:
+            raise self._without("returns a residual")
         return self.outputs["residual"].array
+
+    def _without(self, wanted: str) -> ValueError:
+        return ValueError(
+            f"Expected a task that {wanted}, got {self.provenance['task']}, which returns "
+            f"{', '.join(self.outputs)}: take one of these from outputs."
+        )
 
     @property
     def candidates(self) -> tuple[NDArray, ...]:

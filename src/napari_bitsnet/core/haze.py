@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_bitsnet.core.guided_filter import apply_coefficients, linear_coefficients
-from napari_bitsnet.core.stages import Partial, exhaust
+from napari_bitsnet.core.stages import Partial
 
 WORKING_SIDE = 128
 """Longer side, in pixels, at which the smooth transmission is computed."""
@@ -99,7 +99,7 @@ def dark_channel_transmission(
     return guided(1 - part * dark_channel(image / colour, radius), image)
 
 
-def smooth_transmission(
+def smoothing_transmission(
     image: Tensor,
     airlight: tuple[float, ...],
     *,
@@ -107,7 +107,7 @@ def smooth_transmission(
     smoothness: float,
     part: float = 1.0,
     rounds: int = 8,
-) -> Tensor:
+) -> Generator[Partial, None, Tensor]:
     """Fit a smooth transmission as the upper envelope of the bound from the darkest colour channel.
 
     Parameters
@@ -124,6 +124,11 @@ def smooth_transmission(
         Fraction of the haze that is removed.
     rounds : int
         Number of reweightings.
+
+    Yields
+    ------
+    Partial
+        The envelope, before and after its edges are restored.
 
     Returns
     -------
@@ -149,20 +154,6 @@ def smooth_transmission(
     Departures: a quadratic energy in log t with asymmetric weights in place of the bound's closing and
     absolute differences.
     """
-    options = {"radius": radius, "smoothness": smoothness, "part": part, "rounds": rounds}
-    return exhaust(smoothing_transmission(image, airlight, **options))  # type: ignore[arg-type]
-
-
-def smoothing_transmission(
-    image: Tensor,
-    airlight: tuple[float, ...],
-    *,
-    radius: float,
-    smoothness: float,
-    part: float = 1.0,
-    rounds: int = 8,
-) -> Generator[Partial, None, Tensor]:
-    """Do what `smooth_transmission` does, and yield the envelope as soon as there is one."""
     height, width = image.shape[-2:]
     factor = min(1.0, WORKING_SIDE / max(height, width))
     size = (max(2, round(height * factor)), max(2, round(width * factor)))

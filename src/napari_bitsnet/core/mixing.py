@@ -182,32 +182,3 @@ class Cutout:
         if self.mask is None:
             raise ValueError("Expected a known mask to cut out with, got none: estimate it first.")
         return self.mask * sources[:1] + (1 - self.mask) * sources[1:]
-
-
-def optical_density(intensity: Tensor, i0: float | Tensor) -> Tensor:
-    """Return the optical density ``D = -log(I / I0)`` (Beer–Lambert), in which attenuation adds.
-
-    Parameters
-    ----------
-    intensity : Tensor
-        Transmitted intensity I, > 0. Mask zeros and negative values first; they give infinite or NaN
-        densities.
-    i0 : float or Tensor
-        I0, the intensity without an object, in the same units.
-
-    Returns
-    -------
-    Tensor
-        Dimensionless, natural logarithm; negative where I > `i0`.
-    """
-    import torch
-
-    i0 = torch.as_tensor(i0, dtype=intensity.dtype, device=intensity.device)
-    return torch.log(i0) - torch.log(intensity)
-
-
-def transmitted(density: Tensor, i0: float | Tensor) -> Tensor:
-    """Return the intensity ``I = I0 exp(-D)``, the inverse of `optical_density`."""
-    import torch
-
-    return torch.as_tensor(i0, dtype=density.dtype, device=density.device) * torch.exp(-density)

@@ -1,12 +1,18 @@
-"""Names that were mistyped: which known one was probably meant."""
+"""Names in messages: lists of them, and which known one was probably meant by a mistyped one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 ALIKE = 0.6
 """Least ratio of agreement, 0 to 1, at which a known name is suggested."""
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """Return ``"a, b and c"``."""
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -134,9 +134,7 @@ class TiledAverage:
         self.tiles = [(y, x) for y in _intervals(height, side) for x in _intervals(width, side)]
         self.total = torch.zeros_like(self.first)
         self.weight = self.first.new_zeros(1, 1, height, width)
-        self._windows = [
-            _ramp(y, height).to(first)[:, None] * _ramp(x, width).to(first) for y, x in self.tiles
-        ]
+        self._windows = [ramp(y, height).to(first)[:, None] * ramp(x, width).to(first) for y, x in self.tiles]
 
     def tile(self, step: int) -> tuple[slice, slice, slice, slice]:
         """Which part (N, C, Y, X) of the image is worked on in a step; all in turn."""
@@ -166,8 +164,9 @@ def _intervals(length: int, side: int) -> list[tuple[int, int]]:
     return [(start, start + side) for start in starts]
 
 
-def _ramp(interval: tuple[int, int], length: int) -> Tensor:
-    """1 inside, falling to near 0 over the strip that a neighbouring tile also covers."""
+def ramp(interval: tuple[int, int], length: int) -> Tensor:
+    """Return weights of an interval: 1 inside, falling to near 0 over the strip that a neighbour also
+    covers."""
     start, end = interval
     strip = max(1, (end - start) // OVERLAP)
     at = torch.arange(end - start, dtype=torch.float32)

@@ -189,18 +189,3 @@ def slice_mixture(seed: int, size: int | tuple[int, int] = 256, *, bits: int = 1
     """Mix two distant slices of a head volume with equal weights, like a thick slice or a projection."""
     volume = head_volume(seed, 8, size)
     return mix(volume[[2, 5]], [[0.5, 0.5]], bits=bits)
-
-
-def other_contrast(volume: NDArray, seed: int) -> NDArray:
-    """Simulate another imaging sequence of a volume: other tissue brightnesses and independent noise.
-
-    Parameters
-    ----------
-    volume : ndarray
-        In [0, 1], dark to bright.
-    seed : int
-        Seed of the noise, whose standard deviation is 1 % of the range.
-    """
-    noise = np.random.default_rng(seed).standard_normal(volume.shape)
-    shown = np.interp(volume, [0, 0.1, 0.3, 0.5, 0.7, 1], [0, 0.9, 0.75, 0.45, 0.25, 0.6])
-    return (shown + 0.01 * noise).astype(np.float32)

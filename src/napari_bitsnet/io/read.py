@@ -8,6 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from napari_bitsnet.core.spelling import listed
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.errors import UnreadableFile, unreadable
 from napari_bitsnet.io.formats import format_name
@@ -251,5 +252,4 @@ def _reader_or_none(path: Path) -> Reader | None:
 
 def _titles() -> str:
     """``"JPEG, PNG or TIFF"``: what can be read."""
-    titles = [READERS.get(name).title for name in READERS]
-    return ", ".join(titles[:-1]) + f" or {titles[-1]}"
+    return listed([READERS.get(name).title for name in READERS], "or")

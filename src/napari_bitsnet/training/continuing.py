@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_bitsnet.core.networks.facts import facts_of
+from napari_bitsnet.core.spelling import listed
 from napari_bitsnet.training.files import CHECKPOINT
 
 SAMPLES = 8
@@ -134,7 +135,7 @@ def _prints(data: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, list[s
 
 def _in_words(data: Mapping[str, Sequence[Mapping[str, str]]]) -> str:
     """Return the names of all sources, with those of the inputs if several have some."""
-    given = {name: _listed([each["name"] for each in entries]) for name, entries in data.items() if entries}
+    given = {name: listed([each["name"] for each in entries]) for name, entries in data.items() if entries}
     if len(given) < 2:
         return next(iter(given.values()), "no images")
     return "; ".join(f"{name}: {names}" for name, names in given.items())
@@ -147,13 +148,7 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for name, entries in before["data"].items()
         for pair in zip(entries, now["data"].get(name, ()), strict=True)
     ]
-    return _listed([one["name"] for one, other in pairs if one != other])
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return ``"a, b and c"``."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed([one["name"] for one, other in pairs if one != other])
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from PIL import Image
 from napari_bitsnet.core.stages import telling
 from napari_bitsnet.core.writing import atomically
 from napari_bitsnet.data.datasets import PackedImages, pack, reserved_photos
-from napari_bitsnet.io.exif import ORIENTATION, exif_tags
-from napari_bitsnet.io.image_file import ImageFile
-from napari_bitsnet.io.orientation import upright, valid_orientation
 from napari_bitsnet.io.read import read_image
 from napari_bitsnet.training.few import warn_of_few
 from napari_bitsnet.training.records import Progress
@@ -90,13 +86,7 @@ def read_images(
     for name, path in named_files(source, names):
         try:
             small.append(shrink(colours(path), short_side))
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-            SyntaxError,
-            struct.error,
-        ) as error:  # decoders raise any of these
+        except (OSError, ValueError, RuntimeError, SyntaxError, struct.error) as error:  # what decoders raise
             raise ValueError(
                 f"Expected an image, got {name} in {source}, which cannot be read: take it away or copy it "
                 f"again. ({error})"
@@ -143,10 +133,7 @@ def colours(path: Path) -> NDArray[np.uint8]:
     ValueError
         If it cannot be read, or is a stack.
     """
-    read = {".bmp": _bmp, ".webp": _webp}.get(path.suffix.lower())  # which `read_image` does not read
-    if read is not None:
-        return read(path)
-    file: ImageFile = read_image(path).as_shown()
+    file = read_image(path).as_shown()
     array = file.channels_last
     has_channels = (file.axes is not None and "C" in file.axes) or (
         array.ndim == 3 and array.shape[-1] in (3, 4)
@@ -168,29 +155,6 @@ def shrink(image: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
         return image
     size = (round(width * factor), round(height * factor))
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-
-
-def _bmp(path: Path) -> NDArray[np.uint8]:
-    """Read a BMP file, which has no orientation; Image.open would refuse a large one."""
-    from PIL.BmpImagePlugin import BmpImageFile
-
-    with BmpImageFile(path) as opened:
-        return np.array(opened.convert("RGB"))
-
-
-def _webp(path: Path) -> NDArray[np.uint8]:
-    """Read a WebP file, upright; Pillow would refuse a large one."""
-    import imagecodecs
-
-    contents = path.read_bytes()
-    image = imagecodecs.webp_decode(contents)[..., :3]
-    at, tags = 12, dict[int, Any]()
-    while at + 8 <= len(contents) and not tags:  # chunks of RIFF: name, length, contents of even length
-        (length,) = struct.unpack_from("<I", contents, at + 4)
-        if contents[at : at + 4] == b"EXIF":
-            tags = dict(exif_tags(contents[at + 8 : at + 8 + length]))
-        at += 8 + length + length % 2
-    return np.ascontiguousarray(upright(image, "YXC", valid_orientation(tags.get(ORIENTATION))))
 
 
 def _eight_bits(array: NDArray) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_bitsnet.core.patches import denoising as patch_denoising
-from napari_bitsnet.core.patches.denoising import denoise_patches, estimate_sigma
+from napari_bitsnet.core.patches.denoising import denoising_patches, estimate_sigma
 from napari_bitsnet.core.patches.groups import (
     opponent,
     patches_of,
@@ -15,7 +15,7 @@ from napari_bitsnet.core.patches.groups import (
     reference_rows,
     similar_patches,
 )
-from napari_bitsnet.core.patches.inpainting import inpaint_patches, interpolate_missing, refining_fill
+from napari_bitsnet.core.patches.inpainting import inpainting_patches, interpolate_missing, refining_fill
 from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.core.tiling import TiledAverage, solve_in_tiles
 
@@ -92,15 +92,15 @@ def test_unwanted_reference_patches_are_left_out():
 def test_two_rounds_take_most_of_the_noise_away(channels: int):
     clean = picture()[:, :channels]
     noisy = clean + SIGMA * noise(clean.shape)
-    first = denoise_patches(noisy, SIGMA, count=40)
-    second = denoise_patches(noisy, SIGMA, first, count=40)
+    first = exhaust(denoising_patches(noisy, SIGMA, count=40))
+    second = exhaust(denoising_patches(noisy, SIGMA, first, count=40))
     assert error(first, clean) < 0.35 * SIGMA**2
     assert error(second, clean) < 0.25 * SIGMA**2
 
 
 def test_without_noise_an_image_stays():
     clean = picture()
-    torch.testing.assert_close(denoise_patches(clean, 1e-4), clean, atol=2e-3, rtol=0)
+    torch.testing.assert_close(exhaust(denoising_patches(clean, 1e-4)), clean, atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.1])
@@ -140,7 +140,7 @@ def test_a_round_fills_better_than_interpolation_and_keeps_what_is_known():
     start = interpolate_missing(observed, valid)
     answer = start
     for k in range(2):
-        answer = inpaint_patches(answer, observed, valid, count=40, offset=k)
+        answer = exhaust(inpainting_patches(answer, observed, valid, count=40, offset=k))
     assert error(answer, clean) < 0.5 * error(start, clean)
     assert torch.equal(answer[valid.expand_as(answer)], observed[valid.expand_as(answer)])
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_bitsnet.core.mixing import Linear, Weighted
 from napari_bitsnet.core.problem import Problem, State, Traits
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods import METHODS, BaseMethod
 from napari_bitsnet.methods.dip import starts as _starts
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
@@ -319,7 +320,9 @@ def test_start_is_chosen_from_what_is_known(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_start_runs_the_methods_balanced_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS._entries, "guided_regression", Half)
-    answer = _starts.run_start("guided_regression", Problem(image(1, 1, 4, 4)), device="cpu", seed=0).answer
+    answer = exhaust(
+        _starts.running_start("guided_regression", Problem(image(1, 1, 4, 4)), device="cpu", seed=0)
+    ).answer
     assert set(answer) == {"sources", "explained"}
 
 

@@ -16,6 +16,7 @@ from napari_bitsnet.core.images import Scaling
 from napari_bitsnet.core.metrics import score
 from napari_bitsnet.core.networks.weights import compress, save_tensors
 from napari_bitsnet.core.problem import Problem, Traits
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.feedforward import feedforward
 from napari_bitsnet.methods.feedforward.feedforward import (
     Feedforward,
@@ -24,7 +25,7 @@ from napari_bitsnet.methods.feedforward.feedforward import (
     rescaled,
 )
 from napari_bitsnet.methods.feedforward.network import SplitNetwork
-from napari_bitsnet.methods.feedforward.split import _confidence, agreeing_signs, hint_sign, split_mixture
+from napari_bitsnet.methods.feedforward.split import _confidence, agreeing_signs, hint_sign, splitting
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_a_mirrored_mixture_gives_mirrored_sources(network: SplitNetwork, axes: 
     """With all four views the answer depends on the mirror only by its sign."""
     mixture = _mixture(3, 64, 64)
     plain, mirrored = (
-        split_mixture(network, x, views=4, looks=0).difference for x in (mixture, mixture.flip(axes))
+        exhaust(splitting(network, x, views=4, looks=0)).difference for x in (mixture, mixture.flip(axes))
     )
     mirrored = mirrored.flip(axes)
     same, opposite = ((plain - s * mirrored).abs().max() for s in (1, -1))
@@ -130,8 +131,8 @@ def test_an_edge_hinted_as_the_first_source_ends_up_there():
 
 def test_a_grey_mixture_is_treated_as_colour(network: SplitNetwork):
     grey = _mixture(1, 48, 48)
-    one = split_mixture(network, grey).difference
-    three = split_mixture(network, grey.expand(-1, 3, -1, -1)).difference
+    one = exhaust(splitting(network, grey)).difference
+    three = exhaust(splitting(network, grey.expand(-1, 3, -1, -1))).difference
     torch.testing.assert_close(one, three.mean(dim=1, keepdim=True), rtol=0, atol=0.01)
 
 

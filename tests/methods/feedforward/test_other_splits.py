@@ -9,7 +9,7 @@ from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.feedforward.alternatives import disagreement, other_splits
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
 from napari_bitsnet.methods.feedforward.network import SplitNetwork, reduce_image
-from napari_bitsnet.methods.feedforward.split import Evidence, split_mixture
+from napari_bitsnet.methods.feedforward.split import Evidence, splitting
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def _energy(image: torch.Tensor) -> float:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_there_are_three_and_they_differ(network: SplitNetwork, channels: int):
     mixture = _smooth(0, 80)[:, :channels]
-    split = split_mixture(network, mixture, views=2, looks=1)
+    split = exhaust(splitting(network, mixture, views=2, looks=1))
     others = other_splits(network, split.evidence, mixture)
     assert [d.shape for d in others] == [mixture.shape] * 3
     for d in others:
@@ -43,7 +43,7 @@ def test_there_are_three_and_they_differ(network: SplitNetwork, channels: int):
 
 def test_without_closer_looks_there_are_none(network: SplitNetwork):
     mixture = _smooth(0, 80)
-    assert other_splits(network, split_mixture(network, mixture, looks=0).evidence, mixture) == []
+    assert other_splits(network, exhaust(splitting(network, mixture, looks=0)).evidence, mixture) == []
 
 
 def test_a_half_with_the_wrong_sign_is_offered_the_other_way_round(network: SplitNetwork):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.quality.cases.worn_pattern import worn_pattern
 from napari_bitsnet.api import run
 from napari_bitsnet.core import metrics
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.data.patterns import worn_pattern
 from napari_bitsnet.data.photographs import photograph
 from napari_bitsnet.methods.periodic.periodic import NONE, ONE, WHOLE, Periodic
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from napari_bitsnet.core.operators.blur import blur
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.periodic.common_period import proposed_pairs
-from napari_bitsnet.methods.periodic.lattice_pair import find_lattices
+from napari_bitsnet.methods.periodic.lattice_pair import finding_lattices
 from napari_bitsnet.methods.periodic.lattices import Lattice, autocorrelation, reduced
 from napari_bitsnet.methods.periodic.repeating import Repeating
 from napari_bitsnet.methods.periodic.split import displace, divide_rest, fit_cells
@@ -40,7 +41,7 @@ def is_same(found: Lattice, true: Lattice, tolerance: float) -> bool:
 
 def test_two_lattices_are_found_to_a_fraction_of_a_pixel():
     mixture = drawn(FIRST, 128, 0) + 0.7 * drawn(SECOND, 128, 1)
-    found = find_lattices(mixture)
+    found = exhaust(finding_lattices(mixture))
     assert len(found) == 2
     assert is_same(found[0], FIRST, 0.2)
     assert is_same(found[1], SECOND, 0.2)
@@ -55,14 +56,14 @@ def upright(period: float) -> Lattice:
 def test_two_patterns_with_a_common_period_are_two(noise: float):
     grain = torch.randn((1, 96, 96), generator=torch.Generator().manual_seed(0))
     mixture = drawn(upright(18), 96, 0) + 0.8 * drawn(upright(12), 96, 1) + noise * grain
-    found = find_lattices(mixture)
+    found = exhaust(finding_lattices(mixture))
     assert len(found) == 2
     assert is_same(found[0], upright(18), 0.3)
     assert is_same(found[1], upright(12), 0.3)
 
 
 def test_a_large_cell_that_is_no_sum_of_smaller_ones_stays_one():
-    assert len(find_lattices(drawn(upright(36), 96, 0))) == 1
+    assert len(exhaust(finding_lattices(drawn(upright(36), 96, 0)))) == 1
 
 
 def test_proposed_pairs_contain_the_common_lattice_and_not_each_other():
@@ -84,16 +85,17 @@ def test_missing_pixels_are_left_out():
     valid[30:60, 40:90] = 0
     mixture[0, 30:60, 40:90] = 25
     assert {
-        any(is_same(one, true, 0.3) for one in find_lattices(mixture, valid)) for true in (FIRST, SECOND)
+        any(is_same(one, true, 0.3) for one in exhaust(finding_lattices(mixture, valid)))
+        for true in (FIRST, SECOND)
     } == {True}
 
 
 def test_one_pattern_is_one_and_noise_is_none():
     noise = blur(torch.randn((1, 96, 96), generator=torch.Generator().manual_seed(0)), 1.5)
     noise = noise / noise.std()
-    assert find_lattices(noise) == []
-    assert find_lattices(torch.full((3, 64, 64), 0.3)) == []
-    found = find_lattices(drawn(FIRST, 96, 0) + 0.5 * noise)
+    assert exhaust(finding_lattices(noise)) == []
+    assert exhaust(finding_lattices(torch.full((3, 64, 64), 0.3))) == []
+    found = exhaust(finding_lattices(drawn(FIRST, 96, 0) + 0.5 * noise))
     assert len(found) == 1
     assert FIRST.contains(found[0])  # its periods are the pattern's, or sums of them
 

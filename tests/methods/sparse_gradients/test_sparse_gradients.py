@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.quality.drawn_scribbles import draw_scribbles
 from napari_bitsnet.core import metrics
-from napari_bitsnet.core.hints import draw_scribbles, hint_maps
+from napari_bitsnet.core.hints import hint_maps
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem, Traits
 from napari_bitsnet.methods.sparse_gradients.sparse_gradients import SparseGradients, SparseGradientsConfig

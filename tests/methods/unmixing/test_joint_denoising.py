@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_bitsnet.core.patches.denoising import denoise_patches
+from napari_bitsnet.core.patches.denoising import denoising_patches
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.data.photographs import bundled_photograph
-from napari_bitsnet.methods.unmixing.joint_denoising import denoise_jointly
+from napari_bitsnet.methods.unmixing.joint_denoising import denoising_jointly
 
 SIGMA = 0.02
 
@@ -31,11 +32,11 @@ def error(found, truths) -> float:
 def test_together_is_better_than_one_by_one_and_than_inversion(mixed):
     truths, weights, observed, noise = mixed
     plain = torch.einsum("km,mchw->kchw", torch.linalg.inv(weights), observed + noise)
-    first = denoise_jointly(observed + noise, weights, SIGMA)
-    second = denoise_jointly(observed + noise, weights, SIGMA, first)
+    first = exhaust(denoising_jointly(observed + noise, weights, SIGMA))
+    second = exhaust(denoising_jointly(observed + noise, weights, SIGMA, first))
     levels = SIGMA * torch.linalg.inv(weights).norm(dim=1)
     alone = torch.cat(
-        [denoise_patches(p[None], float(s), stride=4) for p, s in zip(plain, levels, strict=True)]
+        [exhaust(denoising_patches(p[None], float(s), stride=4)) for p, s in zip(plain, levels, strict=True)]
     )
     assert error(second, truths) < 0.96 * error(alone, truths)  # about 0.8
     assert error(second, truths) < 0.25 * error(plain, truths)
@@ -43,13 +44,13 @@ def test_together_is_better_than_one_by_one_and_than_inversion(mixed):
 
 def test_hardly_any_noise_leaves_the_inversion(mixed):
     truths, weights, observed, _ = mixed
-    torch.testing.assert_close(denoise_jointly(observed, weights, 1e-6), truths, atol=1e-3, rtol=0)
+    torch.testing.assert_close(exhaust(denoising_jointly(observed, weights, 1e-6)), truths, atol=1e-3, rtol=0)
 
 
 def test_more_mixtures_than_sources_help(mixed):
     truths, weights, observed, noise = mixed
     other = torch.randn(observed.shape, generator=torch.Generator().manual_seed(1))
     twice = torch.cat([observed + noise, observed + SIGMA * other])
-    two = denoise_jointly(observed + noise, weights, SIGMA)
-    four = denoise_jointly(twice, torch.cat([weights, weights]), SIGMA)
+    two = exhaust(denoising_jointly(observed + noise, weights, SIGMA))
+    four = exhaust(denoising_jointly(twice, torch.cat([weights, weights]), SIGMA))
     assert error(four, truths) < error(two, truths)

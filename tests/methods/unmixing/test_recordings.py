@@ -12,12 +12,13 @@ from PIL import Image
 from napari_bitsnet.core.encoding import Transfer
 from napari_bitsnet.core.mixing import Weighted
 from napari_bitsnet.core.problem import Problem
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.data.photographs import photograph
 from napari_bitsnet.methods.unmixing.finest_scale import COARSER, least_smoothing
 from napari_bitsnet.methods.unmixing.ica import Ica, IcaConfig
 from napari_bitsnet.methods.unmixing.shading import estimate_shading
 from napari_bitsnet.methods.unmixing.tone_curve import better_mixed
-from napari_bitsnet.methods.unmixing.weights import estimate_weights
+from napari_bitsnet.methods.unmixing.weights import estimating_weights
 from napari_bitsnet.methods.unmixing.windows import probability, windows_of
 
 WEIGHTS = np.array([[0.72, 0.28], [0.45, 0.55]])
@@ -83,7 +84,7 @@ def test_rounding_changes_no_scale_and_compression_the_finest(mixed):
 
 def test_weights_of_compressed_mixtures_come_from_what_compression_left(mixed):
     _, answer = solved(compressed(mixed))
-    finest = estimate_weights(tensor(compressed(mixed)), 2)
+    finest = exhaust(estimating_weights(tensor(compressed(mixed)), 2))
     assert weight_error(answer["weights"].numpy()) < 1.5 < 3 < weight_error(finest)
 
 

@@ -7,9 +7,10 @@ import itertools
 import pytest
 import torch
 
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.ytmt import separation
 from napari_bitsnet.methods.ytmt.separation import Separator
-from napari_bitsnet.methods.ytmt.tiles import blend_tiles, intervals
+from napari_bitsnet.methods.ytmt.tiles import blending_tiles, intervals
 
 
 def image(channels: int, height: int, width: int) -> torch.Tensor:
@@ -35,8 +36,8 @@ def test_blended_tiles_of_a_pointwise_computation_are_exact():
         return torch.stack([tile**2, 1 - tile], dim=1)
 
     sides = []
-    blended = blend_tiles(
-        lambda tile: (sides.append(tile.shape[-2:]), predict(tile))[1], x, side=32, multiple=4
+    blended = exhaust(
+        blending_tiles(lambda tile: (sides.append(tile.shape[-2:]), predict(tile))[1], x, side=32, multiple=4)
     )
     torch.testing.assert_close(blended, predict(x), rtol=0, atol=1e-6)
     assert len(sides) > 10

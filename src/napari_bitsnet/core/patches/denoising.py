@@ -17,7 +17,7 @@ from napari_bitsnet.core.patches.groups import (
     reference_rows,
     similar_patches,
 )
-from napari_bitsnet.core.stages import Partial, exhaust
+from napari_bitsnet.core.stages import Partial
 
 CHUNK = 512
 """Groups whose covariances are worked on together."""
@@ -48,7 +48,8 @@ ROUNDING = 5e-7
 """Error of a covariance's eigenvalues in float32, relative to its trace."""
 
 
-def denoise_patches(
+@torch.no_grad()
+def denoising_patches(
     noisy: Tensor,
     sigma: float,
     basic: Tensor | None = None,
@@ -57,8 +58,8 @@ def denoise_patches(
     reach: int = 10,
     count: int = 60,
     stride: int = 3,
-) -> Tensor:
-    """One round of NL-Bayes.
+) -> Generator[Partial, None, Tensor]:
+    """One round of NL-Bayes, which yields what is done on the way.
 
     Parameters
     ----------
@@ -92,22 +93,6 @@ def denoise_patches(
     Departures: a margin on the eigenvalues of the first round in place of its special case for flat groups,
     any number of rounds, groups of fixed size.
     """
-    shape = {"side": side, "reach": reach, "count": count, "stride": stride}
-    return exhaust(denoising_patches(noisy, sigma, basic, **shape))
-
-
-@torch.no_grad()
-def denoising_patches(
-    noisy: Tensor,
-    sigma: float,
-    basic: Tensor | None = None,
-    *,
-    side: int = 5,
-    reach: int = 10,
-    count: int = 60,
-    stride: int = 3,
-) -> Generator[Partial, None, Tensor]:
-    """Do what `denoise_patches` does, and yield what is done on the way."""
     _, channels, height, width = noisy.shape
     side = min(side, height, width)
     image = opponent(noisy)

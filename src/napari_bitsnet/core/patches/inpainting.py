@@ -70,7 +70,8 @@ def interpolate_missing(image: Tensor, valid: Tensor) -> Tensor:
     return torch.from_numpy(np.moveaxis(out, -1, 0)[None]).to(image)
 
 
-def inpaint_patches(
+@torch.no_grad()
+def inpainting_patches(
     estimate: Tensor,
     observed: Tensor,
     valid: Tensor,
@@ -80,8 +81,9 @@ def inpaint_patches(
     count: int = 60,
     stride: int = 2,
     offset: int = 0,
-) -> Tensor:
-    """One round: groups and their statistics from the current estimate, missing pixels from the known ones.
+) -> Generator[Partial, None, Tensor]:
+    """One round, which yields what is done on the way: groups and their statistics come from the current
+    estimate, missing pixels from the known ones.
 
     Parameters
     ----------
@@ -118,23 +120,6 @@ def inpaint_patches(
     Departure: one Gaussian for each group of similar patches (as in NL-Bayes) in place of a few for the whole
     image.
     """
-    shape = {"side": side, "reach": reach, "count": count, "stride": stride, "offset": offset}
-    return exhaust(inpainting_patches(estimate, observed, valid, **shape))
-
-
-@torch.no_grad()
-def inpainting_patches(
-    estimate: Tensor,
-    observed: Tensor,
-    valid: Tensor,
-    *,
-    side: int,
-    reach: int,
-    count: int,
-    stride: int,
-    offset: int,
-) -> Generator[Partial, None, Tensor]:
-    """Do what `inpaint_patches` does, and yield what is done on the way."""
     height, width = observed.shape[-2:]
     side = min(side, height, width)
     current, target = opponent(estimate), patches_of(opponent(observed), side)
@@ -174,7 +159,7 @@ def inpainting_patches(
 
 
 def refining_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Stages[Tensor]:
-    """Go on from filled holes with texture from around, where the holes are, in rounds of `inpaint_patches`
+    """Go on from filled holes with texture from around, where they are, in rounds of `inpainting_patches`
     that are told.
 
     Parameters
@@ -205,8 +190,7 @@ def refining_fill(images: Tensor, missing: Tensor, *, rounds: int) -> Stages[Ten
         observed = filled = image[place]
         for k in range(rounds):
             yield Stage(f"texture, round {k + 1} of {rounds}")
-            filled = inpaint_patches(
-                filled, observed, known, side=HOLE_SIDE, reach=HOLE_REACH, offset=k % 2
-            ).clamp(0, 1)
+            work = inpainting_patches(filled, observed, known, side=HOLE_SIDE, reach=HOLE_REACH, offset=k % 2)
+            filled = exhaust(work).clamp(0, 1)
         image[place] = torch.where(known, observed, filled)
     return result

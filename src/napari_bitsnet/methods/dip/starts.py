@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import Stage, Stages, exhaust, named
+from napari_bitsnet.core.stages import Stage, Stages, named
 from napari_bitsnet.methods import METHODS, Answer
 
 StartName = Literal["auto", "none", "guided_regression", "ica", "sparse_gradients", "feedforward"]
@@ -57,18 +57,13 @@ class Started(NamedTuple):
     doubtful_below: float
 
 
-def run_start(
-    name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
-) -> Started:
-    """Run the method `name` with its preset ``balanced``, from its state of the previous slice if
-    possible."""
-    return exhaust(running_start(name, problem, device=device, seed=seed, previous=previous))
-
-
 def running_start(
     name: str, problem: Problem, *, device: str, seed: int, previous: State | None = None
 ) -> Stages[Started]:
-    """Run the start as `run_start` does and yield its stages; sending True keeps the best answer so far."""
+    """Run the method `name` with its preset ``balanced``, from its state of the previous slice if possible.
+
+    Yields its stages; sending True keeps the best answer so far.
+    """
     method = METHODS.get(name)(METHODS.get(name).presets["balanced"])
     state = yield from named("start", method.starting(problem, previous, device=device, seed=seed))
     enough: bool | None = False

@@ -24,7 +24,7 @@ def other_splits(network: SplitNetwork, evidence: Evidence, mixture: Tensor) -> 
     network : SplitNetwork
         Trained.
     evidence : Evidence
-        Evidence from `split_mixture`; without closer looks the result is empty.
+        Evidence from `splitting`; without closer looks the result is empty.
     mixture : Tensor of shape (1, C, H, W)
         The mixture that was split.
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
 from napari_bitsnet.core.operators.gradient import gradient
-from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
 from napari_bitsnet.methods.feedforward.network import (
     SEEN_SIZE,
@@ -74,15 +73,15 @@ class Split:
     evidence: Evidence
 
 
-def split_mixture(
+def splitting(
     network: SplitNetwork,
     mixture: Tensor,
     hints: Tensor | None = None,
     *,
     views: int = 4,
     looks: int = 3,
-) -> Split:
-    """Estimate the difference of the two shares of a mixture.
+) -> Generator[Looked, None, Split]:
+    """Estimate the difference of the two shares of a mixture; yields the current estimate before each look.
 
     Parameters
     ----------
@@ -105,18 +104,6 @@ def split_mixture(
     holds all contrast. It is scaled by the correlation between the estimates before and after the closer
     looks.
     """
-    return exhaust(splitting(network, mixture, hints, views=views, looks=looks))
-
-
-def splitting(
-    network: SplitNetwork,
-    mixture: Tensor,
-    hints: Tensor | None = None,
-    *,
-    views: int = 4,
-    looks: int = 3,
-) -> Generator[Looked, None, Split]:
-    """Run `split_mixture` as a generator that yields the current estimate before each look."""
     sizes = [SEEN_SIZE, *LOOKS[:looks]]
     seen_size = sizes[-1]
     seen = reduce_image(mixture, seen_size).expand(-1, 3, -1, -1)

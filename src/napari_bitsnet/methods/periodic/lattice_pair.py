@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from napari_bitsnet.core.stages import Stage, Stages, exhaust
+from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods.periodic.common_period import proposed_pairs
 from napari_bitsnet.methods.periodic.lattices import Lattice, band_pass, likely_lattices
 from napari_bitsnet.methods.periodic.repeating import Repeating
@@ -24,11 +24,6 @@ ALIKE = 0.01
 patterns."""
 WHOLE = 0.3
 """Largest residual of one lattice, as a fraction of the energy, with which it is tried as a common period."""
-
-
-def find_lattices(image: Tensor, valid: Tensor | None = None) -> list[Lattice]:
-    """Do what `finding_lattices` does, without its stages."""
-    return exhaust(finding_lattices(image, valid))
 
 
 def finding_lattices(image: Tensor, valid: Tensor | None = None) -> Stages[list[Lattice]]:

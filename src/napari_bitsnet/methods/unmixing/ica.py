@@ -88,7 +88,7 @@ class Ica(StagedMethod[IcaState]):
 
     Sources are ``t = W^+ I`` (pseudo-inverse; least squares if there are more mixtures than sources). Nearly
     equal weights amplify noise by a factor of ten and more. If the noise is visible, the sources are denoised
-    together with its covariance ``sigma**2 (W^T W)^-1`` (see `denoise_jointly`).
+    together with its covariance ``sigma**2 (W^T W)^-1`` (see `denoising_jointly`).
     """
 
     name = "ica"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_bitsnet.core.patches.denoising import denoising_patches
 from napari_bitsnet.core.patches.groups import opponent
-from napari_bitsnet.core.stages import Partial, exhaust
+from napari_bitsnet.core.stages import Partial
 
 STRIDE = 4
 """Pixels between reference patches."""
@@ -17,10 +17,12 @@ LARGEST = 1.0
 """Largest noise level, on the [0, 1] scale; higher ones are clipped to it."""
 
 
-def denoise_jointly(
+def denoising_jointly(
     observations: Tensor, weights: Tensor, sigma: float, earlier: Tensor | None = None
-) -> Tensor:
+) -> Generator[Partial, None, Tensor]:
     """Unmix the mixtures and denoise all sources and colours together, for one round.
+
+    Yields what is done on the way: components, not sources.
 
     Parameters
     ----------
@@ -52,13 +54,6 @@ def denoise_jointly(
     Lebrun, Buades & Morel, "A Nonlocal Bayesian Image Denoising Algorithm", SIAM J. Imaging Sciences 6(3),
     2013, doi:10.1137/120874989.
     """
-    return exhaust(denoising_jointly(observations, weights, sigma, earlier))
-
-
-def denoising_jointly(
-    observations: Tensor, weights: Tensor, sigma: float, earlier: Tensor | None = None
-) -> Generator[Partial, None, Tensor]:
-    """Do what `denoise_jointly` does, and yield what is done on the way: components, not sources."""
     axes = torch.linalg.svd(weights.double(), full_matrices=False).U
     axes = axes * torch.where(axes.sum(dim=0) < 0, -1.0, 1.0)
     there = axes.T @ weights.double()  # (K, K): from sources to components

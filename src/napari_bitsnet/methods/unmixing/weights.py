@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
 from napari_bitsnet.core.operators.blur import blur
-from napari_bitsnet.core.stages import Stage, Stages, exhaust
+from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods.unmixing.joint_diagonalisation import joint_diagonaliser
 
 SMOOTHINGS = (0.0, 0.7, 1.0, 1.5, 2.0, 3.0)  # pixels, tried in turn
@@ -22,15 +22,17 @@ MOST_WINDOWS = 50_000
 SINGULAR = 1e-4  # added to a window's relative variances, so that a window with a single edge cannot dominate
 
 
-def estimate_weights(
+@torch.no_grad()
+def estimating_weights(
     observations: Tensor,
     n_sources: int,
     *,
     valid: Tensor | None = None,
     window: int = 5,
     least_smoothing: float = 0.0,
-) -> NDArray:
-    """Estimate the mixing weights of several mixtures, up to a scale for each source.
+) -> Stages[NDArray]:
+    """Estimate the mixing weights of several mixtures, up to a scale for each source; tells which images are
+    compared.
 
     Parameters
     ----------
@@ -67,23 +69,6 @@ def estimate_weights(
     Pham & Cardoso, "Blind separation of instantaneous mixtures of nonstationary sources", IEEE Trans. Signal
     Process. 49(9), 2001, doi:10.1109/78.942614.
     """
-    return exhaust(
-        estimating_weights(
-            observations, n_sources, valid=valid, window=window, least_smoothing=least_smoothing
-        )
-    )
-
-
-@torch.no_grad()
-def estimating_weights(
-    observations: Tensor,
-    n_sources: int,
-    *,
-    valid: Tensor | None = None,
-    window: int = 5,
-    least_smoothing: float = 0.0,
-) -> Stages[NDArray]:
-    """Do what `estimate_weights` does, and tell which images are compared."""
     yield Stage("noise of the mixtures")
     noise = noise_variance(observations, valid=valid)
     inside = None if valid is None else valid[..., :-1, :-1]

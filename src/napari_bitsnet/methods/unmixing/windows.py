@@ -83,7 +83,7 @@ def windows_of(
     window: int = 5,
     smoothing: float = 0.0,
 ) -> Windows:
-    """Return the windows with strong gradients, as `estimate_weights` selects them.
+    """Return the windows with strong gradients, as `estimating_weights` selects them.
 
     Parameters
     ----------
@@ -165,6 +165,6 @@ def probability(gains: NDArray) -> float:
 
 
 def unmixed(windows: Windows) -> Model:
-    """Fit one B to all windows, as `estimate_weights` does."""
+    """Fit one B to all windows, as `estimating_weights` does."""
     basis = windows.diagonaliser()
     return lambda others: diagonalities(basis @ others.moments @ basis.T)

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from napari_bitsnet.core.stages import Stage, Stages, exhaust
-
-OVERLAP = 4
-"""Neighbouring tiles share at least one OVERLAP-th of their side."""
-
-
-def blend_tiles(predict: Callable[[Tensor], Tensor], image: Tensor, *, side: int, multiple: int) -> Tensor:
-    """Do the same as `blending_tiles` without telling its stages."""
-    return exhaust(blending_tiles(predict, image, side=side, multiple=multiple))
+from napari_bitsnet.core.stages import Stage, Stages
+from napari_bitsnet.core.tiling import OVERLAP, ramp
 
 
 def blending_tiles(
@@ -45,15 +37,16 @@ def blending_tiles(
     total: Tensor | None = None
     weight = image.new_zeros(height, width)
     rows, columns = intervals(height, side, multiple), intervals(width, side, multiple)
-    for i, (y0, y1) in enumerate(rows):
-        for j, (x0, x1) in enumerate(columns):
+    for i, y in enumerate(rows):
+        for j, x in enumerate(columns):
             yield Stage(f"tile {i * len(columns) + j + 1} of {len(rows) * len(columns)}")
-            answer = predict(image[..., y0:y1, x0:x1])
-            window = _ramp(y0, y1, height).to(image)[:, None] * _ramp(x0, x1, width).to(image)
+            place = (..., slice(*y), slice(*x))
+            answer = predict(image[place])
+            window = ramp(y, height).to(image)[:, None] * ramp(x, width).to(image)
             if total is None:
                 total = answer.new_zeros(*answer.shape[:-2], height, width)
-            total[..., y0:y1, x0:x1] += window * answer
-            weight[y0:y1, x0:x1] += window
+            total[place] += window * answer
+            weight[place] += window
     assert total is not None
     return total / weight
 
@@ -69,13 +62,3 @@ def intervals(length: int, side: int, multiple: int) -> list[tuple[int, int]]:
     if side % multiple == 0:
         starts = [start // multiple * multiple for start in starts]
     return [(start, start + side) for start in starts[:-1]] + [(starts[-1], length)]
-
-
-def _ramp(start: int, end: int, length: int) -> Tensor:
-    """Return weights of an interval: 1 inside, falling to near 0 over the part that a neighbour also
-    covers."""
-    strip = max(1, (end - start) // OVERLAP)
-    at = torch.arange(end - start, dtype=torch.float32)
-    rise = (at + 0.5) / strip if start > 0 else torch.ones_like(at)
-    fall = (end - start - at - 0.5) / strip if end < length else torch.ones_like(at)
-    return torch.minimum(rise, fall).clamp(max=1)
