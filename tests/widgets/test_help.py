@@ -91,7 +91,7 @@ def test_a_page_opens_at_its_heading_with_pictures_no_wider_than_the_window(qtbo
     qtbot.waitUntil(lambda: page.heading == "How")
     assert page.horizontalScrollBar().maximum() == 0
     picture = page.loadResource(
-        QTextDocument.ResourceType.ImageResource.value, QUrl("images/viewer-before.png")
+        QTextDocument.ResourceType.ImageResource.value, QUrl("images/viewer-before.webp")
     )
     assert picture.width() == PICTURE_WIDTH
     page.setSource(QUrl("concepts/identifiability.md"))

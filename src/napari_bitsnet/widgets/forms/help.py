@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import PushButton
+from PIL import Image
 from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, Qt, QTimer, QUrl
 from qtpy.QtGui import QImage, QTextBlock, QTextDocument
@@ -58,12 +59,15 @@ class Page(QTextBrowser):
         """Load a picture no wider than the window, or whatever else a page needs."""
         if kind != QTextDocument.ResourceType.ImageResource.value:
             return super().loadResource(kind, name)
-        source = self.source().resolved(name)
-        image = QImage(source.toLocalFile())
-        if image.isNull():
+        try:  # with Pillow, since a Qt may lack the plugin for WebP
+            with Image.open(self.source().resolved(name).toLocalFile()) as picture:
+                scale = min(1.0, PICTURE_WIDTH / picture.width)
+                size = round(scale * picture.width), round(scale * picture.height)
+                shown = picture.convert("RGBA").resize(size, Image.Resampling.LANCZOS)
+        except OSError:
             return super().loadResource(kind, name)
-        smooth = Qt.TransformationMode.SmoothTransformation
-        return image.scaledToWidth(PICTURE_WIDTH, smooth) if image.width() > PICTURE_WIDTH else image
+        rgba, (width, height) = shown.tobytes(), shown.size
+        return QImage(rgba, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 
     def doSetSource(self, name: QUrl, kind: Any = QTextDocument.ResourceType.UnknownResource) -> None:
         """Show a page, from the heading that its address names: Qt has no anchors in Markdown."""
