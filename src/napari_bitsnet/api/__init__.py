@@ -151,20 +151,9 @@ def separate(
     -------
     Result
     """
+    named = {"hints": hints, "mask": mask, "stored": stored, "stop": stop, "progress": progress}
     # not by way of `run`: a warning names the line that called, two frames up
-    return finish(
-        _start(
-            "separate",
-            mixture,
-            hints=hints,
-            mask=mask,
-            stored=stored,
-            stop=stop,
-            progress=progress,
-            client=client,
-            **arguments,
-        )
-    )
+    return finish(_start("separate", mixture, **named, client=client, **arguments))
 
 
 @spelled_out
@@ -198,17 +187,8 @@ def iter_separate(
     Iteration
         Has ``losses`` and ``outputs``, which are copied from the device only when they are read.
     """
-    return _start(
-        "separate",
-        mixture,
-        hints=hints,
-        mask=mask,
-        stored=stored,
-        stop=stop,
-        progress=progress,
-        client=client,
-        **arguments,
-    )
+    named = {"hints": hints, "mask": mask, "stored": stored, "stop": stop, "progress": progress}
+    return _start("separate", mixture, **named, client=client, **arguments)
 
 
 def resume(result: Result, *, iterations: int = 500, stop: Stop | None = None) -> Result:
@@ -259,29 +239,8 @@ def list_methods(task: str | None = None) -> dict[str, str]:
     }
 
 
-def _start(
-    task: str,
-    mixture: Any,
-    *,
-    guides: Sequence[Any] = (),
-    hints: Any = None,
-    mask: Any = None,
-    stored: Any = None,
-    stop: Stop | None = None,
-    progress: bool = False,
-    client: Any = None,
-    **arguments: Any,
-) -> Run:
-    """Start a run whose settings are the arguments of `run`."""
-    settings = RunSettings.of(task, **arguments)
-    return iter_run(
-        settings,
-        mixture,
-        guides=guides,
-        hints=hints,
-        mask=mask,
-        stored=stored,
-        stop=stop,
-        progress=progress,
-        client=client,
-    )
+def _start(task: str, mixture: Any, **arguments: Any) -> Run:
+    """Start a run, given the arguments of `run`."""
+    inputs = ("guides", "hints", "mask", "stored", "stop", "progress", "client")
+    given = {name: arguments.pop(name) for name in inputs if name in arguments}
+    return iter_run(RunSettings.of(task, **arguments), mixture, **given)

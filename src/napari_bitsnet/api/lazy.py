@@ -53,6 +53,7 @@ class LazyOutputs(dict[str, Any]):
         names: Sequence[str] | None = None,
         calibration: Calibration | None = None,
         overwrite: bool = False,
+        inputs: Mapping[str, Any] | None = None,
     ) -> list[Path]:
         """Compute images slice by slice, each slice once for all of them, and write them as OME-Zarr.
 
@@ -69,6 +70,9 @@ class LazyOutputs(dict[str, Any]):
             Pixel size.
         overwrite : bool
             Whether images that are there are replaced.
+        inputs : mapping, optional
+            Paths of the files that were read, as in `Result.save`: the record of the run is then written as
+            ``<stem>_run.json``.
 
         Returns
         -------
@@ -88,6 +92,7 @@ class LazyOutputs(dict[str, Any]):
             names=names,
             calibration=calibration,
             overwrite=overwrite,
+            inputs=inputs,
         )
 
 

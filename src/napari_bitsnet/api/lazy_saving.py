@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from napari_bitsnet.api.export.folders import check_writable
+from napari_bitsnet.api.export.names import record_path
+from napari_bitsnet.api.export.overwriting import files_of
 from napari_bitsnet.api.export.pixel_size import writable_calibration
 from napari_bitsnet.api.export.space import SLACK, check_space, telling_what_is_missing
 from napari_bitsnet.api.export.strict_json import strict_json
 from napari_bitsnet.core.outputs import Output
-from napari_bitsnet.core.writing import together
+from napari_bitsnet.core.writing import remove, together
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.writers import known_axes
 
@@ -28,8 +30,13 @@ def save_lazily(
     names: Sequence[str] | None,
     calibration: Calibration | None,
     overwrite: bool,
+    inputs: Mapping[str, Any] | None = None,
 ) -> list[Path]:
-    """Write images of a lazy run; see `LazyOutputs.to_zarr`."""
+    """Write images of a lazy run; see `LazyOutputs.to_zarr`.
+
+    With `inputs`, the files that were read, the record of the run is written beside the images, as by
+    `save_result`, and other files of an earlier run of this name are removed.
+    """
     from napari_bitsnet.io.writers.zarr import OmeZarr
 
     images = {name: output for name, output in outputs.items() if output.is_image}
@@ -64,6 +71,26 @@ def save_lazily(
             ],
             calibration,
         )
+        if inputs is not None:
+            record = record_path(place, stem)
+            earlier = files_of(record) or set()
+            files.part(record.name).write_text(
+                strict_json(
+                    {
+                        "complete": True,
+                        **provenance,
+                        "planes": 1,
+                        "inputs": dict(inputs),
+                        "files": {name: path.name for name, path in paths.items()},
+                    },
+                    indent=2,
+                )
+                + "\n",
+                encoding="utf-8",
+            )
+    if inputs is not None:
+        for name in earlier - {record.name, *(path.name for path in paths.values())}:
+            remove(place / name)
     for text in notices:
         warnings.warn(text, stacklevel=3)  # at the line that called `to_zarr`
     return list(paths.values())

@@ -21,6 +21,7 @@ from napari_bitsnet.api.start import starting_session
 from napari_bitsnet.core.device import free_memory, is_out_of_memory, out_of_memory, resolve_device
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.core.threads import with_polite_threads
 from napari_bitsnet.tasks import Task
 
@@ -181,11 +182,6 @@ def explain_full_memory(run: Run, pixels: int, device: str) -> Run:
 def finish(run: Run) -> Result:
     """Finish a run and return its result; issue its notices as Python warnings for the line that called the
     caller."""
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            result: Result = end.value
-            break
+    result = exhaust(run)
     warn(result.notices, stacklevel=3)
     return result

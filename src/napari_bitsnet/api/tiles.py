@@ -26,7 +26,7 @@ from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.core.large_image import LargeImage, at_window
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.core.problem import Problem
-from napari_bitsnet.methods.protocol import Enlarged
+from napari_bitsnet.methods.protocol import BaseMethod, Enlarged
 from napari_bitsnet.tasks import Built
 from napari_bitsnet.tasks._shares_part import build_part, normalised_part
 from napari_bitsnet.tasks._shares_task import SharesTask
@@ -111,7 +111,12 @@ def run_in_tiles(
     for name in ("support", "flat", "dark"):
         if getattr(made.config, name, None):
             raise ValueError(f"Expected no {name}= with tiles, which needs the whole image: leave it out.")
-    settings = _without_cracks(settings, made, guides)
+    traits = made.traits(n_observations=1, n_guides=sum(g is not None for g in guides), has_hints=False)
+    method = make_method(settings, made, traits)
+    if type(method).enlarged is BaseMethod.enlarged:
+        raise _cannot_work_in_tiles(method)
+    if "cracks" in method.Config.model_fields:  # left out, as in all images above 16 megapixels
+        settings = settings.updated({"settings": {**settings.settings, "cracks": False}})
     images = RunInputs(made, mixture, guides=guides, mask=mask, axes=settings.axes, stored=stored)
     inputs = _large_inputs(images)
     factor = max(1, math.ceil(math.sqrt(math.prod(inputs.size) / REDUCED)))
@@ -127,10 +132,7 @@ def run_in_tiles(
     whole = _whole_problem(inputs, session.built, ranges, made, images.stored)
     enlarged = session.method.enlarged(session.state, whole, factor)
     if enlarged is None:
-        raise ValueError(
-            f"Expected a method that works in tiles, got {session.method.title}: give guides, and the method "
-            "guided_network or guided_regression."
-        )
+        raise _cannot_work_in_tiles(session.method)
     plain = type(made)(made.config.updated({"maps": False} if hasattr(made.config, "maps") else {}))
     maps = {name: output for name, output in known.items() if output.kind == "map"}
     work = _Tiles(inputs, enlarged, _small_built(session.built), plain, images.stored, maps, factor)
@@ -226,13 +228,11 @@ def _size_of(planes: Any) -> tuple[int, int]:
     return height, width
 
 
-def _without_cracks(settings: RunSettings, task: Any, guides: Sequence[Any]) -> RunSettings:
-    """Leave out the search for cracks, which sees single pixels, as in all images above 16 megapixels."""
-    traits = task.traits(n_observations=1, n_guides=sum(g is not None for g in guides), has_hints=False)
-    method = make_method(settings, task, traits)
-    if "cracks" not in method.Config.model_fields:
-        return settings
-    return settings.updated({"settings": {**settings.settings, "cracks": False}})
+def _cannot_work_in_tiles(method: Any) -> ValueError:
+    return ValueError(
+        f"Expected a method that works in tiles, got {method.title}: give guides, and the method "
+        "guided_network or guided_regression."
+    )
 
 
 def _range_of(guide: NDArray) -> tuple[float, float]:

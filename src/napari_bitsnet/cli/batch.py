@@ -24,6 +24,7 @@ from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.outcome import Outcome, Say, StopRequest
 from napari_bitsnet.cli.progress import follow
+from napari_bitsnet.cli.tiled import write_tiled
 from napari_bitsnet.cli.values import values_in_words
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.io.writers import FormatName
@@ -65,6 +66,8 @@ class Batch:
         Format of the results; see `Result.save`.
     candidates : bool
         True also writes other splits, if the method finds some.
+    tile : int, optional
+        Side of the tiles of images that do not fit into memory; see `write_tiled`.
     """
 
     settings: RunSettings
@@ -75,6 +78,7 @@ class Batch:
     depth: Depth = "float"
     report: bool = False
     candidates: bool = False
+    tile: int | None = None
 
     def run(self, jobs: Sequence[Job], client: Any = None) -> int:
         """Run all jobs and return the exit code; a client's workers share out several jobs, or the slices of
@@ -90,7 +94,7 @@ class Batch:
         return FAILURE if failed else SUCCESS
 
     def _outcomes(self, jobs: Sequence[Job], interrupt: Interrupt, client: Any) -> Iterator[Outcome]:
-        if client is not None and len(jobs) > 1:
+        if client is not None and len(jobs) > 1 and self.tile is None:  # tiles are shared out themselves
             from napari_bitsnet.cli.on_workers import run_on_workers
 
             for _, outcome in run_on_workers(client, [(self, job) for job in jobs], interrupt):
@@ -162,6 +166,10 @@ class Batch:
         check_before_run(
             settings, planes, self.folder, kind=self.kind, depth=self.depth, stored=images.stored
         )
+        if self.tile is not None:
+            files, made = write_tiled(job, images, settings, self.tile, self.folder, asked, quiet=self.quiet)
+            say(f"{job.stem}: {made['method']}, in tiles, {len(files)} images in {self.folder}")
+            return
         run = iter_run(
             settings,
             images.mixture,

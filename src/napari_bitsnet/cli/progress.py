@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_bitsnet.api import Result
 from napari_bitsnet.api.progress import with_bar
 from napari_bitsnet.api.running import Run
+from napari_bitsnet.core.stages import exhaust
 
 
 def follow(run: Run, name: str, *, n_planes: int = 1, quiet: bool = False) -> Result:
@@ -21,10 +22,4 @@ def follow(run: Run, name: str, *, n_planes: int = 1, quiet: bool = False) -> Re
     quiet : bool
         True hides the bar.
     """
-    shown = with_bar(run, name, n_planes=n_planes, hidden=quiet)
-    while True:
-        try:
-            next(shown)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    return exhaust(with_bar(run, name, n_planes=n_planes, hidden=quiet))

@@ -21,6 +21,7 @@ from napari_bitsnet.cli.options import config_parameters, given_values, read_ass
 from napari_bitsnet.cli.outputs import check_batch
 from napari_bitsnet.cli.parts import PARTS, part_parameters
 from napari_bitsnet.cli.scheduler import SchedulerOption, connected
+from napari_bitsnet.cli.tiled import check_tiled
 from napari_bitsnet.cli.wording import RUN_OPTIONS, in_flags
 from napari_bitsnet.core.config import UnknownSetting
 from napari_bitsnet.io.writers import format_type
@@ -64,6 +65,8 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
         cannot be written to, or outputs cannot (see `check_batch`).
     """
     settings, jobs = settle(name, values)
+    if values.get("tile"):
+        check_tiled(values)
     folder = check_writable(values["folder"])
     check_batch(
         jobs,
@@ -82,6 +85,7 @@ def plan(name: str, values: Mapping[str, Any]) -> tuple[Batch, list[Job]]:
         depth=values["depth"],
         report=values["report"],
         candidates=values["candidates"],
+        tile=values.get("tile"),
     )
     return batch, jobs
 
@@ -290,6 +294,15 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         help="Also write other splits, NAME_candidate_1_source_1 and so on, if the method finds some.",
         show_default=False,
     )
+    tile = typer.Option(
+        "--tile",
+        metavar="PIXELS",
+        min=64,
+        help="For images that do not fit into memory: compute tiles of this side, such as 2048, with guides "
+        "and --format zarr.",
+        show_default=False,
+    )
+    guided = any(i.name == "guides" and i.many for i in task.inputs)
     return [
         _keyword("set", list[str] | None, changes),
         _keyword("settings", Path | None, settings),
@@ -299,6 +312,7 @@ def _other_parameters(task: type[Task]) -> list[inspect.Parameter]:
         *part_parameters(),
         *([_keyword("truth", list[Path] | None, truth)] if "n_sources" in task.Config.model_fields else []),
         _keyword("candidates", bool, candidates, default=False),
+        *([_keyword("tile", int | None, tile)] if guided else []),
         _keyword("overwrite", bool, overwrite, default=False),
         _keyword("quiet", bool, quiet, default=False),
         inspect.Parameter(

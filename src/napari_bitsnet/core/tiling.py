@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_bitsnet.core.stages import Partial
+from napari_bitsnet.core.stages import Partial, telling
 
 OVERLAP = 4
 """Neighbouring tiles share a strip of one OVERLAP-th of their side."""
@@ -74,14 +74,9 @@ def solving_in_tiles(
         return (yield from solving(*images))
     result, tiles = before.clone(), list(_tiles(height, width, side, margin))
     for number, (seen, inside, place) in enumerate(tiles):
-        work = solving(*(image[seen] for image in images))
-        while True:
-            try:
-                part = next(work)
-            except StopIteration as end:
-                result[place] = end.value[inside]
-                break
-            yield Partial((number + part.done) / len(tiles), partial(_with_tile, result, part, inside, place))
+        tell = partial(_of_whole, result, number, len(tiles), inside, place)
+        answer = yield from telling(solving(*(image[seen] for image in images)), tell)
+        result[place] = answer[inside]
     return result
 
 
@@ -101,6 +96,13 @@ def _tiles(height: int, width: int, side: int, margin: int) -> Iterator[tuple[Wi
                 inside.append(slice(start - first, end - first))
                 place.append(slice(start, end))
             yield (..., *seen), (..., *inside), (..., *place)
+
+
+def _of_whole(
+    result: Tensor, number: int, count: int, inside: Window, place: Window, part: Partial
+) -> Partial:
+    """Return what is done of the whole image, given that of a tile."""
+    return Partial((number + part.done) / count, partial(_with_tile, result, part, inside, place))
 
 
 def _with_tile(result: Tensor, part: Partial, inside: Window, place: Window) -> Tensor:

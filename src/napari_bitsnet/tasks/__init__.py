@@ -195,9 +195,14 @@ class BaseTask:
     """Base task without notices of its own, whose outputs are in the mixture's units."""
 
     Config: ClassVar[type[BaseConfig]]
+    method: ClassVar[str]  # for ``method="auto"``, whatever the problem; others define `default_method`
 
     def __init__(self, config: Any = None) -> None:
         self.config = config or self.Config()
+
+    def default_method(self, traits: Traits) -> str:
+        """See `Task.default_method`: always the same one."""
+        return self.method
 
     @property
     def units(self) -> Units:

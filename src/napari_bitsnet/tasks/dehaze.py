@@ -47,6 +47,7 @@ class Dehaze(BaseTask):
     title: ClassVar[str] = "A hazy image"
     summary: ClassVar[str] = "Removes haze from one image, and maps the transmission."
     Config: ClassVar[type[Config]] = DehazeConfig
+    method: ClassVar[str] = "dark_channel"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec("clear", "image", "Scene without haze", "The scene without haze.", layer="front"),
         OutputSpec(
@@ -68,10 +69,6 @@ class Dehaze(BaseTask):
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_sources=1, mixing="haze")
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "dark_channel"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.

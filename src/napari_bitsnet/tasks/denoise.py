@@ -40,6 +40,7 @@ class Denoise(BaseTask):
     title: ClassVar[str] = "A noisy image"
     summary: ClassVar[str] = "Removes white noise from one image."
     Config: ClassVar[type[Config]] = DenoiseConfig
+    method: ClassVar[str] = "dip"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec("clean", "image", "Cleaned image", "The image without its noise.", layer="front"),
         OutputSpec(
@@ -56,10 +57,6 @@ class Denoise(BaseTask):
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_sources=1, mixing="noisy")
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "dip"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""

@@ -32,6 +32,7 @@ class Inpaint(BaseTask):
     title: ClassVar[str] = "An image with missing pixels"
     summary: ClassVar[str] = "Fills the missing pixels of one image from the known pixels."
     Config: ClassVar[type[Config]] = InpaintConfig
+    method: ClassVar[str] = "nl_bayes"  # the network's gain is not larger
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec(
             "clean", "image", "Completed image", "The image with its missing pixels filled.", layer="front"
@@ -47,10 +48,6 @@ class Inpaint(BaseTask):
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_sources=1, mixing="masked")
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`: the closed form, whose gain the network does not exceed."""
-        return "nl_bayes"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.

@@ -37,6 +37,7 @@ class MultiMixture(BaseTask):
         "Separates images in which the same sources are superimposed with different weights."
     )
     Config: ClassVar[type[Config]] = MultiMixtureConfig
+    method: ClassVar[str] = "ica"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec(
             "source_#",
@@ -73,10 +74,6 @@ class MultiMixture(BaseTask):
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_observations=n_observations, n_sources=self.config.n_sources, mixing="weighted")
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "ica"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`; one affine map for all mixtures, pixels missing in one are missing."""

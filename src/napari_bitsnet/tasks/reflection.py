@@ -33,6 +33,7 @@ class Reflection(BaseTask):
         "Separates a photograph through glass into the scene behind it and the reflection."
     )
     Config: ClassVar[type[Config]] = ReflectionConfig
+    method: ClassVar[str] = "ytmt"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec("transmission", "source", "Transmission", "The scene behind the glass.", layer="front"),
         OutputSpec("reflection", "source", "Reflection", "The light that the glass reflects.", layer="front"),
@@ -61,10 +62,6 @@ class Reflection(BaseTask):
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_sources=2, mixing="reflection")
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "ytmt"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""

@@ -59,6 +59,7 @@ class Segment(BaseTask):
     title: ClassVar[str] = "Foreground and background"
     summary: ClassVar[str] = "Separates a foreground from its background and completes both."
     Config: ClassVar[type[Config]] = SegmentConfig
+    method: ClassVar[str] = "grabcut"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec(
             "foreground", "image", "Foreground", "The foreground, completed behind its edges.", layer="front"
@@ -96,10 +97,6 @@ class Segment(BaseTask):
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
         """See `Task.traits`: where there are no hints, `build` makes some."""
         return Traits(n_sources=2, has_hints=True, mixing="cutout")
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "grabcut"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`."""

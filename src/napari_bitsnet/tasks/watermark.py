@@ -54,6 +54,7 @@ class Watermark(BaseTask):
     title: ClassVar[str] = "Images with a watermark"
     summary: ClassVar[str] = "Removes a watermark from several images, or from a box in one image."
     Config: ClassVar[type[Config]] = WatermarkConfig
+    method: ClassVar[str] = "watermark_matting"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         OutputSpec("clean", "image", "Clean image", "The image without the mark.", layer="front"),
         OutputSpec("clean_#", "image", "Clean image #", "Image # without the mark.", layer="front"),
@@ -84,10 +85,6 @@ class Watermark(BaseTask):
         return Traits(
             n_observations=n_observations, n_sources=n_observations + 1, has_hints=True, mixing="overlay"
         )
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "watermark_matting"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`; pixels outside the region are known to be clean."""

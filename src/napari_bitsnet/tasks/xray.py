@@ -57,6 +57,7 @@ class Xray(SharesTask):
         "Separates an image into sources with the help of registered photographs (guides) of them."
     )
     Config: ClassVar[type[Config]] = XrayConfig
+    method: ClassVar[str] = "guided_network"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         SOURCES,
         OutputSpec(
@@ -110,10 +111,6 @@ class Xray(SharesTask):
     def traits(self, *, n_observations: int = 1, n_guides: int = 2, has_hints: bool = False) -> Traits:
         """See `Task.traits`."""
         return Traits(n_sources=self.config.n_sources, n_guides=n_guides, has_hints=has_hints)
-
-    def default_method(self, traits: Traits) -> str:
-        """See `Task.default_method`."""
-        return "guided_network"
 
     def build(self, inputs: Inputs) -> Built:
         """See `Task.build`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, linear_coefficients
 from napari_bitsnet.core.operators.gradient import gradient
+from napari_bitsnet.core.stages import telling
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
 from napari_bitsnet.methods.feedforward.network import (
     SEEN_SIZE,
@@ -124,13 +126,7 @@ def splitting(
         name = f"closer look {look + 1} of {len(sizes) - 1}"
         yield Looked(name, difference, seen)
         looking = window_answers(network, reduce_image(seen, size), reduce_hints(scribbles, size))
-        while True:
-            try:
-                done, windows = next(looking)
-            except StopIteration as end:
-                said.append(end.value)
-                break
-            yield Looked(f"{name}, {done} of {windows} windows", difference, seen)
+        said.append((yield from telling(looking, partial(_in_window, name, difference, seen))))
         difference = follow_windows(said[-1], difference, size // 2)[0]
     size = difference.shape[-1]
     guide, marks = reduce_image(seen, size), reduce_hints(scribbles, size)
@@ -142,6 +138,10 @@ def splitting(
     enlarged = F.interpolate(confidence, mixture.shape[-2:], mode="bilinear", align_corners=False)
     evidence = Evidence(seen, whole, tuple(said))
     return Split(guided_upsample(difference, guide, mixture), enlarged, evidence)
+
+
+def _in_window(name: str, difference: Tensor, seen: Tensor, done: tuple[int, int]) -> Looked:
+    return Looked(f"{name}, {done[0]} of {done[1]} windows", difference, seen)
 
 
 def agreeing_signs(members: Tensor) -> Tensor:
