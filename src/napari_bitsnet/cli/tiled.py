@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.api.tiles import run_in_tiles
 from napari_bitsnet.cli.job import Images, Job
 from napari_bitsnet.cli.outcome import StopRequest
 
@@ -56,12 +55,14 @@ def write_tiled(
     from dask.callbacks import Callback
     from tqdm.dask import TqdmCallback
 
+    from napari_bitsnet.api.tiles import run_in_tiles
+
     def look(*_: Any) -> None:
         if asked():
             raise InterruptedError("The run was stopped before its last tile: nothing was written.")
 
     given = settings.model_dump()
-    inputs = {"guides": images.guides, "mask": images.mask, "stored": images.stored}
+    inputs: dict[str, Any] = {"guides": images.guides, "mask": images.mask, "stored": images.stored}
     outputs = run_in_tiles(given.pop("task"), images.mixture, tile=tile, **inputs, **given)
     # tiles leave out the search for cracks, whatever was asked
     outputs.provenance["settings"] = settings.model_dump(mode="json")
