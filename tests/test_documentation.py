@@ -138,12 +138,38 @@ def documented_parameters(text: str) -> set[str]:
     return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
 
 
+CLASSES = {
+    node.name: node
+    for path in PACKAGE.rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef)
+}
+
+
+def described_above(owner: ast.ClassDef, name: str) -> bool:
+    """Whether a class of ours, from which another one inherits, describes a function of that name."""
+    names = [b.value if isinstance(b, ast.Subscript) else b for b in owner.bases]
+    bases = [CLASSES[b.id] for b in names if isinstance(b, ast.Name) and b.id in CLASSES]
+    return any(
+        described_above(base, name)
+        or any(isinstance(m, ast.FunctionDef) and m.name == name and ast.get_docstring(m) for m in base.body)
+        for base in bases
+    )
+
+
 def definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    """Public definitions at the top and in public classes, but setters and overrides of torch's and Qt's."""
+    """Public definitions at the top and in public classes, but setters, overrides of torch's and Qt's, and
+    those of ours that have nothing to add."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
             continue
         setter = any(isinstance(d, ast.Attribute) and d.attr == "setter" for d in node.decorator_list)
+        if (
+            isinstance(tree, ast.ClassDef)
+            and not ast.get_docstring(node)
+            and described_above(tree, node.name)
+        ):
+            continue
         if not setter and node.name != "forward" and not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", node.name):
             yield node
         if isinstance(node, ast.ClassDef):

@@ -76,7 +76,5 @@ def full_traits(task: str) -> Traits:
     names = {i.name: i for i in entry.inputs}
     several = "mixture" in names and names["mixture"].many
     return entry(entry.Config()).traits(
-        n_observations=2 if several else 1,
-        n_guides=2 if "guides" in names else 0,
-        has_hints="hints" in names,
+        n_observations=2 if several else 1, n_guides=2 if "guides" in names else 0, has_hints="hints" in names
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from napari_bitsnet.tasks import Built, Inputs, Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+LOG = logging.getLogger(__name__)
 
 NewHints = Callable[[], "NDArray | None"]
 """Called after each iteration; returns new hints (Y, X) since the last call, else None."""
@@ -138,6 +141,7 @@ class Session:
             losses = next(steps, None)
             if isinstance(losses, Stage):
                 self.seconds = before + time.perf_counter() - began
+                LOG.debug("slice %d: %s, %.2f s", plane, losses.name, self.seconds)
                 yield Iteration(self.state.step, total, self.seconds, {}, self.outputs, plane, losses)
                 continue
             if losses is None:
@@ -150,6 +154,9 @@ class Session:
                 self.stop_reason = "converged"
                 break
         self.seconds = before + time.perf_counter() - began
+        LOG.info(
+            "slice %d: %s at iteration %d, %.2f s", plane, self.stop_reason, self.state.step, self.seconds
+        )
 
     def take_hints(self, labels: NDArray | None) -> None:
         """Continue with new hints: networks refine with them, and closed forms are solved again.

@@ -3,6 +3,7 @@ iteration."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator
 
@@ -12,6 +13,8 @@ from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.tasks import Inputs, Task
+
+LOG = logging.getLogger(__name__)
 
 
 def start_session(
@@ -65,6 +68,8 @@ def starting_session(
 
         method = with_hints(method, problem) or method
     on_device = problem.to(device)
+    size = "x".join(map(str, problem.observations.shape[-2:]))
+    LOG.info("slice %d: %s of %s pixels on %s", plane, method.title, size, device)
     earlier = None if before is None else before.state
     stages = method.starting(on_device, earlier, device=device, seed=settings.seed)
     total, enough = settings.iterations or method.iterations, False
@@ -74,6 +79,7 @@ def starting_session(
         except StopIteration as end:
             state = end.value
             break
+        LOG.debug("slice %d: %s, %.2f s", plane, stage.name, time.perf_counter() - began)
         yield Iteration(0, total, time.perf_counter() - began, {}, dict, plane, stage)
         enough = stop is not None and stop()
     spent = time.perf_counter() - began

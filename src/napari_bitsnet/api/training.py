@@ -124,11 +124,7 @@ def claim_training(output: Path, folder: Path, inputs: Iterable[Path]) -> None:
     names, ours = PossibleNames((*FILES, RECORD)), FILES if goes_on else ()
     check_outputs(own, names, inputs=read, records=[RECORD], ours=ours, data=read)
     check_outputs(
-        place,
-        PossibleNames((output.name,)),
-        inputs=read,
-        ours=[output.name] if goes_on else (),
-        data=read,
+        place, PossibleNames((output.name,)), inputs=read, ours=[output.name] if goes_on else (), data=read
     )
     files = {f"file {k + 1}": name for k, name in enumerate(FILES)}
     with atomically(own / RECORD) as path:

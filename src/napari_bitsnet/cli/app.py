@@ -19,16 +19,14 @@ from napari_bitsnet.cli.spike_in import spike_in_command
 from napari_bitsnet.cli.task_command import task_command
 from napari_bitsnet.cli.train import build_train_app
 from napari_bitsnet.cli.unknown_options import TaskCommand
+from napari_bitsnet.cli.verbose import VerboseOption
 from napari_bitsnet.tasks import TASKS
 
 
 def build_app() -> typer.Typer:
     """Return the application with all its commands."""
     app = typer.Typer(
-        name="napari-bitsnet",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
+        name="napari-bitsnet", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(_options)
     app.command("demo")(leaves_no_empty_folder(demo))
@@ -54,5 +52,6 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Separate superimposed images."""

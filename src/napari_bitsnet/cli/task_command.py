@@ -123,11 +123,7 @@ def _merged(base: RunSettings, values: Mapping[str, Any], task: type[Task]) -> R
     }
     kept = {} if changes.get("method", base.method) != base.method else base.settings
     return base.updated(
-        {
-            **changes,
-            "options": {**base.options, **given_values(values, task.Config)},
-            "settings": kept,
-        }
+        {**changes, "options": {**base.options, **given_values(values, task.Config)}, "settings": kept}
     )
 
 

@@ -104,9 +104,5 @@ def setting(
         Unit shown behind the value.
     """
     return Field(
-        default,
-        description=description,
-        ge=ge,
-        le=le,
-        json_schema_extra={"step": step, "unit": unit},
+        default, description=description, ge=ge, le=le, json_schema_extra={"step": step, "unit": unit}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+LOG = logging.getLogger(__name__)
 _TEMPORARY = re.compile(r"\.napari-bitsnet\.([0-9a-f]{8})\.(\d+)\.\d+\.part")
 _COUNT = itertools.count()
 _CLOCK = 60.0
@@ -62,6 +64,7 @@ class Together:
                 remove(before)
             else:
                 os.replace(temporary, path)
+            LOG.info("wrote %s", path)
 
     def discard(self) -> None:
         """Remove what still has a temporary name."""

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.data.case import Case
 
-WEIGHTS = {
-    "easy": np.array([[0.72, 0.28], [0.45, 0.55]]),
-    "hard": np.array([[0.6, 0.4], [0.5, 0.5]]),
-}
+WEIGHTS = {"easy": np.array([[0.72, 0.28], [0.45, 0.55]]), "hard": np.array([[0.6, 0.4], [0.5, 0.5]])}
 """Weights of two mixtures; rows add to one, the condition numbers are 3.7 and 10."""
 
 
@@ -21,14 +18,7 @@ def half_and_half(name: str, group: str, first: NDArray, second: NDArray) -> Cas
     """Superimpose two images (Y, X[, C]) in [0, 1] without rounding: ``I = (t_1 + t_2) / 2``."""
     truths = np.stack([first, second]).astype(np.float32) / 2
     return Case(
-        name,
-        group,
-        "separate",
-        truths.sum(axis=0),
-        truths,
-        options={"low": 0.0, "high": 1.0},
-        lo=0.0,
-        hi=1.0,
+        name, group, "separate", truths.sum(axis=0), truths, options={"low": 0.0, "high": 1.0}, lo=0.0, hi=1.0
     )
 
 

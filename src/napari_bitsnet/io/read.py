@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +16,8 @@ from napari_bitsnet.io.formats import format_name
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.readers import HEAD_BYTES, READERS, Reader
 from napari_bitsnet.io.stack import files_of_folder, files_of_pattern, folders_of_pattern, is_pattern
+
+LOG = logging.getLogger(__name__)
 
 
 def present(path: str | Path) -> Path:
@@ -111,7 +114,13 @@ def read_image(
         If it is empty, truncated, damaged, of another format or colour space, too large for the memory, needs
         a package that is not installed, or has no such series, page or slices; the message says which.
     """
-    path = present(path)
+    file = _read(present(path), series, page, slices)
+    LOG.info("read %s: %s, %s", file.path, file.array.shape, file.array.dtype)
+    return file
+
+
+def _read(path: Path, series: int | None, page: int | None, slices: str) -> ImageFile:
+    """Read an image as `read_image` does, from an absolute path."""
     if is_pattern(path):
         return _sliced(_stack(files_of_pattern(path), path, series, page), slices)
     head = _head(path)

@@ -271,7 +271,6 @@ class StagedMethod(BaseMethod[S]):
         gradients are not recorded."""
 
     def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`."""
         return without_stages(self.stages(state))
 
     def stages(self, state: S) -> Iterator[Stage | dict[str, Tensor]]:

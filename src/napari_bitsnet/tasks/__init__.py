@@ -110,12 +110,9 @@ class Task(Protocol):
     Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
     output_specs: ClassVar[tuple[OutputSpec, ...]]  # all that `outputs` may return
+    config: BaseConfig  # the settings, a `Config`
 
     def __init__(self, config: Any) -> None: ...
-
-    @property
-    def config(self) -> BaseConfig:
-        """Return the settings of the task, a `Config`."""
 
     def traits(self, *, n_observations: int, n_guides: int, has_hints: bool) -> Traits:
         """Return the properties of the problem, by which forms offer the methods that fit; loads no torch."""
@@ -191,7 +188,7 @@ class Slices(Protocol):
     def __getitem__(self, index: int, /) -> NDArray: ...
 
 
-class BaseTask:
+class BaseTask(Task):
     """Base task without notices of its own, whose outputs are in the mixture's units."""
 
     Config: ClassVar[type[BaseConfig]]
@@ -206,7 +203,6 @@ class BaseTask:
 
     @property
     def units(self) -> Units:
-        """See `Task.units`."""
         return "mixture"
 
     def for_stack(self, planes: Slices) -> tuple[Self, list[Notice]]:

@@ -34,8 +34,7 @@ class SharesConfig(Config):
     """Settings of the superposition of shares, and of the value range."""
 
     mixing: Literal["linear", "attenuation"] = setting(
-        "linear",
-        "How sources superimpose: they add (linear), or each weakens the beam (attenuation).",
+        "linear", "How sources superimpose: they add (linear), or each weakens the beam (attenuation)."
     )
     encoding: Literal["linear", "srgb", "auto"] = setting(
         "linear",
@@ -62,8 +61,7 @@ class SharesConfig(Config):
     flat: Path | None = setting(None, "Attenuation only: image file of the beam without an object.")
     dark: Path | None = setting(None, "Attenuation only: image file of the detector without a beam.")
     output: Literal["density", "intensity"] = setting(
-        "density",
-        "Attenuation only: sources as optical densities, which add, or transmitted intensities.",
+        "density", "Attenuation only: sources as optical densities, which add, or transmitted intensities."
     )
     low: float | None = setting(
         None, "Value that counts as 0; none takes the smallest value.", ge=-1e9, le=1e9, step=1.0

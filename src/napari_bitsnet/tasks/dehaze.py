@@ -23,8 +23,7 @@ class DehazeConfig(PhotographConfig):
     """Settings of the task."""
 
     airlight: tuple[float, ...] | None = setting(
-        None,
-        "Colour of the haze, one value per channel in the image's units; none estimates it.",
+        None, "Colour of the haze, one value per channel in the image's units; none estimates it."
     )
 
     @model_validator(mode="after")
@@ -67,7 +66,6 @@ class Dehaze(BaseTask):
     config: DehazeConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_sources=1, mixing="haze")
 
     def build(self, inputs: Inputs) -> Built:

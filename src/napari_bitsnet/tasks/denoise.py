@@ -55,11 +55,9 @@ class Denoise(BaseTask):
     config: DenoiseConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_sources=1, mixing="noisy")
 
     def build(self, inputs: Inputs) -> Built:
-        """See `Task.build`."""
         image = normalise(inputs.mixture, mask=inputs.mask)
         sigma = None if self.config.sigma is None else self.config.sigma / image.scaling.span
         problem = Problem(image.tensor, 1, mixing=Noisy(sigma), valid=image.valid, scaling=image.scaling)

@@ -46,7 +46,6 @@ class Inpaint(BaseTask):
     config: InpaintConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_sources=1, mixing="masked")
 
     def build(self, inputs: Inputs) -> Built:

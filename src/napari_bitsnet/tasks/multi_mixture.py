@@ -72,7 +72,6 @@ class MultiMixture(BaseTask):
     config: MultiMixtureConfig
 
     def traits(self, *, n_observations: int = 2, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_observations=n_observations, n_sources=self.config.n_sources, mixing="weighted")
 
     def build(self, inputs: Inputs) -> Built:

@@ -60,11 +60,9 @@ class Reflection(BaseTask):
     config: ReflectionConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_sources=2, mixing="reflection")
 
     def build(self, inputs: Inputs) -> Built:
-        """See `Task.build`."""
         low, high = self.config.range_of(check_image(inputs.mixture), inputs.dtype)
         image = normalise(inputs.mixture, lo=low, hi=high, mask=inputs.mask)
         problem = Problem(

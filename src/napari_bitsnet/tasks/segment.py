@@ -99,7 +99,6 @@ class Segment(BaseTask):
         return Traits(n_sources=2, has_hints=True, mixing="cutout")
 
     def build(self, inputs: Inputs) -> Built:
-        """See `Task.build`."""
         image = normalise(inputs.mixture, mask=inputs.mask)
         size = (image.tensor.shape[-2], image.tensor.shape[-1])
         if min(size) < LEAST_SIZE:

@@ -59,7 +59,6 @@ class Separate(SharesTask):
     config: SeparateConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 0, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_sources=self.config.n_sources, has_hints=has_hints)
 
     def default_method(self, traits: Traits) -> str:
@@ -70,7 +69,6 @@ class Separate(SharesTask):
         return "sparse_gradients" if traits.has_hints else "bitsnet"
 
     def build(self, inputs: Inputs) -> Built:
-        """See `Task.build`."""
         return build_shares_problem(inputs, self.config, n_sources=self.config.n_sources)
 
     def outputs(self, built: Built, answer: dict[str, Tensor]) -> dict[str, Output]:

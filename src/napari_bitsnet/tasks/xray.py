@@ -37,8 +37,7 @@ class XrayConfig(SharesConfig):
         "Part that no guide explains, if every source has a guide: divided among all sources, or kept apart.",
     )
     support: bool = setting(
-        False,
-        "Move canvas weave and wood grain from the sources to an output of its own.",
+        False, "Move canvas weave and wood grain from the sources to an output of its own."
     )
     maps: bool = setting(True, "Add maps of the sources' 90 % interval and of possible artefacts.")
 
@@ -109,7 +108,6 @@ class Xray(SharesTask):
     config: XrayConfig
 
     def traits(self, *, n_observations: int = 1, n_guides: int = 2, has_hints: bool = False) -> Traits:
-        """See `Task.traits`."""
         return Traits(n_sources=self.config.n_sources, n_guides=n_guides, has_hints=has_hints)
 
     def build(self, inputs: Inputs) -> Built:

@@ -20,12 +20,7 @@ BLOCK = 2**18  # pixels per batch on a CPU, so that the intermediate images stay
 @DENOISERS.register("nlm")
 @torch.no_grad()
 def nlm(
-    image: Tensor,
-    sigma: float,
-    *,
-    h: float | None = None,
-    patch_size: int = 5,
-    patch_distance: int = 6,
+    image: Tensor, sigma: float, *, h: float | None = None, patch_size: int = 5, patch_distance: int = 6
 ) -> Tensor:
     """Denoise by averaging pixels with similar surroundings.
 

@@ -92,11 +92,7 @@ def exclusion_loss(
 
 
 def pairwise_exclusion(
-    sources: Tensor,
-    *,
-    n_scales: int = 3,
-    balanced: bool = False,
-    valid: Tensor | None = None,
+    sources: Tensor, *, n_scales: int = 3, balanced: bool = False, valid: Tensor | None = None
 ) -> Tensor:
     """Return the mean of `exclusion_loss` over all pairs of K sources.
 

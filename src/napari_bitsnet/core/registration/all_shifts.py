@@ -86,12 +86,7 @@ def directions(image: Tensor) -> Directions:
 
 
 def best_shift(
-    moving: Directions,
-    fixed: Directions,
-    *,
-    reach: float,
-    near: float = float("inf"),
-    far: float = 0.0,
+    moving: Directions, fixed: Directions, *, reach: float, near: float = float("inf"), far: float = 0.0
 ) -> BestShift:
     """Find the shift at which edges of two images run alike most.
 

@@ -215,11 +215,7 @@ class ImagePair:
         return max(each.gain / max(each.elsewhere, LEAST_GAIN) for each in found)
 
     def _grid(
-        self,
-        size: Sequence[int],
-        map: Tensor,
-        waves: Tensor | None,
-        beside: Tensor | float = 0.0,
+        self, size: Sequence[int], map: Tensor, waves: Tensor | None, beside: Tensor | float = 0.0
     ) -> Tensor:
         """Where pixels of the fixed image, reduced to `size`, lie in the moving one, as `grid_sample` takes
         it.

@@ -13,13 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_bitsnet.core.arrays import as_array
 from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.images import normalise
-from napari_bitsnet.core.registration.image_pair import (
-    MOST_ZOOM,
-    Assumed,
-    ImagePair,
-    Model,
-    search_places,
-)
+from napari_bitsnet.core.registration.image_pair import MOST_ZOOM, Assumed, ImagePair, Model, search_places
 from napari_bitsnet.core.registration.point_pairs import matrix_of_points
 
 LEAST_SCORE = 3.0

@@ -74,7 +74,6 @@ class DarkChannel(StagedMethod[DarkChannelState]):
     config: DarkChannelConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         return None if traits.mixing == "haze" else "It removes haze; it does not separate sources."
 
     def start(self, problem: Problem, *, device: str, seed: int) -> DarkChannelState:
@@ -105,11 +104,7 @@ class DarkChannel(StagedMethod[DarkChannelState]):
             radius = max(1, round(config.radius * max(image.shape[-2:])))
             return dark_channel_transmission(image, state.airlight, radius, part=config.part)
         work = smoothing_transmission(
-            image,
-            state.airlight,
-            radius=config.radius,
-            smoothness=config.smoothness,
-            part=config.part,
+            image, state.airlight, radius=config.radius, smoothness=config.smoothness, part=config.part
         )
         names = iter(("edges of the haze", "haze in windows"))
 

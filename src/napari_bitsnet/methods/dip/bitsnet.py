@@ -120,7 +120,6 @@ class BitsNet(UntrainedMethod):
     config: BitsNetConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
             return f"BITS-Net needs sources that add up or are weighted, got {traits.mixing} mixing."
         return None

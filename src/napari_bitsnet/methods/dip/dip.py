@@ -151,7 +151,6 @@ class Dip(FittedMethod[DipState]):
     config: DipConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("noisy", "masked"):
             return "It restores one image with noise or missing pixels, and separates nothing."
         return None

@@ -71,7 +71,6 @@ class DoubleDip(UntrainedMethod):
     config: DoubleDipConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("linear", "weighted"):
             return (
                 "Double-DIP for transparency needs sources that add up or are weighted, "

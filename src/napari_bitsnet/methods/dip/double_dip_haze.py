@@ -110,13 +110,11 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
     config: DoubleDipHazeConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         return None if traits.mixing == "haze" else "It removes haze; use double_dip for sums of images."
 
     def starting(
         self, problem: Problem, previous: DoubleDipHazeState | None, *, device: str, seed: int
     ) -> Stages[DoubleDipHazeState]:
-        """See `Method.starting`."""
         device = "cpu" if device == "mps" else device  # float64 is missing there
         return super().starting(problem, previous, device=device, seed=seed)
 
@@ -186,7 +184,6 @@ class DoubleDipHaze(FittedMethod[DoubleDipHazeState]):
         return terms
 
     def after_step(self, state: DoubleDipHazeState, seen: Descent, orientation: int) -> None:
-        """See `FittedMethod.after_step`."""
         assert seen.drawn.mask is not None
         state.kept.update(seen.drawn.mask)
 

@@ -140,7 +140,6 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
     config: DoubleDipLayersConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing not in CLOSED_FORMS:
             return "It finds layers with a mask: watermarks and segmentations."
         return None
@@ -228,7 +227,6 @@ class DoubleDipLayers(FittedMethod[DoubleDipLayersState]):
         return terms
 
     def after_step(self, state: DoubleDipLayersState, seen: Descent, orientation: int) -> None:
-        """See `FittedMethod.after_step`."""
         assert seen.drawn.mask is not None
         state.kept.update(seen.drawn.sources)
         state.kept_mask.update(seen.drawn.mask)

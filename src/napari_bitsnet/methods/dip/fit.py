@@ -79,7 +79,6 @@ class FittedMethod(BaseMethod[F]):
         return stopping_rule(self.config)
 
     def start(self, problem: Problem, *, device: str, seed: int) -> F:
-        """See `Method.start`."""
         return exhaust(self.starting(problem, None, device=device, seed=seed))
 
     def warm_start(self, problem: Problem, previous: F, *, device: str, seed: int) -> F:

@@ -97,13 +97,7 @@ class Generators:
     """
 
     def __init__(
-        self,
-        problem: Problem,
-        config: NetworkSettings,
-        rng: torch.Generator,
-        *,
-        corrects: bool,
-        silent: bool,
+        self, problem: Problem, config: NetworkSettings, rng: torch.Generator, *, corrects: bool, silent: bool
     ) -> None:
         self.problem, self.config, self.rng = problem, config, rng
         self.corrects, self.silent = corrects, silent

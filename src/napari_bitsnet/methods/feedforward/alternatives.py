@@ -7,13 +7,7 @@ from torch import Tensor
 
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows
 from napari_bitsnet.methods.feedforward.network import SEEN_SIZE, SplitNetwork, reduce_image
-from napari_bitsnet.methods.feedforward.split import (
-    LOOKS,
-    MIRRORS,
-    Evidence,
-    agreeing_signs,
-    guided_upsample,
-)
+from napari_bitsnet.methods.feedforward.split import LOOKS, MIRRORS, Evidence, agreeing_signs, guided_upsample
 
 
 def other_splits(network: SplitNetwork, evidence: Evidence, mixture: Tensor) -> list[Tensor]:
@@ -38,11 +32,7 @@ def other_splits(network: SplitNetwork, evidence: Evidence, mixture: Tensor) -> 
     if not evidence.said:
         return []
     turn = torch.linspace(-5, 5, evidence.whole.shape[-1]).tanh().to(evidence.whole)
-    starts = [
-        disagreement(network, evidence.seen),
-        evidence.whole * turn,
-        evidence.whole * turn[:, None],
-    ]
+    starts = [disagreement(network, evidence.seen), evidence.whole * turn, evidence.whole * turn[:, None]]
     found = []
     for difference in starts:
         support = torch.zeros(())
@@ -64,11 +54,7 @@ def disagreement(network: SplitNetwork, mixture: Tensor) -> Tensor:
     views = torch.cat([*(seen.flip(m) for m in MIRRORS), seen.transpose(2, 3), 1 - seen])
     said = network(views, views.new_zeros(len(views), 2, *views.shape[2:]))
     members = torch.stack(
-        [
-            *(said[k : k + 1].flip(m) for k, m in enumerate(MIRRORS)),
-            said[4:5].transpose(2, 3),
-            -said[5:6],
-        ]
+        [*(said[k : k + 1].flip(m) for k, m in enumerate(MIRRORS)), said[4:5].transpose(2, 3), -said[5:6]]
     )
     members = members * agreeing_signs(members).reshape(-1, 1, 1, 1, 1)
     apart = (members - members.mean(dim=0)).flatten(1)

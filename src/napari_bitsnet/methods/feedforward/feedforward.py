@@ -105,7 +105,6 @@ class Feedforward(StagedMethod[FeedforwardState]):
     reads_hints = True
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "The networks separate one image whose sources add up; for several mixtures use ica."
         if traits.n_guides:
@@ -217,7 +216,6 @@ class Feedforward(StagedMethod[FeedforwardState]):
         return {"sources": state.sources, "confidence": state.confidence}
 
     def doubtful_below(self, state: FeedforwardState) -> float:
-        """See `Method.doubtful_below`."""
         return DOUBTFUL
 
     def alternatives(self, state: FeedforwardState) -> list[Tensor]:

@@ -14,12 +14,7 @@ from napari_bitsnet.core.guided_filter import apply_coefficients, box_mean, line
 from napari_bitsnet.core.operators.gradient import gradient
 from napari_bitsnet.core.stages import telling
 from napari_bitsnet.methods.feedforward.multi_crop import follow_windows, window_answers
-from napari_bitsnet.methods.feedforward.network import (
-    SEEN_SIZE,
-    SplitNetwork,
-    reduce_hints,
-    reduce_image,
-)
+from napari_bitsnet.methods.feedforward.network import SEEN_SIZE, SplitNetwork, reduce_hints, reduce_image
 
 MIRRORS: list[list[int]] = [[], [-1], [-2], [-2, -1]]
 """Axes along which the views of an image are flipped."""
@@ -76,12 +71,7 @@ class Split:
 
 
 def splitting(
-    network: SplitNetwork,
-    mixture: Tensor,
-    hints: Tensor | None = None,
-    *,
-    views: int = 4,
-    looks: int = 3,
+    network: SplitNetwork, mixture: Tensor, hints: Tensor | None = None, *, views: int = 4, looks: int = 3
 ) -> Generator[Looked, None, Split]:
     """Estimate the difference of the two shares of a mixture; yields the current estimate before each look.
 

@@ -108,7 +108,6 @@ class GrabCut(StagedMethod[GrabCutState]):
         return self.config.rounds
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "cutout":
             return "It needs an image of a foreground before a background, got a mixture of sources."
         return None

@@ -84,7 +84,6 @@ class NLBayes(StagedMethod[NLBayesState]):
         return self.config.rounds
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing not in ("noisy", "masked"):
             return "It removes noise or fills missing pixels; it does not separate sources."
         return None

@@ -107,7 +107,6 @@ class Periodic(StagedMethod[PeriodicState]):
         return self.config.rigid + self.config.coarse + self.config.fine
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "It separates one image whose sources add up; for several mixtures use ica."
         if traits.n_sources != 2:

@@ -87,7 +87,6 @@ class RandomWalker(StagedMethod[RandomWalkerState]):
         return self.config.rounds
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "cutout":
             return "It needs an image of a foreground before a background, got a mixture of sources."
         return None

@@ -28,9 +28,7 @@ class Encoder(nn.Module):
         before = [channels, *widths[:-1]]
         self.levels = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(b, w, 4, stride=2, padding=1),
-                nn.GroupNorm(w // GROUP, w),
-                nn.LeakyReLU(0.2),
+                nn.Conv2d(b, w, 4, stride=2, padding=1), nn.GroupNorm(w // GROUP, w), nn.LeakyReLU(0.2)
             )
             for b, w in zip(before, widths, strict=True)
         )

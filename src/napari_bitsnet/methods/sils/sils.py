@@ -72,7 +72,6 @@ class SILS(StagedMethod[SILSState]):
     config: SILSConfig
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "SILS separates one image whose sources add up."
         if traits.n_guides or traits.has_hints:
@@ -138,7 +137,6 @@ class SILS(StagedMethod[SILSState]):
         return {"residual": (mixture[0] - state.sources.sum(dim=0)).abs().mean()}
 
     def solution(self, state: SILSState) -> Answer:
-        """See `Method.solution`."""
         if state.sources is None:
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}

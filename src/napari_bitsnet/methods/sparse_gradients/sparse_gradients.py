@@ -104,7 +104,6 @@ class SparseGradients(StagedMethod[SparseGradientsState]):
         return 1 + self.config.n_reweightings
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "linear" or traits.n_observations != 1:
             return "It separates one image whose sources add up; for several mixtures use ica."
         if traits.n_guides:
@@ -172,7 +171,6 @@ class SparseGradients(StagedMethod[SparseGradientsState]):
         return mixture * even + BOLDNESS * beyond, prices, poisson
 
     def solution(self, state: SparseGradientsState) -> Answer:
-        """See `Method.solution`."""
         if state.sources is None:
             shares = state.problem.observations / state.problem.n_sources
             return {"sources": shares.expand(state.problem.n_sources, -1, -1, -1)}

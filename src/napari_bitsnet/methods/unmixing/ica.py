@@ -109,7 +109,6 @@ class Ica(StagedMethod[IcaState]):
         return 1 + self.config.rounds
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "weighted":
             return "It needs several mixtures of the same sources, got one image whose sources add up."
         if traits.n_observations < traits.n_sources:
@@ -220,11 +219,7 @@ class Ica(StagedMethod[IcaState]):
             state.problem = replace(state.problem, observations=state.problem.observations / state.shading)
             state.notices.append(shading_notice(state.shading))
         weights = yield from estimating_weights(
-            even,
-            problem.n_sources,
-            valid=seen,
-            window=window,
-            least_smoothing=smoothing,
+            even, problem.n_sources, valid=seen, window=window, least_smoothing=smoothing
         )
         if mixing.rule == "sum-to-one":
             return scaled_to_one(weights)

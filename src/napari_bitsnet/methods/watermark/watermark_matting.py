@@ -101,7 +101,6 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         return self.config.rounds + 1
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         if traits.mixing != "overlay":
             return "It needs images that carry a watermark, got a mixture of sources."
         return None

@@ -58,7 +58,6 @@ class AveragedSeeds(Wrapper[SeedsState]):
         self.n_seeds = n_seeds
 
     def start(self, problem: Problem, *, device: str, seed: int) -> SeedsState:
-        """See `Method.start`."""
         return exhaust(self.starting(problem, None, device=device, seed=seed))
 
     def warm_start(self, problem: Problem, previous: SeedsState, *, device: str, seed: int) -> SeedsState:
@@ -125,7 +124,6 @@ class AveragedSeeds(Wrapper[SeedsState]):
             yield {name: torch.stack([own[name] for own in losses]).mean(dim=0) for name in losses[0]}
 
     def update_hints(self, state: SeedsState, hints: Tensor | None) -> None:
-        """See `Method.update_hints`."""
         for member in state.members:
             self.method.update_hints(member, hints)
         state.problem = replace(state.problem, hints=hints)

@@ -32,25 +32,20 @@ class Obeying(Wrapper[State]):
         self.updates_hints = True
 
     def start(self, problem: Problem, *, device: str, seed: int) -> State:
-        """See `Method.start`."""
         state: State = self.method.start(problem, device=device, seed=seed)
         return state
 
     def warm_start(self, problem: Problem, previous: State, *, device: str, seed: int) -> State:
-        """See `Method.warm_start`."""
         state: State = self.method.warm_start(problem, previous, device=device, seed=seed)
         return state
 
     def starting(self, problem: Problem, previous: State | None, *, device: str, seed: int) -> Stages[State]:
-        """See `Method.starting`."""
         return self.method.starting(problem, previous, device=device, seed=seed)
 
     def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`."""
         return self.method.advance(state)
 
     def stages(self, state: State) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`."""
         return self.method.stages(state)
 
     def update_hints(self, state: State, hints: Tensor | None) -> None:
@@ -58,7 +53,6 @@ class Obeying(Wrapper[State]):
         state.problem = replace(state.problem, hints=hints)
 
     def solution(self, state: State) -> Answer:
-        """See `Method.solution`."""
         from napari_bitsnet.methods.wrappers.marked_areas import give_marked
 
         answer, hints = self.method.solution(state), state.problem.hints
@@ -71,7 +65,6 @@ class Obeying(Wrapper[State]):
         return self.method.alternatives(state) if state.problem.hints is None else []
 
     def doubtful_below(self, state: State) -> float:
-        """See `Method.doubtful_below`."""
         return self.method.doubtful_below(state)
 
 

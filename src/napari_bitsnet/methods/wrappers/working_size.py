@@ -56,19 +56,16 @@ class WorkingSize(Wrapper[WorkingState]):
         """None: `advance` itself asks the wrapped method's rule, at the working size, where it is cheap."""
 
     def start(self, problem: Problem, *, device: str, seed: int) -> WorkingState:
-        """See `Method.start`."""
         inner = self.method.start(self._small(problem), device=device, seed=seed)
         return self._around(inner, problem)
 
     def warm_start(self, problem: Problem, previous: WorkingState, *, device: str, seed: int) -> WorkingState:
-        """See `Method.warm_start`."""
         inner = self.method.warm_start(self._small(problem), previous.inner, device=device, seed=seed)
         return self._around(inner, problem)
 
     def starting(
         self, problem: Problem, previous: WorkingState | None, *, device: str, seed: int
     ) -> Stages[WorkingState]:
-        """See `Method.starting`."""
         before = None if previous is None else previous.inner
         inner = yield from self.method.starting(self._small(problem), before, device=device, seed=seed)
         return self._around(inner, problem)
@@ -97,7 +94,6 @@ class WorkingSize(Wrapper[WorkingState]):
         return without_stages(self.stages(state))
 
     def stages(self, state: WorkingState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`."""
         rule = self.method.stopping()
         for losses in self.method.stages(state.inner):
             state.has_start = state.inner.has_start
@@ -110,7 +106,6 @@ class WorkingSize(Wrapper[WorkingState]):
                 return
 
     def doubtful_below(self, state: WorkingState) -> float:
-        """See `Method.doubtful_below`."""
         return self.method.doubtful_below(state.inner)
 
     def update_hints(self, state: WorkingState, hints: Tensor | None) -> None:

@@ -27,13 +27,10 @@ class Wrapper(BaseMethod[S]):
 
     @property
     def iterations(self) -> int:
-        """See `Method.iterations`."""
         return self.method.iterations
 
     def unsupported_reason(self, traits: Traits) -> str | None:
-        """See `Method.unsupported_reason`."""
         return self.method.unsupported_reason(traits)
 
     def stopping(self) -> StoppingRule | None:
-        """See `Method.stopping`."""
         return self.method.stopping()

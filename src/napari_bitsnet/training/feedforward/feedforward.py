@@ -68,7 +68,6 @@ class Feedforward(BaseTrainer):
 
     @classmethod
     def shipped(cls) -> Path | None:
-        """See `Trainer.shipped`."""
         return shipped_weights() if weights_available() else None
 
     def prepare(self) -> Iterator[Progress]:
@@ -98,7 +97,6 @@ class Feedforward(BaseTrainer):
         return network
 
     def load(self, path: Path) -> SplitNetwork:
-        """See `BaseTrainer.load`."""
         return load_network(path)
 
     def paces(self, network: Any) -> list[tuple[list[nn.Parameter], float]]:
@@ -110,7 +108,6 @@ class Feedforward(BaseTrainer):
         return [*groups, (trunk, self.config.trunk_pace)] if trunk else groups
 
     def loss(self, look: Look, step: int) -> Tensor:
-        """See `BaseTrainer.loss`."""
         from napari_bitsnet.core.losses.sign_free import sign_free_loss
         from napari_bitsnet.methods.feedforward.network import ANSWER_SIZE, reduce_image
 
@@ -144,7 +141,6 @@ class Feedforward(BaseTrainer):
         return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
 
     def facts(self) -> dict[str, Any]:
-        """See `BaseTrainer.facts`."""
         network: Any = self._loop.average if self._loop is not None else self.network()
         return {"network": network.sizes}
 

@@ -67,7 +67,6 @@ class Cracks(BaseTrainer):
 
     @classmethod
     def shipped(cls) -> Path | None:
-        """See `Trainer.shipped`."""
         return crack_weights() if crack_weights().is_file() else None
 
     def check(self) -> None:
@@ -105,7 +104,6 @@ class Cracks(BaseTrainer):
         self._held_out = seen.to(self.device), taken.to(self.device)
 
     def network(self) -> nn.Module:
-        """See `BaseTrainer.network`."""
         import torch
 
         from napari_bitsnet.core.networks.unet import UNet
@@ -114,13 +112,11 @@ class Cracks(BaseTrainer):
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def load(self, path: Path) -> nn.Module:
-        """See `BaseTrainer.load`."""
         from napari_bitsnet.core.networks.shipped import load_unet
 
         return load_unet(path, 3, 1)
 
     def loss(self, look: Look, step: int) -> Tensor:
-        """See `BaseTrainer.loss`."""
         import numpy as np
 
         from napari_bitsnet.training.guided.crack_examples import batch
@@ -143,5 +139,4 @@ class Cracks(BaseTrainer):
         return {"explained": 1 - float(left)}, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
 
     def facts(self) -> dict[str, Any]:
-        """See `BaseTrainer.facts`."""
         return {"network": {"widths": WIDTHS}}

@@ -58,7 +58,6 @@ class GuidedCorrection(BaseTrainer):
 
     @classmethod
     def shipped(cls) -> Path | None:
-        """See `Trainer.shipped`."""
         return correction_weights() if correction_weights().is_file() else None
 
     def check(self) -> None:
@@ -91,7 +90,6 @@ class GuidedCorrection(BaseTrainer):
         self._kept, self._used = samples[: 2 * self.config.kept], samples[2 * self.config.kept :]
 
     def network(self) -> nn.Module:
-        """See `BaseTrainer.network`."""
         import torch
 
         from napari_bitsnet.core.networks.unet import UNet
@@ -100,13 +98,11 @@ class GuidedCorrection(BaseTrainer):
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def load(self, path: Path) -> nn.Module:
-        """See `BaseTrainer.load`."""
         from napari_bitsnet.core.networks.shipped import load_unet
 
         return load_unet(path, CHANNELS_IN, CHANNELS_OUT)
 
     def loss(self, look: Look, step: int) -> Tensor:
-        """See `BaseTrainer.loss`."""
         import numpy as np
         import torch
 
@@ -132,5 +128,4 @@ class GuidedCorrection(BaseTrainer):
         return {name: float(np.mean([source for _, source in found[n]])) for n, name in names.items()}, None
 
     def facts(self) -> dict[str, Any]:
-        """See `BaseTrainer.facts`."""
         return {"network": NETWORK}

@@ -24,12 +24,7 @@ FIRST = 2_000_000
 
 
 def solve_panels(
-    folder: Path,
-    photographs: Sequence[PackedImages] = (),
-    *,
-    count: int,
-    size: int = 256,
-    seed: int = 0,
+    folder: Path, photographs: Sequence[PackedImages] = (), *, count: int, size: int = 256, seed: int = 0
 ) -> Iterator[Path]:
     """Simulate panels, fit each with two guides and with one, and write a file for each fit; existing files
     are kept.
