@@ -45,8 +45,13 @@ def test_plain_network_step(benchmark: Any) -> None:
 
 def test_network_forward(benchmark: Any) -> None:
     _, state = start_bitsnet(BitsNet.presets["official"], noise_problem(SIZE), "cpu")
+
+    def forward() -> None:
+        state.fit.look()
+        state.fit.draw()
+
     with torch.no_grad():
-        measure(benchmark, state.fit.generate, rounds=20)
+        measure(benchmark, forward, rounds=20)
 
 
 def test_exclusion_forward_and_backward(benchmark: Any) -> None:

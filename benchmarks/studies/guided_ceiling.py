@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 import napari_bitsnet as nb
+from benchmarks.quality.measure import load_rows
 from benchmarks.quality.statistics import interval_text
-from benchmarks.studies import arguments_of
-from napari_bitsnet.core.images import normalise, restore
-from napari_bitsnet.core.problem import Problem
+from benchmarks.studies import append_rows, arguments_of, guided_problem
+from napari_bitsnet.core.images import restore
 from napari_bitsnet.data.panel import Panel, simulate_panel
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression, GuidedRegressionConfig
 from napari_bitsnet.methods.guided.shares import explained_shares
@@ -38,9 +38,8 @@ def gain(panel: Panel, sources: NDArray) -> float:
 
 def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, float]:
     """Gains of the closed form, of the corrected one and of the ceiling, and seconds."""
-    seen = normalise(panel.mixture)
-    guides = tuple(normalise(g).tensor if k < n_guides else None for k, g in enumerate(panel.guides))
-    problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
+    guides = [guide if k < n_guides else None for k, guide in enumerate(panel.guides)]
+    problem = guided_problem(panel.mixture, guides)
     method = GuidedRegression(GuidedRegressionConfig().updated({"uncertainty": False, **settings}))
     start, used = time.monotonic(), time.process_time()
     state = method.start(problem, device="cpu", seed=0)
@@ -50,7 +49,7 @@ def measure(panel: Panel, n_guides: int, settings: dict[str, Any]) -> dict[str, 
     assert state.model is not None
     answers = {"closed": explained_shares(problem, state.model), "corrected": method.solution(state)}
     found = {
-        name: gain(panel, restore(answer["sources"], seen.scaling, share_of=2))
+        name: gain(panel, restore(answer["sources"], problem.scaling, share_of=2))
         for name, answer in answers.items()
     }
     return {**found, "ceiling": gain(panel, panel.ceiling(n_guides)), **seconds}
@@ -99,8 +98,8 @@ def main() -> None:
     settings = json.loads(arguments.settings)
 
     def read() -> list[dict]:
-        lines = arguments.rows.read_text().splitlines() if arguments.rows.exists() else []
-        return [r for r in map(json.loads, lines) if r["size"] == arguments.size and r["seed"] < arguments.n]
+        rows = load_rows(arguments.rows)
+        return [r for r in rows if r["size"] == arguments.size and r["seed"] < arguments.n]
 
     done = {(r["seed"], r["group"], r["guides"]) for r in read()}
     for seed in range(arguments.first, arguments.n, arguments.step):
@@ -111,8 +110,7 @@ def main() -> None:
             panel = simulate_panel(seed, arguments.size, misregistration=GROUPS[group])
             for n_guides in wanted:
                 key = {"seed": seed, "group": group, "guides": n_guides, "size": arguments.size}
-                with arguments.rows.open("a") as file:
-                    file.write(json.dumps({**key, **measure(panel, n_guides, settings)}) + "\n")
+                append_rows(arguments.rows, [{**key, **measure(panel, n_guides, settings)}])
     print(table(read()))
 
 

@@ -10,7 +10,6 @@ Answer: see "Real pairs" in ``docs/benchmarks/guided.md``.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +19,10 @@ import numpy as np
 import torch
 
 from benchmarks.quality.cases.crossmodal import ACROSS, HELD_BACK, TUNED, crossmodal_case
-from benchmarks.studies import arguments_of
-from napari_bitsnet.core.images import normalise, restore
+from benchmarks.quality.measure import load_rows
+from benchmarks.studies import append_rows, arguments_of, guided_problem
+from napari_bitsnet.core.images import restore
 from napari_bitsnet.core.metrics import score
-from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.data.case import Case
 from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods import METHODS
@@ -60,24 +59,22 @@ def cases(data: Path, names: list[str], size: int) -> Iterator[tuple[dict[str, A
 def measure(case: Case, name: str, preset: str) -> dict[str, float]:
     """Return offset-free gains over the mixture in dB, the coverage of the 90 % interval, and processor
     seconds."""
-    seen = normalise(case.mixture)
-    guides = tuple(None if g is None else normalise(g).tensor for g in case.guides)
-    problem = Problem(seen.tensor, 2, guides=guides, scaling=seen.scaling)
+    problem = guided_problem(case.mixture, case.guides)
     method = METHODS.get(name)(METHODS.get(name).presets[preset])
     start = time.process_time()
     state = method.start(problem, device="cpu", seed=0)
     losses = [{k: float(v) for k, v in step.items()} for step in method.advance(state)][-1]
     seconds = time.process_time() - start
     answer = method.solution(state)
-    sources = restore(answer["sources"], seen.scaling, share_of=2)
-    half = answer["uncertainty"][0, 0].cpu().numpy() * seen.scaling.span
+    sources = restore(answer["sources"], problem.scaling, share_of=2)
+    half = answer["uncertainty"][0, 0].cpu().numpy() * problem.scaling.span
     error = sources - case.truths
     error -= error.mean(axis=(1, 2), keepdims=True)
     found = {
         "gain": score(sources, case.truths, case.mixture)["mean_gain_offset_free"],
         "energy": losses["explained_energy"],
         "coverage": float(
-            np.mean([(np.abs(error[k]) <= half).mean() for k, g in enumerate(guides) if g is not None])
+            np.mean([(np.abs(error[k]) <= half).mean() for k, g in enumerate(case.guides) if g is not None])
         ),
         "seconds": seconds,
     }
@@ -120,8 +117,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     options = {"method": arguments.method, "preset": arguments.preset}
-    read = arguments.rows.read_text().splitlines() if arguments.rows.exists() else []
-    rows = [json.loads(line) for line in read]
+    rows = load_rows(arguments.rows)
     new = 0
     for key, case in cases(arguments.data, arguments.sets.split(","), arguments.size):
         key |= options
@@ -131,8 +127,7 @@ def main() -> None:
             break
         new += 1
         rows.append({**key, **measure(case, arguments.method, arguments.preset)})
-        with arguments.rows.open("a") as file:
-            file.write(json.dumps(rows[-1]) + "\n")
+        append_rows(arguments.rows, rows[-1:])
     print(table([r for r in rows if options.items() <= r.items() and r["size"] == arguments.size]))
 
 

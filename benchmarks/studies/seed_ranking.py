@@ -11,7 +11,6 @@ Answer: hardly (rank correlation 0.3 for the prediction of hidden pixels), so se
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,9 +23,9 @@ from scipy.stats import spearmanr
 
 from benchmarks.quality.cases.builtin import builtin_cases
 from benchmarks.quality.cases.folder import folder_cases
-from benchmarks.quality.measure import score_row
+from benchmarks.quality.measure import load_rows, score_row
 from benchmarks.quality.statistics import interval_text
-from benchmarks.studies import arguments_of
+from benchmarks.studies import append_rows, arguments_of
 from napari_bitsnet.api import run
 from napari_bitsnet.core.losses.exclusion import pairwise_exclusion
 from napari_bitsnet.data.case import Case
@@ -48,15 +47,13 @@ def main() -> None:
     parser.add_argument("--size", default=64, type=int)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    lines = arguments.rows.read_text("utf-8").splitlines() if arguments.rows.is_file() else []
-    rows: list[Row] = [json.loads(line) for line in lines]
+    rows: list[Row] = load_rows(arguments.rows)
     known = {row["pair"] for row in rows}
     for case in pairs(arguments.data, arguments.size, arguments.n):
         if case.name in known:
             continue
         found = measure(case, arguments.seeds, arguments.iterations)
-        with arguments.rows.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in found)
+        append_rows(arguments.rows, found)
         rows += found
         print(case.name, [round(row["gain"], 2) for row in found if row["seed"] is not None], flush=True)
     print(table(rows))

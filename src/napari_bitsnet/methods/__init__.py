@@ -6,9 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 from napari_bitsnet.core.registry import Registry
-from napari_bitsnet.methods.protocol import Answer, BaseMethod, Cost, Method, StagedMethod, StoppingRule
+from napari_bitsnet.methods.protocol import (
+    Answer,
+    BaseMethod,
+    Cost,
+    Method,
+    StagedMethod,
+    StagedStart,
+    StoppingRule,
+)
 
-__all__ = ["METHODS", "Answer", "BaseMethod", "Cost", "Method", "StagedMethod", "StoppingRule"]
+__all__ = ["METHODS", "Answer", "BaseMethod", "Cost", "Method", "StagedMethod", "StagedStart", "StoppingRule"]
 
 METHODS: Registry[type[BaseMethod[Any]]] = Registry(
     "method", __name__, "napari_bitsnet.methods", families=True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from napari_bitsnet.core.config import Config as BaseConfig
 from napari_bitsnet.core.problem import Problem, State, Traits
-from napari_bitsnet.core.stages import without_stages
+from napari_bitsnet.core.stages import exhaust, without_stages
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -260,6 +260,19 @@ class BaseMethod(Method[S]):
             Traits of the problem.
         """
         return None
+
+
+class StagedStart(BaseMethod[S]):
+    """Base of methods whose start is long: they define `starting` instead of `start` and `warm_start`."""
+
+    @abstractmethod
+    def starting(self, problem: Problem, previous: S | None, *, device: str, seed: int) -> Stages[S]: ...
+
+    def start(self, problem: Problem, *, device: str, seed: int) -> S:
+        return exhaust(self.starting(problem, None, device=device, seed=seed))
+
+    def warm_start(self, problem: Problem, previous: S, *, device: str, seed: int) -> S:
+        return exhaust(self.starting(problem, previous, device=device, seed=seed))
 
 
 class StagedMethod(BaseMethod[S]):

@@ -16,6 +16,7 @@ from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods.dip.bitsnet import BitsNet, BitsNetConfig
 from napari_bitsnet.methods.dip.schedules import jitter_at, orientation_at
 from napari_bitsnet.methods.dip.transparency import UntrainedState
+from tests.methods.dip.generated import generated
 
 OFFICIAL = BitsNet.presets["official"]
 PAPER = BitsNet.presets["paper"]
@@ -94,7 +95,7 @@ def test_row_4_and_7_terms_are_means_with_the_released_weights(
 ) -> None:
     """Before the first step z = u = 0: the coupling is .5 * mean(y^2)."""
     with torch.no_grad():
-        images, features = state.fit.generate()
+        images, features = generated(state.fit)
         expected = {
             "reconstruction": (images.sum(0) - problem.observations[0]).abs().mean(),
             "exclusion": 0.01 * exclusion_loss(images[:1], images[1:], n_scales=3),
@@ -130,7 +131,7 @@ def test_rows_10_to_12_admm(problem: Problem, monkeypatch: pytest.MonkeyPatch) -
     assert state.admm.z.shape == (8, 2, 3, 32, 32)
     assert float(state.admm.z.abs().max()) == float(state.admm.u.abs().max()) == 0
     with torch.no_grad():
-        before = state.fit.generate()[0]
+        before = generated(state.fit)[0]
     steps = method.advance(state)
     next(steps)  # z = (.5 * f(0) + .5 * y) / 1 = y / 2, u = 0 + y - z
     torch.testing.assert_close(state.admm.z[0], before / 2)

@@ -134,7 +134,15 @@ class DipFit:
         self.seen = seen
 
     def draw(self, *, orientation: int = 0) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return the images of the generators for the prepared inputs; see `generate`."""
+        """Return the images (K, C, H, W) of the generators for the prepared inputs, upright, and the feature
+        maps of each, in the orientation in which it sees its input.
+
+        Notes
+        -----
+        The released code turns the observation and the ADMM variables instead of turning the images back.
+        Losses and denoisers do not depend on the orientation, so this is equal up to rounding and border
+        pixels.
+        """
         made = []
         for network, seen, stream in zip_longest(self.networks, self.seen, self.streams):
             if stream is None:
@@ -148,25 +156,6 @@ class DipFit:
         images = [unorient(image, orientation) for image, _ in made]
         features = [maps for _, maps in made]
         return torch.cat(images), features
-
-    def generate(self, *, orientation: int = 0, jitter: float = 0.0) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return the images (K, C, H, W) and the feature maps of each generator (in its own orientation).
-
-        Parameters
-        ----------
-        orientation : int
-            0 to 7: orientation in which the generators see their inputs; the returned images are upright.
-        jitter : float
-            Standard deviation of the noise added to the inputs.
-
-        Notes
-        -----
-        The released code turns the observation and the ADMM variables instead of turning the images back.
-        Losses and denoisers do not depend on the orientation, so this is equal up to rounding and border
-        pixels.
-        """
-        self.look(orientation=orientation, jitter=jitter)
-        return self.draw(orientation=orientation)
 
     def descend(self, loss: Tensor) -> None:
         """Take one Adam step down `loss`."""

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from napari_bitsnet.core.problem import Problem, State
-from napari_bitsnet.core.stages import Stages, exhaust
-from napari_bitsnet.methods import BaseMethod, StoppingRule
+from napari_bitsnet.core.stages import Stages
+from napari_bitsnet.methods import StagedStart, StoppingRule
 from napari_bitsnet.methods.dip.generators import stopping_rule
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Descent(NamedTuple):
 F = TypeVar("F", bound=FitState)
 
 
-class FittedMethod(BaseMethod[F]):
+class FittedMethod(StagedStart[F]):
     """Fit untrained generators to one problem with Adam; a method adds generators, mixing and loss terms."""
 
     full_resolution = False
@@ -78,15 +78,8 @@ class FittedMethod(BaseMethod[F]):
         """See `Method.stopping`: the running-variance rule, if it is enabled."""
         return stopping_rule(self.config)
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> F:
-        return exhaust(self.starting(problem, None, device=device, seed=seed))
-
-    def warm_start(self, problem: Problem, previous: F, *, device: str, seed: int) -> F:
-        """See `Method.warm_start`: the networks continue with their weights."""
-        return exhaust(self.starting(problem, previous, device=device, seed=seed))
-
     def starting(self, problem: Problem, previous: F | None, *, device: str, seed: int) -> Stages[F]:
-        """See `Method.starting`: the stages of the start."""
+        """See `Method.starting`: the stages of the start; networks continue with their weights."""
         import torch
 
         rng = torch.Generator().manual_seed(seed)

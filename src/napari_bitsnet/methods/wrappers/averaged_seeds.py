@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.problem import Problem, State
-from napari_bitsnet.core.stages import Stage, Stages, exhaust, without_stages
+from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
@@ -57,18 +57,13 @@ class AveragedSeeds(Wrapper[SeedsState]):
         super().__init__(method)
         self.n_seeds = n_seeds
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> SeedsState:
-        return exhaust(self.starting(problem, None, device=device, seed=seed))
-
-    def warm_start(self, problem: Problem, previous: SeedsState, *, device: str, seed: int) -> SeedsState:
-        """See `Method.warm_start`: every seed goes on from its own."""
-        return exhaust(self.starting(problem, previous, device=device, seed=seed))
-
     def starting(
         self, problem: Problem, previous: SeedsState | None, *, device: str, seed: int
     ) -> Stages[SeedsState]:
-        """See `Method.starting`: one seed after the other; those that have not begun when it is enough are
-        left out."""
+        """See `Method.starting`: one seed after the other, each from its own of the slice before.
+
+        Those that have not begun when it is enough are left out.
+        """
         members: list[State] = []
         earlier = [None] * self.n_seeds if previous is None else previous.members
         for i, before in enumerate(earlier):
@@ -97,13 +92,11 @@ class AveragedSeeds(Wrapper[SeedsState]):
             members=members,
         )
 
-    def advance(self, state: SeedsState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`: one iteration of every seed; the losses are their means."""
-        return without_stages(self.stages(state))
-
     def stages(self, state: SeedsState) -> Iterator[Stage | dict[str, Tensor]]:
-        """See `Method.stages`: one seed after the other; those that were ahead when a run was left wait for
-        the others."""
+        """See `Method.stages`: one seed after the other, and the means of their losses.
+
+        Those that were ahead when a run was left wait for the others.
+        """
         import torch
 
         running = [self.method.stages(member) for member in state.members]

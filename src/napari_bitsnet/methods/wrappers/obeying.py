@@ -31,19 +31,8 @@ class Obeying(Wrapper[State]):
         super().__init__(method)
         self.updates_hints = True
 
-    def start(self, problem: Problem, *, device: str, seed: int) -> State:
-        state: State = self.method.start(problem, device=device, seed=seed)
-        return state
-
-    def warm_start(self, problem: Problem, previous: State, *, device: str, seed: int) -> State:
-        state: State = self.method.warm_start(problem, previous, device=device, seed=seed)
-        return state
-
     def starting(self, problem: Problem, previous: State | None, *, device: str, seed: int) -> Stages[State]:
         return self.method.starting(problem, previous, device=device, seed=seed)
-
-    def advance(self, state: State) -> Iterator[dict[str, Tensor]]:
-        return self.method.advance(state)
 
     def stages(self, state: State) -> Iterator[Stage | dict[str, Tensor]]:
         return self.method.stages(state)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Problem, State
-from napari_bitsnet.core.stages import Stage, Stages, without_stages
+from napari_bitsnet.core.stages import Stage, Stages
 from napari_bitsnet.methods import Answer, Method
 from napari_bitsnet.methods.wrappers.wrapper import Wrapper
 
@@ -53,15 +53,7 @@ class WorkingSize(Wrapper[WorkingState]):
         self.limit, self.full_resolution = limit, True
 
     def stopping(self) -> None:
-        """None: `advance` itself asks the wrapped method's rule, at the working size, where it is cheap."""
-
-    def start(self, problem: Problem, *, device: str, seed: int) -> WorkingState:
-        inner = self.method.start(self._small(problem), device=device, seed=seed)
-        return self._around(inner, problem)
-
-    def warm_start(self, problem: Problem, previous: WorkingState, *, device: str, seed: int) -> WorkingState:
-        inner = self.method.warm_start(self._small(problem), previous.inner, device=device, seed=seed)
-        return self._around(inner, problem)
+        """None: `stages` itself asks the wrapped method's rule, at the working size, where it is cheap."""
 
     def starting(
         self, problem: Problem, previous: WorkingState | None, *, device: str, seed: int
@@ -89,11 +81,8 @@ class WorkingSize(Wrapper[WorkingState]):
             inner=inner,
         )
 
-    def advance(self, state: WorkingState) -> Iterator[dict[str, Tensor]]:
-        """See `Method.advance`; ends when the wrapped method's stopping rule says so."""
-        return without_stages(self.stages(state))
-
     def stages(self, state: WorkingState) -> Iterator[Stage | dict[str, Tensor]]:
+        """See `Method.stages`; ends when the wrapped method's stopping rule says so."""
         rule = self.method.stopping()
         for losses in self.method.stages(state.inner):
             state.has_start = state.inner.has_start

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.methods import BaseMethod, Method, StoppingRule
+from napari_bitsnet.core.stages import without_stages
+from napari_bitsnet.methods import Method, StagedStart, StoppingRule
 from napari_bitsnet.methods.protocol import S
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-class Wrapper(BaseMethod[S]):
-    """A method with behaviour around it; has on the instance what a method has on the class.
+
+class Wrapper(StagedStart[S]):
+    """A method with behaviour around it; has on the instance what a method has on the class. It defines
+    `starting` and `stages`.
 
     Parameters
     ----------
@@ -34,3 +40,6 @@ class Wrapper(BaseMethod[S]):
 
     def stopping(self) -> StoppingRule | None:
         return self.method.stopping()
+
+    def advance(self, state: S) -> Iterator[dict[str, Tensor]]:
+        return without_stages(self.stages(state))
