@@ -60,6 +60,13 @@ class Loop:
         A torch device.
     meaning : mapping, optional
         What decides the meaning of the weights, for the checkpoint; see `meaning_of`.
+    betas : (float, float), optional
+        How slowly AdamW's first and second moments follow.
+
+    Attributes
+    ----------
+    precision : context manager
+        In it the network computes in bfloat16 where the configuration and the processor allow it.
 
     Notes
     -----
@@ -76,6 +83,7 @@ class Loop:
         folder: Path,
         device: str,
         meaning: Mapping[str, Any] | None = None,
+        betas: tuple[float, float] = (0.9, 0.99),
     ) -> None:
         self.trainer, self.config, self.folder, self.device = trainer, config, folder, device
         self.meaning = meaning
@@ -85,12 +93,12 @@ class Loop:
             [{"params": parameters, "peak": config.rate * pace} for parameters, pace in paces],
             lr=config.rate,
             weight_decay=config.decay,
-            betas=(0.9, 0.99),
+            betas=betas,
             fused=device != "cpu",
         )
         self.step, self.seconds = 0, 0.0
         half = config.half and (device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        self._autocast = torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half)
+        self.precision = torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half)
 
     @property
     def done(self) -> float:
@@ -199,7 +207,7 @@ class Loop:
         """Return the network in the precision of the training, with float32 outputs."""
 
         def look(*seen: Tensor) -> Tensor:
-            with self._autocast:
+            with self.precision:
                 return network(*seen).float()
 
         return look

@@ -90,6 +90,8 @@ class BaseTrainer(ABC):
     summary: ClassVar[str]
     Config: ClassVar[type[TrainingConfig]] = TrainingConfig
     inputs: ClassVar[tuple[Input, ...]] = (Input("images", "Images", "Folders or zips of images."),)
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.99)
+    """How slowly AdamW's first and second moments follow."""
 
     def __init__(
         self, config: Any, data: Mapping[str, Sequence[Path]], *, folder: Path, device: str = "auto"
@@ -186,7 +188,7 @@ class BaseTrainer(ABC):
             network = self.network() if self.config.weights is None else self.load(self.config.weights)
         yield from self.prepare()
         paces = self.paces(network)
-        loop = Loop(self.name, network, paces, self.config, self.folder, self.device, meaning)
+        loop = Loop(self.name, network, paces, self.config, self.folder, self.device, meaning, self.betas)
         self._loop = loop
         yield from loop.run(self.loss, self.validate)
 

@@ -90,3 +90,37 @@ def test_a_shape_is_whole_and_has_one_brightness(name):
     assert float(area.min()) > 0.9 * full * SIZES[0] ** 2
     assert float(area.max()) < 1.1 * full * SIZES[1] ** 2
     torch.testing.assert_close(images, draw_shapes(name, 32, 64, generator(0, 1)))
+
+
+def test_sums_of_the_kinds_own_images_have_a_known_answer(tmp_path):
+    from napari_bitsnet.training.protocol import TRAINERS
+
+    trainer = TRAINERS.get("sils")
+    small = {"demo": "shapes", "batch": 2, "size": 32, "width": 8, "levels": 2, "validation_mixtures": 2}
+    alone = trainer.Config(**small, steps=1, ss=0, cc=0, gan=0, sums=3)
+    job = trainer(alone, {}, folder=tmp_path, device="cpu")
+    assert job.network().sizes["kinds"] == 2
+    list(job.steps())
+    assert job._loop.optimiser.param_groups[0]["betas"] == (0.0, 0.9), "as in the paper"
+    network, layers = job._loop.network, torch.stack(job.images.draw(7, 2)[1], dim=1)
+    expected = 3 * (network(layers.sum(dim=1)) - layers).abs().mean()
+    torch.testing.assert_close(job.loss(network, 7), expected)
+
+
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="bfloat16 needs such a processor"
+)
+def test_half_precision_holds_for_the_training_too(tmp_path):
+    from napari_bitsnet.training.protocol import TRAINERS
+
+    trainer, losses = TRAINERS.get("sils"), []
+    small = {"demo": "shapes", "batch": 2, "size": 32, "width": 8, "levels": 2, "validation_mixtures": 2}
+    for half in (False, True):
+        job = trainer(
+            trainer.Config(**small, steps=1, half=half), {}, folder=tmp_path / str(half), device="cpu"
+        )
+        list(job.steps())
+        with torch.no_grad():
+            losses.append(float(job.loss(job._loop.network, 7)))
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0] != pytest.approx(losses[1], rel=1e-6), "rounded to eight bits"

@@ -38,7 +38,7 @@ class Critic(nn.Module):
         """Return one number for each image (N, C, H, W): the mean over places and branches."""
         found = []
         for k, branch in enumerate(self.branches):
-            found.append(branch(F.avg_pool2d(image, 2**k) if k else image).mean(dim=(1, 2, 3)))
+            found.append(branch(F.avg_pool2d(image, 2**k) if k else image).mean(dim=(1, 2, 3)).float())
         return torch.stack(found).mean(dim=0)
 
 

@@ -33,8 +33,8 @@ class Separated:
 def separate(network: SILSNetwork, mixture: Tensor) -> Separated:
     """Return the codes and the images of mixtures (N, C, H, W)."""
     features = [encoder(mixture) for encoder in network.encoders]
-    images = [network.decode(k, each, mixture) for k, each in enumerate(features)]
-    return Separated(mixture, [each[-1] for each in features], images)
+    images = [network.decode(k, each, mixture).float() for k, each in enumerate(features)]
+    return Separated(mixture, [each[-1].float() for each in features], images)
 
 
 def nearness(a: Tensor, b: Tensor, alpha: float) -> Tensor:
@@ -87,6 +87,6 @@ def cycle_consistency(network: SILSNetwork, found: Separated) -> Tensor:
     total = torch.stack(found.images).sum(dim=0)
     loss = (total - found.mixture).abs().mean()
     for k, image in enumerate(found.images):
-        again = network.decode(k, network.encoders[k](total), total)
+        again = network.decode(k, network.encoders[k](total), total).float()
         loss = loss + (again - image).abs().mean()
     return loss

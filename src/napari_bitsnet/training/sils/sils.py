@@ -53,6 +53,13 @@ class SILSTraining(TrainingConfig):
     ss: float = setting(1.0, "Weight of shared information between codes (w1).", ge=0, le=100, step=0.1)
     cc: float = setting(10.0, "Weight of the cycles (w2 times lambda 4 to 6).", ge=0, le=1000, step=1)
     gan: float = setting(1.0, "Weight of the critics (lambda 0).", ge=0, le=100, step=0.1)
+    sums: float = setting(
+        0.0,
+        "Weight of the error on sums of the kinds' own images, whose answer is known; the paper has none.",
+        ge=0,
+        le=1000,
+        step=1,
+    )
     alpha: float = setting(1.4, "Distance between codes of different kinds.", ge=0.1, le=10, step=0.1)
     penalty: float = setting(1.0, "Weight of the critics' gradient penalty.", ge=0, le=1000, step=1)
     validation_mixtures: int = setting(32, "Held-out mixtures.", ge=1, le=10**4, step=8)
@@ -90,6 +97,8 @@ class SILSTrainer(BaseTrainer):
             most=3,
         ),
     )
+
+    betas: ClassVar[tuple[float, float]] = (0.0, 0.9)  # the paper's: network and critics chase each other
 
     def __init__(self, config: Any, data: Any, *, folder: Path, device: str = "auto") -> None:
         super().__init__(config, data, folder=folder, device=device)
@@ -193,6 +202,8 @@ class SILSTrainer(BaseTrainer):
 
     def loss(self, look: Look, step: int) -> Tensor:
         """See `BaseTrainer.loss`."""
+        import torch
+
         from napari_bitsnet.training.sils.critic import adversarial_losses, gradient_penalty
         from napari_bitsnet.training.sils.losses import cycle_consistency, separate, shared_information
 
@@ -201,19 +212,25 @@ class SILSTrainer(BaseTrainer):
         config = self.config
         mixture, layers = self.images.draw(step, config.batch)
         mixture, layers = mixture.to(self.device), [layer.to(self.device) for layer in layers]
-        found = separate(network, mixture)
         loss = mixture.new_zeros(())
-        if config.ss:
-            codes = [encoder(layer)[-1] for encoder, layer in zip(network.encoders, layers, strict=True)]
-            loss = loss + config.ss * shared_information(found, codes, alpha=config.alpha)
-        if config.cc:
-            loss = loss + config.cc * cycle_consistency(network, found)
-        if config.gan:
-            for critic, image, layer in zip(network.critics, found.images, layers, strict=True):
-                of_network, of_critic = adversarial_losses(critic, image, layer)
-                loss = loss + config.gan * of_network + of_critic
-                if config.penalty and step % PENALTY_EVERY == 0:
-                    loss = loss + PENALTY_EVERY * config.penalty * gradient_penalty(critic, layer)
+        with self._loop.precision:
+            found = separate(network, mixture)
+            if config.ss:
+                pairs = zip(network.encoders, layers, strict=True)
+                codes = [encoder(layer)[-1].float() for encoder, layer in pairs]
+                loss = loss + config.ss * shared_information(found, codes, alpha=config.alpha)
+            if config.cc:
+                loss = loss + config.cc * cycle_consistency(network, found)
+            if config.sums:
+                answer = network(torch.stack(layers).sum(dim=0)).float()
+                loss = loss + config.sums * (answer - torch.stack(layers, dim=1)).abs().mean()
+            if config.gan:
+                for critic, image, layer in zip(network.critics, found.images, layers, strict=True):
+                    of_network, of_critic = adversarial_losses(critic, image, layer)
+                    loss = loss + config.gan * of_network + of_critic
+        if config.gan and config.penalty and step % PENALTY_EVERY == 0:
+            for critic, layer in zip(network.critics, layers, strict=True):
+                loss = loss + PENALTY_EVERY * config.penalty * gradient_penalty(critic, layer)
         return loss
 
     def validate(self, look: Look) -> tuple[dict[str, float], NDArray[np.uint8]]:

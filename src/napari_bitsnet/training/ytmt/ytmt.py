@@ -91,10 +91,21 @@ class YTMTTraining(TrainingConfig):
     hypercolumn: Literal["auto", "yes", "no"] = setting(
         "auto", "Show the network the features of the package's blind one; auto: for reflections only."
     )
-    image_weights: tuple[float, ...] = setting(
-        (1.0, 1.0), "Weight of each image's squared error; the last one holds for all further images."
+    errors: Literal["auto", "relative", "squared"] = setting(
+        "auto",
+        "Errors are squared, as in the paper, or relative to those of equal shares, so that faint mixtures "
+        "count as much as bright ones; auto: squared for reflections only.",
     )
-    gradient: float = setting(0.1, "Weight of the gradients' error.", ge=0, le=100, step=0.1)
+    image_weights: tuple[float, ...] = setting(
+        (1.0, 1.0), "Weight of each image's error; the last one holds for all further images."
+    )
+    gradient: float | None = setting(
+        None,
+        "Weight of the gradients' error; none: 0.3 with relative errors, else 0.1.",
+        ge=0,
+        le=100,
+        step=0.1,
+    )
     total: float = setting(0.0, "Weight of the error of the images' sum.", ge=0, le=100, step=0.1)
     perceptual: float = setting(
         0.0, "Weight of the differences of the blind network's features.", ge=0, le=100, step=0.1
@@ -239,12 +250,23 @@ class YTMT(BaseTrainer):
         """See `BaseTrainer.meaning`; what follows from other settings counts as if it had been given."""
         follows = {"size": self._size, "stem": str(self._stem)}
         follows["hypercolumn"] = "yes" if self._uses_features else "no"
+        follows |= {"errors": "relative" if self._relative else "squared", "gradient": self._gradient}
         return {**super().meaning(), "names": list(self.diet.kinds), **follows}
 
     @property
     def _uses_features(self) -> bool:
         wanted = self.config.hypercolumn
         return wanted == "yes" or (wanted == "auto" and not self.data["source"])
+
+    @property
+    def _relative(self) -> bool:
+        wanted = self.config.errors
+        return wanted == "relative" or (wanted == "auto" and bool(self.data["source"]))
+
+    @property
+    def _gradient(self) -> float:
+        given = self.config.gradient
+        return given if given is not None else 0.3 if self._relative else 0.1
 
     @property
     def _size(self) -> int:
@@ -336,16 +358,17 @@ class YTMT(BaseTrainer):
 
     def loss(self, look: Look, step: int) -> Tensor:
         """See `BaseTrainer.loss`, `separation_loss` and `adversarial_loss`."""
-        from napari_bitsnet.training.ytmt.losses import LossWeights, separation_loss
+        from napari_bitsnet.training.ytmt import losses
 
         config, drawn = self.config, self._draw(step, self.config.batch)
         given = list(config.image_weights)
         each = [given[min(k, len(given) - 1)] for k in range(drawn.images.shape[1])]
-        terms = {name: getattr(config, name) for name in ("gradient", "total", "perceptual", "exclusion")}
+        terms = {name: getattr(config, name) for name in ("total", "perceptual", "exclusion")}
+        errors = losses.relative_error if self._relative else losses.squared_error
         estimates = self._estimate(look, drawn.mixture)
         trunk = self._hypercolumn().to(self.device).trunk if config.perceptual else None
-        weights = LossWeights(each, **terms)
-        loss = separation_loss(estimates, drawn.images, weights, features=trunk, every=not self.diet.whole)
+        weights = losses.LossWeights(each, gradient=self._gradient, **terms)
+        loss = losses.separation_loss(estimates, drawn.images, weights, errors=errors, features=trunk)
         if config.adversarial and self._loop is not None:
             from napari_bitsnet.training.ytmt.critic import adversarial_loss
 
