@@ -8,7 +8,7 @@ paint, cracks and the support. Guides can only explain the first part, and they 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,38 +200,21 @@ def simulate_panel(
         guides.append(np.round(255 * np.clip(photograph, 0, 1)).astype(np.uint8))
         moves.append(move)
     hidden_parts = {name: np.array(part) for name, part in parts.items()}
-    return _expose(
-        rng,
-        guides,
-        np.array(truths),
-        np.array(explained),
-        hidden_parts,
-        np.array(moves),
-        noise,
-        bits,
-        attenuation,
+    painted = Panel(
+        np.empty(0), guides, np.array(truths), np.array(explained), np.array(moves), None, hidden_parts
     )
+    return _expose(rng, painted, noise, bits, attenuation)
 
 
-def _expose(
-    rng: np.random.Generator,
-    guides: list[NDArray],
-    truths: NDArray,
-    explained: NDArray,
-    parts: dict[str, NDArray],
-    moves: NDArray,
-    noise: float,
-    bits: int,
-    attenuation: bool,
-) -> Panel:
+def _expose(rng: np.random.Generator, panel: Panel, noise: float, bits: int, attenuation: bool) -> Panel:
     """Simulate the X-radiograph: scale densities to the range, add noise, round to grey levels."""
-    lowest = truths.min(axis=(1, 2), keepdims=True)
-    truths, explained = truths - lowest, explained - lowest
+    lowest = panel.truths.min(axis=(1, 2), keepdims=True)
+    truths, explained = panel.truths - lowest, panel.explained - lowest
     full = float(2**bits - 1) if bits else 1.0
     top = 2.5 if attenuation else 0.95 * full
     scale = top / truths.sum(axis=0).max()
     truths, explained = scale * truths, scale * explained
-    parts = {name: (scale * part).astype(np.float32) for name, part in parts.items()}
+    parts = {name: (scale * part).astype(np.float32) for name, part in panel.parts.items()}
     i0 = 0.9 * full if attenuation else None
     density = truths.sum(axis=0)
     mixture = density if i0 is None else i0 * np.exp(-density)
@@ -241,4 +224,5 @@ def _expose(
         mixture = np.clip(np.round(mixture), 0, full).astype(np.uint8 if bits == 8 else np.uint16)
     else:
         mixture = mixture.astype(np.float32)
-    return Panel(mixture, guides, truths.astype(np.float32), explained.astype(np.float32), moves, i0, parts)
+    shares = {"truths": truths.astype(np.float32), "explained": explained.astype(np.float32)}
+    return replace(panel, mixture=mixture, i0=i0, parts=parts, **shares)
