@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_bitsnet.api import Result, RunSettings, iter_run
 from napari_bitsnet.api.export.names import PossibleNames, possible_names
 from napari_bitsnet.api.export.overwriting import check_outputs
-from napari_bitsnet.api.export.saving import save_result
+from napari_bitsnet.api.export.saving import save_results
 from napari_bitsnet.api.export.strict_json import strict_json
 from napari_bitsnet.api.running import Run, Stop
 from napari_bitsnet.core.writing import atomically
@@ -199,14 +199,8 @@ def write_inputs(demo: DemoCase, folder: Path) -> dict[str, Any]:
 def write_outcome(outcome: Outcome, folder: Path) -> None:
     """Write the images, sources, preview and record of a case."""
     inputs = write_inputs(outcome.demo, folder)
-    save_result(
-        outcome.result.outputs,
-        outcome.result.provenance,
-        outcome.demo.case.mixture,
-        folder,
-        outcome.demo.key,
-        inputs=inputs,
-    )
+    result = {outcome.demo.key: (outcome.result.outputs, outcome.result.provenance)}
+    save_results(result, outcome.demo.case.mixture, folder, inputs=inputs)
 
 
 def draw_outcomes(outcomes: Sequence[Outcome]) -> NDArray:

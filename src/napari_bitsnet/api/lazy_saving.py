@@ -35,7 +35,7 @@ def save_lazily(
     """Write images of a lazy run; see `LazyOutputs.to_zarr`.
 
     With `inputs`, the files that were read, the record of the run is written beside the images, as by
-    `save_result`, and other files of an earlier run of this name are removed.
+    `save_results`, and other files of an earlier run of this name are removed.
     """
     from napari_bitsnet.io.writers.zarr import OmeZarr
 

@@ -44,7 +44,7 @@ class Record(BaseModel):
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
-    """Read a record of `save_result`.
+    """Read a record of `save_results`.
 
     Parameters
     ----------

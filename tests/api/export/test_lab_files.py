@@ -14,7 +14,7 @@ from PIL import Image
 
 import napari_bitsnet as nb
 from napari_bitsnet.api.export.report import write_report
-from napari_bitsnet.api.export.saving import save_result
+from napari_bitsnet.api.export.saving import save_results
 from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.data.panel import simulate_panel
@@ -107,9 +107,9 @@ def test_a_pixel_in_colour_is_counted_once_and_nothing_is_said_where_nothing_is_
         given.save(tmp_path, "scan", depth="input")
 
 
-def save(result, *arguments, **options):
-    """Save a result with `save_result`."""
-    return save_result(result.outputs, result.provenance, *arguments, **options)
+def save(result, mixture, folder, stem, **options):
+    """Save a result with `save_results`."""
+    return save_results({stem: (result.outputs, result.provenance)}, mixture, folder, **options)
 
 
 def arrays_of(result):

@@ -14,7 +14,7 @@ from napari_bitsnet.api import Result, RunSettings
 from napari_bitsnet.api.export import bundle
 from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.api.export.names import record_path
-from napari_bitsnet.api.export.saving import is_finished, save_result
+from napari_bitsnet.api.export.saving import is_finished, save_results
 from napari_bitsnet.api.export.space import NoSpaceError
 from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.io.calibration import Calibration
@@ -44,9 +44,9 @@ def make_result(mixture=MIXTURE, *, axes=None, task="separate", n=2, stop_reason
     return Result(outputs, provenance)
 
 
-def save(result, *arguments, **options):
-    """Save a result with `save_result`."""
-    return save_result(result.outputs, result.provenance, *arguments, **options)
+def save(result, mixture, folder, stem, **options):
+    """Save a result with `save_results`."""
+    return save_results({stem: (result.outputs, result.provenance)}, mixture, folder, **options)
 
 
 def test_files_and_their_values(tmp_path):

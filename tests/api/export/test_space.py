@@ -12,7 +12,7 @@ import pytest
 from napari_bitsnet.api import RunSettings
 from napari_bitsnet.api.export import space
 from napari_bitsnet.api.export.before_run import check_before_run
-from napari_bitsnet.api.export.saving import is_finished, save_result
+from napari_bitsnet.api.export.saving import is_finished, save_results
 from napari_bitsnet.api.export.space import NoSpaceError, check_space, in_words
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
@@ -37,9 +37,9 @@ def result(n=2):
     return Result(described("separate", outputs), provenance)
 
 
-def save(result, *arguments, **options):
-    """Save a result with `save_result`."""
-    return save_result(result.outputs, result.provenance, *arguments, **options)
+def save(result, mixture, folder, stem, **options):
+    """Save a result with `save_results`."""
+    return save_results({stem: (result.outputs, result.provenance)}, mixture, folder, **options)
 
 
 def test_what_is_missing_is_said_before_anything_is_written(tmp_path, monkeypatch):

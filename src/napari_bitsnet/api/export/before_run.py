@@ -35,7 +35,7 @@ def check_before_run(
     folder : Path
         Where outputs go; must exist.
     kind, depth
-        As in `save_result`.
+        As in `save_results`.
     stored : dtype, optional
         Type of the mixture's file, where missing pixels made floats of its integers.
 

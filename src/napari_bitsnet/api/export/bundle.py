@@ -37,7 +37,7 @@ _COPIES = 4 / 3
 
 @dataclass
 class Bundle:
-    """One result on its way to files; parameters as those of `save_result`."""
+    """One result on its way to files; parameters as those of `save_results`."""
 
     outputs: Mapping[str, Output]
     record: Mapping[str, Any]
@@ -89,7 +89,7 @@ class Bundle:
         return files
 
     def check(self) -> None:
-        """See that all of it can be written; see `save_result` for what is raised."""
+        """See that all of it can be written; see `save_results` for what is raised."""
         if self.truths is not None and not self.report:
             raise ValueError("Expected a report for the scores against truths, got none: report=True.")
         record = record_path(self.folder, self.stem).name

@@ -18,7 +18,7 @@ _ALWAYS = ("_preview.png", "_run.json")
 
 
 def record_path(folder: str | Path, stem: str) -> Path:
-    """Return where `save_result` puts the record of a run."""
+    """Return where `save_results` puts the record of a run."""
     return Path(folder) / f"{stem}_run.json"
 
 
@@ -119,7 +119,7 @@ def possible_names(
     stems : sequence of str
         Beginnings of the names: those of the inputs.
     kind, report, candidates
-        As in `save_result` and `Result.save`.
+        As in `save_results` and `Result.save`.
     """
     images = [spec for spec in (*TASKS.get(task).output_specs, FEATURES) if spec.kind != "values"]
     outputs = dict.fromkeys(spec.name for spec in images)

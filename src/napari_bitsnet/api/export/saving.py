@@ -30,12 +30,10 @@ def is_finished(folder: str | Path, stem: str) -> bool:
     return all((path.parent / name).exists() for name in files)
 
 
-def save_result(
-    outputs: Mapping[str, Output],
-    record: Mapping[str, Any],
+def save_results(
+    results: Mapping[str, tuple[Mapping[str, Output], Mapping[str, Any]]],
     mixture: Any,
-    folder: str | Path,
-    stem: str,
+    folder: Path,
     *,
     calibration: Calibration | None = None,
     inputs: Mapping[str, Any] | None = None,
@@ -45,24 +43,22 @@ def save_result(
     guides: Sequence[NDArray | None] = (),
     truths: Sequence[NDArray] | None = None,
 ) -> list[Path]:
-    """Write a result: ``<stem>_<output>.tif`` for every image, ``<stem>_preview.png``, ``<stem>_run.json``.
+    """Write results of one mixture, each as ``<stem>_<output>.tif`` for every image, ``<stem>_preview.png``
+    and ``<stem>_run.json``.
 
-    Every file is written under a temporary name first; then all of them take their places, the record last,
-    so that its presence says that all is there. Files of an earlier run under the same stem are replaced, and
-    nothing else is.
+    All are checked before the first is written. Every file of a result is written under a temporary name
+    first; then all of them take their places, the record last, so that its presence says that all is there.
+    Files of an earlier run under the same stem are replaced, and nothing else is.
 
     Parameters
     ----------
-    outputs : mapping of str to Output
-        What to write. Outputs that are no images (mixing weights, say) go into the record, as ``values``.
-    record : mapping
-        Provenance of the run, as in `Result.provenance`.
+    results : mapping of str to (mapping of str to Output, mapping)
+        Outputs and provenance (`Result.provenance`) by the stem, the beginning of the files' names. Outputs
+        that are no images (mixing weights, say) go into the record, as ``values``.
     mixture : array
         What was run on, as it was given to `run`; for the preview and the layout.
-    folder : str or Path
+    folder : Path
         Must exist; see `check_writable`.
-    stem : str
-        Beginning of the names.
     calibration : Calibration, optional
         How large a pixel is: of the mixture's file.
     inputs : mapping, optional
@@ -84,7 +80,7 @@ def save_result(
     Returns
     -------
     list of Path
-        The files, the record last.
+        The files of each result, its record last.
 
     Raises
     ------
@@ -106,38 +102,6 @@ def save_result(
     -----
     TIFFs are float32, labels uint8; ImageJ's are hyperstacks in the order of axes T, Z, C, Y, X: channels
     come before Y and X, since ImageJ knows no float32 RGB. NaN stays NaN.
-    """
-    return save_results(
-        {stem: (outputs, record)},
-        mixture,
-        Path(folder),
-        calibration=calibration,
-        inputs=inputs,
-        kind=kind,
-        depth=depth,
-        report=report,
-        guides=guides,
-        truths=truths,
-    )
-
-
-def save_results(
-    results: Mapping[str, tuple[Mapping[str, Output], Mapping[str, Any]]],
-    mixture: Any,
-    folder: Path,
-    *,
-    calibration: Calibration | None,
-    inputs: Mapping[str, Any] | None,
-    kind: FormatName,
-    depth: Depth,
-    report: bool,
-    guides: Sequence[NDArray | None],
-    truths: Sequence[NDArray] | None,
-) -> list[Path]:
-    """Write several results of one mixture; all are checked before the first is written.
-
-    `results` has outputs and record by the stem of their files. Other parameters, errors and warnings are
-    those of `save_result`.
     """
     calibration, notices = writable_calibration(calibration, kind)
     given = (calibration, tuple(notices), dict(inputs or {}), kind, depth, report, guides, truths)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_bitsnet.api.export.folders import check_writable
-from napari_bitsnet.api.export.saving import save_result
+from napari_bitsnet.api.export.saving import save_results
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_file_calibration
@@ -65,12 +65,10 @@ def save_separation(
     arrays = [np.asarray(part.array) for part in request.mixtures]
     guides = [None if part is None else np.asarray(part.array) for part in request.guides]
     result = as_shown(separation.result, separation.edits)
-    return save_result(
-        result.outputs,
-        result.provenance,
+    return save_results(
+        {file_stem(request.mixtures[0].name): (result.outputs, result.provenance)},
         np.stack(arrays) if len(arrays) > 1 else arrays[0],
         check_writable(folder),
-        file_stem(request.mixtures[0].name),
         calibration=calibration(request.mixtures[0]),
         inputs=request.files(),
         kind=options.format,
