@@ -36,11 +36,10 @@ class ColourBasis:
 
     def memberships(self, colours: Tensor) -> Tensor:
         """Return ``a_n(x) ∝ exp(-|x - c_n|² / (2 width²))``, which add to one: (C, h, w) -> (N, h, w)."""
-        flat = colours.flatten(1)
-        squared = (self.centres**2).sum(
-            1, keepdim=True
-        ) - 2 * self.centres @ flat  # |x|² is the same for all n
-        shares = torch.softmax(squared / (-2 * self.width**2), dim=0)
+        flat, rate = colours.flatten(1), self.width**-2
+        # |x|² is the same for all n
+        offsets = self.centres.square().sum(dim=1, keepdim=True) * (-rate / 2)
+        shares = torch.softmax(torch.addmm(offsets, self.centres, flat, alpha=rate), dim=0)
         shares = torch.nn.functional.threshold(shares, NEGLIGIBLE, 0.0, inplace=True)
         return shares.view(-1, *colours.shape[1:])
 
@@ -75,20 +74,25 @@ def fit_centres(image: Tensor, count: int, *, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     height, width = image.shape[-2:]
     picked = torch.randint(height * width, (SAMPLE,), generator=generator).to(image.device)
-    colours = image[0].flatten(1)[:, picked].T  # (S, C)
-    distinct = torch.unique((255 * colours).round(), dim=0)
-    centres = distinct[_lottery(distinct, generator).argsort()[:count]] / 255
+    colours = image[0].flatten(1)[:, picked].T.cpu()  # (S, C)
+    centres = _some_colours(colours, count, generator)
+    summed = torch.cat([colours, torch.ones_like(colours[:, :1])], dim=1)  # with a column that counts
     for _ in range(ROUNDS):
-        nearest = torch.cdist(colours, centres).argmin(dim=1)
-        member = torch.nn.functional.one_hot(nearest, len(centres)).to(colours)
-        total = member.sum(dim=0)[:, None]
-        centres = torch.where(total > 0, member.T @ colours / total.clamp(min=1), centres)
-    return centres
+        distances = torch.addmm(centres.square().sum(dim=1) / 2, colours, centres.T, alpha=-1)
+        totals = summed.new_zeros(len(centres), summed.shape[1])
+        totals.index_add_(0, distances.argmin(dim=1), summed)
+        number = totals[:, -1:]
+        centres = torch.where(number > 0, totals[:, :-1] / number.clamp(min=1), centres)
+    return centres.to(image.device)
 
 
-def _lottery(colours: Tensor, generator: torch.Generator) -> Tensor:
-    """A random number in [0, 1) for each colour (S, C) of whole numbers up to 255: (S,), whatever other
-    colours there are."""
-    tickets = torch.rand(colours.shape[1], 256, generator=generator, dtype=torch.float64).to(colours.device)
-    channels = torch.arange(colours.shape[1], device=colours.device)
-    return tickets[channels, colours.long().clamp(0, 255)].sum(dim=1) % 1
+def _some_colours(colours: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return `count` of the distinct colours (S, C) in 256 steps a channel, or all if they are fewer, at
+    random."""
+    tickets = torch.rand(colours.shape[1], 256, generator=generator, dtype=torch.float64)
+    steps = (255 * colours).round()
+    channels = torch.arange(colours.shape[1])
+    numbers = tickets[channels, steps.long().clamp(0, 255)].sum(dim=1) % 1  # alike for equal colours
+    numbers, order = numbers.sort()
+    first = torch.cat([torch.ones(1, dtype=torch.bool), numbers.diff() > 0])
+    return steps[order[first][:count]] / 255

@@ -78,7 +78,7 @@ def test_pieces_add_up():
 
 def test_rows_of_block_means():
     piece = Piece(FEATURES, TARGET)
-    _, features, target, _ = difference_rows(piece.halved())
+    _, features, target, *_ = difference_rows(piece.halved())
     assert features.shape == (11 * 16 + 12 * 15, 4)
     assert target.shape == (11 * 16 + 12 * 15, 2)
     first = FEATURES[:, 2:4, :2].mean((1, 2)) - FEATURES[:, :2, :2].mean((1, 2))

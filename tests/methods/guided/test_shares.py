@@ -9,7 +9,7 @@ from napari_bitsnet.methods.guided.holdout import (
     checkerboard,
     context_weight,
     correction_weight,
-    fold_blocks,
+    folds_of,
     network_weight,
 )
 from napari_bitsnet.methods.guided.shares import dark_weight, reliability, rest_shares, split
@@ -66,18 +66,17 @@ def test_held_out_blocks_give_weights_between_none_and_the_largest():
 
 
 @pytest.mark.parametrize("size", [(64, 48), (37, 91), (3, 2)])
-def test_blocks_of_folds_cover_the_image_once_and_neighbours_differ(size: tuple[int, int]):
-    seen = torch.zeros(size, dtype=torch.int)
-    fold_of = torch.full(size, -1)
-    for window, fold in fold_blocks(size):
-        window.crop(seen).add_(1)
-        window.crop(fold_of).fill_(fold)
-        assert 0 <= fold < FOLDS
-    assert (seen == 1).all()
+def test_folds_are_blocks_of_equal_size_of_which_neighbours_differ(size: tuple[int, int]):
+    folds = folds_of(size)
+    assert folds.shape == size
+    assert set(folds.unique().tolist()) <= set(range(FOLDS))
     if min(size) >= 8:
-        down, right = fold_of.diff(dim=0).ne(0).any(1).sum(), fold_of.diff(dim=1).ne(0).any(0).sum()
-        assert down == right == 3
-        assert set(fold_of.unique().tolist()) == set(range(FOLDS))
+        for axis in (0, 1):
+            changes = folds.diff(dim=axis).ne(0)
+            places = changes.any(dim=1 - axis).nonzero()[:, 0] + 1
+            assert changes.all(dim=1 - axis).sum() == 3
+            assert places.tolist() == [round(size[axis] * i / 4) for i in (1, 2, 3)]
+        assert set(folds.unique().tolist()) == set(range(FOLDS))
 
 
 def test_the_checkerboard_holds_half_of_the_image():

@@ -13,9 +13,9 @@ from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.denoisers.gaussian import blur
 from napari_bitsnet.core.displacement import Modes, Window, strips
 from napari_bitsnet.core.stages import Stages, named
-from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
+from napari_bitsnet.methods.guided.fold_statistics import FoldStatistics
 from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece, fitting_gradients
-from napari_bitsnet.methods.guided.holdout import context_weight, fold_blocks
+from napari_bitsnet.methods.guided.holdout import context_weight, folds_of
 from napari_bitsnet.methods.guided.reduced_inputs import reduced_inputs
 
 REFERENCE = 128
@@ -174,14 +174,12 @@ def fitting_context(
     features = [ContextFeatures(guide, seed) for guide in guides]
     images = torch.cat([f([p[0] for p in blurred(g)], fields) for f, g in zip(features, guides, strict=True)])
     precision = torch.cat([f.precision(context=True) for f in features])
-    blocks, folds = zip(*fold_blocks(size), strict=True)
-    piece = Piece(
-        images, observation[0], None if valid is None else valid[0], whole.numbered(blocks).to(images.device)
-    )
+    folds = folds_of(size).to(images.device)
+    piece = Piece(images, observation[0], None if valid is None else valid[0], folds)
     colours = torch.cat([f.precision(context=False) for f in features]).to(observation.device)
 
     def judged(fit: GradientFit) -> ContextFit:
-        statistics = BlockStatistics.of(fit.blocks, precision, folds=folds)
+        statistics = FoldStatistics.of(fit.folds, precision)
         return ContextFit(
             features,
             list(fit.coefficients.split([len(f.precision(context=True)) for f in features])),
@@ -195,7 +193,6 @@ def fitting_context(
         precision,
         n_reweightings=N_REWEIGHTINGS - 1,
         pixels=size[0] * size[1],
-        to_the_end=True,
         **settings,
     )
     early = judged(first)

@@ -149,8 +149,11 @@ def correct(problem: Problem, model: GuidedModel) -> Correction | None:
     return exhaust(correcting(problem, model))
 
 
-def correcting(problem: Problem, model: GuidedModel) -> Stages[Correction | None]:
-    """Do what `correct` does, and tell each look of the network before it is taken."""
+def correcting(
+    problem: Problem, model: GuidedModel, parts: Tensor | None = None
+) -> Stages[Correction | None]:
+    """Do what `correct` does, and tell each look of the network before it is taken; `parts` (K, C, H, W) are
+    what each source's guide explains, if that is known."""
     import torch
     from torch.nn import functional as F
 
@@ -167,7 +170,10 @@ def correcting(problem: Problem, model: GuidedModel) -> Stages[Correction | None
     photographs: list[Tensor | None] = [None, None]
     for k, term in guided.items():
         strips = list(model.strips())
-        explained[k] = torch.cat([model.explain(term, strip) for strip in strips], dim=1)[:, None]
+        if parts is None:
+            explained[k] = torch.cat([model.explain(term, strip) for strip in strips], dim=1)[:, None]
+        else:
+            explained[k] = parts[k][:, None]
         photographs[k] = torch.cat([_photograph(model, term, strip) for strip in strips], dim=1)[None]
 
     def look(seen: Tensor) -> Tensor:

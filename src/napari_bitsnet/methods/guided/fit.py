@@ -23,8 +23,9 @@ WORTHWHILE = 0.003
 """Part of the misfit by which refined displacements must lower it to be kept: by less they follow noise."""
 CONVERGED = 0.01
 """Largest change, in pixels, below which registration stops."""
-BLOCKS = 48
-"""About how many blocks an image that is fitted to as a whole is cut into, to judge the fit."""
+BLOCKS, FOLDS = 48, 4
+"""About how many blocks an image that is fitted to as a whole is cut into, to judge the fit, and the number
+of folds to which these belong in turn."""
 KEPT = 2**18
 """Up to this many pixels features are kept in memory, else made anew each time they are needed."""
 
@@ -90,8 +91,8 @@ def features_of(model: GuidedModel, data: Data, *, judged: bool = False) -> Iter
     def make() -> Iterator[Piece]:
         for window in data.windows:
             target, valid = data.target(window)
-            blocks = window.numbered(data.blocks).to(target.device) if judged else None
-            yield Piece(model.all_features(window), target, valid, blocks)
+            folds = window.numbered(data.blocks).to(target.device) % FOLDS if judged else None
+            yield Piece(model.all_features(window), target, valid, folds)
 
     return pieces_of(data, make)
 
@@ -162,7 +163,7 @@ def shift_energies(
         features = term.coarse(window.crop(term.image)[0])
         for dy, dx in shifts:
             moved = features[:, radius + dy :, radius + dx :][:, : inner.height, : inner.width]
-            _, rows, steps, _ = difference_rows(Piece(moved, target, valid))
+            _, rows, steps, *_ = difference_rows(Piece(moved, target, valid))
             grams[dy, dx] = grams[dy, dx] + (rows.T @ rows).cpu()
             cross = (rows.T @ steps).cpu()
             crosses[dy, dx] = crosses[dy, dx] + cross if (dy, dx) in crosses else cross

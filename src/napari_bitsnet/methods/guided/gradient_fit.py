@@ -19,13 +19,14 @@ LEAST = 1e-5
 NOTHING = "Expected valid pixels next to each other to fit to, got none."
 COLUMNS = 128
 """Columns of a symmetric product that are computed at a time."""
-ROWS = 2**15
-"""Rows that are weighted at a time, for the sake of memory."""
+ROWS = 2**13
+"""Rows that are weighted at a time: they stay in a processor's cache."""
 THINNED = 5
-"""One in so many rows of the finest scale is enough to find the weights of rows, on images of up to
-`THINNED_PIXELS`; of larger ones fewer are, in proportion to their pixels. Of coarser scales, whose rows are
-fewer, more are used."""
+"""One in so many rows of the finest scale is enough, on images of up to `THINNED_PIXELS`; of larger ones
+fewer are, in proportion to their pixels. Of coarser scales, whose rows are fewer, more are used."""
 THINNED_PIXELS = 2**17
+EARLIER = 2
+"""Rounds before the last, which only find the weights of rows, use one in so many of these."""
 LEAST_THINNED = 2**15
 """Rows of smaller images are not thinned: the fit would follow noise, and it is quick anyway."""
 PIXELS_PER_FEATURE = 26
@@ -34,44 +35,47 @@ PIXELS_PER_FEATURE = 26
 
 class Piece(NamedTuple):
     """What is regressed on one window: features (N, h, w), target (C, h, w), valid (1, h, w) bool or None,
-    and for each pixel the number of its block (h, w), -1 for none, or None."""
+    and for each pixel the number of its fold (h, w), or None."""
 
     features: Tensor
     target: Tensor
     valid: Tensor | None = None
-    blocks: Tensor | None = None
+    folds: Tensor | None = None
 
     def halved(self) -> Piece:
-        """Return the means of 2 x 2 pixels: valid ones where all four are, in a block where all four are in
+        """Return the means of 2 x 2 pixels: valid ones where all four are, in a fold where all four are in
         it."""
-        valid, blocks = self.valid, self.blocks
+        valid, folds = self.valid, self.folds
         if valid is not None:
             valid = F.max_pool2d((~valid).to(self.target)[None], 2)[0] == 0
-        if blocks is not None:
+        if folds is not None:
             lowest, highest = (
-                sign * F.max_pool2d((sign * blocks).to(self.target)[None, None], 2)[0, 0] for sign in (-1, 1)
+                sign * F.max_pool2d((sign * folds).to(self.target)[None, None], 2)[0, 0] for sign in (-1, 1)
             )
-            blocks = torch.where(lowest == highest, highest, -1.0).to(blocks)
+            folds = torch.where(lowest == highest, highest, -1.0).to(folds)
         features, target = (F.avg_pool2d(images[None], 2)[0] for images in (self.features, self.target))
-        return Piece(features, target, valid, blocks)
+        return Piece(features, target, valid, folds)
 
 
-class BlockSums(NamedTuple):
-    """Sums over the difference rows of a block with the weights of the last round: ``v x xᵀ`` (N, N), ``v x
-    yᵀ`` (N, C) and ``v |y|²``."""
+class Sums(NamedTuple):
+    """Sums over difference rows with their weights, in float64: ``v x xᵀ`` (N, N), ``v x yᵀ`` (N, C) and
+    ``v |y|²``."""
 
     gram: Tensor
     cross: Tensor
     energy: float
 
-    def plus(self, other: BlockSums) -> BlockSums:
+    def plus(self, other: Sums) -> Sums:
         """Return the sums over the rows of both."""
-        return BlockSums(self.gram + other.gram, self.cross + other.cross, self.energy + other.energy)
+        return Sums(self.gram + other.gram, self.cross + other.cross, self.energy + other.energy)
+
+    def times(self, factor: int) -> Sums:
+        """Return the sums if each row stood there so many times."""
+        return Sums(factor * self.gram, factor * self.cross, factor * self.energy)
 
 
 def thinning(pixels: int, n_features: int, scale: int) -> int:
-    """Return k, of which every k-th row of a scale is used to find the weights of rows, on an image of so
-    many pixels."""
+    """Return k, of which every k-th row of a scale is used on an image of so many pixels."""
     if pixels < LEAST_THINNED:
         return 1
     most = THINNED * max(1.0, pixels / THINNED_PIXELS)
@@ -81,60 +85,61 @@ def thinning(pixels: int, n_features: int, scale: int) -> int:
 
 @dataclass(frozen=True)
 class GradientFit:
-    """Coefficients (N, C), the mean absolute residual of the gradients at each scale, and the sums of each
-    block, if pieces have blocks."""
+    """Coefficients (N, C), the mean absolute residual of the gradients at each scale, and the sums of the
+    last round in each fold, if pieces have folds."""
 
     coefficients: Tensor
     misfits: list[float]
-    blocks: dict[int, BlockSums] = field(default_factory=dict)
+    folds: dict[int, Sums] = field(default_factory=dict)
 
 
 class Rows(NamedTuple):
-    """Difference rows at a scale: features (R, N), target (R, C), and the block (R,) of each row or None."""
+    """Difference rows at a scale: features (R, N), target (R, C), the fold (R,) of each row, -1 between two
+    folds, or None; and the number of rows of the image that each stands for."""
 
     scale: int
     features: Tensor
     target: Tensor
-    blocks: Tensor | None = None
+    folds: Tensor | None = None
+    each: int = 1
 
     def every(self, step: int) -> Rows:
-        """Return one in `step` rows, in memory of its own."""
-        if step == 1:
-            return self
+        """Return one in `step` rows, in memory of its own and without folds."""
         features, target = (rows.T[:, ::step].contiguous().T for rows in (self.features, self.target))
-        return Rows(self.scale, features, target, None if self.blocks is None else self.blocks[::step])
+        return Rows(self.scale, features, target, each=step * self.each)
 
 
-def difference_rows(piece: Piece, scale: int = 0) -> Rows:
+def difference_rows(piece: Piece, scale: int = 0, every: int = 1) -> Rows:
     """Vertical and horizontal differences of neighbouring pixels of a piece, those with missing pixels left
-    out; `scale` is how often the piece was halved."""
-    features, target = (_differences(images) for images in (piece.features, piece.target))
-    blocks = None if piece.blocks is None else _blocks_of_rows(piece.blocks)
+    out; `scale` is how often the piece was halved. Of each `every` rows of pixels one is looked at."""
+    features, target = (_differences(images, every) for images in (piece.features, piece.target))
+    folds = None
+    if piece.folds is not None:
+        folds = torch.cat([torch.where(a == b, a, -1).flatten() for a, b in _neighbours(piece.folds, every)])
     if piece.valid is not None:
-        whole = torch.cat([(a & b).flatten() for a, b in _neighbours(piece.valid[0])])
+        whole = torch.cat([(a & b).flatten() for a, b in _neighbours(piece.valid[0], every)])
         features, target = features[:, whole], target[:, whole]
-        blocks = None if blocks is None else blocks[whole]
-    return Rows(scale, features.T, target.T, blocks)
+        folds = None if folds is None else folds[whole]
+    return Rows(scale, features.T, target.T, folds, every)
 
 
-def _differences(images: Tensor) -> Tensor:
+def _differences(images: Tensor, every: int) -> Tensor:
     """Differences (N, R) of images (N, h, w), along y and then along x, written in place."""
-    count, height, width = images.shape
-    first = (height - 1) * width
-    steps = images.new_empty((count, first + height * (width - 1)))
-    torch.sub(images[:, 1:], images[:, :-1], out=steps[:, :first].view(count, height - 1, width))
-    torch.sub(images[..., 1:], images[..., :-1], out=steps[:, first:].view(count, height, width - 1))
+    pairs = _neighbours(images, every)
+    steps = images.new_empty((len(images), sum(a[0].numel() for a, _ in pairs)))
+    start = 0
+    for a, b in pairs:
+        stop = start + a[0].numel()
+        torch.sub(a, b, out=steps[:, start:stop].view(a.shape))
+        start = stop
     return steps
 
 
-def _neighbours(image: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The pixels (h, w) of each difference along y and along x."""
-    return (image[1:], image[:-1]), (image[:, 1:], image[:, :-1])
-
-
-def _blocks_of_rows(blocks: Tensor) -> Tensor:
-    """Block (R,) of each difference of pixels in blocks (h, w); -1 for differences between two."""
-    return torch.cat([torch.where(a == b, a, -1).flatten() for a, b in _neighbours(blocks)])
+def _neighbours(images: Tensor, every: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The pixels (..., h, w) of each difference along y and along x, of one in `every` rows."""
+    down = images[..., 1:, :][..., ::every, :], images[..., :-1, :][..., ::every, :]
+    along = images[..., ::every, :]
+    return down, (along[..., 1:], along[..., :-1])
 
 
 def row_weights(residuals: Tensor, misfit: float, scale: int, emphasis: float = 0.0) -> tuple[Tensor, Tensor]:
@@ -170,7 +175,6 @@ def fit_gradients(
     emphasis: float = 0.0,
     pixels: int = 0,
     start: Tensor | None = None,
-    to_the_end: bool = False,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) /
     2``.
@@ -193,12 +197,10 @@ def fit_gradients(
     emphasis : float
         Rows of scale s have the further weight ``4^(emphasis s)``.
     pixels : int
-        Of the image that is fitted to: the rounds before the last use part of its rows only, see `thinning`.
-        With 0 all rounds use all rows.
+        Of the image that is fitted to: of a large one part of its rows is used, see `thinning`. With 0 all
+        rows are.
     start : Tensor of shape (N, C), optional
         Coefficients from whose residuals the first weights come; without, all rows of a scale begin alike.
-    to_the_end : bool
-        Whether the last round uses part of the rows only, too.
 
     Returns
     -------
@@ -224,7 +226,6 @@ def fit_gradients(
         emphasis=emphasis,
         pixels=pixels,
         start=start,
-        to_the_end=to_the_end,
     )
     return exhaust(fitting)
 
@@ -239,82 +240,79 @@ def fitting_gradients(
     emphasis: float = 0.0,
     pixels: int = 0,
     start: Tensor | None = None,
-    to_the_end: bool = False,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
-    some, everything = _kept_rows(pieces, scales, pixels)
-    if to_the_end:
-        everything = some
-
-    def rows(*, last: bool) -> Iterable[Rows]:
-        return everything if last else some
-
-    only = n_reweightings == 1
-    solution = _zeros(rows(last=only), len(precision)) if start is None else start
+    rows: Iterable[Rows] = _Differences(pieces, scales, len(precision), pixels)
+    if isinstance(pieces, list):
+        rows = list(rows)
+    solution = _zeros(rows, len(precision)) if start is None else start
     precision = precision.double().cpu()
     pull = precision[:, None] * (0 * solution if prior is None else prior).double().cpu()  # P p
-    misfits = _misfits(rows(last=only), solution, scales)
-    blocks: dict[int, BlockSums] = {}
+    misfits = _misfits(rows, solution, scales)
+    folds: dict[int, Sums] = {}
     for turn in range(n_reweightings):
         yield Stage(f"round {turn + 1} of {n_reweightings}")
         last = turn == n_reweightings - 1
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
-        for part in rows(last=last):
+        for part in rows:
+            if not last and pixels >= LEAST_THINNED:
+                part = part.every(EARLIER)
             scale = part.scale
             weight, size = row_weights(
                 part.target - part.features @ solution, misfits[scale], scale, emphasis
             )
             if not turn and start is None:
                 weight = torch.full_like(size, 4 ** (emphasis * scale) / misfits[scale] ** 2)
-            for block, sums in _sums(part, weight, apart=last):
-                gram += sums.gram.double().cpu()
-                cross += sums.cross.double().cpu()
-                if block >= 0:
-                    blocks[block] = sums.plus(blocks[block]) if block in blocks else sums
+            for fold, sums in _sums(part, weight, apart=last):
+                gram += sums.gram.cpu()
+                cross += sums.cross.cpu()
+                if fold >= 0:
+                    whole = sums.times(part.each)
+                    folds[fold] = whole.plus(folds[fold]) if fold in folds else whole
             totals[scale] += float(size.sum())
             counts[scale] += len(size)
         solution = torch.linalg.solve(gram, cross).to(solution)
         misfits = means(totals, counts)
-    return GradientFit(solution, _misfits(everything, solution, scales), blocks)
+    return GradientFit(solution, _misfits(rows, solution, scales), folds)
 
 
-def _sums(rows: Rows, weight: Tensor, *, apart: bool) -> Iterator[tuple[int, BlockSums]]:
-    """Sums of rows with weights (R,), of each block if they are kept apart, and of the rest, as block -1."""
-    if not apart or rows.blocks is None:
+def _sums(rows: Rows, weight: Tensor, *, apart: bool) -> Iterator[tuple[int, Sums]]:
+    """Sums of rows with weights (R,), of each fold if they are kept apart, and of the rest, as fold -1."""
+    if not apart or rows.folds is None:
         yield -1, _sum(rows.features, rows.target, weight)
         return
-    for block in rows.blocks.unique().tolist():
-        own = (rows.blocks == block).nonzero()[:, 0]
+    for fold in rows.folds.unique().tolist():
+        own = (rows.folds == fold).nonzero()[:, 0]
         # rows lie in memory as columns: picked there, they stay so
-        yield block, _sum(rows.features.T[:, own].T, rows.target[own], weight[own])
+        yield fold, _sum(rows.features.T[:, own].T, rows.target[own], weight[own])
 
 
-def _sum(features: Tensor, target: Tensor, weight: Tensor) -> BlockSums:
+def _sum(features: Tensor, target: Tensor, weight: Tensor) -> Sums:
     weighted = weight[:, None] * target
-    return BlockSums(weighted_gram(features, weight), features.T @ weighted, float((weighted * target).sum()))
+    gram, cross = weighted_gram(features, weight), features.T @ weighted
+    return Sums(gram.double(), cross.double(), float((weighted * target).sum()))
 
 
 @dataclass(frozen=True)
-class _Anew:
-    """Difference rows of pieces, made anew each time."""
+class _Differences:
+    """Difference rows of every piece at every scale that it is large enough for, made anew each time; see
+    `thinning`."""
 
     pieces: Iterable[Piece]
     scales: int
+    n_features: int
+    pixels: int
 
     def __iter__(self) -> Iterator[Rows]:
-        return _rows(self.pieces, self.scales)
-
-
-def _kept_rows(pieces: Iterable[Piece], scales: int, pixels: int) -> tuple[Iterable[Rows], Iterable[Rows]]:
-    """Rows of the rounds before the last, and of the last: thinned ones are kept, and all of them if the
-    pieces are a list."""
-    anew = _Anew(pieces, scales)
-    everything: Iterable[Rows] = list(anew) if isinstance(pieces, list) else anew
-    if pixels < LEAST_THINNED:
-        return everything, everything
-    some = [rows.every(thinning(pixels, rows.features.shape[1], rows.scale)) for rows in everything]
-    return some, everything
+        for piece in self.pieces:
+            for scale in range(self.scales):
+                piece = piece.halved() if scale else piece
+                if min(piece.target.shape[-2:]) < 2:
+                    break
+                rows = difference_rows(piece, scale, thinning(self.pixels, self.n_features, scale))
+                if len(rows.target):
+                    yield rows
 
 
 def _zeros(rows: Iterable[Rows], count: int) -> Tensor:
@@ -328,7 +326,7 @@ def _zeros(rows: Iterable[Rows], count: int) -> Tensor:
 def _misfits(rows: Iterable[Rows], solution: Tensor, scales: int) -> list[float]:
     """Mean absolute residual of each scale, at least `LEAST`."""
     totals, counts = [0.0] * scales, [0] * scales
-    for scale, features, target, _ in rows:
+    for scale, features, target, _, _ in rows:
         totals[scale] += float((target - features @ solution).square().mean(dim=1).sqrt().sum())
         counts[scale] += len(target)
     if not counts[0]:
@@ -339,15 +337,3 @@ def _misfits(rows: Iterable[Rows], solution: Tensor, scales: int) -> list[float]
 def means(totals: Sequence[float], counts: Sequence[int]) -> list[float]:
     """Mean absolute residual of each scale from its sum and its number of rows, at least `LEAST`."""
     return [max(t / max(c, 1), LEAST) for t, c in zip(totals, counts, strict=True)]
-
-
-def _rows(pieces: Iterable[Piece], scales: int) -> Iterator[Rows]:
-    """Difference rows of every piece at every scale that it is large enough for."""
-    for piece in pieces:
-        for scale in range(scales):
-            piece = piece.halved() if scale else piece
-            if min(piece.target.shape[-2:]) < 2:
-                break
-            rows = difference_rows(piece, scale)
-            if len(rows.target):
-                yield rows

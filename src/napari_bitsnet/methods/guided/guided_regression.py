@@ -12,7 +12,7 @@ from napari_bitsnet.core.stages import Stage, Stages, exhaust, named
 from napari_bitsnet.methods import METHODS, Answer, Cost, StagedMethod
 from napari_bitsnet.methods.guided.correction import correcting
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, ROUGH, GuidedRegressionConfig
-from napari_bitsnet.methods.guided.shares import explained_shares
+from napari_bitsnet.methods.guided.shares import explained_by, explained_shares
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,19 +117,21 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
         from napari_bitsnet.methods.guided.trust import judging
 
         config, problem = self.config, state.problem
-        fitted, data, fit = yield from fitting(problem, state.previous, config, seed=state.seed)
+        fitted, pieces, fit = yield from fitting(problem, state.previous, config, seed=state.seed)
         state.model = yield from enlarging(fitted, problem, config)
-        state.result = explained_shares(problem, state.model)
+        explained = explained_by(state.model, problem)
+        state.result = explained_shares(problem, state.model, explained=explained)
         precision = [fitted.precision(term, config.prior_std, config.drift_std) for term in fitted.terms]
         state.trust = yield from judging(
             fitted,
-            data,
+            pieces,
             fit,
             torch.cat(precision),
             seed=state.seed,
             prior=None if state.previous is None else state.previous.weights,
         )
-        parts = Parts(problem, state.model, state.trust.explained_energy)
+        del pieces  # their features are large
+        parts = Parts(problem, state.model, explained, state.trust.explained_energy)
         state.result = parts.answer()
         losses = {
             "unexplained": problem.observations.new_tensor(fit.misfits[0]),
@@ -180,7 +182,8 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
 
         if parts.correction_weight > 0:
             yield Stage("correction", better=True)
-            parts.correction = yield from correcting(reduced(state.problem, self.config), fitted)
+            known = parts.fitted if fitted is parts.model else None
+            parts.correction = yield from correcting(reduced(state.problem, self.config), fitted, known)
 
     def _judging(
         self, state: GuidedRegressionState, parts: Parts, fitted: GuidedModel, notices: list[Notice]

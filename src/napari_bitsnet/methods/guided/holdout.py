@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_bitsnet.core.displacement import Window
-
 SIDE = 4
 """Number of blocks along each side of the image."""
 FOLDS = 4
@@ -31,18 +29,17 @@ CORRECTION_SHARE = 0.75
 """Largest weight of the trained correction's answer where one source has no guide."""
 
 
-def fold_blocks(size: tuple[int, int]) -> list[tuple[Window, int]]:
-    """Cut an image of `size` (H, W) into ``SIDE`` by ``SIDE`` blocks and return each with the index of its
-    fold."""
-    from napari_bitsnet.core.displacement import Window
+def folds_of(size: tuple[int, int]) -> Tensor:
+    """Return the fold of each pixel of an image of `size` (H, W), (H, W): folds consist of blocks, ``SIDE``
+    by ``SIDE`` in all."""
+    import torch
 
-    tops, lefts = ([round(n * i / SIDE) for i in range(SIDE + 1)] for n in size)
-    return [
-        (Window(tops[r], lefts[c], tops[r + 1] - tops[r], lefts[c + 1] - lefts[c]), (r + 2 * c) % FOLDS)
-        for r in range(SIDE)
-        for c in range(SIDE)
-        if tops[r + 1] > tops[r] and lefts[c + 1] > lefts[c]
-    ]
+    def blocks(n: int) -> Tensor:
+        edges = torch.tensor([round(n * i / SIDE) for i in range(1, SIDE)])
+        return torch.bucketize(torch.arange(n), edges, right=True)
+
+    rows, columns = blocks(size[0]), blocks(size[1])
+    return (rows[:, None] + 2 * columns) % FOLDS
 
 
 def checkerboard(size: tuple[int, int]) -> Tensor:

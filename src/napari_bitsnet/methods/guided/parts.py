@@ -36,6 +36,8 @@ class Parts:
         The problem that was fitted.
     model : GuidedModel
         The fitted model, at the problem's size.
+    fitted : Tensor of shape (K, C, H, W)
+        What it explains, see `shares.explained_by`.
     energy : float
         Part of the gradients' energy that the model explains in held-out blocks.
 
@@ -55,10 +57,10 @@ class Parts:
         The trained network's change.
     """
 
-    def __init__(self, problem: Problem, model: GuidedModel, energy: float) -> None:
-        self.problem, self.model = problem, model
+    def __init__(self, problem: Problem, model: GuidedModel, fitted: Tensor, energy: float) -> None:
+        self.problem, self.model, self.fitted = problem, model, fitted
         self.energy = self.least_energy = min(1.0, max(0.0, energy))
-        self.explained = shares.explained_by(model, problem)
+        self.explained = fitted.clone()
         self.guided = [term.source for term in model.terms]
         self.complete = len(self.guided) == problem.n_sources
         self.shares = shares.rest_shares(self.energy, problem.n_sources, self.guided)
@@ -150,7 +152,9 @@ class Parts:
             moved = change if moved is None else change + moved
             return shares.split(self.problem, explained, self.shares, moved=moved, darkest=darkest)
         own = shares.split(self.problem, explained, self.shares, darkest=darkest)
-        corrected = shares.explained_shares(self.problem, self.model, self.correction, darkest=darkest)
+        corrected = shares.explained_shares(
+            self.problem, self.model, self.correction, explained=self.fitted, darkest=darkest
+        )
         return {name: torch.lerp(part, corrected[name], weight) for name, part in own.items()}
 
     def _shrunk(self) -> Tensor:

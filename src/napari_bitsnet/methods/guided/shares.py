@@ -183,7 +183,12 @@ def even_shares(n_sources: int, guided: Sequence[int]) -> list[float]:
 
 
 def explained_shares(
-    problem: Problem, model: GuidedModel, correction: Correction | None = None, *, darkest: float = 1.0
+    problem: Problem,
+    model: GuidedModel,
+    correction: Correction | None = None,
+    *,
+    explained: Tensor | None = None,
+    darkest: float = 1.0,
 ) -> dict[str, Tensor]:
     """Divide the observation by a fitted model alone: the rest goes to the sources without a guide, or evenly
     to all.
@@ -196,6 +201,8 @@ def explained_shares(
         The fitted model, at the problem's size.
     correction : Correction, optional
         Correction of the same fit, at any size.
+    explained : Tensor of shape (K, C, H, W), optional
+        What `explained_by` returns, if it is known.
     darkest : float
         See `dark_weight`.
 
@@ -205,7 +212,7 @@ def explained_shares(
         See `split`.
     """
     shares = even_shares(problem.n_sources, [term.source for term in model.terms])
-    explained = explained_by(model, problem)
+    explained = explained_by(model, problem) if explained is None else explained.clone()
     moved = None if correction is None else add_correction(explained, correction, shares)
     return split(problem, explained, shares, moved=moved, darkest=darkest)
 

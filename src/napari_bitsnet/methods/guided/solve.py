@@ -23,7 +23,9 @@ from napari_bitsnet.methods.guided.model import GuidedModel, GuideTerm, healed, 
 from napari_bitsnet.methods.guided.settings import MOST_PIXELS, GuidedRegressionConfig
 
 if TYPE_CHECKING:
-    from napari_bitsnet.methods.guided.gradient_fit import GradientFit
+    from collections.abc import Iterable
+
+    from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece
 
 N_COARSE, COARSE_WIDTH = 24, 0.1
 """Colour clusters for the search of shifts and for drifting weights, and their width on the guide's [0, 1]
@@ -51,8 +53,9 @@ def reduced(problem: Problem, config: GuidedRegressionConfig) -> Problem:
 
 def fitting(
     whole: Problem, previous: GuidedModel | None, config: GuidedRegressionConfig, *, seed: int
-) -> Stages[tuple[GuidedModel, Data, GradientFit]]:
-    """Register and fit; `previous` is the model of the slice before in a stack."""
+) -> Stages[tuple[GuidedModel, Iterable[Piece], GradientFit]]:
+    """Register and fit; `previous` is the model of the slice before in a stack. Returns what was fitted to,
+    too."""
     problem = reduced(whole, config)
     observation = problem.observations
     size = (observation.shape[-2], observation.shape[-1])
@@ -87,7 +90,7 @@ def fitting(
                 prior_std=config.prior_std,
                 drift_std=1.0,
                 scales=1,
-                n_reweightings=3,
+                n_reweightings=1,
                 pixels=data.pixels,
             ),
         )
@@ -98,11 +101,12 @@ def fitting(
             centres = fit_centres(healed(term.image, term.cracks), config.n_clusters, seed=seed)
             term.basis = ColourBasis(centres, config.width)
     model.drift = Modes(size, config.drift)
+    pieces = features_of(model, data, judged=True)
     fit = yield from named(
         "fit",
         fitting_weights(
             model,
-            features_of(model, data, judged=True),
+            pieces,
             prior_std=config.prior_std,
             drift_std=config.drift_std,
             scales=config.scales,
@@ -111,7 +115,7 @@ def fitting(
             pixels=data.pixels,
         ),
     )
-    return model, data, fit
+    return model, pieces, fit
 
 
 def enlarging(model: GuidedModel, problem: Problem, config: GuidedRegressionConfig) -> Stages[GuidedModel]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.core.stages import Stage, Stages
-from napari_bitsnet.methods.guided.fit import Data
 from napari_bitsnet.methods.guided.model import GuidedModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
-    from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
-    from napari_bitsnet.methods.guided.gradient_fit import GradientFit
+    from napari_bitsnet.methods.guided.fold_statistics import FoldStatistics
+    from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece
 
 LOOKED_AT = 4096
 """Pixels whose colours are looked at."""
@@ -38,7 +38,7 @@ class Trust:
 
 def judging(
     model: GuidedModel,
-    data: Data,
+    pieces: Iterable[Piece],
     fit: GradientFit,
     precision: Tensor,
     *,
@@ -51,10 +51,10 @@ def judging(
     ----------
     model : GuidedModel
         With the weights of `fit`.
-    data : Data
+    pieces : iterable of Piece
         What was fitted to.
     fit : GradientFit
-        Its outcome, with the sums of the blocks of the data.
+        Its outcome, with the sums of the folds.
     precision : Tensor of shape (N,)
         Of the prior it was fitted with.
     seed : int
@@ -64,24 +64,28 @@ def judging(
     """
     import torch
 
-    from napari_bitsnet.methods.guided.block_statistics import BlockStatistics
+    from napari_bitsnet.methods.guided.fold_statistics import FoldStatistics
 
     yield Stage("trust, blocks of the image")
-    statistics = BlockStatistics.of(fit.blocks, precision, prior=prior)
+    statistics = FoldStatistics.of(fit.folds, precision, prior)
     generator = torch.Generator().manual_seed(seed)
-    per_window = max(1, LOOKED_AT // len(data.blocks))
-    rows: list[Tensor] = []
-    for window in data.blocks:
-        flat = model.all_features(window).flatten(1)
-        chosen = torch.randint(flat.shape[1], (per_window,), generator=generator).to(flat.device)
-        rows.append(flat[:, chosen].T)
-    seen = torch.cat(rows)
+    seen = torch.cat([_some_pixels(piece.features, generator) for piece in pieces])
+    seen = seen[:: max(1, len(seen) // LOOKED_AT)]
     root = statistics.posterior_root()
     extrapolated = _extrapolated(statistics, model, seen - seen.mean(dim=0), root)
     return Trust(statistics.explained_energy(), extrapolated)
 
 
-def _extrapolated(statistics: BlockStatistics, model: GuidedModel, rows: Tensor, root: Tensor) -> float:
+def _some_pixels(features: Tensor, generator: Generator) -> Tensor:
+    """Features (P, N) of up to `LOOKED_AT` pixels of a window."""
+    import torch
+
+    flat = features.flatten(1)
+    chosen = torch.randint(flat.shape[1], (min(LOOKED_AT, flat.shape[1]),), generator=generator)
+    return flat[:, chosen.to(flat.device)].T
+
+
+def _extrapolated(statistics: FoldStatistics, model: GuidedModel, rows: Tensor, root: Tensor) -> float:
     """Part of the rows of which a guide's own part has kept more than half of its prior standard
     deviation."""
     import torch

@@ -165,7 +165,7 @@ def fitting_units(
             break
         yield Stage(f"scale {scale + 1} of {SCALES}")
         every = 1 if scale else EVERY
-        _, rows, steps, _ = difference_rows(piece).every(every)
+        _, rows, steps, *_ = difference_rows(piece, scale, every)
         weight = (every / steps.abs().mean().clamp_min(LEAST) ** 2).expand(len(steps))
         gram += weighted_gram(rows, weight).double()
         cross += (rows.T @ (weight[:, None] * steps)).double()
