@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from magicgui.widgets import Container
 from napari.utils.notifications import show_info
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
 from superqt.utils import create_worker
 
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.core.hints import paint
 from napari_bitsnet.widgets.alive import while_alive
 from napari_bitsnet.widgets.docking import tabify
 from napari_bitsnet.widgets.forms.check_bar import CheckBar
-from napari_bitsnet.widgets.forms.help import open_nearest_help
 from napari_bitsnet.widgets.forms.notice import Notice
 from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 from napari_bitsnet.widgets.forms.rows import in_scroll_area, plain
@@ -28,17 +24,18 @@ from napari_bitsnet.widgets.forms.section import Section
 from napari_bitsnet.widgets.forms.tab_order import TabOrder
 from napari_bitsnet.widgets.layers.hint_layer import add_hint_layer
 from napari_bitsnet.widgets.layers.parts import METADATA_KEY
-from napari_bitsnet.widgets.layers.shapes import shapes_part
 from napari_bitsnet.widgets.layers.warming import load_drawing
 from napari_bitsnet.widgets.preferences import preferences
+from napari_bitsnet.widgets.results.area_hints import paint_areas
 from napari_bitsnet.widgets.results.result_form import ResultForm
 from napari_bitsnet.widgets.results.save_aside import save_aside
 from napari_bitsnet.widgets.results.saving import SaveOptions, save_separation
 from napari_bitsnet.widgets.results.view_bar import ViewBar
 from napari_bitsnet.widgets.run.bar import RunBar
 from napari_bitsnet.widgets.run.control import RunControl
-from napari_bitsnet.widgets.run.endings import show_ending, show_queue, summary
+from napari_bitsnet.widgets.run.endings import show_ending, summary
 from napari_bitsnet.widgets.run.separation import Outcome, Separation
+from napari_bitsnet.widgets.shortcuts import add_shortcuts
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -221,16 +218,8 @@ class TaskWidget(Container):
                 [("Mark an area", self.areas.mark_area)],
             )
             return
-        mixture = run.request.mixtures[0]
-        mask = shapes_part(areas, mixture).array
-        before = self.form.hints_beside(mixture)
-        old = np.zeros(mask.shape, np.uint8) if before is None else np.asarray(before.array)
-        labels = paint(old, mask, 3 - source if run.edits.swapped else source)
-        self.form.show_hints(labels, before, mixture)
-        if before is None:  # the hints are for the run, not to be looked at
-            self.inputs.chosen("hints")[0].visible = False
+        hints = paint_areas(self.form, run, areas, source)
         self.areas.clear_areas(areas)
-        hints = self.form.hints_beside(mixture)
         if hints is not None:
             self.control.run_on(hints)
 
@@ -310,13 +299,7 @@ class TaskWidget(Container):
         self.native_parent_changed.connect(self._on_docked)
         # after PyTorch, not beside it
         self.device.looked.connect(lambda: create_worker(load_drawing, _start_thread=True))
-        for keys in ("Ctrl+Return", "Ctrl+Enter"):
-            shortcut = QShortcut(QKeySequence(keys), self.native)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(self.run)
-        shortcut = QShortcut(QKeySequence("F1"), self.native)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(lambda: open_nearest_help(QApplication.focusWidget()))
+        add_shortcuts(self.native, self.run)
 
     def _on_docked(self, parent: Any) -> None:
         """Query the devices when the dock is shown; closing the dock means *Stop & keep*."""
@@ -338,10 +321,7 @@ class TaskWidget(Container):
         self._follow(run)
         if outcome.result is not None and not (queue is not None and queue.waiting):
             self.show_results()
-        if queue is None:
-            show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
-        else:
-            show_queue(queue, self.notice)
+        show_ending(outcome, self.form, self.control, self.notice, self.paint_hints)
         if outcome.result is not None and self._folder and run is not None:  # as the preferences ask for
             save_aside(run, self._folder, self._save_options, self.control.complain)
 

@@ -9,7 +9,6 @@ from napari_bitsnet.widgets.forms.notice import Action, Notice
 from napari_bitsnet.widgets.forms.problem_form import ProblemForm
 from napari_bitsnet.widgets.run.bar import clock
 from napari_bitsnet.widgets.run.control import RunControl
-from napari_bitsnet.widgets.run.queue import LayerQueue
 from napari_bitsnet.widgets.run.separation import Outcome
 
 REASONS = {
@@ -40,6 +39,8 @@ def show_ending(
 ) -> None:
     """Show the warnings or the error of a run in the dock, with buttons for what can be done.
 
+    Of a queue, those of all its runs so far are shown, each with the name of its layer.
+
     Parameters
     ----------
     outcome : Outcome
@@ -53,6 +54,11 @@ def show_ending(
     paint_hints : callable
         Called by the button *Paint hints*.
     """
+    if control.queue is not None:
+        queue = control.queue
+        if queue.errors or queue.warnings:
+            notice.say("error" if queue.errors else "warning", queue.messages(), lasting=True)
+        return
     if outcome.kind == "failed" and outcome.error is not None:
         notice.say("error", outcome.error.message, _retries(outcome, form, control))
         return
@@ -60,12 +66,6 @@ def show_ending(
     if outcome.kind != "discarded" and texts:
         alone = any(text.startswith(("Not separable", "Hardly told apart")) for text in texts)
         notice.say("warning", " ".join(texts), _ways_out(form, paint_hints) if alone else (), lasting=True)
-
-
-def show_queue(queue: LayerQueue, notice: Notice) -> None:
-    """Show the errors and warnings of a queue so far, each with the name of its layer."""
-    if queue.errors or queue.warnings:
-        notice.say("error" if queue.errors else "warning", queue.messages(), lasting=True)
 
 
 def _retries(outcome: Outcome, form: ProblemForm, control: RunControl) -> list[Action]:
