@@ -74,3 +74,14 @@ def test_missing_pixels_do_not_matter():
     spoiled = torch.where(valid, rest, 50.0)
     clean, other_clean = (attribute(image, [first, second], valid) for image in (rest, spoiled))
     torch.testing.assert_close(clean[valid[0]], other_clean[valid[0]], atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("true", [(1.0, 2.0), (3.0, -1.0), (-1.0, 3.0), (-1.0, -2.0)])
+def test_two_coefficients_are_those_of_non_negative_least_squares(true: tuple[float, float]):
+    from scipy.optimize import nnls
+
+    rng = np.random.default_rng(3)
+    columns = rng.uniform(0, 1, (40, 2))
+    target = columns @ np.array(true) + rng.normal(0, 0.1, 40)
+    found = attribution._two_coefficients(columns, target)
+    np.testing.assert_allclose(found, nnls(columns, target)[0], atol=1e-9)

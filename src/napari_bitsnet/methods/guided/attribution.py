@@ -98,13 +98,7 @@ def _per_pixel(values: NDArray, size: tuple[int, int]) -> NDArray:
 
 def _variances(rest: NDArray, explained: Sequence[NDArray], valid: NDArray | None) -> tuple[NDArray, NDArray]:
     """Return v_1 and v_2 at every difference: those along rows, then those along columns, flattened."""
-    from scipy.ndimage import gaussian_filter
-    from scipy.optimize import nnls
-
-    energies = [
-        np.concatenate([gaussian_filter(d.astype(float) ** 2, WIDTH).ravel() for d in _differences(e)])
-        for e in explained
-    ]
+    energies = [np.concatenate([_blurred(d.astype(float) ** 2) for d in _differences(e)]) for e in explained]
     target = np.concatenate([d.astype(float).ravel() ** 2 for d in _differences(rest)])
     seen = np.ones(len(target)) if valid is None else _seen(valid)
     mean = (target * seen).sum() / max(seen.sum(), 1)
@@ -113,11 +107,34 @@ def _variances(rest: NDArray, explained: Sequence[NDArray], valid: NDArray | Non
     columns = columns / scale
     weight = seen / max(mean, 1e-12)
     for _ in range(ROUNDS):
-        constants, _ = nnls(columns * weight[:, None], target * weight)
+        constants = _two_coefficients(columns * weight[:, None], target * weight)
         weight = seen / (columns @ constants + 0.05 * mean + 1e-12)
     floor = constants[1] / 2 + FLOOR * constants.sum() + 1e-12
     first, second = (constants[0] / scale[0] * energy + floor for energy in energies)
     return first, second
+
+
+def _blurred(image: NDArray) -> NDArray:
+    """Return the pixels of an image under a Gaussian of `WIDTH`."""
+    import torch
+
+    from napari_bitsnet.core.operators.blur import blur
+
+    return np.asarray(blur(torch.from_numpy(image), WIDTH).numpy().ravel())
+
+
+def _two_coefficients(columns: NDArray, target: NDArray) -> NDArray:
+    """Return the non-negative least-squares coefficients (2,) of two columns (N, 2) for a target (N,).
+
+    SciPy's `nnls` does the same; loading ``scipy.optimize`` takes longer than all that is computed here.
+    """
+    gram, cross = columns.T @ columns, columns.T @ target
+    both = np.linalg.lstsq(gram, cross, rcond=None)[0]
+    if both.min() >= 0:
+        return np.asarray(both)
+    alone = np.maximum(cross, 0) / np.maximum(np.diag(gram), 1e-300)
+    kept = int(np.argmax(alone * cross))  # the energy that each column explains by itself
+    return np.where(np.arange(2) == kept, alone, 0.0)
 
 
 def _seen(valid: NDArray) -> NDArray:
