@@ -14,7 +14,12 @@ from napari_bitsnet.core.denoisers.gaussian import blur
 from napari_bitsnet.core.displacement import Modes, Window, strips
 from napari_bitsnet.core.stages import Stages, named
 from napari_bitsnet.methods.guided.fold_statistics import FoldStatistics
-from napari_bitsnet.methods.guided.gradient_fit import GradientFit, Piece, fitting_gradients
+from napari_bitsnet.methods.guided.gradient_fit import (
+    LEAST_THINNED,
+    GradientFit,
+    Piece,
+    fitting_gradients,
+)
 from napari_bitsnet.methods.guided.holdout import context_weight, folds_of
 from napari_bitsnet.methods.guided.reduced_inputs import reduced_inputs
 
@@ -33,6 +38,8 @@ DRIFT_CLUSTERS, DRIFT_WIDTH, DRIFT_ORDER, DRIFT_STD = 24, 0.1, 3, 0.003
 deviation of its coefficients."""
 NEVER = 1e-5
 """Spread that leaves a group of features out."""
+EARLIER = 2
+"""The first round, which only finds the weights of rows, uses one in so many of the rows of large images."""
 NEARLY = 0.01
 """Context is given up after the thinned rounds if it would not count even if it left so much less
 unexplained, relative to what it leaves: more than all rows change that."""
@@ -192,6 +199,7 @@ def fitting_context(
         [piece],
         precision,
         n_reweightings=N_REWEIGHTINGS - 1,
+        earlier=EARLIER if size[0] * size[1] >= LEAST_THINNED else 1,
         pixels=size[0] * size[1],
         **settings,
     )

@@ -25,8 +25,6 @@ THINNED = 5
 """One in so many rows of the finest scale is enough, on images of up to `THINNED_PIXELS`; of larger ones
 fewer are, in proportion to their pixels. Of coarser scales, whose rows are fewer, more are used."""
 THINNED_PIXELS = 2**17
-EARLIER = 2
-"""Rounds before the last, which only find the weights of rows, use one in so many of these."""
 LEAST_THINNED = 2**15
 """Rows of smaller images are not thinned: the fit would follow noise, and it is quick anyway."""
 PIXELS_PER_FEATURE = 26
@@ -80,7 +78,7 @@ def thinning(pixels: int, n_features: int, scale: int) -> int:
         return 1
     most = THINNED * max(1.0, pixels / THINNED_PIXELS)
     finest = max(1.0, min(most, pixels / (PIXELS_PER_FEATURE * n_features)))
-    return max(1, int(finest / (1.0, 2.5, 5.0)[min(scale, 2)]))
+    return max(1, round(finest / (1.0, 2.5, 5.0)[min(scale, 2)]))
 
 
 @dataclass(frozen=True)
@@ -175,6 +173,7 @@ def fit_gradients(
     emphasis: float = 0.0,
     pixels: int = 0,
     start: Tensor | None = None,
+    earlier: int = 1,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) /
     2``.
@@ -201,6 +200,8 @@ def fit_gradients(
         rows are.
     start : Tensor of shape (N, C), optional
         Coefficients from whose residuals the first weights come; without, all rows of a scale begin alike.
+    earlier : int
+        Rounds before the last, which only find the weights of rows, use one in so many of the rows.
 
     Returns
     -------
@@ -226,6 +227,7 @@ def fit_gradients(
         emphasis=emphasis,
         pixels=pixels,
         start=start,
+        earlier=earlier,
     )
     return exhaust(fitting)
 
@@ -240,6 +242,7 @@ def fitting_gradients(
     emphasis: float = 0.0,
     pixels: int = 0,
     start: Tensor | None = None,
+    earlier: int = 1,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
     rows: Iterable[Rows] = _Differences(pieces, scales, len(precision), pixels)
@@ -256,8 +259,8 @@ def fitting_gradients(
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
         for part in rows:
-            if not last and pixels >= LEAST_THINNED:
-                part = part.every(EARLIER)
+            if not last and earlier > 1:
+                part = part.every(earlier)
             scale = part.scale
             weight, size = row_weights(
                 part.target - part.features @ solution, misfits[scale], scale, emphasis
