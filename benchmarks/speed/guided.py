@@ -37,7 +37,7 @@ settings = RunSettings.of("xray", method=method, preset=preset)
 first = None
 for step in iter_run(settings, mixture, guides=[*pictures[:guides], *[None] * (2 - guides)]):
     if first is None:
-        step.outputs()
+        step.outputs  # made when somebody looks
         first = time.perf_counter() - began, time.process_time() - processor
 done = time.perf_counter() - began, time.process_time() - processor
 expected = estimate(settings, (size, size), n_sources=2).seconds
