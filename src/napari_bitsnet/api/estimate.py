@@ -72,7 +72,7 @@ def estimate(
     count = iterations or settings.iterations or made.iterations
     shrink = 1.0 if method.full_resolution else min(1.0, settings.size_limit / max(size))
     megapixels = size[0] * size[1] * shrink**2 / 1e6
-    cost = method.cost or UNKNOWN
+    cost = made.cost or UNKNOWN
     factor = dict(learnt or {}).get(kind_of_run(settings, device))
     steps = 1 if made.iterations == 1 else count
     alone = cost.fixed + settings.n_seeds * (cost.start + cost.step * steps) * megapixels * n_sources

@@ -51,7 +51,7 @@ class GuidedNetwork(GuidedRegression):
             **GuidedRegression.presets["quick"].model_dump(exclude_unset=True), network_steps=0, units=False
         )
     }
-    cost = Cost(6.0, 45.0)  # networks count: 7 s at 128 × 128 pixels; they do not: 9 s at 256 × 256
+    cost = Cost(6.0, 32.0)  # networks count: 7 s at 128 × 128 pixels; they do not: 9 s at 256 × 256
     config: GuidedNetworkConfig
 
     def _refining(self, state: GuidedRegressionState, parts: Parts) -> Stages[None]:

@@ -73,8 +73,13 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
             n_clusters=128, width=0.05, drift=5, steps=12, n_reweightings=6, pixels=2**20
         ),
     }
-    cost = Cost(4.0, 56.0, 3500)
+    cost = Cost(4.5, 28.0, 3500)
     config: GuidedRegressionConfig
+
+    def __init__(self, config: GuidedRegressionConfig | None = None) -> None:
+        super().__init__(config)
+        if not (self.config.context or self.config.correct):  # the fit alone, as in the preset quick
+            self.cost = Cost(2.7, 11.0, 3500)
 
     def unsupported_reason(self, traits: Traits) -> str | None:
         """See `Method.unsupported_reason`."""
