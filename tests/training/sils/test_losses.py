@@ -97,14 +97,16 @@ def test_sums_of_the_kinds_own_images_have_a_known_answer(tmp_path):
 
     trainer = TRAINERS.get("sils")
     small = {"demo": "shapes", "batch": 2, "size": 32, "width": 8, "levels": 2, "validation_mixtures": 2}
-    alone = trainer.Config(**small, steps=1, ss=0, cc=0, gan=0, sums=3)
-    job = trainer(alone, {}, folder=tmp_path, device="cpu")
-    assert job.network().sizes["kinds"] == 2
+    job = trainer(trainer.Config(**small, steps=2, sums=3, sums_alone=0.5), {}, folder=tmp_path, device="cpu")
     list(job.steps())
     assert job._loop.optimiser.param_groups[0]["betas"] == (0.0, 0.9), "as in the paper"
     network, layers = job._loop.network, torch.stack(job.images.draw(7, 2)[1], dim=1)
     expected = 3 * (network(layers.sum(dim=1)) - layers).abs().mean()
-    torch.testing.assert_close(job.loss(network, 7), expected)
+    assert job.loss(network, 7) > 1.1 * expected, "at the end of a training, all terms"
+    job._loop.step = 0
+    torch.testing.assert_close(job.loss(network, 7), expected, msg="at first, sums alone")
+    job.config = job.config.updated({"sums": 0})
+    assert job.loss(network, 7) > expected, "as in the paper: all its terms from the beginning"
 
 
 @pytest.mark.skipif(
@@ -117,7 +119,10 @@ def test_half_precision_holds_for_the_training_too(tmp_path):
     small = {"demo": "shapes", "batch": 2, "size": 32, "width": 8, "levels": 2, "validation_mixtures": 2}
     for half in (False, True):
         job = trainer(
-            trainer.Config(**small, steps=1, half=half), {}, folder=tmp_path / str(half), device="cpu"
+            trainer.Config(**small, steps=1, half=half, sums_alone=0),
+            {},
+            folder=tmp_path / str(half),
+            device="cpu",
         )
         list(job.steps())
         with torch.no_grad():

@@ -90,3 +90,15 @@ def cycle_consistency(network: SILSNetwork, found: Separated) -> Tensor:
         again = network.decode(k, network.encoders[k](total), total).float()
         loss = loss + (again - image).abs().mean()
     return loss
+
+
+def error_on_sums(network: SILSNetwork, layers: Sequence[Tensor]) -> Tensor:
+    """Return how far the images of ``sum_k y_k`` are from images y_k (N, C, H, W) of each kind, shape ().
+
+    Notes
+    -----
+    ``mean |G_k(E_k(sum_j y_j)) - y_k|``: where kinds superimpose by adding, images of each of them make
+    mixtures whose answer is known. The paper does without.
+    """
+    answer = network(torch.stack(list(layers)).sum(dim=0)).float()
+    return (answer - torch.stack(list(layers), dim=1)).abs().mean()

@@ -29,7 +29,7 @@ PENALTY_EVERY = 8
 class SILSTraining(TrainingConfig):
     """How the method `sils` is trained."""
 
-    rate: float = setting(2e-4, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
+    rate: float = setting(1e-3, "Largest learning rate.", ge=1e-6, le=0.1, step=1e-4)
     decay: float = setting(0.0, "Weight decay.", ge=0, le=1, step=0.01)
     half: bool = setting(False, "Compute in bfloat16 where the processor can.")
     demo: Literal["none", "shapes", "three shapes"] = setting(
@@ -54,11 +54,18 @@ class SILSTraining(TrainingConfig):
     cc: float = setting(10.0, "Weight of the cycles (w2 times lambda 4 to 6).", ge=0, le=1000, step=1)
     gan: float = setting(1.0, "Weight of the critics (lambda 0).", ge=0, le=100, step=0.1)
     sums: float = setting(
-        0.0,
-        "Weight of the error on sums of the kinds' own images, whose answer is known; the paper has none.",
+        10.0,
+        "Weight of the error on sums of the kinds' own images, whose answer is known; the paper has none: 0.",
         ge=0,
         le=1000,
         step=1,
+    )
+    sums_alone: float = setting(
+        0.5,
+        "Part of the training, at its beginning, in which these sums alone teach, unless *sums* is 0.",
+        ge=0,
+        le=1,
+        step=0.1,
     )
     alpha: float = setting(1.4, "Distance between codes of different kinds.", ge=0.1, le=10, step=0.1)
     penalty: float = setting(1.0, "Weight of the critics' gradient penalty.", ge=0, le=1000, step=1)
@@ -202,18 +209,23 @@ class SILSTrainer(BaseTrainer):
 
     def loss(self, look: Look, step: int) -> Tensor:
         """See `BaseTrainer.loss`."""
-        import torch
-
         from napari_bitsnet.training.sils.critic import adversarial_losses, gradient_penalty
-        from napari_bitsnet.training.sils.losses import cycle_consistency, separate, shared_information
+        from napari_bitsnet.training.sils.losses import (
+            cycle_consistency,
+            error_on_sums,
+            separate,
+            shared_information,
+        )
 
         assert self._loop is not None
         network: Any = self._loop.network
         config = self.config
         mixture, layers = self.images.draw(step, config.batch)
         mixture, layers = mixture.to(self.device), [layer.to(self.device) for layer in layers]
-        loss = mixture.new_zeros(())
         with self._loop.precision:
+            loss = config.sums * error_on_sums(network, layers) if config.sums else mixture.new_zeros(())
+            if config.sums and self._loop.done < config.sums_alone:
+                return loss
             found = separate(network, mixture)
             if config.ss:
                 pairs = zip(network.encoders, layers, strict=True)
@@ -221,9 +233,6 @@ class SILSTrainer(BaseTrainer):
                 loss = loss + config.ss * shared_information(found, codes, alpha=config.alpha)
             if config.cc:
                 loss = loss + config.cc * cycle_consistency(network, found)
-            if config.sums:
-                answer = network(torch.stack(layers).sum(dim=0)).float()
-                loss = loss + config.sums * (answer - torch.stack(layers, dim=1)).abs().mean()
             if config.gan:
                 for critic, image, layer in zip(network.critics, found.images, layers, strict=True):
                     of_network, of_critic = adversarial_losses(critic, image, layer)
