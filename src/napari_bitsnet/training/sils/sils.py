@@ -61,7 +61,7 @@ class SILSTraining(TrainingConfig):
         step=1,
     )
     sums_alone: float = setting(
-        0.5,
+        0.8,
         "Part of the training, at its beginning, in which these sums alone teach, unless *sums* is 0.",
         ge=0,
         le=1,
