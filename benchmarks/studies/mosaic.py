@@ -9,7 +9,8 @@ Commands::
 
 Workers have one thread each. Memory is the peak resident memory of a process, with Python and its libraries.
 
-Answer: 1.0 GiB a worker at 4000 (balanced) and 8000 (quick); the process that asks 1.75 and 1.0 GiB. At 4000
+Answer: 1.0 GiB a worker at 4000 (balanced), 8000 and 20000 (quick); the process that asks 1.75, 1.0 and 1.0
+GiB. 20000 x 20000 pixels took two workers 144 s to fit and 377 s to separate and write. At 4000
 the sources are 19.7 dB from those of the whole run (3.5 GiB), and the difference steps no more at borders of
 tiles than beside them (0.99).
 """
