@@ -5,6 +5,9 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -277,6 +280,8 @@ def test_processes_write_what_one_process_writes(call, folder, tmp_path, monkeyp
 class Row:
     """A row that ends its process."""
 
+    row = SimpleNamespace(job=SimpleNamespace(stem="b"))
+
     def __init__(self, kill):
         self.kill = kill
 
@@ -286,10 +291,34 @@ class Row:
         return batch_table_running.Outcome("stopped" if asked() else "done")
 
 
-def test_a_process_that_is_killed_takes_its_own_row_only():
+def test_a_process_that_is_killed_takes_its_own_row_only(capsys):
     from napari_bitsnet.cli.interrupt import Interrupt
 
     rows = [Row(False), Row(True), Row(False)]
     found = dict(batch_table_running.run_in_processes(rows, Interrupt(), 1))
     assert [found[k].status for k in range(3)] == ["done", "failed", "done"]
     assert "was killed" in found[1].error
+    assert f"error: b: {found[1].error}" in capsys.readouterr().err
+
+
+KILLED_WITH_WORKERS = """
+import multiprocessing, os, signal
+from concurrent.futures import ProcessPoolExecutor
+from napari_bitsnet.cli.batch_table_running import _prepare
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, _prepare, (context.Event(), 1)) as pool:
+        print(pool.submit(os.getppid).result() == os.getpid(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_workers_end_when_the_main_process_is_killed(tmp_path):
+    script = tmp_path / "main.py"
+    script.write_text(KILLED_WITH_WORKERS)
+    # workers hold the pipe, too: this waits until the last of them has ended
+    done = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout.strip() == b"True"

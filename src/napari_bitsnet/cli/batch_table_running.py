@@ -6,13 +6,17 @@ import csv
 import io
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.records import read_record
@@ -29,6 +33,8 @@ COLUMNS = (
 """Of the summary. ``row`` is the line of the table; scores are those that the method reports."""
 _POLL = 0.2
 """Seconds between two looks at the signals while processes work."""
+
+KILLED = "The process of this row was killed; perhaps the memory was full."
 
 Runs = Iterator[tuple[int, Outcome]]
 
@@ -69,7 +75,8 @@ def run_in_processes(planned: Sequence[Planned], interrupt: Interrupt, jobs: int
         except BrokenProcessPool:
             pool[0].shutdown()
             pool[0] = new_pool()
-            return Outcome("failed", "The process of this row was killed; perhaps the memory was full.")
+            typer.echo(f"error: {planned[index].row.job.stem}: {KILLED}", err=True)
+            return Outcome("failed", KILLED)
 
     def new_pool() -> ProcessPoolExecutor:
         threads = max(1, (os.cpu_count() or 1) // jobs)
@@ -179,11 +186,24 @@ _stop: list[Any] = []
 
 
 def _prepare(stop: Any, threads: int) -> None:
-    """Leave signals to the main process, which sets `stop`; share the processor among the workers."""
+    """Leave signals to the main process, which sets `stop`, and end with it; share the processor among the
+    workers."""
     leave_signals_to_the_main_process()
+    threading.Thread(target=_end_with_the_main_process, daemon=True).start()
     _stop[:] = [stop]
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is loaded
+
+
+def _end_with_the_main_process() -> None:
+    """End at once when the main process was killed, which could not say so; else memory would stay taken.
+
+    The next run does the row under way again, and removes its unfinished files.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
 
 
 def _run_in_worker(planned: Planned) -> Outcome:
