@@ -408,6 +408,8 @@ def _rest(terminal):
         (["--settings", "no.json"], "Expected the record of a run, got no.json"),
         (["--no-such-option"], "No such option"),
         (["--alpha-exclusion", "1"], "it is a setting of the method bitsnet, --set alpha_exclusion=…"),
+        (["--verbose"], "it stands before the command: napari-bitsnet --verbose COMMAND"),
+        (["--tile", "2048"], "tasks with guides work in tiles"),
     ],
 )
 def test_bad_usage(toy, call, scan, tmp_path, arguments, message):

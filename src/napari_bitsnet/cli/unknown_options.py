@@ -9,6 +9,12 @@ from typer.core import TyperCommand
 from napari_bitsnet.core.aliases import present_name
 from napari_bitsnet.methods import METHODS
 
+ELSEWHERE = {
+    "verbose": "it stands before the command: napari-bitsnet --verbose COMMAND",
+    "tile": "tasks with guides work in tiles",
+}
+"""Options that other commands have, and what to do."""
+
 
 class TaskCommand(TyperCommand):
     """Command that reads former names of options; its error for an unknown one names the method with this
@@ -24,8 +30,10 @@ class TaskCommand(TyperCommand):
             option = getattr(error, "option_name", None)
             name = str(option or "").lstrip("-").removeprefix("no-").replace("-", "_")
             owner = next((m for m in METHODS if name in METHODS.get(m).Config.model_fields), None)
-            if owner is not None and hasattr(error, "message"):
-                error.message += f": it is a setting of the method {owner}, --set {name}=…"
+            words = None if owner is None else f"it is a setting of the method {owner}, --set {name}=…"
+            words = ELSEWHERE.get(name, words)
+            if words is not None and hasattr(error, "message"):
+                error.message += f": {words}"
             raise
 
 
