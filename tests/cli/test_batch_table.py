@@ -277,6 +277,19 @@ def test_processes_write_what_one_process_writes(call, folder, tmp_path, monkeyp
         np.testing.assert_array_equal(one, two)
 
 
+def test_what_processes_do_is_logged(call, folder, tmp_path, capfd):
+    import logging
+
+    table = write(folder / "t.csv", "image,task,method\nb.tif,denoise,nl_bayes\n")
+    logger = logging.getLogger("napari_bitsnet")
+    before = logger.handlers, logger.level
+    try:
+        assert call("--verbose", "batch", table, "-o", tmp_path / "out", "--jobs", 2)[0] == SUCCESS
+    finally:
+        logger.handlers, logger.level = before
+    assert re.search(r"napari_bitsnet\.[.\w]+: read .*b\.tif", capfd.readouterr().err)
+
+
 class Row:
     """A row that ends its process."""
 
@@ -308,7 +321,7 @@ from napari_bitsnet.cli.batch_table_running import _prepare
 
 if __name__ == "__main__":
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, _prepare, (context.Event(), 1)) as pool:
+    with ProcessPoolExecutor(1, context, _prepare, (context.Event(), 1, False)) as pool:
         print(pool.submit(os.getppid).result() == os.getpid(), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 """

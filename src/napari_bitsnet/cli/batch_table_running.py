@@ -24,6 +24,7 @@ from napari_bitsnet.cli.batch import Batch
 from napari_bitsnet.cli.batch_table_reading import Row
 from napari_bitsnet.cli.interrupt import Interrupt, leave_signals_to_the_main_process
 from napari_bitsnet.cli.outcome import NOT_RUN, Outcome, StopRequest
+from napari_bitsnet.cli.verbose import log_is_shown, show_log
 from napari_bitsnet.core.writing import atomically
 
 SUMMARY = "summary.csv"
@@ -80,7 +81,8 @@ def run_in_processes(planned: Sequence[Planned], interrupt: Interrupt, jobs: int
 
     def new_pool() -> ProcessPoolExecutor:
         threads = max(1, (os.cpu_count() or 1) // jobs)
-        pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=(stop, threads))
+        given = (stop, threads, log_is_shown())
+        pool = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare, initargs=given)
         pools.append(pool)
         return pool
 
@@ -185,11 +187,12 @@ _stop: list[Any] = []
 """Event that asks the runs of this worker process to end."""
 
 
-def _prepare(stop: Any, threads: int) -> None:
+def _prepare(stop: Any, threads: int, verbose: bool) -> None:
     """Leave signals to the main process, which sets `stop`, and end with it; share the processor among the
     workers."""
     leave_signals_to_the_main_process()
     threading.Thread(target=_end_with_the_main_process, daemon=True).start()
+    show_log(verbose)
     _stop[:] = [stop]
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is loaded

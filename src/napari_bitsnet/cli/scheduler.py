@@ -12,12 +12,16 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from napari_bitsnet.cli.verbose import log_is_shown
+
 R = TypeVar("R")
 SECONDS = 10
 """How long a scheduler may take to answer."""
 
 PRELOAD = "from napari_bitsnet.cli.interrupt import leave_signals_to_the_main_process as leave\nleave()\n"
 """What each process of this machine runs first: Ctrl-C in a terminal reaches all of them."""
+
+VERBOSE = "from napari_bitsnet.cli.verbose import show_log\nshow_log(True)\n"
 
 SchedulerOption = Annotated[
     str | None,
@@ -65,7 +69,7 @@ def connected(where: str | None) -> Iterator[Any]:
                 dashboard_address=":0",
                 silence_logs=logging.ERROR,
                 env={"OMP_NUM_THREADS": threads},
-                preload=PRELOAD,
+                preload=PRELOAD + (VERBOSE if log_is_shown() else ""),
             ) as cluster,
             Client(cluster) as client,
         ):

@@ -23,6 +23,11 @@ def show_log(wanted: bool) -> None:
     logger.handlers = [handler]
 
 
+def log_is_shown() -> bool:
+    """Return whether this process prints the log; processes that work for it should, too."""
+    return bool(logging.getLogger(LOGGER).handlers)
+
+
 VerboseOption = Annotated[
     bool,
     typer.Option(
