@@ -314,8 +314,9 @@ def test_non_commercial_packages_are_an_extra_of_their_own():
 
 def test_the_version_is_told_the_same_everywhere():
     version = napari_bitsnet.__version__
-    assert f"\nversion: {version}\n" in TEXT["CITATION.cff"]
-    assert f"## {version}" in TEXT["CHANGELOG.md"]
+    citation = yaml.safe_load(TEXT["CITATION.cff"])
+    assert citation["version"] == version
+    assert f"\n## {version} - {citation['date-released']:%Y-%m-%d}\n" in TEXT["CHANGELOG.md"]
 
 
 def test_the_manifest_at_the_root_is_the_one_in_the_package():

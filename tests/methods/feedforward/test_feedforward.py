@@ -165,11 +165,10 @@ def test_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         load_network(tmp_path / "w.safetensors")
 
 
-def test_weights_of_version_0_1_0_load(network: SplitNetwork, weights: Path, tmp_path: Path):
-    """They name the layers otherwise, and hold a second network that was never used."""
+def test_weights_named_as_in_the_shipped_file_load(network: SplitNetwork, weights: Path, tmp_path: Path):
     trained = network.state_dict()
-    old = {f"coarse.{name}": tensor for name, tensor in trained.items()} | {"fine.stem.weight": torch.ones(2)}
-    sizes = {"coarse_widths": [8, 16], "fine_widths": [8, 8], "trunk": None}
+    old = {f"coarse.{name}": tensor for name, tensor in trained.items()}
+    sizes = {"coarse_widths": [8, 16], "trunk": None}
     save_tensors(tmp_path / "w.safetensors", compress(old), {"method": "feedforward", "network": sizes})
     first, second = (load_network(path).state_dict() for path in (weights, tmp_path / "w.safetensors"))
     assert first.keys() == second.keys() == trained.keys()

@@ -258,15 +258,12 @@ def load_network(path: Path | None = None) -> SplitNetwork:
             "(napari-bitsnet train feedforward DATA -o FILE) and give weights=FILE, or choose another method."
         )
 
-    # weights of version 0.1.0 have other names, and a second, unused network
+    # the shipped weights come from an earlier development version and have its names
     def build(sizes: Mapping[str, Any]) -> SplitNetwork:
         return SplitNetwork(widths=sizes.get("widths") or sizes["coarse_widths"], trunk=sizes["trunk"])
 
-    def name_of(name: str) -> str | None:
-        return None if name.startswith("fine.") else name.removeprefix("coarse.")
-
     path = shipped_weights() if path is None else path
-    network, _ = load(path, "feedforward", build, name_of=name_of)
+    network, _ = load(path, "feedforward", build, name_of=lambda name: name.removeprefix("coarse."))
     return network.eval().requires_grad_(False)
 
 

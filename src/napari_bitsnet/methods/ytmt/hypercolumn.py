@@ -44,12 +44,11 @@ class Hypercolumn(nn.Module):
             raise ValueError(f"Expected weights of the method feedforward with a trunk, got {path}.")
         sizes = facts["network"]
         self.checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-        widths = sizes.get("widths") or sizes["coarse_widths"]  # the name in files of version 0.1.0
+        widths = sizes.get("widths") or sizes["coarse_widths"]  # the former name, as in the shipped file
         with torch.random.fork_rng(devices=[]):  # the random weights are overwritten
             self.trunk = EfficientNetLite(**sizes["trunk"])
             self.unet = UNet(5, 3, widths=widths, stem=4, head=2, side=self.trunk.channels)
-        named = {name.removeprefix("coarse."): tensor for name, tensor in expand(tensors).items()}
-        self.load_state_dict({name: tensor for name, tensor in named.items() if not name.startswith("fine.")})
+        self.load_state_dict({name.removeprefix("coarse."): each for name, each in expand(tensors).items()})
         self.eval().requires_grad_(False)
         strides = [4 * REDUCED * 2**level for level in range(4)]
         self.sides = [*zip(self.trunk.channels, strides, strict=True), (widths[0], 8), (3, 4)]
