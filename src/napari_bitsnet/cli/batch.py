@@ -24,6 +24,7 @@ from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.outcome import Outcome, Say, StopRequest
 from napari_bitsnet.cli.progress import follow
+from napari_bitsnet.cli.reading import reading_in_words
 from napari_bitsnet.cli.tiled import write_tiled
 from napari_bitsnet.cli.values import values_in_words
 from napari_bitsnet.cli.wording import in_flags
@@ -163,6 +164,8 @@ class Batch:
         settings = self.settings if self.settings.axes else self.settings.updated({"axes": images.axes})
         settings = with_file_encoding(settings, images.encodings)
         planes = planes_of(TASKS.get(settings.task), images.mixture, settings.axes)
+        for note in reading_in_words(images, settings.task, settings.axes):
+            say(f"{job.stem}: {note}", err=True)
         check_before_run(
             settings, planes, self.folder, kind=self.kind, depth=self.depth, stored=images.stored
         )

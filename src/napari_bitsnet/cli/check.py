@@ -12,6 +12,7 @@ from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE
 from napari_bitsnet.cli.job import Job, say
 from napari_bitsnet.cli.options import takes_settings
 from napari_bitsnet.cli.outputs import check_file
+from napari_bitsnet.cli.reading import reading_in_words
 from napari_bitsnet.cli.scheduler import SchedulerOption, connected, on_worker
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
@@ -55,6 +56,8 @@ def check_command(
             out = check_file(out, [".json"], inputs=[mixture, *job.guides, mask, *frames])
         images = job.read(axes)
         say(images.notices, "xray")
+        for note in reading_in_words(images, "xray", axes or images.axes):
+            typer.echo(note, err=True)
         with connected(scheduler) as client:
             found = on_worker(
                 client,

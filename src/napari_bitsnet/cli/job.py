@@ -14,6 +14,7 @@ import typer
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.export.names import stem_of
+from napari_bitsnet.cli.reading import names_dimensions
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.io.calibration import Calibration
@@ -43,6 +44,8 @@ class Images:
         Stored type of the mixture's file or files; with missing pixels the array itself is floating.
     encodings : tuple of str or None
         What the files of coloured mixtures state of their values; see `ImageFile.encoding`.
+    named : bool
+        Whether the user or the mixture's file says what its dimensions are.
     """
 
     mixture: NDArray
@@ -55,6 +58,7 @@ class Images:
     notices: tuple[str, ...]
     stored: np.dtype
     encodings: tuple[str | None, ...] = ()
+    named: bool = True
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ class Job:
             (*(n for file in files for n in file.notices), *_blurred(mask)),
             np.result_type(*(file.stored for file in mixtures)),
             tuple(file.encoding for file in mixtures if "C" in (file.axes or "")),
+            axes is not None or names_dimensions(mixtures[0]),
         )
 
 

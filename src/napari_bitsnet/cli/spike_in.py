@@ -11,6 +11,7 @@ from napari_bitsnet.cli.batch import BAD_USAGE
 from napari_bitsnet.cli.check import AXES, EXPOSURE, GUIDE, job_of
 from napari_bitsnet.cli.job import say
 from napari_bitsnet.cli.options import read_assignments, takes_settings
+from napari_bitsnet.cli.reading import reading_in_words
 from napari_bitsnet.cli.scheduler import SchedulerOption, connected, on_worker
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.tasks import TASKS
@@ -53,6 +54,8 @@ def spike_in_command(
         settings = read_assignments(changes or (), METHODS.get("guided_regression").Config)
         images = job_of(mixture, guide, mask).read(axes)
         say(images.notices, "xray")
+        for note in reading_in_words(images, "xray", axes or images.axes):
+            typer.echo(note, err=True)
         with connected(scheduler) as client:
             for place in where or ["mixture"]:
                 report = on_worker(
