@@ -171,7 +171,7 @@ def test_columns_that_are_unknown(toy, call, folder, head, message):
     [
         ("image\n", "without rows"),
         ("", "without rows"),
-        ("image,seed\na.tif,1,2\n", "Expected 2 cells in line 2"),
+        ("image,seed\na.tif,1,2\n", "line 2: Expected 2 cells, one for each column, got 3"),
         ("image\na.tif\nb.tif\na.tif\n", "got a in line 2 as well"),
         ("image_1,image_3,task\na.tif,b.tif,multi_mixture\n", "Expected image_2 beside image_3"),
         ("image_1,image_2\na.tif,b.tif\n", "Expected one image for the task separate, got 2"),
@@ -182,6 +182,47 @@ def test_tables_that_make_no_sense(toy, call, folder, text, message):
     code, said = call("batch", write(folder / "t.csv", text), "--check")
     assert code == BAD_USAGE
     assert message in said
+
+
+def test_all_faults_of_a_table_are_listed_at_once(toy, call, folder):
+    table = write(
+        folder / "t.csv",
+        "image,guid_1,task,seed,preset,method,strength,interrupt_at,mask,iterashuns\n"
+        "gone.tif,x,separate,-1,fine,toy,2,x,no.tif,5\n"
+        "b.tif,,seperate,,,,,,no.tif,\n"
+        "c_10.tif,,,,,,,,,,7\n"
+        "b.tif,,,,,,,,,\n"
+        "b.tif,,,,,,,,,\n",
+    )
+    code, said = call("batch", table, "--check")
+    assert code == BAD_USAGE
+    lines = [line.removeprefix("error: t.csv, line ") for line in said.splitlines()]
+    expected = [
+        r"1: Unknown column 'guid_1', 'iterashuns'\. Did you mean 'guide_1'\? Did you mean 'iterations'\?",
+        r"2: seed: .*greater than or equal to 0",
+        r"2: .*gone\.tif, which does not exist",
+        r"2: .*no\.tif, which does not exist",
+        r"2: Unknown preset 'fine' of toy",
+        r"2: strength: .*less than or equal to 1",
+        r"2: interrupt_at: .*valid integer",
+        r"3: .*Did you mean 'separate'",
+        r"3: .*no\.tif, which does not exist",
+        r"4: Expected 10 cells, one for each column, got 11",
+        r"6: Expected images of different names, got b in line 5 as well",
+        r".*11 faults; nothing was run",
+    ]
+    assert len(lines) == len(expected), said
+    assert [
+        pattern for pattern, line in zip(expected, lines, strict=True) if not re.match(pattern, line)
+    ] == []
+
+
+def test_faults_of_the_first_line_are_listed_together(call, folder):
+    code, said = call("batch", write(folder / "t.csv", "scan,seed,seed,prset\na.tif,1,-2,best\n"), "--check")
+    assert code == BAD_USAGE
+    assert said.count("t.csv, line 1: ") == 3
+    for part in ("Unknown column 'scan', 'prset'", "got 'seed' 2 times", "Expected a column image"):
+        assert part in said
 
 
 def test_no_table_and_no_folder_for_results(call, folder):

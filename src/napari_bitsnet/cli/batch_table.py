@@ -13,7 +13,8 @@ from napari_bitsnet.api.export.depth import Depth
 from napari_bitsnet.api.export.folders import check_writable
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS, Batch
 from napari_bitsnet.cli.batch_table_making import make_table
-from napari_bitsnet.cli.batch_table_reading import Row, read_table
+from napari_bitsnet.cli.batch_table_reading import read_table
+from napari_bitsnet.cli.batch_table_rows import Row
 from napari_bitsnet.cli.batch_table_running import (
     SUMMARY,
     Planned,

@@ -21,7 +21,7 @@ import typer
 from napari_bitsnet.api.export.names import record_path
 from napari_bitsnet.api.records import read_record
 from napari_bitsnet.cli.batch import Batch
-from napari_bitsnet.cli.batch_table_reading import Row
+from napari_bitsnet.cli.batch_table_rows import Row
 from napari_bitsnet.cli.interrupt import Interrupt, leave_signals_to_the_main_process
 from napari_bitsnet.cli.outcome import NOT_RUN, Outcome, StopRequest
 from napari_bitsnet.cli.verbose import log_is_shown, show_log
