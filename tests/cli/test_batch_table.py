@@ -272,12 +272,23 @@ def test_scores_of_the_record_are_in_the_summary(call, folder, tmp_path, toy):
     path = tmp_path / "out" / "b_run.json"
     record = json.loads(path.read_text())
     record["losses"] = {"explained_energy": 0.123456, "doubt": None}
-    record["warnings"] = ["The first.\nAnd more.", "The second."]
+    record["warnings"] = ['The first.\nSee unexplained="apart".', "The second."]
     path.write_text(json.dumps(record))
     call("batch", table, "-o", tmp_path / "out", "-q")
     (line,) = summary(tmp_path / "out")
     assert (line["explained"], line["doubt"]) == ("0.1235", "")
-    assert (line["warnings"], line["first_warning"]) == ("2", "The first. And more.")
+    assert (line["warnings"], line["first_warning"]) == ("2", "The first. See unexplained=apart.")
+
+
+def test_messages_about_a_row_name_cells_and_not_flags(toy, call, folder, tmp_path):
+    np.save(folder / "five.npy", np.zeros((5, 24, 32), np.float32))
+    np.save(folder / "rgb.npy", RNG.random((24, 32, 3), dtype=np.float32))
+    table = write(folder / "t.csv", "image,method\nfive.npy,toy\nrgb.npy,toy\n")
+    code, said = call("batch", table, "-o", tmp_path / "out", "-q")
+    assert code == FAILURE
+    assert "say what its dimensions are, for example axes=ZYX" in summary(tmp_path / "out")[0]["error"]
+    assert re.search("note: rgb: .* name them, for example axes=ZYX", said)
+    assert "--" not in said
 
 
 def test_ctrl_c_keeps_what_is_done(toy, call, folder, tmp_path):

@@ -86,6 +86,7 @@ def test_demo_takes_its_cases_apart(call, tmp_path):
     assert "ceiling" in text
     assert "Nulls separate nothing" in " ".join(text.split())
     assert "warning: too_hard: Hardly told apart" in text
+    assert '="' not in text  # settings are named by their flags
     assert (tmp_path / "scores.md").read_text() in text
     assert np.asarray(Image.open(tmp_path / "demo.png")).shape[0] > 1000
     names = {p.name for p in tmp_path.iterdir()}

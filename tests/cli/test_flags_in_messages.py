@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from napari_bitsnet.cli.batch import SUCCESS
-from napari_bitsnet.cli.wording import in_flags
+from napari_bitsnet.cli.wording import in_cells, in_flags
 from napari_bitsnet.data.panel import simulate_panel
 
 
@@ -23,6 +23,20 @@ from napari_bitsnet.data.panel import simulate_panel
 )
 def test_settings_become_flags(text, task, said):
     assert in_flags(text, task) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('keep it with unexplained="apart".', "keep it with unexplained=apart."),
+        ("preset='quick' or n_sources=3.", "preset=quick or n_sources=3."),
+        ('Use start="auto" or maps=False.', "Use start=auto or maps=False."),
+        ("write format='imagej'.", "write --format imagej."),  # the command's, for all rows
+        ("in /data/seed=3/a.tif", "in /data/seed=3/a.tif"),
+    ],
+)
+def test_settings_become_cells(text, said):
+    assert in_cells(text) == said
 
 
 def test_warnings_and_errors_of_a_run_name_flags(call, tmp_path):

@@ -52,8 +52,7 @@ def test_how_a_file_without_names_was_read_is_told(tmp_path, kind, shape, task, 
     WRITERS[kind](path, RNG.random(shape, dtype=np.float32))
     (told,) = note(path, task)
     assert f"shape {shape} is read as {read}" in told
-    assert told.startswith("note: ")
-    assert told.endswith("name them, for example --axes ZYX.")
+    assert told.endswith('name them, for example axes="ZYX".')
     declared = {3: "AYX", 4: "AYXC"}[len(shape)] if shape[-1] == 16 or len(shape) == 4 else "YXC"
     assert note(path, task, declared.replace("A", "M" if task == "multi_mixture" else "Z")) == ()
 
@@ -76,7 +75,8 @@ def test_commands_print_the_note_once(toy, call, tmp_path):
     run = ("separate", tmp_path / "last.npy", "-o", tmp_path / "out", "--method", "toy", "-q")
     code, said = call(*run)
     assert code == SUCCESS, said
-    assert said.count("last: note: the file does not name its dimensions") == 1
+    assert said.count("note: last: the file does not name its dimensions") == 1
+    assert "name them, for example --axes ZYX." in said
     code, said = call(*run, "--axes", "YXC", "--overwrite")
     assert code == SUCCESS, said
     assert "note: " not in said

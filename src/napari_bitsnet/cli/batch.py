@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from napari_bitsnet.cli.progress import follow
 from napari_bitsnet.cli.reading import reading_in_words
 from napari_bitsnet.cli.tiled import write_tiled
 from napari_bitsnet.cli.values import values_in_words
-from napari_bitsnet.cli.wording import in_flags
+from napari_bitsnet.cli.wording import in_cells, in_flags
 from napari_bitsnet.io.writers import FormatName
 from napari_bitsnet.tasks import TASKS
 
@@ -37,11 +37,11 @@ SUCCESS, FAILURE, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 @contextmanager
-def warning_lines(name: str, task: str, say: Say = typer.echo) -> Iterator[None]:
-    """Print every warning in one line on stderr, with the name of its input and the task's flags."""
+def warning_lines(name: str, worded: Callable[[object], str], say: Say = typer.echo) -> Iterator[None]:
+    """Print every warning in one line on stderr, worded for its reader, with the name of its input."""
 
     def show(message: Warning | str, *place: Any) -> None:
-        say(f"warning: {name}: {in_flags(message, task)}", err=True)
+        say(f"warning: {name}: {worded(message)}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -69,6 +69,8 @@ class Batch:
         True also writes other splits, if the method finds some.
     tile : int, optional
         Side of the tiles of images that do not fit into memory; see `write_tiled`.
+    in_table : bool
+        Whether messages name settings as cells of a table instead of flags.
     """
 
     settings: RunSettings
@@ -80,6 +82,7 @@ class Batch:
     report: bool = False
     candidates: bool = False
     tile: int | None = None
+    in_table: bool = False
 
     def run(self, jobs: Sequence[Job], client: Any = None) -> int:
         """Run all jobs and return the exit code; a client's workers share out several jobs, or the slices of
@@ -113,16 +116,19 @@ class Batch:
             if not self.overwrite and self._finished(job):
                 say(f"{job.stem}: finished before, skipped (--overwrite does it again{self._left_out()})")
                 return Outcome("skipped")
-            with warning_lines(job.stem, self.settings.task, say):
+            with warning_lines(job.stem, self._worded, say):
                 self._do(job, asked, client, say)
         except (TypeError, ValueError, OSError, MemoryError) as error:
-            told = in_flags(error, self.settings.task)
+            told = self._worded(error)
         except Exception:  # a bug of ours must not stop the rest of a long batch
             told = traceback.format_exc()
         else:
             return Outcome("done" if is_finished(self.folder, job.stem) else "stopped")
         say(f"error: {job.stem}: {told}", err=True)
         return Outcome("failed", told)
+
+    def _worded(self, message: object) -> str:
+        return in_cells(message) if self.in_table else in_flags(message, self.settings.task)
 
     def _left_out(self) -> str:
         return ", with other splits" if self.candidates else ""
@@ -165,7 +171,7 @@ class Batch:
         settings = with_file_encoding(settings, images.encodings)
         planes = planes_of(TASKS.get(settings.task), images.mixture, settings.axes)
         for note in reading_in_words(images, settings.task, settings.axes):
-            say(f"{job.stem}: {note}", err=True)
+            say(f"note: {job.stem}: {self._worded(note)}", err=True)
         check_before_run(
             settings, planes, self.folder, kind=self.kind, depth=self.depth, stored=images.stored
         )

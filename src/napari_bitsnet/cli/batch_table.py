@@ -106,7 +106,8 @@ def batch_command(
             check_summary(out)
             hidden = quiet or jobs > 1  # bars of several processes would mix
             planned = [
-                Planned(row, Batch(row.settings, out, overwrite, hidden, kind, depth, report)) for row in rows
+                Planned(row, Batch(row.settings, out, overwrite, hidden, kind, depth, report, in_table=True))
+                for row in rows
             ]
             _check_outputs(planned)
     except ValueError as error:

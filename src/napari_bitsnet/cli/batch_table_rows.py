@@ -16,7 +16,7 @@ from napari_bitsnet.cli.job import Job
 from napari_bitsnet.cli.options import Given, read_value
 from napari_bitsnet.cli.parts import PARTS
 from napari_bitsnet.cli.task_command import settle
-from napari_bitsnet.cli.wording import RUN_OPTIONS
+from napari_bitsnet.cli.wording import RUN_OPTIONS, in_cells
 from napari_bitsnet.io.read import present
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
@@ -56,7 +56,7 @@ class Faults(list[str]):
         try:
             yield
         except (ValueError, OSError) as error:
-            self.append(str(error))
+            self.append(in_cells(error))
 
 
 def read_row(line: int, cells: Mapping[str, str], folder: Path, *, report: bool) -> tuple[Row | None, Faults]:
@@ -176,7 +176,7 @@ def _settle(name: str, values: Mapping[str, Any], faults: Faults) -> tuple[RunSe
         for assignment in values["set"]:
             with found.noted():
                 settle(name, {**alone, "set": [assignment]})
-        faults += dict.fromkeys(found or [str(error)])
+        faults += dict.fromkeys(found or [in_cells(error)])
         return None
     return settings, jobs[0]
 

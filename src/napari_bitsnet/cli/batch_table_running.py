@@ -25,6 +25,7 @@ from napari_bitsnet.cli.batch_table_rows import Row
 from napari_bitsnet.cli.interrupt import Interrupt, leave_signals_to_the_main_process
 from napari_bitsnet.cli.outcome import NOT_RUN, Outcome, StopRequest
 from napari_bitsnet.cli.verbose import log_is_shown, show_log
+from napari_bitsnet.cli.wording import in_cells
 from napari_bitsnet.core.writing import atomically
 
 SUMMARY = "summary.csv"
@@ -179,7 +180,7 @@ def _facts(path: Path) -> dict[str, Any]:
         "explained": score("explained_energy"),
         "doubt": score("doubt"),
         "warnings": len(warnings),
-        "first_warning": " ".join(warnings[0].split()) if warnings else "",
+        "first_warning": in_cells(" ".join(warnings[0].split())) if warnings else "",
     }
 
 

@@ -57,7 +57,7 @@ def check_command(
         images = job.read(axes)
         say(images.notices, "xray")
         for note in reading_in_words(images, "xray", axes or images.axes):
-            typer.echo(note, err=True)
+            typer.echo(f"note: {in_flags(note, 'xray')}", err=True)
         with connected(scheduler) as client:
             found = on_worker(
                 client,

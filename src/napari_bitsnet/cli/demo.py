@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import typer
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, warning_lines
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.progress import follow
+from napari_bitsnet.cli.wording import in_flags
 
 WIDGET = "Separate layers"
 """Name of the dock in the manifest."""
@@ -68,7 +70,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
     outcomes = []
     with Interrupt() as interrupt:
         for case in demo_cases(size):
-            with warning_lines(case.key, case.case.task):
+            with warning_lines(case.key, partial(in_flags, task=case.case.task)):
                 result = follow(case.start(device, interrupt), case.key, quiet=quiet)
             result.drop_state()
             outcome = judge(case, result)
@@ -84,7 +86,7 @@ def separate_all(folder: Path, size: int, device: str, quiet: bool) -> int:
     typer.echo(table)
     for outcome in outcomes:
         for warning in outcome.result.warnings:
-            typer.echo(f"warning: {outcome.demo.key}: {warning}", err=True)
+            typer.echo(f"warning: {outcome.demo.key}: {in_flags(warning, outcome.demo.case.task)}", err=True)
     typer.echo(f"Sources, records, demo.png and scores.md are in {folder}")
     short = [outcome for outcome in outcomes if not outcome.passed]
     for outcome in short:

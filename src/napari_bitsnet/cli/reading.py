@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.api.run_inputs import planes_of
-from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.tasks import TASKS
 
@@ -23,14 +22,14 @@ def names_dimensions(file: ImageFile) -> bool:
 
 
 def reading_in_words(images: Images, task: str, axes: str | None) -> tuple[str, ...]:
-    """Return a note on how a mixture was understood, and how to say otherwise; none where it is declared.
+    """Return how a mixture was understood, and how to say otherwise; nothing where it is declared.
 
     Parameters
     ----------
     images : Images
         Of the run.
     task : str
-        Of the command.
+        Name of the task.
     axes : str or None
         Those that the run takes.
 
@@ -47,7 +46,7 @@ def reading_in_words(images: Images, task: str, axes: str | None) -> tuple[str, 
         f"the file does not name its dimensions; shape {shape} is read as {_what(planes)}. If this is wrong, "
         'name them, for example axes="ZYX".'
     )
-    return (f"note: {in_flags(note, task)}",)
+    return (note,)
 
 
 def _what(planes: Planes) -> str:

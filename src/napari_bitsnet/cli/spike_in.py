@@ -55,7 +55,7 @@ def spike_in_command(
         images = job_of(mixture, guide, mask).read(axes)
         say(images.notices, "xray")
         for note in reading_in_words(images, "xray", axes or images.axes):
-            typer.echo(note, err=True)
+            typer.echo(f"note: {in_flags(note, 'xray')}", err=True)
         with connected(scheduler) as client:
             for place in where or ["mixture"]:
                 report = on_worker(

@@ -1,4 +1,4 @@
-"""Convert messages for the command line: settings become flags."""
+"""Convert messages for the command line: settings become flags, or cells of a table."""
 
 from __future__ import annotations
 
@@ -37,5 +37,20 @@ def in_flags(text: object, task: str) -> str:
         if any(name in METHODS.get(method).Config.model_fields for method in METHODS):
             return f"--set {name}={value}"
         return None
+
+    return name_settings(str(text), say)
+
+
+def in_cells(text: object) -> str:
+    """Return a message with ``name="value"`` as ``name=value``: the column of a table and its cell.
+
+    Parameters
+    ----------
+    text : object
+        Message, warning or exception.
+    """
+
+    def say(name: str, value: str) -> str:
+        return f"--{name} {value}" if name in FILES else f"{name}={value}"
 
     return name_settings(str(text), say)
