@@ -79,7 +79,6 @@ def test_thinned_rows_stand_for_all_rows_of_their_fold(monkeypatch):
             torch.full((1,), 1e-6),
             n_reweightings=1,
             pixels=pixels,
-            start=torch.full((1, 1), 0.25),
         ).folds[0]
         for pixels in (0, 32 * 32)
     ]

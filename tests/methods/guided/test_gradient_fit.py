@@ -97,13 +97,14 @@ def test_nothing_valid():
         fit_gradients([Piece(FEATURES, TARGET, torch.zeros(1, 24, 32, dtype=torch.bool))], WEAK)
 
 
-@pytest.mark.parametrize("settings", [{"pixels": 24 * 32}, {"earlier": 2}])
-def test_fewer_rows_find_nearly_the_same_coefficients(monkeypatch, settings: dict[str, int]):
+def test_fewer_rows_find_nearly_the_same_coefficients(monkeypatch):
     target = TARGET + 0.1 * noise(2, 24, 32, seed=4)
     monkeypatch.setattr(gradient_fit, "LEAST_THINNED", 1)
     monkeypatch.setattr(gradient_fit, "THINNED", 2)
     monkeypatch.setattr(gradient_fit, "PIXELS_PER_FEATURE", 1)
-    whole, thinned = (fit_gradients([Piece(FEATURES, target)], WEAK, scales=2, **s) for s in ({}, settings))
+    whole, thinned = (
+        fit_gradients([Piece(FEATURES, target)], WEAK, scales=2, pixels=n) for n in (0, 24 * 32)
+    )
     assert not torch.equal(thinned.coefficients, whole.coefficients)
     error, thinned_error = (float((fit.coefficients - TRUE).abs().max()) for fit in (whole, thinned))
     assert thinned_error < 2 * error

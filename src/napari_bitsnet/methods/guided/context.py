@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,15 +12,10 @@ from torch import Tensor
 from napari_bitsnet.core.colours import ColourBasis, fit_centres
 from napari_bitsnet.core.denoisers.gaussian import blur
 from napari_bitsnet.core.displacement import Modes, Window, strips
-from napari_bitsnet.core.stages import Stages, named
+from napari_bitsnet.core.stages import Stages
 from napari_bitsnet.methods.guided.fold_statistics import FoldStatistics
-from napari_bitsnet.methods.guided.gradient_fit import (
-    LEAST_THINNED,
-    GradientFit,
-    Piece,
-    fitting_gradients,
-)
-from napari_bitsnet.methods.guided.holdout import context_weight, folds_of
+from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
+from napari_bitsnet.methods.guided.holdout import folds_of
 from napari_bitsnet.methods.guided.reduced_inputs import reduced_inputs
 
 REFERENCE = 128
@@ -31,18 +26,15 @@ SCALES, EMPHASIS, N_REWEIGHTINGS = 5, 0.3, 3
 """Scales and reweightings of the robust fit. A row of scale s has the further weight ``4^(EMPHASIS s)``,
 since such rows are fewer by 4^s while low frequencies carry most of the signal. With 0.6 and more the sides
 of guides that share a coarse layout are confused."""
-FITTED_TO = 2**16
-"""Larger images are reduced to this many pixels for the fit; its functions then apply at full size."""
+FITTED_TO = 2**14
+"""Larger images are reduced to this many pixels for the fit, those of `REFERENCE`; its functions then apply
+at full size. At 256 × 256 pixels fine gradients outweigh the coarse ones, which blurred colours explain: the
+fit on all of them was 1 dB worse on near-infrared pairs, and held-out blocks gave it less weight."""
 DRIFT_CLUSTERS, DRIFT_WIDTH, DRIFT_ORDER, DRIFT_STD = 24, 0.1, 3, 0.003
 """Clusters whose density drifts along the image, their width, the order of the drift, and the prior standard
 deviation of its coefficients."""
 NEVER = 1e-5
 """Spread that leaves a group of features out."""
-EARLIER = 2
-"""The first round, which only finds the weights of rows, uses one in so many of the rows of large images."""
-NEARLY = 0.01
-"""Context is given up after the thinned rounds if it would not count even if it left so much less
-unexplained, relative to what it leaves: more than all rows change that."""
 STRIP = 2**17
 """Pixels whose features are in memory at a time."""
 
@@ -185,26 +177,13 @@ def fitting_context(
     piece = Piece(images, observation[0], None if valid is None else valid[0], folds)
     colours = torch.cat([f.precision(context=False) for f in features]).to(observation.device)
 
-    def judged(fit: GradientFit) -> ContextFit:
-        statistics = FoldStatistics.of(fit.folds, precision)
-        return ContextFit(
-            features,
-            list(fit.coefficients.split([len(f.precision(context=True)) for f in features])),
-            statistics.explained_energy(),
-            replace(statistics, precision=colours).explained_energy(),
-        )
-
-    settings: dict[str, Any] = {"scales": SCALES, "emphasis": EMPHASIS}
-    first = yield from fitting_gradients(
-        [piece],
-        precision,
-        n_reweightings=N_REWEIGHTINGS - 1,
-        earlier=EARLIER if size[0] * size[1] >= LEAST_THINNED else 1,
-        pixels=size[0] * size[1],
-        **settings,
+    fit = yield from fitting_gradients(
+        [piece], precision, scales=SCALES, n_reweightings=N_REWEIGHTINGS, emphasis=EMPHASIS
     )
-    early = judged(first)
-    if not context_weight(early.with_context + NEARLY * (1 - early.with_context), early.without):
-        return early  # context will not count: the round on all rows, two thirds of the work, is spared
-    last = fitting_gradients([piece], precision, n_reweightings=1, start=first.coefficients, **settings)
-    return judged((yield from named("all rows", last)))
+    statistics = FoldStatistics.of(fit.folds, precision)
+    return ContextFit(
+        features,
+        list(fit.coefficients.split([len(f.precision(context=True)) for f in features])),
+        statistics.explained_energy(),
+        replace(statistics, precision=colours).explained_energy(),
+    )

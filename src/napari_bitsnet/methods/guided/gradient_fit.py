@@ -101,11 +101,6 @@ class Rows(NamedTuple):
     folds: Tensor | None = None
     each: int = 1
 
-    def every(self, step: int) -> Rows:
-        """Return one in `step` rows, in memory of its own and without folds."""
-        features, target = (rows.T[:, ::step].contiguous().T for rows in (self.features, self.target))
-        return Rows(self.scale, features, target, each=step * self.each)
-
 
 def difference_rows(piece: Piece, scale: int = 0, every: int = 1) -> Rows:
     """Vertical and horizontal differences of neighbouring pixels of a piece, those with missing pixels left
@@ -172,8 +167,6 @@ def fit_gradients(
     prior: Tensor | None = None,
     emphasis: float = 0.0,
     pixels: int = 0,
-    start: Tensor | None = None,
-    earlier: int = 1,
 ) -> GradientFit:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) /
     2``.
@@ -198,10 +191,6 @@ def fit_gradients(
     pixels : int
         Of the image that is fitted to: of a large one part of its rows is used, see `thinning`. With 0 all
         rows are.
-    start : Tensor of shape (N, C), optional
-        Coefficients from whose residuals the first weights come; without, all rows of a scale begin alike.
-    earlier : int
-        Rounds before the last, which only find the weights of rows, use one in so many of the rows.
 
     Returns
     -------
@@ -226,8 +215,6 @@ def fit_gradients(
         prior=prior,
         emphasis=emphasis,
         pixels=pixels,
-        start=start,
-        earlier=earlier,
     )
     return exhaust(fitting)
 
@@ -241,14 +228,12 @@ def fitting_gradients(
     prior: Tensor | None = None,
     emphasis: float = 0.0,
     pixels: int = 0,
-    start: Tensor | None = None,
-    earlier: int = 1,
 ) -> Stages[GradientFit]:
     """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
     rows: Iterable[Rows] = _Differences(pieces, scales, len(precision), pixels)
     if isinstance(pieces, list):
         rows = list(rows)
-    solution = _zeros(rows, len(precision)) if start is None else start
+    solution = _zeros(rows, len(precision))
     precision = precision.double().cpu()
     pull = precision[:, None] * (0 * solution if prior is None else prior).double().cpu()  # P p
     misfits = _misfits(rows, solution, scales)
@@ -259,13 +244,11 @@ def fitting_gradients(
         gram, cross = torch.diag(precision), pull.clone()
         totals, counts = [0.0] * scales, [0] * scales
         for part in rows:
-            if not last and earlier > 1:
-                part = part.every(earlier)
             scale = part.scale
             weight, size = row_weights(
                 part.target - part.features @ solution, misfits[scale], scale, emphasis
             )
-            if not turn and start is None:
+            if not turn:
                 weight = torch.full_like(size, 4 ** (emphasis * scale) / misfits[scale] ** 2)
             for fold, sums in _sums(part, weight, apart=last):
                 gram += sums.gram.cpu()

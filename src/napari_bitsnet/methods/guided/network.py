@@ -27,7 +27,7 @@ SCALES = 4
 """Scales at which gradients are compared."""
 RATE, DECAY = 1e-2, 1e-3
 """Largest learning rate of the one-cycle schedule, and AdamW's weight decay."""
-TRAINED_ON = 2**15
+TRAINED_ON = 2**14
 """Larger images are reduced to this many pixels for the training; the networks then apply at full size."""
 STRIP = 2**17
 """Pixels that a network looks at in one piece at full size."""

@@ -38,7 +38,7 @@ SCALES = 4
 """Scales at which gradients are compared."""
 EVERY = 2
 """One in so many differences of the finest scale is looked at."""
-FITTED_TO = 2**15
+FITTED_TO = 2**14
 """Larger images are reduced to about this many pixels for the fit; its functions then apply at full size."""
 STRIP = 2**16
 """Pixels whose features are in memory at a time."""
