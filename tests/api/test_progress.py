@@ -41,6 +41,28 @@ def test_the_bar_passes_everything_on(capsys: pytest.CaptureFixture[str]):
     assert "search" in told
 
 
+def closed_form():
+    for stage in ("colours", "fit, round 1 of 4", "fit, round 2 of 4"):
+        yield Iteration(0, 1, 0.0, {}, dict, stage=Stage(stage))
+    yield Iteration(1, 1, 0.1, {}, dict)
+
+
+def test_a_run_of_one_iteration_shows_its_stages_and_no_count(capsys: pytest.CaptureFixture[str]):
+    for _ in with_bar(closed_form(), "panel"):
+        pass
+    told = capsys.readouterr().err
+    stages = [line.strip() for line in told.split("\r") if "[" in line and "it" not in line.split("[")[1]]
+    shown = [re.sub(r" \[\d\d:\d\d\]$", "", line) for line in stages]
+    assert list(dict.fromkeys(shown)) == [
+        "panel, colours",
+        "panel, fit, round 1 of 4",
+        "panel, fit, round 2 of 4",
+    ]
+    assert "0/1" not in told
+    assert "panel: 100%" in told
+    assert "1/1" in told
+
+
 def test_closing_the_bar_closes_the_run():
     closed = []
 
@@ -57,14 +79,14 @@ def test_closing_the_bar_closes_the_run():
 
 
 def test_progress_in_python(capsys: pytest.CaptureFixture[str]):
-    nb.run("denoise", IMAGE, progress=True)
+    nb.run("denoise", IMAGE, preset="quick", progress=True)
     assert "denoise: 100%" in capsys.readouterr().err
-    nb.run("denoise", IMAGE)
+    nb.run("denoise", IMAGE, preset="quick")
     assert capsys.readouterr().err == ""
 
 
 def test_a_notebook_shows_picture_and_text():
-    result = nb.run("denoise", IMAGE)
+    result = nb.run("denoise", IMAGE, preset="quick")
     html = result._repr_html_()
     (data,) = re.findall(r"base64,([^\"]+)", html)
     picture = Image.open(io.BytesIO(base64.b64decode(data)))

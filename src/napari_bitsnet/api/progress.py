@@ -10,11 +10,16 @@ from napari_bitsnet.core.problem import Iteration
 
 R = TypeVar("R")
 
+STAGES_ALONE = "{desc}{postfix} [{elapsed}]"
+"""Format of tqdm in place of a bar, for runs of one iteration."""
+
 
 def with_bar(
     run: Generator[Iteration, None, R], name: str, *, n_planes: int = 1, hidden: bool = False
 ) -> Generator[Iteration, None, R]:
     """Show the iterations of a run, and the stage it is at, on stderr or in a notebook.
+
+    Of a run of one iteration, such as a closed form, only the stage and the time are shown, without a bar.
 
     Parameters
     ----------
@@ -43,10 +48,12 @@ def with_bar(
             try:
                 step = next(run)
             except StopIteration as end:
+                bar.bar_format = None
                 bar.set_postfix_str("")
                 result: R = end.value
                 return result
             bar.total = step.total * n_planes
+            bar.bar_format = STAGES_ALONE if bar.total == 1 else None
             bar.update(step.plane * step.total + step.step - bar.n)
             # a stage may take long: it is shown at once
             bar.set_postfix_str(step.stage.name if step.stage else "", refresh=step.stage is not None)
