@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import dask
@@ -43,7 +44,7 @@ def files(tmp_path, monkeypatch):
 def test_same_numbers_as_from_python_with_a_record(call, files, tmp_path):
     code, text = call("xray", *files, *FLAGS)
     assert code == SUCCESS, text
-    assert "in tiles" in text
+    said = re.search(r"^mosaic: guided_network, in tiles, (\d+\.\d) s, \d+ images in ", text, re.MULTILINE)
     guides = [nb.read(path).channels_last for path in (files[2], files[4])]
     expected = nb.run_in_tiles("xray", nb.read(files[0]).array, guides=guides, tile=64, preset="quick")
     out = tmp_path / "out"
@@ -51,6 +52,7 @@ def test_same_numbers_as_from_python_with_a_record(call, files, tmp_path):
     np.testing.assert_array_equal(np.squeeze(written[:]), expected["source_1"].compute())
     record = json.loads((out / "mosaic_run.json").read_text())
     assert record["reduced_by"] == 2
+    assert float(said[1]) > record["seconds"] - 0.1  # of fit and tiles; the record's are those of the fit
     assert record["inputs"]["mixture"] == [str(files[0])]
     assert {*record["files"].values(), "mosaic_run.json"} == {path.name for path in out.iterdir()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -176,8 +177,10 @@ class Batch:
             settings, planes, self.folder, kind=self.kind, depth=self.depth, stored=images.stored
         )
         if self.tile is not None:
+            began = time.perf_counter()
             files, made = write_tiled(job, images, settings, self.tile, self.folder, asked, quiet=self.quiet)
-            say(f"{job.stem}: {made['method']}, in tiles, {len(files)} images in {self.folder}")
+            took = time.perf_counter() - began  # the record has the seconds of the fit alone
+            say(f"{job.stem}: {made['method']}, in tiles, {took:.1f} s, {len(files)} images in {self.folder}")
             return
         run = iter_run(
             settings,
