@@ -79,6 +79,11 @@ def imported_packages() -> set[str]:
     return {normal(distribution) for name in outside for distribution in known.get(name, [name])}
 
 
+def sources() -> list[Path]:
+    """Code and pages that may tell how to install an extra."""
+    return [*PACKAGE.rglob("*.py"), *(PROJECT / "docs").rglob("*.md"), PROJECT / "README.md"]
+
+
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     imported = imported_packages()
     optional = {name_of(requirement) for requirements in EXTRAS.values() for requirement in requirements}
@@ -304,6 +309,24 @@ def test_every_direct_dependency_is_constrained():
     wanted = {name_of(r) for rs in extras.values() for r in rs} | DEPENDENCIES
     wanted -= {"napari-bitsnet"}
     assert wanted - {normal(line.split("==")[0]) for line in PINS} == set()
+
+
+def test_the_page_on_installation_says_what_each_extra_is_for():
+    page = (PROJECT / "docs" / "installation.md").read_text(encoding="utf-8")
+    table = page.split("| extra | what it adds |\n|---|---|\n")[1].split("\n\n")[0]
+    rows = [re.fullmatch(r"\| ([^|]+) \| ([^|]+) \|", line) for line in table.splitlines()]
+    told = {name: row[2] for row in rows for name in re.findall("`(.+?)`", row[1])}
+    assert set(told) == set(EXTRAS)
+    for name, packages in EXTRAS.items():  # users' extras that contain others name them
+        contained = [one for each in packages for one in re.findall(r"^napari-bitsnet\[(.*)\]", each)]
+        parts = {part for one in contained for part in one.split(",")}
+        assert name in ("test", "dev") or all(f"`{part}`" in told[name] for part in parts)
+    said = {
+        path: set(re.findall(r"napari-bitsnet\[([\w,]+)\]", path.read_text("utf-8"))) for path in sources()
+    }
+    assert {
+        path: names for path, names in said.items() if set(",".join(names).split(",")) - {"", *EXTRAS}
+    } == {}
 
 
 def test_non_commercial_packages_are_an_extra_of_their_own():

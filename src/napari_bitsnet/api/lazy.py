@@ -161,7 +161,7 @@ def run_lazily(
         import dask
         import dask.array
     except ImportError as error:
-        raise ImportError("Expected dask to be installed, found none: pip install dask.") from error
+        raise ImportError("Expected Dask, found none: pip install 'napari-bitsnet[zarr]'.") from error
 
     if block < 1:
         raise ValueError(f"Expected block of at least 1 slice, got {block}.")

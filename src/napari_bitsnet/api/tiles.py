@@ -96,7 +96,7 @@ def run_in_tiles(
         import dask
         import dask.array
     except ImportError as error:
-        raise ImportError("Expected dask to be installed, found none: pip install dask.") from error
+        raise ImportError("Expected Dask, found none: pip install 'napari-bitsnet[zarr]'.") from error
 
     if tile < 64:
         raise ValueError(f"Expected tiles of at least 64 pixels, got {tile}.")
