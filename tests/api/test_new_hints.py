@@ -7,8 +7,8 @@ import napari_bitsnet as nb
 from napari_bitsnet.api.resuming import iter_resume
 from napari_bitsnet.api.running import finish, iter_run
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods.feedforward.feedforward import weights_available
+from tests.panels import panel
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -60,10 +60,10 @@ def test_methods_that_read_hints_begin_again(crossing, task, method):
         pytest.skip("no trained weights")
     before = np.where(labels == 1, 1, 0).astype(np.uint8)
     before[0, :3] = 2
-    first = nb.run(task, mixture, hints=before, method=method)
+    first = nb.run(task, mixture, hints=before, method=method, preset="quick")
     hidden = np.ma.array(np.where(labels == 0, 9, labels), mask=labels == 0)  # nothing is said there
     again = finish(iter_resume(first, iterations=1, hints=hidden))
-    expected = nb.run(task, mixture, hints=labels, method=method)
+    expected = nb.run(task, mixture, hints=labels, method=method, preset="quick")
     for name, output in expected.outputs.items():
         np.testing.assert_array_equal(again.outputs[name], output)
     assert again.provenance["hints_taken_at"] == [1]
@@ -81,7 +81,7 @@ def test_a_closed_form_is_solved_again(crossing):
 
 
 def test_an_area_is_given_to_the_other_source_afterwards():
-    made = simulate_panel(0, (48, 56))
+    made = panel(0, (48, 56))
     settings = {"guides": made.guides, "preset": "quick"}
     first = nb.run("xray", made.mixture, **settings)
     area = np.s_[16:30, 20:36]

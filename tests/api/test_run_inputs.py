@@ -18,17 +18,17 @@ from napari_bitsnet.tasks.multi_mixture import MultiMixture
 PHOTO = photograph(0, 48)
 MARKED = PHOTO.copy()
 MARKED[20:30, 12:36] = 0.5 * MARKED[20:30, 12:36] + 0.5
-BOX = (16.0, 8.0, 34.0, 40.0)
+QUICK = {"box": (16.0, 8.0, 34.0, 40.0), "preset": "quick", "device": "cpu"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 @pytest.mark.parametrize("axes", [None, "YXC"])
 def test_one_image_with_a_mark_is_taken_by_every_entry(axes: str | None):
-    ran = nb.run("watermark", MARKED, box=BOX, axes=axes, device="cpu")
-    assert nb.check("watermark", MARKED, box=BOX, axes=axes) == []
+    ran = nb.run("watermark", MARKED, axes=axes, **QUICK)
+    assert nb.check("watermark", MARKED, box=QUICK["box"], axes=axes) == []
     pytest.importorskip("dask")
-    lazy = nb.run_lazily("watermark", MARKED, box=BOX, axes=axes, device="cpu")
+    lazy = nb.run_lazily("watermark", MARKED, axes=axes, **QUICK)
     assert lazy.keys() == ran.outputs.keys()
     for name, output in lazy.items():
         np.testing.assert_array_equal(output.compute(), ran.outputs[name])
@@ -47,7 +47,7 @@ def test_every_entry_refuses_the_same(entry: Any):
 
 
 def test_a_saved_single_image_keeps_its_layout(tmp_path):
-    result = nb.run("watermark", MARKED, box=BOX, device="cpu")
+    result = nb.run("watermark", MARKED, **QUICK)
     names = {path.name for path in result.save(tmp_path)}
     assert {"result_clean.tif", "result_mask.tif"} <= names
 

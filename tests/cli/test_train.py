@@ -30,7 +30,7 @@ def test_training_writes_weights(tmp_path: Path):
         (tmp_path / "photos").mkdir(exist_ok=True)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{k}.png")
     output = tmp_path / "out" / "weights.safetensors"
-    options = ["--steps", "2", "--batch", "2", "--drawn", "40", "--device", "cpu"]
+    options = ["--steps", "2", "--batch", "2", "--drawn", "40", "--validation-pairs", "2", "--device", "cpu"]
     result = CliRunner().invoke(
         build_train_app(), ["feedforward", str(tmp_path / "photos"), "-o", str(output), *options]
     )
