@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.methods.feedforward.feedforward import load_network, shipped_weights, weights_available
 from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
+from napari_bitsnet.training.sheet import sheet_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,8 +138,7 @@ class Feedforward(BaseTrainer):
         }
         mixture = reduce_image(mixtures, ANSWER_SIZE)
         columns = [mixture, mixture + estimate, mixture - estimate, mixture + truth, mixture - truth]
-        sheet = torch.cat([column[:SHOWN] for column in columns], dim=3).permute(0, 2, 3, 1).flatten(0, 1)
-        return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
+        return scores, sheet_of(columns, SHOWN)
 
     def facts(self) -> dict[str, Any]:
         network: Any = self._loop.average if self._loop is not None else self.network()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.methods.guided.cracks import crack_weights
 from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
+from napari_bitsnet.training.sheet import sheet_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,9 +135,7 @@ class Cracks(BaseTrainer):
         seen, taken = self._held_out
         found = torch.cat([look(part - 0.5) for part in seen.split(self.config.batch)])
         left = (found - taken).square().sum() / taken.square().sum()
-        columns = [seen, found.expand(-1, 3, -1, -1), taken.expand(-1, 3, -1, -1)]
-        sheet = torch.cat([column[:SHOWN] for column in columns], dim=3).permute(0, 2, 3, 1).flatten(0, 1)
-        return {"explained": 1 - float(left)}, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
+        return {"explained": 1 - float(left)}, sheet_of([seen, found, taken], SHOWN)
 
     def facts(self) -> dict[str, Any]:
         return {"network": {"widths": WIDTHS}}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from napari_bitsnet.core.config import setting
 from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
+from napari_bitsnet.training.sheet import sheet_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -267,9 +268,7 @@ class SILSTrainer(BaseTrainer):
             columns += list(truth.unbind(dim=1))
         scores["sum error"] = float((mixture - answer.sum(dim=1)).abs().mean())
         scores["least share (%)"] = float(100 * energy.min() / energy.sum().clamp_min(1e-12))
-        sheet = torch.cat([column[:SHOWN].expand(-1, 3, -1, -1) for column in columns], dim=3)
-        sheet = sheet.permute(0, 2, 3, 1).flatten(0, 1)
-        return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
+        return scores, sheet_of(columns, SHOWN)
 
     def facts(self) -> dict[str, Any]:
         """See `BaseTrainer.facts`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_bitsnet.methods.ytmt.weights_file import shipped_weights
 from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
+from napari_bitsnet.training.sheet import sheet_of
 from napari_bitsnet.training.ytmt.settings import YTMTTraining
 
 if TYPE_CHECKING:
@@ -306,9 +307,7 @@ class YTMT(BaseTrainer):
         columns = [seen.mixture]
         for k in range(len(kinds)):
             columns += [scale * answer[:, k], scale * seen.images[:, k]]
-        sheet = torch.cat([column[:SHOWN].expand(-1, 3, -1, -1) for column in columns], dim=3)
-        sheet = sheet.permute(0, 2, 3, 1).flatten(0, 1)
-        return scores, (sheet.clamp(0, 1) * 255).byte().cpu().numpy()
+        return scores, sheet_of(columns, SHOWN)
 
     def _draw(self, number: int, count: int, *, held_out: bool = False) -> Mixtures:
         import torch
