@@ -31,3 +31,14 @@ def test_other_moves_are_errors():
     states.to(RunState.STOPPING)
     with pytest.raises(ValueError, match="No move from STOPPING to RUNNING"):
         states.to(RunState.RUNNING)
+
+
+@pytest.mark.parametrize("before", list(RunState))
+def test_a_run_is_stopped_once_and_an_ended_one_not_at_all(before):
+    states, seen = RunStates(), []
+    states.current = before
+    states.changed.connect(seen.append)
+    states.stop()
+    states.stop()
+    assert seen == ([RunState.STOPPING] if before in (RunState.PREPARING, RunState.RUNNING) else [])
+    assert states.current is (seen[0] if seen else before)

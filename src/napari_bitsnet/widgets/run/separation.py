@@ -5,7 +5,7 @@ It does not depend on forms and docks: they start it, listen to it and may close
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from napari_bitsnet.widgets.run.request import Request
 from napari_bitsnet.widgets.run.responsiveness import favour_viewer, treat_alike
 from napari_bitsnet.widgets.run.states import RunState, RunStates
 from napari_bitsnet.widgets.run.turns import in_turns
+from napari_bitsnet.widgets.run.under_way import UnderWay
 from napari_bitsnet.widgets.run.worker import (
     Controls,
     Iterate,
@@ -153,8 +154,7 @@ class Separation:
     def stop_and_keep(self) -> None:
         """End after the current iteration and keep the best result so far."""
         self._controls.stop.set()
-        if self.states.current in (RunState.PREPARING, RunState.RUNNING):
-            self.states.to(RunState.STOPPING)
+        self.states.stop()
 
     def let_go(self) -> None:
         """End after the current iteration and keep the best so far, but nothing to go on from: nobody
@@ -219,7 +219,7 @@ class Separation:
         self._remarks, self._keep_state = list(self.request.remarks), True
         self._activity = ActivityBar(description)
         favour_viewer()
-        _under_way.add(self)
+        runs_under_way.add(self)
         self._worker = create_worker(
             separate_layers,
             iterate,
@@ -309,8 +309,8 @@ class Separation:
     def _end(self) -> None:
         """Report the outcome after the final layers are shown; without an outcome napari ended the worker."""
         outcome, self._outcome = self._outcome or Outcome("discarded"), None
-        _under_way.discard(self)
-        if not _under_way:
+        runs_under_way.discard(self)
+        if not runs_under_way():
             treat_alike()
         if not self._discard and not is_open(self._viewer):
             self._discard = True
@@ -341,10 +341,4 @@ class Separation:
             self._activity = None
 
 
-_under_way: set[Separation] = set()
-"""Current runs, kept alive when their dock closes, because they still have layers to show."""
-
-
-def runs_under_way() -> Sequence[Separation]:
-    """Return the runs of this process that have not ended."""
-    return tuple(_under_way)
+runs_under_way: UnderWay[Separation] = UnderWay()

@@ -38,6 +38,11 @@ class RunStates:
         """Whether a run is under way."""
         return self.current is not RunState.IDLE
 
+    def stop(self) -> None:
+        """Change to stopping, unless the run is stopping already or has ended."""
+        if RunState.STOPPING in MOVES[self.current]:
+            self.to(RunState.STOPPING)
+
     def to(self, state: RunState) -> None:
         """Change the state and emit `changed`.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -13,6 +12,7 @@ from psygnal import Signal
 from napari_bitsnet.widgets.alive import is_open
 from napari_bitsnet.widgets.run.activity import ActivityBar
 from napari_bitsnet.widgets.run.states import RunState, RunStates
+from napari_bitsnet.widgets.run.under_way import UnderWay
 from napari_bitsnet.widgets.run.worker import Message, SeparationFailed
 from napari_bitsnet.widgets.training.request import TrainingRequest
 from napari_bitsnet.widgets.training.worker import (
@@ -59,7 +59,7 @@ class Training:
         """Start the training."""
         self.states.to(RunState.PREPARING)
         self._activity = ActivityBar("Training networks")
-        _under_way.add(self)
+        trainings_under_way.add(self)
         self._worker = create_worker(
             train_networks,
             self.request,
@@ -75,8 +75,7 @@ class Training:
     def stop_and_keep(self) -> None:
         """End after the current step and write the weights."""
         self._controls.stop.set()
-        if self.states.current in (RunState.PREPARING, RunState.RUNNING):
-            self.states.to(RunState.STOPPING)
+        self.states.stop()
 
     def let_go(self) -> None:
         """Stop and keep, and show nothing further, because the dock or the viewer has closed."""
@@ -123,18 +122,12 @@ class Training:
             self._activity.close()
         self._activity, self._worker = None, None
         self.keep()
-        _under_way.discard(self)
+        trainings_under_way.discard(self)
         self.states.to(RunState.IDLE)
         self.ended.emit(self._outcome)
 
 
-_under_way: set[Training] = set()
-"""Trainings that are running, kept alive when their dock closes."""
-
-
-def trainings_under_way() -> Sequence[Training]:
-    """Return the trainings of this process that have not ended."""
-    return tuple(_under_way)
+trainings_under_way: UnderWay[Training] = UnderWay()
 
 
 @atexit.register
