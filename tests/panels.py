@@ -6,7 +6,7 @@ from napari_bitsnet.data.panel import Panel, simulate_panel
 
 
 @cache
-def panel(seed: int, size: int | tuple[int, int], **settings) -> Panel:
+def shared_panel(seed: int, size: int | tuple[int, int], **settings) -> Panel:
     """Return what `simulate_panel` does, with arrays that cannot be written to."""
     made = simulate_panel(seed, size, **settings)
     for array in (made.mixture, *made.guides, made.truths, made.explained, made.displacements):

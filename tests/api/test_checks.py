@@ -9,31 +9,33 @@ from napari_bitsnet.api.checks import check
 from napari_bitsnet.api.notices import doubtful, recommended
 from napari_bitsnet.core.images import bands
 from napari_bitsnet.core.problem import Traits
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.data.photographs import bundled_photograph
+from tests.panels import shared_panel
 
-PANEL = simulate_panel(5, 96)
+
+def sides():
+    return shared_panel(5, 96)
 
 
 def test_good_inputs_have_nothing_to_say():
-    assert check("xray", PANEL.mixture, guides=PANEL.guides) == []
-    assert check("separate", PANEL.mixture) == []
+    assert check("xray", sides().mixture, guides=sides().guides) == []
+    assert check("separate", sides().mixture) == []
 
 
 def test_score_and_shift_are_said_also_where_all_is_well():
-    found = check("xray", PANEL.mixture, guides=PANEL.guides)
+    found = check("xray", sides().mixture, guides=sides().guides)
     assert [place.guide for place in found.places] == [1, 2]
     for place in found.places:
         assert place.score >= place.enough
         assert max(map(abs, place.shift)) <= place.spacing == 2
         assert str(place) in str(found)
     assert str(found).startswith("No problems found.")
-    assert check("separate", PANEL.mixture).places == ()
+    assert check("separate", sides().mixture).places == ()
 
 
 def test_shifts_are_in_pixels_of_the_mixture():
     """Of an image larger than what is looked at, too: this one is three times as large as the panel."""
-    panel = simulate_panel(5, 96, misregistration=0.0)
+    panel = shared_panel(5, 96, misregistration=0.0)
     mixture, guide = (image.repeat(3, 0).repeat(3, 1) for image in (panel.mixture, panel.guides[0]))
     found = check("xray", mixture, guides=[np.roll(guide, (11, -7), axis=(0, 1))])
     (place,) = found.places
@@ -46,33 +48,33 @@ def test_shifts_are_in_pixels_of_the_mixture():
 
 
 def test_a_stack_is_looked_at_in_its_middle():
-    stack = np.stack([np.zeros_like(PANEL.mixture), PANEL.mixture, np.zeros_like(PANEL.mixture)])
-    assert check("xray", stack, guides=PANEL.guides, axes="ZYX") == []
+    stack = np.stack([np.zeros_like(sides().mixture), sides().mixture, np.zeros_like(sides().mixture)])
+    assert check("xray", stack, guides=sides().guides, axes="ZYX") == []
 
 
 def test_findings_are_in_words():
-    mirrored = [PANEL.guides[0], PANEL.guides[1][::-1].repeat(2, 0).repeat(2, 1)]
-    found = check("xray", PANEL.mixture, guides=mirrored)
+    mirrored = [sides().guides[0], sides().guides[1][::-1].repeat(2, 0).repeat(2, 1)]
+    found = check("xray", sides().mixture, guides=mirrored)
     assert found[0].startswith("Resampled guide 2 of 192 x 192 pixels")
     assert any(text.startswith("Guide 2 fits no place") for text in found)
 
 
 def test_inputs_that_cannot_be_worked_on_are_refused():
     with pytest.raises(ValueError, match="bring it onto the X-ray first"):
-        check("xray", PANEL.mixture, guides=[PANEL.guides[0][:60]])
+        check("xray", sides().mixture, guides=[sides().guides[0][:60]])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_a_task_warns_of_and_where_the_unexplained_went_reach_the_result():
-    double = PANEL.guides[1].repeat(2, 0).repeat(2, 1)
-    result = api.run("xray", PANEL.mixture, guides=[PANEL.guides[0], double], preset="quick")
+    double = sides().guides[1].repeat(2, 0).repeat(2, 1)
+    result = api.run("xray", sides().mixture, guides=[sides().guides[0], double], preset="quick")
     resampled, divided = result.warnings
     assert resampled.startswith("Resampled guide 2")
     assert "divided between the sources" in divided
     assert [notice.category for notice in result.notices] == ["resampled", "guides"]
     assert result.provenance["warnings"] == list(result.warnings)
     assert result.provenance["losses"]["explained_energy"] > 0.3
-    apart = api.run("xray", PANEL.mixture, guides=PANEL.guides, preset="quick", unexplained="apart")
+    apart = api.run("xray", sides().mixture, guides=sides().guides, preset="quick", unexplained="apart")
     assert apart.warnings == ()
 
 

@@ -8,7 +8,7 @@ from napari_bitsnet.api.resuming import iter_resume
 from napari_bitsnet.api.running import finish, iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.methods.feedforward.feedforward import weights_available
-from tests.panels import panel
+from tests.panels import shared_panel
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -81,7 +81,7 @@ def test_a_closed_form_is_solved_again(crossing):
 
 
 def test_an_area_is_given_to_the_other_source_afterwards():
-    made = panel(0, (48, 56))
+    made = shared_panel(0, (48, 56))
     settings = {"guides": made.guides, "preset": "quick"}
     first = nb.run("xray", made.mixture, **settings)
     area = np.s_[16:30, 20:36]

@@ -6,10 +6,10 @@ import pytest
 
 import napari_bitsnet as nb
 from napari_bitsnet.api import RunSettings, iter_run
-from napari_bitsnet.data.panel import simulate_panel
+from tests.panels import shared_panel
 
 distributed = pytest.importorskip("distributed")
-PANEL = simulate_panel(2, 32)
+PANEL = shared_panel(2, 32)
 RNG = np.random.default_rng(0)
 STACK = (PANEL.mixture + 1500 * RNG.standard_normal((4, 32, 32))).clip(0, 65535).astype(np.uint16)
 GUIDED = {"guides": PANEL.guides, "preset": "quick"}

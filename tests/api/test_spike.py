@@ -7,13 +7,15 @@ from scipy.ndimage import gaussian_filter
 
 from napari_bitsnet.api.spike import denser, freed, lightened, ring_and_bar, room, spike_in
 from napari_bitsnet.core.exposure import expose
-from napari_bitsnet.data.panel import simulate_panel
+from tests.panels import shared_panel
 
-PANEL = simulate_panel(3, 64)
+
+def sides():
+    return shared_panel(3, 64)
 
 
 def test_a_hidden_design_is_unexplained_and_so_in_both_sources():
-    found = spike_in(PANEL.mixture, PANEL.guides, "mixture", preset="quick", extent=0.2)
+    found = spike_in(sides().mixture, sides().guides, "mixture", preset="quick", extent=0.2)
     assert abs(found.transfer["unexplained"] - 1) < 0.15
     assert abs(found.transfer["source_1"] + found.transfer["source_2"] - 1) < 1e-3
     assert found.crosstalk < 0.15
@@ -36,7 +38,7 @@ def test_what_photograph_and_mixture_show_goes_to_that_side():
 def detector(tmp_path):
     """A detector with a dark current half as strong as the beam, a sloping beam, and pixels without
     density."""
-    panel = simulate_panel(3, 64, attenuation=True, bits=0)
+    panel = shared_panel(3, 64, attenuation=True, bits=0)
     beam = 20000 * (1 + 0.3 * np.linspace(-1, 1, 64)) + np.zeros((64, 1))
     dark = 10000 + 500 * np.random.default_rng(0).random((64, 64))
     assert panel.i0 is not None
@@ -75,7 +77,7 @@ def test_a_dark_current_does_not_make_a_shape_seem_stronger(detector):
 
 @pytest.mark.parametrize("missing", ["opacity", "nan"])
 def test_guides_with_missing_parts(missing: str):
-    guide = PANEL.guides[0].copy()
+    guide = sides().guides[0].copy()
     hole = np.zeros((64, 64), bool)
     hole[:, 48:] = True
     if missing == "opacity":
@@ -86,14 +88,16 @@ def test_guides_with_missing_parts(missing: str):
     lighter = lightened(holed, np.full((64, 64), 0.1))
     np.testing.assert_array_equal(np.isnan(lighter).all(axis=-1), hole)
     assert (lighter[~hole] >= guide[~hole]).all()
-    found = spike_in(PANEL.mixture, [holed], "guide_1", preset="quick", extent=0.2, settings={"trust": False})
+    found = spike_in(
+        sides().mixture, [holed], "guide_1", preset="quick", extent=0.2, settings={"trust": False}
+    )
     assert np.isfinite([*found.transfer.values(), found.amplitude]).all()
     with pytest.raises(ValueError, match="where it does not cover the mixture: move centre"):
-        spike_in(PANEL.mixture, [holed], "guide_1", preset="quick", extent=0.1, centre=(0.5, 0.88))
+        spike_in(sides().mixture, [holed], "guide_1", preset="quick", extent=0.1, centre=(0.5, 0.88))
 
 
 def test_what_only_a_photograph_shows_is_expected_nowhere():
-    found = spike_in(PANEL.mixture, PANEL.guides[:1], "guide_1", preset="quick", extent=0.2)
+    found = spike_in(sides().mixture, sides().guides[:1], "guide_1", preset="quick", extent=0.2)
     assert set(found.expected.values()) == {0.0}
     assert abs(found.transfer["source_1"] + found.transfer["source_2"]) < 1e-3  # the mixture has none of it
     assert found.crosstalk == max(abs(found.transfer[f"source_{k}"]) for k in (1, 2))
@@ -131,9 +135,9 @@ def test_density_and_lightness():
 )
 def test_errors(where: str, arguments: dict, message: str):
     with pytest.raises(ValueError, match=message):
-        spike_in(PANEL.mixture, [PANEL.guides[0], None], where, **arguments)
+        spike_in(sides().mixture, [sides().guides[0], None], where, **arguments)
 
 
 def test_colour_is_refused():
     with pytest.raises(ValueError, match="in grey"):
-        spike_in(PANEL.guides[0], PANEL.guides, "mixture")
+        spike_in(sides().guides[0], sides().guides, "mixture")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import napari_bitsnet as nb
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression
 from napari_bitsnet.tasks import TASKS, Inputs
+from tests.panels import shared_panel
 
-PANEL = simulate_panel(2, 56)
+PANEL = shared_panel(2, 56)
 RNG = np.random.default_rng(0)
 NOISE = 1500 * RNG.standard_normal((4, 56, 56))
 STACK = (PANEL.mixture + NOISE).clip(0, 65535).astype(np.uint16)

@@ -10,18 +10,22 @@ import torch
 from napari_bitsnet.api.running import iter_run
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.stages import Stage, exhaust, without_stages
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods import METHODS, BaseMethod
+from tests.panels import shared_panel
 
-PANEL = simulate_panel(4, 48)
+
+def sides():
+    return shared_panel(4, 48)
+
+
 GUIDED = RunSettings(task="xray", method="guided_regression", preset="quick")
 ALONE = RunSettings(task="separate", method="feedforward", preset="balanced", settings={"looks": 1})
 STAGED = [name for name in METHODS if METHODS.get(name).stages is not BaseMethod.stages]
 
 
 def start(settings: RunSettings, **more):
-    guides = PANEL.guides if settings.task == "xray" else ()
-    return iter_run(settings, PANEL.mixture, guides=guides, **more)
+    guides = sides().guides if settings.task == "xray" else ()
+    return iter_run(settings, sides().mixture, guides=guides, **more)
 
 
 def end(run):
@@ -73,7 +77,9 @@ def test_a_stop_request_is_heard_at_the_next_stage_with_an_answer(settings: RunS
     assert len(told) <= max(after, 2)
     assert result.provenance["stop_reason"] == "stopped"
     assert result.provenance["iterations"] == 0
-    np.testing.assert_allclose(result.sources.sum(axis=0), PANEL.mixture, atol=1e-4 * np.ptp(PANEL.mixture))
+    np.testing.assert_allclose(
+        result.sources.sum(axis=0), sides().mixture, atol=1e-4 * np.ptp(sides().mixture)
+    )
     assert (
         np.abs(np.diff(result.sources[0] - result.sources[1], axis=0)).mean() > 1e-4
     )  # not an even division
@@ -101,9 +107,9 @@ def test_the_fit_is_kept_when_the_trust_is_stopped():
 
 
 def test_slices_of_a_stack_may_end_with_fewer_outputs_than_the_first():
-    stack = np.stack([PANEL.mixture, PANEL.mixture])
+    stack = np.stack([sides().mixture, sides().mixture])
     settings, told = GUIDED.updated({"axes": "ZYX"}), []
-    run = iter_run(settings, stack, guides=PANEL.guides, stop=lambda: bool(told))
+    run = iter_run(settings, stack, guides=sides().guides, stop=lambda: bool(told))
     while True:
         try:
             step = next(run)
@@ -117,7 +123,7 @@ def test_slices_of_a_stack_may_end_with_fewer_outputs_than_the_first():
 
 
 def test_hints_between_stages_do_not_begin_anew():
-    labels = np.zeros(PANEL.mixture.shape, np.uint8)
+    labels = np.zeros(sides().mixture.shape, np.uint8)
     labels[4:12, 4:12] = 1
     waiting, told = [labels], []
     run = start(GUIDED, new_hints=lambda: waiting.pop() if len(told) > 3 and waiting else None)

@@ -9,10 +9,10 @@ import zarr
 import napari_bitsnet as nb
 from napari_bitsnet.api import tiles
 from napari_bitsnet.api.large_inputs import block_means
-from napari_bitsnet.data.panel import simulate_panel
+from tests.panels import shared_panel
 
 SIDE = 160
-PANEL = simulate_panel(2, SIDE)
+PANEL = shared_panel(2, SIDE)
 QUICK = {"preset": "quick", "guides": PANEL.guides}
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

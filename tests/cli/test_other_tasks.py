@@ -49,10 +49,19 @@ def stored(folder, name):
 def test_xray_with_two_guides(call, panel, panel_files):
     guides = ("--guide", panel_files / "front.png", "--guide", panel_files / "back.tif")
     code, text = call(
-        "xray", panel_files / "xray.tif", *guides, "-o", panel_files, "--method", "guided_regression", "-q"
+        "xray",
+        panel_files / "xray.tif",
+        *guides,
+        "-o",
+        panel_files,
+        "--method",
+        "guided_regression",
+        "--preset",
+        "quick",
+        "-q",
     )
     assert code == SUCCESS, text
-    result = nb.run("xray", panel.mixture, guides=panel.guides, method="guided_regression")
+    result = nb.run("xray", panel.mixture, guides=panel.guides, method="guided_regression", preset="quick")
     for name, output in result.outputs.items():
         np.testing.assert_array_equal(stored(panel_files, f"xray_{name}"), output)
     record = json.loads((panel_files / "xray_run.json").read_text())
@@ -62,10 +71,21 @@ def test_xray_with_two_guides(call, panel, panel_files):
 def test_xray_with_one_guide(call, panel, panel_files):
     guides = ("--guide", panel_files / "front.png", "--guide", "none")
     code, text = call(
-        "xray", panel_files / "xray.tif", *guides, "-o", panel_files, "--method", "guided_regression", "-q"
+        "xray",
+        panel_files / "xray.tif",
+        *guides,
+        "-o",
+        panel_files,
+        "--method",
+        "guided_regression",
+        "--preset",
+        "quick",
+        "-q",
     )
     assert code == SUCCESS, text
-    result = nb.run("xray", panel.mixture, guides=[panel.guides[0], None], method="guided_regression")
+    result = nb.run(
+        "xray", panel.mixture, guides=[panel.guides[0], None], method="guided_regression", preset="quick"
+    )
     np.testing.assert_array_equal(stored(panel_files, "xray_source_2"), result.sources[1])
     record = json.loads((panel_files / "xray_run.json").read_text())
     assert record["inputs"]["guides"] == [str(panel_files / "front.png"), None]

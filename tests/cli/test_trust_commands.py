@@ -12,20 +12,20 @@ from scipy.ndimage import gaussian_filter
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
 from napari_bitsnet.core.device import OutOfMemory
 from napari_bitsnet.core.registration.register import LEAST_SCORE
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.xray import Xray
+from tests.panels import shared_panel
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    panel, folder = simulate_panel(5, 96), tmp_path_factory.mktemp("panel")
-    Image.fromarray(panel.mixture).save(folder / "xray.png")
-    for name, guide in zip(("front", "back"), panel.guides, strict=True):
+    both, folder = shared_panel(5, 96), tmp_path_factory.mktemp("panel")
+    Image.fromarray(both.mixture).save(folder / "xray.png")
+    for name, guide in zip(("front", "back"), both.guides, strict=True):
         Image.fromarray(guide).save(folder / f"{name}.png")
-    Image.fromarray(np.ascontiguousarray(panel.guides[1][::-1])).save(folder / "flipped.png")
+    Image.fromarray(np.ascontiguousarray(both.guides[1][::-1])).save(folder / "flipped.png")
     return folder
 
 
@@ -77,13 +77,13 @@ def test_spike_in_takes_settings_of_the_method(call, folder, monkeypatch):
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
     """Under attenuation, behind a beam whose shape hides the panel, with a strong dark current."""
-    panel, folder = simulate_panel(5, 96, attenuation=True, bits=0), tmp_path_factory.mktemp("detector")
+    both, folder = shared_panel(5, 96, attenuation=True, bits=0), tmp_path_factory.mktemp("detector")
     y, x = np.mgrid[:96, :96]
     beam = 20000 * (1 + 0.9 * np.sin(1.7 * x) * np.sin(2.1 * y))
-    tifffile.imwrite(folder / "xray.tif", np.round(beam * panel.mixture / panel.i0 + 9000).astype(np.uint16))
+    tifffile.imwrite(folder / "xray.tif", np.round(beam * both.mixture / both.i0 + 9000).astype(np.uint16))
     tifffile.imwrite(folder / "flat.tif", np.round(beam + 9000).astype(np.uint16))
     tifffile.imwrite(folder / "dark.tif", np.full((96, 96), 9000, np.uint16))
-    for name, guide in zip(("front", "back"), panel.guides, strict=True):
+    for name, guide in zip(("front", "back"), both.guides, strict=True):
         Image.fromarray(guide).save(folder / f"{name}.png")
     return folder
 
@@ -152,9 +152,9 @@ def test_a_mirrored_photograph_is_registered_by_points_of_its_file(call, folder,
 
 
 def test_what_a_photograph_does_not_cover_is_said_and_missing(call, tmp_path, smooth):
-    panel = simulate_panel(5, 96)
+    both = shared_panel(5, 96)
     xray, photograph, out = (tmp_path / name for name in ("xray.tif", "front.png", "placed.tif"))
-    tifffile.imwrite(xray, panel.mixture, resolution=(600, 300), resolutionunit="INCH")
+    tifffile.imwrite(xray, both.mixture, resolution=(600, 300), resolutionunit="INCH")
     Image.fromarray(smooth[:, :70]).save(photograph)
     (tmp_path / "points.txt").write_text("5 5 5 5\n90 10 90 10\n40 60 40 60\n")
     code, text = call("register", photograph, xray, "-o", out, "--points", tmp_path / "points.txt")
@@ -168,7 +168,7 @@ def test_what_a_photograph_does_not_cover_is_said_and_missing(call, tmp_path, sm
     known = np.arange(96) < 70
     np.testing.assert_array_equal(file.array[..., 3], np.where(known, 255, 0) + np.zeros((96, 1)))
     np.testing.assert_array_equal(file.array[:, :70, :3], smooth[:, :70])
-    built = Xray().build(Inputs(panel.mixture, (file.channels_last, None)))
+    built = Xray().build(Inputs(both.mixture, (file.channels_last, None)))
     assert [str(notice)[:50] for notice in built.notices] == [
         "27.1% of the image are not covered by all guides: "
     ]
@@ -234,30 +234,29 @@ def test_a_full_memory_is_said(call, folder, tmp_path, monkeypatch, command, com
 
 
 def test_a_part_at_the_same_pixel_size_and_points(call, tmp_path):
-    panel = simulate_panel(2, 256, misregistration=0.0)
+    whole = shared_panel(2, 144, misregistration=0.0)
     xray, part, out = tmp_path / "xray.png", tmp_path / "part.png", tmp_path / "out.tif"
-    Image.fromarray(panel.mixture).save(xray)
-    Image.fromarray(panel.guides[0][13:193, 41:241]).save(part)
+    Image.fromarray(whole.mixture).save(xray)
+    Image.fromarray(whole.guides[0][7:109, 23:135]).save(part)
     code, text = call("register", part, xray, "-o", out, "--model", "shift")
     assert code == SUCCESS, text
     assert "both taken to have the same pixel size" in text
     assert "take a photograph of all of it" in text
     assert "may not lie" not in text
     lines = [
-        f"{y},{x},{y + 13 + off},{x + 41}"
-        for y, x, off in ((5, 5, 0), (5, 190, 0), (170, 5, 0), (170, 190, 4))
+        f"{y},{x},{y + 7 + off},{x + 23}" for y, x, off in ((5, 5, 0), (5, 105, 0), (95, 5, 0), (95, 105, 4))
     ]
     (tmp_path / "points.csv").write_text("\n".join(lines))
     code, text = call("register", part, xray, "-o", out, "--points", tmp_path / "points.csv")
     assert "the points agree to 1.0 px" in text
-    (tmp_path / "points.csv").write_text("5,5,60,5\n5,190,60,190\n170,5,200,5\n")
+    (tmp_path / "points.csv").write_text("5,5,35,5\n5,105,35,105\n95,5,112,5\n")
     code, text = call("register", part, xray, "-o", out, "--points", tmp_path / "points.csv")
     assert "do not meet where the points say" in text
     assert "another object" not in text
-    Image.fromarray(panel.guides[0][:253]).save(part)
+    Image.fromarray(whole.guides[0][:142]).save(part)
     (tmp_path / "points.csv").write_text("5,5,5,5\n")
     code, text = call("register", part, xray, "-o", out, "--points", tmp_path / "points.csv")
-    assert "covers 98.8 %" in text
+    assert "covers 98.6 %" in text
     assert "take a photograph of all of it" not in text
 
 

@@ -9,13 +9,13 @@ import torch
 
 import napari_bitsnet as nb
 from napari_bitsnet.core.notices import Notice
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods.guided.checks import registration_scores
 from napari_bitsnet.methods.guided.guided_regression import GuidedRegression
 from napari_bitsnet.tasks import Inputs
 from napari_bitsnet.tasks.xray import Xray, XrayConfig, fit_guide, same_image
+from tests.panels import shared_panel
 
-PANEL = simulate_panel(0, 48)
+PANEL = shared_panel(0, 48)
 
 
 def outputs(inputs: Inputs, config: XrayConfig | None = None) -> dict[str, np.ndarray]:
@@ -132,7 +132,7 @@ def test_masked_pixels_come_back_missing():
 
 
 def test_attenuation_adds_densities_and_multiplies_intensities():
-    panel = simulate_panel(0, 48, attenuation=True)
+    panel = shared_panel(0, 48, attenuation=True)
     inputs = Inputs(panel.mixture, guides=panel.guides)
     config = XrayConfig(mixing="attenuation", i0=panel.i0)
     density = outputs(inputs, config)
@@ -195,7 +195,7 @@ def test_answers_of_methods_that_explain_nothing():
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_flat_and_dark_frames_from_files(tmp_path):
-    panel = simulate_panel(0, 48, attenuation=True)
+    panel = shared_panel(0, 48, attenuation=True)
     beam = np.linspace(0.6, 1.4, 48) + np.zeros((48, 1))
     dark = np.full((48, 48), 90.0, np.float32)
     transmitted = panel.i0 * np.exp(-panel.truths.sum(axis=0).astype(np.float64))
@@ -278,7 +278,7 @@ def test_a_border_that_a_guide_does_not_cover_needs_no_word():
 
 
 def test_the_score_of_a_guide_is_that_of_the_part_it_covers():
-    panel = simulate_panel(5, 96, misregistration=0.0)
+    panel = shared_panel(5, 96, misregistration=0.0)
     guide = panel.guides[0].astype(np.float32)
     guide[:, 64:] = np.nan
     problem = Xray().build(Inputs(panel.mixture, (guide, None))).problem

@@ -17,19 +17,22 @@ from napari_bitsnet.api.export.report import write_report
 from napari_bitsnet.api.export.saving import save_results
 from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.api.planes import Planes
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
 from tests.described import described
+from tests.panels import shared_panel
 
-PANEL = simulate_panel(2, 48)
+
+def sides():
+    return shared_panel(2, 48)
+
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 @pytest.fixture(scope="module")
 def result():
-    return nb.run("xray", PANEL.mixture, guides=PANEL.guides, preset="quick")
+    return nb.run("xray", sides().mixture, guides=sides().guides, preset="quick")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_ome_tiff_has_no_more_than_five_axes(tmp_path):
 
 
 def test_imagej_files_carry_their_provenance(result, tmp_path):
-    save(result, PANEL.mixture, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
+    save(result, sides().mixture, tmp_path, "scan", inputs={"mixture": ["scan.tif"]})
     with tifffile.TiffFile(tmp_path / "scan_source_1.tif") as tiff:
         inside = json.loads(tiff.imagej_metadata["Info"])
     assert inside["output"] == "source_1"
@@ -70,7 +73,7 @@ def test_sources_in_the_depth_of_the_mixture(result, tmp_path):
     missing = result.outputs["source_1"].copy()
     missing[0, 0] = np.nan
     given = nb.Result(described("xray", {**arrays_of(result), "source_1": missing}), result.provenance)
-    save(given, PANEL.mixture, tmp_path, "scan", kind="ome", depth="input")
+    save(given, sides().mixture, tmp_path, "scan", kind="ome", depth="input")
     stored = tifffile.imread(tmp_path / "scan_source_1.ome.tif")
     assert stored.dtype == np.uint16
     assert stored[0, 0] == 0
@@ -83,7 +86,7 @@ def test_clipped_pixels_are_counted_for_each_file(result, tmp_path):
     outputs = {"source_1": np.full((48, 48), 7.0, np.float32), "source_2": np.full((48, 48), 7.0, np.float32)}
     outputs["source_1"][0, :4] = -0.4, -0.6, 65535.4, np.nan  # one of them is clipped, the others are rounded
     outputs["source_2"][:2] = 65535.6
-    given = nb.Result(described("xray", outputs), result.provenance, mixture=PANEL.mixture)
+    given = nb.Result(described("xray", outputs), result.provenance, mixture=sides().mixture)
     with pytest.warns(UserWarning, match="^Clipped to 0 … 65535: ") as caught:
         given.save(tmp_path, "scan", depth="input")
     (text,) = [str(entry.message) for entry in caught]
@@ -146,7 +149,7 @@ def read(path) -> Page:
 def test_a_report_shows_all_and_needs_nothing_else(result, tmp_path):
     noted = nb.Result(result.outputs, {**result.provenance, "warnings": ["Look <here>."]})
     files = save(
-        noted, PANEL.mixture, tmp_path, "scan", report=True, guides=PANEL.guides, truths=PANEL.truths
+        noted, sides().mixture, tmp_path, "scan", report=True, guides=sides().guides, truths=sides().truths
     )
     assert tmp_path / "scan_report.html" in files
     page = read(tmp_path / "scan_report.html")
@@ -156,17 +159,19 @@ def test_a_report_shows_all_and_needs_nothing_else(result, tmp_path):
     text = "\n".join(page.text)
     assert "Look <here>." in text
     assert "offset-free gain" in text
-    gain = nb.metrics.score(result.sources, PANEL.truths, PANEL.mixture)["mean_gain_offset_free"]
+    gain = nb.metrics.score(result.sources, sides().truths, sides().mixture)["mean_gain_offset_free"]
     assert f"{gain:.2f}" in text
     assert all(f"method_settings.{name}" in text for name in result.provenance["method_settings"])
     assert re.search(r"losses\.explained_energy", text)
 
 
 def test_a_report_of_a_stack_shows_its_middle(tmp_path):
-    stack = np.stack([PANEL.mixture] * 3)
-    found = nb.run("xray", stack, guides=PANEL.guides, axes="ZYX", preset="quick", settings={"trust": False})
+    stack = np.stack([sides().mixture] * 3)
+    found = nb.run(
+        "xray", stack, guides=sides().guides, axes="ZYX", preset="quick", settings={"trust": False}
+    )
     write_report(
-        tmp_path / "r.html", found.outputs, found.provenance, Planes(stack, "ZYX"), guides=PANEL.guides
+        tmp_path / "r.html", found.outputs, found.provenance, Planes(stack, "ZYX"), guides=sides().guides
     )
     page = read(tmp_path / "r.html")
     assert "Slice 1 of 3 is shown." in "".join(page.text)
@@ -175,20 +180,20 @@ def test_a_report_of_a_stack_shows_its_middle(tmp_path):
 
 def test_truths_reach_the_report_from_python_and_need_one(result, tmp_path):
     with pytest.raises(ValueError, match="Expected a report for the scores against truths"):
-        result.save(tmp_path, "scan", truths=PANEL.truths)
+        result.save(tmp_path, "scan", truths=sides().truths)
     with pytest.raises(ValueError, match="Expected 2 truths"):
-        result.save(tmp_path, "scan", truths=PANEL.truths[:1], report=True)
+        result.save(tmp_path, "scan", truths=sides().truths[:1], report=True)
     assert list(tmp_path.iterdir()) == []  # before anything is written
-    result.save(tmp_path, "scan", truths=PANEL.truths, report=True)
-    gain = nb.metrics.score(result.sources, PANEL.truths, PANEL.mixture)["mean_gain"]
+    result.save(tmp_path, "scan", truths=sides().truths, report=True)
+    gain = nb.metrics.score(result.sources, sides().truths, sides().mixture)["mean_gain"]
     assert f"{gain:.2f}" in read(tmp_path / "scan_report.html").text
 
 
 def test_a_report_under_attenuation_scores_densities(tmp_path):
-    density = PANEL.mixture / 20_000
-    truths = PANEL.truths / 20_000
+    density = sides().mixture / 20_000
+    truths = sides().truths / 20_000
     intensity = 60_000 * np.exp(-density)
-    found = nb.run("xray", intensity, guides=PANEL.guides, preset="quick", mixing="attenuation", i0=60_000)
+    found = nb.run("xray", intensity, guides=sides().guides, preset="quick", mixing="attenuation", i0=60_000)
     found.save(tmp_path, "scan", truths=truths, report=True)
     text = read(tmp_path / "scan_report.html").text
     scores = nb.metrics.score(found.sources, truths, density)
@@ -213,7 +218,7 @@ def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_
             tmp_path / f"{name}.html",
             result.outputs,
             result.provenance,
-            Planes(PANEL.mixture),
+            Planes(sides().mixture),
             calibration=place,
         )
         assert words in read(tmp_path / f"{name}.html").text
@@ -223,5 +228,5 @@ def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_
     assert 0.15 < part < 1
     assert any(each.startswith(f"The guides explain {part:.0%} of the mixture's edges") for each in text)
     blind = nb.Result(result.outputs, {**result.provenance, "losses": {}})
-    write_report(tmp_path / "blind.html", blind.outputs, blind.provenance, Planes(PANEL.mixture))
+    write_report(tmp_path / "blind.html", blind.outputs, blind.provenance, Planes(sides().mixture))
     assert not any("The guides explain" in each for each in read(tmp_path / "blind.html").text)
