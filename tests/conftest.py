@@ -38,3 +38,9 @@ def _without_gl():
                 patch.setattr(module, "get_max_texture_sizes", lambda: (16384, 2048))
     yield
     patch.undo()
+
+
+@pytest.fixture
+def few_windows(monkeypatch):
+    """Let the trained networks, from which other methods start too, look through 9 windows instead of 38."""
+    monkeypatch.setattr("napari_bitsnet.methods.feedforward.split.LOOKS", [128, 192, 192])

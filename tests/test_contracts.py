@@ -26,6 +26,8 @@ from napari_bitsnet.training.protocol import TRAINERS
 HEIGHT, WIDTH = 28, 34
 PLAIN = (bool, int, float, str, Path)
 
+pytestmark = pytest.mark.usefixtures("few_windows")
+
 
 # --- Settings ------------------------------------------------------------------------------------------
 

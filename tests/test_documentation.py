@@ -17,7 +17,7 @@ from PIL import Image
 
 import napari_bitsnet
 from napari_bitsnet.data import samples
-from napari_bitsnet.methods import METHODS
+from tests.presets import make_all_quick
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "src" / "napari_bitsnet"
@@ -84,10 +84,7 @@ def test_links_to_pages_that_the_build_makes_have_words(page: Path):
 @pytest.mark.filterwarnings("ignore::UserWarning")  # tiny images are hardly separable, and the run says so
 def test_the_code_on_the_python_page_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
-    for name in METHODS:  # a few iterations show that the calls are right
-        for preset, config in METHODS.get(name).presets.items():
-            if "iterations" in type(config).model_fields:
-                monkeypatch.setitem(METHODS.get(name).presets, preset, config.updated({"iterations": 2}))
+    make_all_quick(monkeypatch)
     rng = np.random.default_rng(0)
     a, b = np.kron(rng.random((2, 8, 8)), np.ones((4, 4))) + 0.1 * rng.random((2, 32, 32))
     names = {"mixture": (a + b) / 2, "truths": np.stack([a, b]) / 2, "xray": (a + b) / 2}

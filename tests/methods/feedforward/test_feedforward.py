@@ -216,7 +216,7 @@ def test_the_shipped_weights_separate_photographs():
     gains = []
     for truths in combinations(_bundled_photographs() / 2, 2):
         shares = torch.stack(truths)
-        method = Feedforward()
+        method = Feedforward(FeedforwardConfig(looks=2))
         state = method.start(Problem(shares.sum(dim=0, keepdim=True)), device="cpu", seed=0)
         list(method.advance(state))
         found, true = (x.permute(0, 2, 3, 1).numpy() for x in (method.solution(state)["sources"], shares))
@@ -253,7 +253,7 @@ def test_slices_in_other_units_are_brought_to_the_scale_of_this_one():
 @pytest.mark.skipif(not feedforward.weights_available(), reason="needs trained weights")
 def test_a_film_is_less_restless_than_its_frames_and_nearer_to_the_truth():
     case = film_case("coffee", "chelsea", 64)
-    method, states, gains, answers = Feedforward(), [], [], []
+    method, states, gains, answers = Feedforward(FeedforwardConfig(looks=1)), [], [], []
     for t in range(4):
         problem = Problem(torch.from_numpy(case.mixture[t]).permute(2, 0, 1)[None])
         alone = method.start(problem, device="cpu", seed=0)
