@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from napari_bitsnet.core.config import setting
+from napari_bitsnet.training.kind_names import kind_names
 from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
 from napari_bitsnet.training.sheet import sheet_of
 
@@ -127,6 +128,7 @@ class SILSTrainer(BaseTrainer):
                 f"Expected a folder of mixtures and 2 or 3 folders of layers, got {len(mixtures)} and "
                 f"{len(layers)}."
             )
+        kind_names(self.config.names, layers)
         check_folders(mixtures, layers)
 
     @property
@@ -143,19 +145,10 @@ class SILSTrainer(BaseTrainer):
         if config.demo != "none":
             return Shapes(2 if config.demo == "shapes" else 3, size=config.size, seed=config.seed)
         layers = self.data["layer"]
-        names = (
-            [name.strip() for name in config.names.split(",")]
-            if config.names
-            else [path.stem for path in layers]
-        )
-        if len(names) != len(layers):
-            raise ValueError(f"Expected {len(layers)} names, got {len(names)}: {config.names}.")
-        if len(set(names)) < len(names):
-            names = [f"source {k + 1}" for k in range(len(names))]
         return Folders(
             self.data["mixtures"],
             layers,
-            names,
+            kind_names(config.names, layers),
             mixing=config.mixing,
             colour=config.colour,
             gain=config.gain,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari_bitsnet.methods.ytmt.weights_file import shipped_weights
+from napari_bitsnet.training.kind_names import kind_names
 from napari_bitsnet.training.protocol import TRAINERS, BaseTrainer, Input, Progress, TrainingConfig
 from napari_bitsnet.training.sheet import sheet_of
 from napari_bitsnet.training.ytmt.settings import YTMTTraining
@@ -94,12 +95,7 @@ class YTMT(BaseTrainer):
             )
         if len({path.resolve() for path in sources}) < len(sources):
             raise ValueError("Expected a different source for each kind of image, got the same one twice.")
-        names = [name.strip() for name in self.config.names.split(",")] if self.config.names else []
-        if names and (len(names) != len(sources) or len(set(names)) < len(names) or not all(names)):
-            raise ValueError(
-                f"Expected {len(sources)} different names, one for each source, got {self.config.names!r}: "
-                "separate them by commas."
-            )
+        kind_names(self.config.names, sources)
         amounts = self.config.amounts
         if len(amounts) != 2 or not 0 < amounts[0] <= amounts[1]:
             raise ValueError(f"Expected two amounts above zero in rising order, got {amounts}.")
@@ -133,12 +129,9 @@ class YTMT(BaseTrainer):
             )
         from napari_bitsnet.training.ytmt.kinds import Kinds
 
-        names = config.names.split(",") if config.names else [path.stem for path in sources]
-        if len(set(names)) < len(names):
-            names = [f"source {k + 1}" for k in range(len(names))]
         return Kinds(
             sources,
-            [name.strip() for name in names],
+            kind_names(config.names, sources),
             mixing=config.mixing,
             amounts=config.amounts,
             noise=config.noise,
