@@ -19,9 +19,10 @@ from typer.main import get_command
 import napari_bitsnet
 from napari_bitsnet.api.demo import demo_cases, write_inputs
 from napari_bitsnet.cli.app import build_app
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.tasks import TASKS
+from tests.panels import shared_panel
+from tests.presets import make_all_quick
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs" / "tutorials").glob("*.md"))]
@@ -50,7 +51,7 @@ def inputs() -> dict[str, Any]:
     rng = np.random.default_rng(4)
     coarse = rng.integers(20, 236, (8, 6, 10, 3), dtype=np.uint8)
     pictures = np.kron(coarse, np.ones((1, 32, 32, 1), np.uint8))  # (8, 192, 320, 3)
-    panel = simulate_panel(3, 64)
+    both = shared_panel(3, 64)
     mark = np.zeros((192, 320, 1))
     mark[130:170, 90:150] = 0.5
     marked = np.round((1 - mark) * pictures + mark * 255).astype(np.uint8)
@@ -59,9 +60,9 @@ def inputs() -> dict[str, Any]:
     labels[4:8, 4:30], labels[40:44, 34:60] = 1, 2
     stack = small[:3].mean(axis=-1)
     return {
-        "xray": panel.mixture,
-        "front": panel.guides[0],
-        "back": panel.guides[1],
+        "xray": both.mixture,
+        "front": both.guides[0],
+        "back": both.guides[1],
         "mixture": (small[0] // 2 + small[1] // 2),
         "image": small[0],
         "labels": labels,
@@ -83,13 +84,7 @@ def inputs() -> dict[str, Any]:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
 def test_the_python_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
-    for name in METHODS:  # a few iterations of the quick preset show that the calls are right
-        method = METHODS.get(name)
-        quick = method.presets["quick"]
-        if "iterations" in type(quick).model_fields:
-            quick = quick.updated({"iterations": 2})
-        for preset in method.presets:
-            monkeypatch.setitem(method.presets, preset, quick)
+    make_all_quick(monkeypatch)
     names = {"nb": napari_bitsnet, **inputs()}
     if page.stem == "watermark":
         names |= {"first": names["marked"][0], "second": names["marked"][1], "third": names["marked"][2]}

@@ -181,10 +181,10 @@ def test_inputs_are_not_modified(dtype: Any):
     before = {name: array.copy() for name, array in arrays.items()}
     clean(arrays["image"], mask=mask)
     nb.run("inpaint", arrays["image"], mask=mask, preset="quick", device="cpu")
-    nb.run("segment", arrays["image"], hints=hints, mask=mask, device="cpu")
+    nb.run("segment", arrays["image"], hints=hints, mask=mask, preset="quick", device="cpu")
     nb.run("xray", arrays["image"], guides=[arrays["guide"], None], mask=mask, preset="quick", device="cpu")
-    nb.run("multi_mixture", arrays["mixtures"], mask=mask, device="cpu")
-    nb.run("watermark", list(arrays["mixtures"]), device="cpu")
+    nb.run("multi_mixture", arrays["mixtures"], mask=mask, preset="quick", device="cpu")
+    nb.run("watermark", list(arrays["mixtures"]), preset="quick", device="cpu")
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
     np.testing.assert_array_equal(hints, SCRIBBLES)
@@ -200,7 +200,7 @@ def test_runs_leave_no_tensors_behind():
 
     def once() -> None:
         clean(IMAGE)
-        nb.run("multi_mixture", MIXTURES, device="cpu")
+        nb.run("multi_mixture", MIXTURES, preset="quick", device="cpu")
         nb.run("xray", IMAGE, guides=[OTHER, None], preset="quick", device="cpu")
 
     once()  # modules and caches are loaded

@@ -18,6 +18,8 @@ from napari_bitsnet.methods.wrappers.obeying import Obeying
 from napari_bitsnet.methods.wrappers.working_size import WorkingSize
 from tests.test_contracts import PROBLEMS
 
+pytestmark = pytest.mark.usefixtures("few_windows")
+
 STEPS = 2
 """Iterations of methods with many of them."""
 

@@ -292,7 +292,7 @@ def test_a_result_saves_itself_as_save_result_does(tmp_path):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_result_saves_its_other_splits_when_asked(tmp_path):
     mixture = np.random.default_rng(0).random((40, 48)).astype(np.float32)
-    result = nb.separate(mixture, method="feedforward")
+    result = nb.separate(mixture, method="feedforward", settings={"views": 1, "looks": 1})
     assert len(result.candidates) > 1
     files = result.save(tmp_path, "two", candidates=True)
     assert files[-1] == tmp_path / "two_run.json"
