@@ -15,11 +15,9 @@ from PIL import Image
 
 from napari_bitsnet.cli import main
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, SUCCESS
+from tests.files_there import APART, FOREIGN, READ, contents, record
 
 TOY = ("--method", "toy", "--quiet", "--set", "fail=true")  # a fault, if the run is ever begun
-APART = "Expected outputs apart from what is read"
-READ = "both to read and to write: choose another folder"
-FOREIGN = "which no record of a run lists: move what is there"
 RNG = np.random.default_rng(0)
 
 
@@ -36,10 +34,6 @@ def folder(tmp_path):
     ):
         tifffile.imwrite(tmp_path / name, RNG.integers(0, 255, (24, 32), dtype=np.uint8))
     return tmp_path
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +74,7 @@ def test_weights_are_not_replaced(call, folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "b").mkdir()
     shutil.copy("a.tif", "b/w.tif")
-    (folder / "b/w_run.json").write_text('{"complete": true, "files": {"1": "w_source_1.tif"}}')
+    record(folder / "b", "w_run.json", "w_source_1.tif")
     (folder / "b/w_source_1.tif").write_bytes(b"weights")
     options = ("--method", "feedforward", "--set", "weights=b/w_source_1.tif")
     code, text = call("separate", "b/w.tif", "-o", "b", "-q", *options)
@@ -136,8 +130,8 @@ def test_register_replaces_what_it_wrote(call, pair):
     for _ in range(2):
         code, text = call(*command, "-o", pair / "new" / "r.TIFF")
         assert code == SUCCESS, text
-    record = json.loads((pair / "new/r.json").read_text(), parse_constant=pytest.fail)
-    assert record["files"] == {"registered": "r.TIFF"}
+    found = json.loads((pair / "new/r.json").read_text(), parse_constant=pytest.fail)
+    assert found["files"] == {"registered": "r.TIFF"}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.core import writing
 from tests.described import described
+from tests.files_there import contents
 
 Usage = namedtuple("Usage", "total used free")
 MIXTURE = np.random.default_rng(0).random((40, 50)).astype(np.float32)
@@ -81,7 +82,7 @@ def test_sources_that_do_not_fit_are_said_before_the_run(tmp_path, monkeypatch, 
 def test_a_disk_that_runs_full_leaves_the_earlier_run(tmp_path, monkeypatch, full):
     """Every file in turn is the one that meets a device without space: records, images, preview."""
     save(result(3), MIXTURE, tmp_path, "scan")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = contents(tmp_path)
     part, count = writing.Together.part, iter(range(100))
 
     def to_full_device(self, name):
@@ -95,7 +96,7 @@ def test_a_disk_that_runs_full_leaves_the_earlier_run(tmp_path, monkeypatch, ful
         NoSpaceError, match=r"Expected .* of free space in .* Files of earlier runs are as they were"
     ):
         save(result(2), MIXTURE, tmp_path, "scan")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
     assert is_finished(tmp_path, "scan")
 
 
