@@ -23,7 +23,7 @@ from napari_bitsnet.api.records import read_record
 from napari_bitsnet.cli.batch import Batch
 from napari_bitsnet.cli.batch_table_rows import Row
 from napari_bitsnet.cli.interrupt import Interrupt, leave_signals_to_the_main_process
-from napari_bitsnet.cli.outcome import NOT_RUN, Outcome, StopRequest
+from napari_bitsnet.cli.outcome import KILLED, NOT_RUN, Outcome, StopRequest
 from napari_bitsnet.cli.verbose import log_is_shown, show_log
 from napari_bitsnet.cli.wording import in_cells
 from napari_bitsnet.core.writing import atomically
@@ -35,8 +35,6 @@ COLUMNS = (
 """Of the summary. ``row`` is the line of the table; scores are those that the method reports."""
 _POLL = 0.2
 """Seconds between two looks at the signals while processes work."""
-
-KILLED = "The process of this row was killed; perhaps the memory was full."
 
 Runs = Iterator[tuple[int, Outcome]]
 
@@ -77,8 +75,8 @@ def run_in_processes(planned: Sequence[Planned], interrupt: Interrupt, jobs: int
         except BrokenProcessPool:
             pool[0].shutdown()
             pool[0] = new_pool()
-            typer.echo(f"error: {planned[index].row.job.stem}: {KILLED}", err=True)
-            return Outcome("failed", KILLED)
+            typer.echo(f"error: {planned[index].row.job.stem}: {KILLED.error}", err=True)
+            return KILLED
 
     def new_pool() -> ProcessPoolExecutor:
         threads = max(1, (os.cpu_count() or 1) // jobs)

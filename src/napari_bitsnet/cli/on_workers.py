@@ -15,9 +15,8 @@ import typer
 
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.job import Job
-from napari_bitsnet.cli.outcome import NOT_RUN, Outcome
+from napari_bitsnet.cli.outcome import KILLED, NOT_RUN, Outcome
 
-KILLED = Outcome("failed", "The process of this row was killed; perhaps the memory was full.")
 POLL = 0.2
 """Seconds between two looks at the signals while workers work."""
 ASKED_EVERY = 1.0

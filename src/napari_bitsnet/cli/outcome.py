@@ -40,3 +40,4 @@ class Outcome:
 
 
 NOT_RUN = Outcome("not run")
+KILLED = Outcome("failed", "The process of this row was killed; perhaps the memory was full.")
