@@ -14,11 +14,11 @@ import zarr
 import napari_bitsnet as nb
 from napari_bitsnet.api import tiles
 from napari_bitsnet.cli.batch import BAD_USAGE, FAILURE, INTERRUPTED, SUCCESS
-from napari_bitsnet.data.panel import simulate_panel
 from napari_bitsnet.io.writers.zarr import OmeZarr
+from tests.panels import shared_panel
 
 SIDE = 96
-PANEL = simulate_panel(2, SIDE)
+PANEL = shared_panel(2, SIDE)
 FLAGS = ("--format", "zarr", "--tile", 64, "--preset", "quick", "--quiet")
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
