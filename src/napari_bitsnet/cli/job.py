@@ -14,12 +14,14 @@ import typer
 from numpy.typing import NDArray
 
 from napari_bitsnet.api.export.names import stem_of
-from napari_bitsnet.cli.reading import names_dimensions
 from napari_bitsnet.cli.wording import in_flags
 from napari_bitsnet.core.images import plane_axes
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.io.read import files_of, present, read_image
+
+PAGES = "I"
+"""tifffile's letter for the pages of a file that does not say whether they are slices, frames or channels."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class Job:
             (*(n for file in files for n in file.notices), *_blurred(mask)),
             np.result_type(*(file.stored for file in mixtures)),
             tuple(file.encoding for file in mixtures if "C" in (file.axes or "")),
-            axes is not None or names_dimensions(mixtures[0]),
+            axes is not None or _names_dimensions(mixtures[0]),
         )
 
 
@@ -288,6 +290,11 @@ def _axes(files: list[ImageFile], given: str | None, several: bool, single: bool
         return None if plane_axes(shape, None) == axes else axes
     except ValueError:
         return axes
+
+
+def _names_dimensions(file: ImageFile) -> bool:
+    """Return whether a file says what its dimensions are."""
+    return file.axes is not None and PAGES not in file.axes
 
 
 def _channels_as_mixtures(axes: str) -> str:

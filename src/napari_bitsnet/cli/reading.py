@@ -5,20 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_bitsnet.api.run_inputs import planes_of
-from napari_bitsnet.io.image_file import ImageFile
 from napari_bitsnet.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_bitsnet.api.planes import Planes
     from napari_bitsnet.cli.job import Images
-
-PAGES = "I"
-"""tifffile's letter for the pages of a file that does not say whether they are slices, frames or channels."""
-
-
-def names_dimensions(file: ImageFile) -> bool:
-    """Return whether a file says what its dimensions are."""
-    return file.axes is not None and PAGES not in file.axes
 
 
 def reading_in_words(images: Images, task: str, axes: str | None) -> tuple[str, ...]:
