@@ -80,7 +80,7 @@ def test_inputs_are_written_as_they_are(tmp_path):
 
 
 def test_demo_takes_its_cases_apart(call, tmp_path):
-    code, text = call("demo", "-o", tmp_path, "--size", 128, "--device", "cpu", "-q")
+    code, text = call("demo", "-o", tmp_path, "--size", 96, "--device", "cpu", "-q")
     assert code == SUCCESS, text
     assert "null: best empty answer" in text
     assert "ceiling" in text

@@ -76,7 +76,7 @@ def four_active_threads(monkeypatch):
 
 def test_a_run_takes_fewer_threads_and_puts_the_number_back(four_active_threads):
     mixture = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(0)).numpy()
-    result = nb.run("multi_mixture", mixture)
+    result = nb.run("multi_mixture", mixture, preset="quick")
     assert result.provenance["threads"] == 2
     assert torch.get_num_threads() == 4
 
