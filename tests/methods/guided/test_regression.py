@@ -20,6 +20,7 @@ from napari_bitsnet.methods.guided.guided_regression import (
 )
 from napari_bitsnet.methods.guided.model import sample_windows
 from napari_bitsnet.methods.guided.shares import rest_shares
+from tests.panels import shared_panel
 
 LINEAR = GuidedRegressionConfig(
     registration="none",
@@ -83,7 +84,7 @@ def gain(panel: Panel, answer: dict[str, torch.Tensor], problem: Problem) -> flo
 
 @pytest.fixture(scope="module")
 def panels() -> list[Panel]:
-    return [simulate_panel(seed, 128) for seed in range(6)]
+    return [shared_panel(seed, 128) for seed in range(3)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
