@@ -21,10 +21,11 @@ import napari_bitsnet as nb
 from benchmarks.studies import panel_arguments
 from napari_bitsnet.core.displacement import Modes, Window
 from napari_bitsnet.core.images import normalise
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.data import panel as panels
 from napari_bitsnet.data.panel import Panel, Recipe, simulate_panel
 from napari_bitsnet.data.xray_layers import Pigments
-from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
+from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
 
 ORDER = 5
 """Half waves, and one, along which densities drift: finer ones carry nothing here."""
@@ -74,12 +75,13 @@ def gains(seed: int, size: int) -> tuple[float, float]:
     seen = normalise(panel.mixture)
     spans = [float(e.std() / p.density.std()) for e, p in zip(panel.explained, pigments, strict=True)]
     sides = [expected(p, span / seen.scaling.span) for p, span in zip(pigments, spans, strict=True)]
-    fit = fit_gradients(
+    fitting = fitting_gradients(
         [Piece(torch.cat([features for features, _ in sides]), seen.tensor[0])],
         torch.cat([precision for _, precision in sides]),
         scales=4,
         n_reweightings=4,
     )
+    fit = exhaust(fitting)
     parts = fit.coefficients[:, 0].split([len(precision) for _, precision in sides])
     explained = torch.stack([torch.einsum("n,nhw->hw", w, f) for w, (f, _) in zip(parts, sides, strict=True)])
     explained -= explained.mean(dim=(1, 2), keepdim=True)

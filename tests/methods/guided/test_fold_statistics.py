@@ -7,7 +7,8 @@ import torch
 from napari_bitsnet.core.displacement import Window
 from napari_bitsnet.methods.guided import gradient_fit
 from napari_bitsnet.methods.guided.fold_statistics import FoldStatistics
-from napari_bitsnet.methods.guided.gradient_fit import Piece, Sums, difference_rows, fit_gradients
+from napari_bitsnet.methods.guided.gradient_fit import Piece, Sums, difference_rows
+from tests.methods.guided.fits import fit_gradients
 
 WHOLE = Window(0, 0, 32, 32)
 

@@ -7,10 +7,10 @@ from napari_bitsnet.methods.guided import gradient_fit
 from napari_bitsnet.methods.guided.gradient_fit import (
     Piece,
     difference_rows,
-    fit_gradients,
     thinning,
     weighted_gram,
 )
+from tests.methods.guided.fits import fit_gradients
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from napari_bitsnet.core.stages import Stage, Stages, named
+from napari_bitsnet.core.stages import Stage, Stages, exhaust, named
 from napari_bitsnet.methods.guided.model import GuidedModel, GuideTerm
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def refine_displacement(
     """
     import torch
 
-    from napari_bitsnet.methods.guided.gradient_fit import Piece, fit_gradients
+    from napari_bitsnet.methods.guided.gradient_fit import Piece, fitting_gradients
 
     counts = [len(term.weights) for term in model.terms]
 
@@ -266,7 +266,7 @@ def refine_displacement(
 
     now = torch.cat([term.displacement.flatten() for term in model.terms])
     precision = (model.modes.roughness() / prior_std**2).repeat(2 * len(model.terms))
-    fit = fit_gradients(pieces_of(data, make), precision, n_reweightings=3, prior=-now[:, None])
+    fit = exhaust(fitting_gradients(pieces_of(data, make), precision, n_reweightings=3, prior=-now[:, None]))
     change = fit.coefficients[:, 0].clamp(-STEP_LIMIT, STEP_LIMIT)
     for term, part in zip(model.terms, change.chunk(len(model.terms)), strict=True):
         term.displacement = term.displacement + part.view(2, -1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_bitsnet.core.stages import Stage, Stages, exhaust
+from napari_bitsnet.core.stages import Stage, Stages
 
 FLOOR = 0.1
 """Residuals below this part of the mean absolute one count as Gaussian rather than Laplacian."""
@@ -158,7 +158,7 @@ def weighted_gram(rows: Tensor, weight: Tensor) -> Tensor:
     return gram.triu() + gram.triu(1).T
 
 
-def fit_gradients(
+def fitting_gradients(
     pieces: Iterable[Piece],
     precision: Tensor,
     *,
@@ -167,11 +167,11 @@ def fit_gradients(
     prior: Tensor | None = None,
     emphasis: float = 0.0,
     pixels: int = 0,
-) -> GradientFit:
+) -> Stages[GradientFit]:
     """Find the w that minimises ``sum_s sum_r |∇_s target - ∇_s features · w| / m_s + (w - p)ᵀ P (w - p) /
     2``.
 
-    `fitting_gradients` does the same and tells its rounds.
+    Each round of reweighting is told before it begins.
 
     Parameters
     ----------
@@ -207,29 +207,6 @@ def fit_gradients(
     Weights are ``1 / (m_s sqrt(r² + (FLOOR m_s)²))``, r the root mean square residual over channels. Normal
     equations are accumulated piece by piece, in float64, so that memory does not grow with the image.
     """
-    fitting = fitting_gradients(
-        pieces,
-        precision,
-        scales=scales,
-        n_reweightings=n_reweightings,
-        prior=prior,
-        emphasis=emphasis,
-        pixels=pixels,
-    )
-    return exhaust(fitting)
-
-
-def fitting_gradients(
-    pieces: Iterable[Piece],
-    precision: Tensor,
-    *,
-    scales: int = 1,
-    n_reweightings: int = 6,
-    prior: Tensor | None = None,
-    emphasis: float = 0.0,
-    pixels: int = 0,
-) -> Stages[GradientFit]:
-    """Do what `fit_gradients` does, and tell each round of reweighting before it begins."""
     rows: Iterable[Rows] = _Differences(pieces, scales, len(precision), pixels)
     if isinstance(pieces, list):
         rows = list(rows)
