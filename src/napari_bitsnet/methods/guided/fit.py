@@ -218,7 +218,7 @@ def moved_energies(
 
 
 def refine_displacement(
-    model: GuidedModel, data: Data, pieces: Iterable[Piece], *, prior_std: float
+    model: GuidedModel, data: Data, pieces: Iterable[Piece], *, prior_std: float, last: bool = True
 ) -> float:
     """One Gauss–Newton step of all displacement fields, the weights as they are.
 
@@ -232,6 +232,8 @@ def refine_displacement(
         The features at the present displacement, see `features_of`.
     prior_std : float
         Standard deviation expected of the displacement's coarsest modes, in pixels.
+    last : bool
+        Whether no step follows; earlier ones look at one in some rows of pixels, see `thinning`.
 
     Returns
     -------
@@ -266,7 +268,14 @@ def refine_displacement(
 
     now = torch.cat([term.displacement.flatten() for term in model.terms])
     precision = (model.modes.roughness() / prior_std**2).repeat(2 * len(model.terms))
-    fit = exhaust(fitting_gradients(pieces_of(data, make), precision, n_reweightings=3, prior=-now[:, None]))
+    fitting = fitting_gradients(
+        pieces_of(data, make),
+        precision,
+        n_reweightings=3,
+        prior=-now[:, None],
+        pixels=0 if last else data.pixels,
+    )
+    fit = exhaust(fitting)
     change = fit.coefficients[:, 0].clamp(-STEP_LIMIT, STEP_LIMIT)
     for term, part in zip(model.terms, change.chunk(len(model.terms)), strict=True):
         term.displacement = term.displacement + part.view(2, -1)
@@ -317,7 +326,8 @@ def registering(
     for step in range(steps):
         words = f"registration, step {step + 1} of at most {steps}"
         yield Stage(words)
-        change = refine_displacement(model, data, pieces, prior_std=prior_std)
+        last = step == steps - 1
+        change = refine_displacement(model, data, pieces, prior_std=prior_std, last=last)
         pieces = features_of(model, data)
         fit = yield from named(words, weights(pieces))
         history.append(fit.misfits[0])

@@ -130,7 +130,8 @@ def enlarging(model: GuidedModel, problem: Problem, config: GuidedRegressionConf
     for step in range(POLISH if config.registration == "smooth" else 0):
         yield Stage(f"full size, registration step {step + 1} of {POLISH}")
         prior_std = DISPLACEMENT_STD * size[0] / model.modes.size[0]
-        refine_displacement(large, data, features_of(large, data), prior_std=prior_std)
+        last = step == POLISH - 1
+        refine_displacement(large, data, features_of(large, data), prior_std=prior_std, last=last)
     return large
 
 
