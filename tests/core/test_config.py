@@ -32,7 +32,7 @@ def test_updated_returns_a_checked_copy():
         5,
         5e-4,
         (1.0, 2.5),
-        Path("a.txt"),
+        Path("a.txt").absolute(),
     )
     assert config == Example()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,12 @@ def record_provenance(
     """Return the record that every result carries; ``["settings"]`` and the images repeat the run."""
     import torch
 
+    config = session.method.config
+    given = settings.model_dump(mode="json")
+    for name in given["settings"]:
+        value = getattr(config, name, None)
+        if isinstance(value, Path):  # absolute: the run may be repeated in another folder
+            given["settings"][name] = str(value)
     return {
         "software": {
             "napari-bitsnet": __version__,
@@ -31,9 +38,9 @@ def record_provenance(
         "task": settings.task,
         "method": session.method.name,
         "preset": settings.preset,
-        "settings": settings.model_dump(mode="json"),
+        "settings": given,
         "task_settings": session.task.config.model_dump(mode="json"),
-        "method_settings": session.method.config.model_dump(mode="json"),
+        "method_settings": config.model_dump(mode="json"),
         "i0": session.problem.density_of,
         "stored": str(session.inputs.dtype),
         "seed": settings.seed,

@@ -8,9 +8,10 @@ frozen pydantic models. Field types come from a short list that all of these sup
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_bitsnet.core.aliases import with_present_names
 from napari_bitsnet.core.spelling import suggestion
@@ -44,6 +45,12 @@ class Config(BaseModel):
     """Frozen settings that reject unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @field_validator("*")
+    @classmethod
+    def _absolute(cls, value: Any) -> Any:
+        """Make paths absolute: a record is run again, and workers run, in other folders."""
+        return value.expanduser().absolute() if isinstance(value, Path) else value
 
     def updated(self, changes: Mapping[str, Any]) -> Self:
         """Return a validated copy with some settings changed.

@@ -33,6 +33,15 @@ def test_own_kinds_add_up_and_are_named(write_weights):
     assert "disagreement" not in quick.outputs
 
 
+def test_a_record_with_a_relative_path_is_run_again_in_another_folder(write_weights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = separate(write_weights().name)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = nb.separate(MIXTURE, method="ytmt", settings=first.provenance["settings"]["settings"])
+    np.testing.assert_array_equal(again.sources, first.sources)
+
+
 def test_three_kinds_need_three_sources(write_weights):
     path = write_weights(("dna", "actin", "spots"), name="three.safetensors")
     assert separate(path, n_sources=3).sources.shape == (3, 40, 56)

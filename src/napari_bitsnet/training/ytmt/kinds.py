@@ -166,9 +166,11 @@ class Kinds:
         """Return images to train on and held-out ones; of few images the lower part of each is held out."""
         for image in images:
             if min(image.shape[1:]) < self.size:
+                side = min(image.shape[1:]) // 32 * 32  # networks halve it several times
+                smaller = f", or set size to {side} or less" if side else ""
                 raise ValueError(
                     f"Expected images of at least {self.size} pixels a side in {source}, got "
-                    f"{image.shape[1]} x {image.shape[2]}: give larger ones, or a smaller size."
+                    f"{image.shape[1]} x {image.shape[2]}: give larger ones{smaller}."
                 )
         if len(images) >= HELD_OUT:
             return [one for k, one in enumerate(images) if k % HELD_OUT], images[::HELD_OUT]
