@@ -316,15 +316,15 @@ def test_kind_and_depth_of_files_are_chosen_in_the_dock(undocked, fake_run, tmp_
     )
     undocked.widget._folder = str(tmp_path / "kept")  # of the preferences, written aside
     undocked.widget.run()
-    undocked.wait(lambda: (tmp_path / "kept/painting_run.json").exists())
+    undocked.wait(lambda: (tmp_path / "kept/painting_source_2.ome.tif").exists())
     assert tifffile.imread(tmp_path / "kept/painting_source_2.ome.tif").dtype == np.uint8
 
 
 def test_every_result_is_written_to_the_folder_of_the_preferences(undocked, fake_run, tmp_path):
     undocked.widget._folder = str(tmp_path / "kept")
     undocked.widget.run()
-    undocked.wait(lambda: (tmp_path / "kept/painting_run.json").exists())
-    assert (tmp_path / "kept/painting_source_2.tif").exists()
+    undocked.wait(lambda: (tmp_path / "kept/painting_source_2.tif").exists())
+    assert (tmp_path / "kept/painting_run.json").exists()
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(undocked, fake_run, tmp_path):
