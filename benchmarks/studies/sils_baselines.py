@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from napari_bitsnet.training.records import Look
 
 CODE_WEIGHT = 0.01
-"""Weight of the codes' divergence from the noise, as in the authors' code of UNIT and MUNIT, where critics
-weigh 1 and cycles 10, too."""
+"""Weight of the codes' divergence from the noise, where critics weigh 1 and cycles 10; it was not tuned."""
 Judged = tuple[nn.Module, Tensor, Tensor]
 """A critic, what it should take for real, and what is real."""
 

@@ -46,20 +46,12 @@ def stored(folder, name):
     return tifffile.imread(folder / f"{name}.tif")
 
 
+QUICKLY = ("--method", "guided_regression", "--preset", "quick", "-q")
+
+
 def test_xray_with_two_guides(call, panel, panel_files):
     guides = ("--guide", panel_files / "front.png", "--guide", panel_files / "back.tif")
-    code, text = call(
-        "xray",
-        panel_files / "xray.tif",
-        *guides,
-        "-o",
-        panel_files,
-        "--method",
-        "guided_regression",
-        "--preset",
-        "quick",
-        "-q",
-    )
+    code, text = call("xray", panel_files / "xray.tif", *guides, "-o", panel_files, *QUICKLY)
     assert code == SUCCESS, text
     result = nb.run("xray", panel.mixture, guides=panel.guides, method="guided_regression", preset="quick")
     for name, output in result.outputs.items():
@@ -70,18 +62,7 @@ def test_xray_with_two_guides(call, panel, panel_files):
 
 def test_xray_with_one_guide(call, panel, panel_files):
     guides = ("--guide", panel_files / "front.png", "--guide", "none")
-    code, text = call(
-        "xray",
-        panel_files / "xray.tif",
-        *guides,
-        "-o",
-        panel_files,
-        "--method",
-        "guided_regression",
-        "--preset",
-        "quick",
-        "-q",
-    )
+    code, text = call("xray", panel_files / "xray.tif", *guides, "-o", panel_files, *QUICKLY)
     assert code == SUCCESS, text
     result = nb.run(
         "xray", panel.mixture, guides=[panel.guides[0], None], method="guided_regression", preset="quick"

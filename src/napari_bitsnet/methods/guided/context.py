@@ -28,8 +28,8 @@ since such rows are fewer by 4^s while low frequencies carry most of the signal.
 of guides that share a coarse layout are confused."""
 FITTED_TO = 2**14
 """Larger images are reduced to this many pixels for the fit, those of `REFERENCE`; its functions then apply
-at full size. At 256 × 256 pixels fine gradients outweigh the coarse ones, which blurred colours explain: the
-fit on all of them was 1 dB worse on near-infrared pairs, and held-out blocks gave it less weight."""
+at full size. At 256 × 256 pixels fine gradients outweigh the coarse ones, which blurred colours explain:
+held-out blocks gave a fit on all of them less weight, and near-infrared pairs gained 0.5 dB less."""
 DRIFT_CLUSTERS, DRIFT_WIDTH, DRIFT_ORDER, DRIFT_STD = 24, 0.1, 3, 0.003
 """Clusters whose density drifts along the image, their width, the order of the drift, and the prior standard
 deviation of its coefficients."""
