@@ -1,5 +1,6 @@
 """A method that costs nothing, and a way to call the command line."""
 
+import logging
 import signal
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_bitsnet.cli.app import build_app
+from napari_bitsnet.cli.verbose import LOGGER
 from napari_bitsnet.core.config import Config, setting
 from napari_bitsnet.core.problem import State
 from napari_bitsnet.methods import METHODS, BaseMethod
@@ -77,6 +79,16 @@ def call():
         return outcome.exit_code, outcome.output
 
     return call
+
+
+@pytest.fixture
+def quiet_afterwards():
+    """Undo ``--verbose``: the test may have it, those after it in this process log nothing."""
+    logger = logging.getLogger(LOGGER)
+    handlers, level = logger.handlers, logger.level
+    yield
+    logger.handlers = handlers
+    logger.setLevel(level)  # `level` alone would leave what the modules' loggers remember of it
 
 
 @pytest.fixture

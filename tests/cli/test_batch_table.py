@@ -329,16 +329,9 @@ def test_processes_write_what_one_process_writes(call, folder, tmp_path, monkeyp
         np.testing.assert_array_equal(one, two)
 
 
-def test_what_processes_do_is_logged(call, folder, tmp_path, capfd):
-    import logging
-
+def test_what_processes_do_is_logged(call, folder, tmp_path, capfd, quiet_afterwards):
     table = write(folder / "t.csv", "image,task,method\nb.tif,denoise,nl_bayes\n")
-    logger = logging.getLogger("napari_bitsnet")
-    before = logger.handlers, logger.level
-    try:
-        assert call("--verbose", "batch", table, "-o", tmp_path / "out", "--jobs", 2)[0] == SUCCESS
-    finally:
-        logger.handlers, logger.level = before
+    assert call("--verbose", "batch", table, "-o", tmp_path / "out", "--jobs", 2)[0] == SUCCESS
     assert re.search(r"napari_bitsnet\.[.\w]+: read .*b\.tif", capfd.readouterr().err)
 
 

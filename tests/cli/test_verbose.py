@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
 
 import pytest
 
 import napari_bitsnet
-from napari_bitsnet.cli.verbose import LOGGER
 
-
-@pytest.fixture(autouse=True)
-def _quiet_afterwards():
-    logger = logging.getLogger(LOGGER)
-    before = logger.handlers, logger.level
-    yield
-    logger.handlers, logger.level = before
+pytestmark = pytest.mark.usefixtures("quiet_afterwards")
 
 
 def test_files_methods_stages_and_times_are_printed(toy, call, scan, tmp_path):
