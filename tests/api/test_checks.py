@@ -43,7 +43,7 @@ def test_shifts_are_in_pixels_of_the_mixture():
     assert abs(place.shift[0] - 11) <= place.spacing
     assert abs(place.shift[1] + 7) <= place.spacing
     words = f"{place.shift[0]} px too low and {-place.shift[1]} px too far to the left"
-    assert any(f"about {words} (score" in text for text in found)
+    assert any(f"about {words} (score of the check {place.score:.1f})" in text for text in found)
     assert str(place).startswith(f"Guide 1 lies {words}, to within {place.spacing} px")
 
 

@@ -79,7 +79,7 @@ def test_lazily_slices_that_cannot_be_worked_on_are_missing_and_named():
 
 def test_lazily_the_middle_slice_leaves_its_record_and_its_warnings():
     arguments = {"guides": PANEL.guides, "preset": "quick"}
-    with pytest.warns(UserWarning, match=r"No guide predicts .* \(slice 2\)") as caught:
+    with pytest.warns(UserWarning, match=r"that no guide predicts has .* \(slice 2\)") as caught:
         outputs = nb.run_lazily("xray", STACK, axes="ZYX", **arguments)
     assert caught[0].filename == __file__
     alone = nb.run("xray", STACK[2], **arguments)

@@ -279,6 +279,7 @@ def test_register(call, folder):
     assert tifffile.imread(out).shape[:2] == (96, 96)
     record = json.loads(out.with_suffix(".json").read_text())
     assert record["score"] > 1.5 * LEAST_SCORE
+    assert f"registration score {record['score']:.1f}: edges fit" in text  # not the score of the check
     assert "warning: front.png may not" not in text
     (folder / "points.csv").write_text("10,10,12,13\n50,20,52,23\n")
     code, text = call(

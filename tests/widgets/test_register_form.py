@@ -71,7 +71,7 @@ def test_a_photograph_finds_its_place_and_goes_back(placed):
     wait(undocked, form)
     assert off(front, xray) < 3  # the simulated photographs are themselves a little off
     assert front.units == xray.units
-    assert form.line.startswith("front is in place. Score")
+    assert form.line.startswith("front is in place. Registration score")
     assert form.auto.enabled
     part = undocked.widget.form.request().guides[0]
     assert part.array.shape[:2] == SIZE

@@ -96,7 +96,7 @@ def register_command(
     started = "" if same_size or points is not None else f"; both taken to {verb} the {found.assumed}"
     agreed = "" if residual is None else f"; the points agree to {residual:.1f} px"
     typer.echo(
-        f"{out}: score {found.score:.1f}: {found.verdict}, {LEAST_SCORE:g} is needed; "
+        f"{out}: registration score {found.score:.1f}: {found.verdict}, {LEAST_SCORE:g} is needed; "
         f"{_percent(covered)} of {fixed.name} is covered{started}{agreed}"
     )
     texts = [_doubt(moving, fixed, mirrored=mirror, by_points=points is not None)] if found.doubtful else []
@@ -108,9 +108,9 @@ def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str
     """What to do about a low score."""
     if by_points:
         return (
-            f"Edges of {moving.name} and {fixed.name} do not meet where the points say (low score). Lay one "
-            "over the other and look: each line of the points holds y before x, MOVING before FIXED. If "
-            "outlines lie close together, set the points more exactly, or more of them, or go on with "
+            f"Edges of {moving.name} and {fixed.name} do not meet where the points say (low registration "
+            "score). Lay one over the other and look: each line of the points holds y before x, MOVING "
+            "before FIXED. If outlines lie close together, set the points more exactly, or more of them, or go on with "
             "--model smooth; if they are right, paint and X-ray share few edges."
         )
     mirror = (
@@ -119,10 +119,10 @@ def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str
         else "--mirror, if it is seen from the back"
     )
     return (
-        f"{moving.name} may not lie where it belongs (low score). Lay it over {fixed.name} and look; then "
-        f"try in turn: {mirror}; the photograph of the other side; --points with three pairs and more, if it "
-        "lies further off than a fifth of the image, is turned, or shows a part at another pixel size. If "
-        "nothing helps, it may show another object, or paint and X-ray share no outlines."
+        f"{moving.name} may not lie where it belongs (low registration score). Lay it over {fixed.name} "
+        f"and look; then try in turn: {mirror}; the photograph of the other side; --points with three pairs "
+        "and more, if it lies further off than a fifth of the image, is turned, or shows a part at another "
+        "pixel size. If nothing helps, it may show another object, or paint and X-ray share no outlines."
     )
 
 

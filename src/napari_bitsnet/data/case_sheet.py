@@ -30,12 +30,12 @@ def draw_case(case: Case, results: Sequence[tuple[str, Result]]) -> NDArray[np.u
     ndarray of shape (Y, X, 3), uint8
     """
     observed = list(case.mixture) if case.mixture.ndim == case.truths.ndim else [case.mixture]
-    guides = [guide for guide in case.guides if guide is not None]
-    rows = [[*observed, *guides, *case.truths]]
+    guides = {k + 1: guide for k, guide in enumerate(case.guides) if guide is not None}
+    rows = [[*observed, *guides.values(), *case.truths]]
     captions = [
         [
-            *(["mixture"] * len(observed)),
-            *(["guide"] * len(guides)),
+            *(f"mixture {m + 1}" if len(observed) > 1 else "mixture" for m in range(len(observed))),
+            *(f"guide {k}" for k in guides),
             *(f"truth {k + 1}" for k in range(len(case.truths))),
         ]
     ]

@@ -173,8 +173,9 @@ class Xray(SharesTask):
         return [
             Notice(
                 "guides",
-                "No guide predicts {part:.0%} of the image's contrast. This part is divided between the "
-                "sources, so that a hidden design appears, weakened, in each of them:",
+                "The part of the image that no guide predicts has {part:.0%} of the image's standard "
+                "deviation over all pixels. It is divided between the sources, so that a hidden design appears, "
+                "weakened, in each of them:",
                 'see the output "unexplained", or keep it out of the sources with unexplained="apart".',
                 {"part": part},
             )

@@ -113,8 +113,10 @@ def _explained(record: Mapping[str, Any], count: int) -> str:
         return ""
     whose = "the mixture's edges" if count == 1 else "the edges of the last slice"
     return (
-        f"The guides explain {max(0.0, part):.0%} of {whose}, measured in blocks that were left out of the "
-        "fit. The rest is not visible in a guide, is noise, or comes from guides that are out of place."
+        f"The guides explain {max(0.0, part):.0%} of {whose} (energy of the gradients), measured in blocks "
+        "that were left out of the fit. The rest is not visible in a guide, is noise, or comes from guides "
+        "that are out of place. A warning about the part that no guide predicts has another measure: the "
+        "standard deviation of that part, with its smooth areas. The two need not add up to 100 %."
     )
 
 

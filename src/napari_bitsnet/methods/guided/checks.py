@@ -22,7 +22,7 @@ there."""
 MOST_EXTRAPOLATED = 0.1
 """Part of the pixels with colours that the fit says little about, above which it is worth saying."""
 LEAST_SCORE = 4.0
-"""Registration score below which no shift stands out."""
+"""Score of the check below which no shift stands out."""
 MOST_GIVEN = 0.05
 """Part of what a single photograph does not explain, above which it is said that it was given to that
 side."""
@@ -168,7 +168,7 @@ def registration_notices(
             notices.append(
                 Notice(
                     "registration",
-                    f"Guide {source + 1} seems to lie about {words} (score {{score:.2f}}).",
+                    f"Guide {source + 1} seems to lie about {words} (score of the check {{score:.1f}}).",
                     "Register it first: the fit itself only follows a few pixels.",
                     {**distances, "score": score},
                 )

@@ -239,7 +239,7 @@ class RegisterForm(Container):
         text = f"{layer.name} is in place."
         if judged:
             doubt = " It may be wrong: look at the checkerboard." if found.doubtful else ""
-            text += f" Score {found.score:.1f}: {found.verdict}.{doubt}"
+            text += f" Registration score {found.score:.1f}: {found.verdict}.{doubt}"
         self._line.value = text
         self._points = {}
         self._show_points()
