@@ -56,6 +56,20 @@ def test_context_counts_only_where_surroundings_explain_more(pair, helps: bool):
     assert (context_weight(fit.with_context, fit.without) > 0) == helps
 
 
+def test_guides_that_show_the_same_are_told_and_get_no_context(pair):
+    problem, _ = pair
+    guide = problem.guides[0]
+    alike = Problem(problem.observations, 2, guides=(guide, (guide + 0.01 * image(9)).clamp(0, 1)))
+    found = {}
+    for name, each in (("alike", alike), ("different", problem)):
+        method = GuidedRegression(GuidedRegression.presets["balanced"].updated(PLAIN))
+        state = method.start(each, device="cpu", seed=0)
+        exhaust(method.iterating(state))
+        found[name] = [n for n in state.notices if "could belong to any source" in str(n)]
+    assert len(found["alike"]) == 1
+    assert found["different"] == []
+
+
 def error(sources: torch.Tensor, hidden: torch.Tensor) -> float:
     wrong = sources - hidden
     return float((wrong - wrong.mean(dim=(2, 3), keepdim=True)).square().mean())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from napari_bitsnet.core.displacement import Window
@@ -93,6 +94,19 @@ def test_explained_energy_is_that_of_folds_not_fitted_to():
     assert abs(statistics.explained_energy() - clean) < 0.03
     opposed = tuple(s._replace(cross=(-1) ** f * s.cross) for f, s in enumerate(statistics.folds))
     assert replace(statistics, folds=opposed).explained_energy() < 0.1  # every second one says the opposite
+
+
+def test_own_energies_are_what_columns_add_to_the_others():
+    statistics = regression(4, 600)
+    constant, small, large = statistics.own_energies([1, 1, 1])
+    assert [constant, small, large] == pytest.approx([0.25 / 6.25, 1 / 6.25, 4 / 6.25], abs=0.03)
+    assert statistics.own_energies([3]) == [statistics.explained_energy()]
+    twice = torch.tensor([0, 1, 2, 2])  # the last column stands there twice: neither adds anything
+    doubled = FoldStatistics(
+        tuple(f._replace(gram=f.gram[twice][:, twice], cross=f.cross[twice]) for f in statistics.folds),
+        statistics.precision[twice],
+    )
+    assert doubled.own_energies([2, 1, 1])[1:] == pytest.approx([0, 0], abs=1e-3)
 
 
 def test_emphasis_weights_coarse_scales():

@@ -6,9 +6,12 @@ import torch
 from napari_bitsnet.core.problem import Problem
 from napari_bitsnet.methods.guided.holdout import (
     FOLDS,
+    balanced_weight,
     checkerboard,
+    common_part,
     context_weight,
     correction_weight,
+    distinct_weight,
     folds_of,
     network_weight,
 )
@@ -56,6 +59,15 @@ def test_shares_add_up_and_a_guided_source_never_gets_more_than_an_even_one(n_so
 def test_held_out_blocks_give_weights_between_none_and_the_largest():
     assert context_weight(0.5, 0.5) == 0
     assert context_weight(0.6, 0.5) == pytest.approx(0.6)
+    assert common_part(0.6, [0.3, 0.2]) == pytest.approx(1 / 6)
+    assert common_part(0.6, [0.6]) == 0
+    assert common_part(0.0, [0.1, 0.0]) == 0
+    assert common_part(0.5, [0.3, 0.3]) == 0
+    assert distinct_weight(0.3) == 1
+    assert distinct_weight(0.5) == 0
+    assert balanced_weight([0.5]) == 1
+    assert balanced_weight([0.5, 0.1]) == pytest.approx(1)
+    assert balanced_weight([0.05, 0.5]) == 0
     assert network_weight(1.05) == 0
     assert network_weight(1.03) == pytest.approx(0.25)
     assert network_weight(0.9) == pytest.approx(0.5)

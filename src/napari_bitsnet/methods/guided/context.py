@@ -123,12 +123,15 @@ class ContextFit:
     with_context, without : float
         Part of the gradients' energy that is explained in held-out blocks with the blurred colours and
         without them.
+    own : list of float
+        Of each guide, what it adds to `with_context`: the part that no other guide explains.
     """
 
     features: list[ContextFeatures]
     weights: list[Tensor]
     with_context: float
     without: float
+    own: list[float]
 
     def explain(self, guides: Sequence[Tensor]) -> list[Tensor]:
         """Return what each guide (1, C_g, H, W), of any size, explains: (C, H, W); the mean is arbitrary."""
@@ -181,9 +184,11 @@ def fitting_context(
         [piece], precision, scales=SCALES, n_reweightings=N_REWEIGHTINGS, emphasis=EMPHASIS
     )
     statistics = FoldStatistics.of(fit.folds, precision)
+    counts = [len(f.precision(context=True)) for f in features]
     return ContextFit(
         features,
-        list(fit.coefficients.split([len(f.precision(context=True)) for f in features])),
+        list(fit.coefficients.split(counts)),
         statistics.explained_energy(),
         replace(statistics, precision=colours).explained_energy(),
+        statistics.own_energies(counts),
     )

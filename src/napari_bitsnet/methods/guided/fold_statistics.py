@@ -3,7 +3,7 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -81,6 +81,27 @@ class FoldStatistics:
             w = self.solve(self.total.plus(fold.times(-1)))  # fitted on all others
             left += float(fold.energy - 2 * (w * fold.cross).sum() + (w * (fold.gram @ w)).sum())
         return 1 - left / self.total.energy if self.total.energy > 0 else 0.0
+
+    def without(self, columns: slice) -> FoldStatistics:
+        """Return the statistics of the same fit without some of its columns."""
+        kept = torch.ones(len(self.precision), dtype=torch.bool, device=self.precision.device)
+        kept[columns] = False
+        return FoldStatistics(
+            tuple(
+                fold._replace(gram=fold.gram[kept][:, kept], cross=fold.cross[kept]) for fold in self.folds
+            ),
+            self.precision[kept],
+            None if self.prior is None else self.prior[kept],
+        )
+
+    def own_energies(self, counts: Sequence[int]) -> list[float]:
+        """Return what each group of so many columns adds to the `explained_energy` of all others."""
+        total, start, own = self.explained_energy(), 0, []
+        for count in counts:
+            others = self.without(slice(start, start + count))
+            own.append(total - (others.explained_energy() if len(others.precision) else 0.0))
+            start += count
+        return own
 
     def posterior_root(self) -> Tensor:
         """R (N, N) with ``R Rᵀ = (sum_f G_f + P)⁻¹``, the posterior covariance if rows were independent."""

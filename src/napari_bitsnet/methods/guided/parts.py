@@ -49,6 +49,8 @@ class Parts:
         Whether every source has a guide.
     shares : list of float
         Share of each source in the rest.
+    common : float
+        Part of what guides explain that could belong to any of them, 0 where it is not known.
     context_weight : float
         Weight of the fit with context, 0 to `holdout.CONTEXT_SHARE`.
     networks_weight : float
@@ -65,6 +67,7 @@ class Parts:
         self.complete = len(self.guided) == problem.n_sources
         self.shares = shares.rest_shares(self.energy, problem.n_sources, self.guided)
         self.context_weight = self.networks_weight = 0.0
+        self.common = 0.0
         self.correction: Correction | None = None
         self._attributed: Tensor | None = None
         self._aligned: list[Tensor] | None = None
@@ -78,7 +81,9 @@ class Parts:
     def add_context(self, fit: ContextFit) -> None:
         """Blend in what blurred colours explain, with the weight that held-out blocks give it."""
         self.least_energy = max(0.0, min(self.energy, fit.with_context))
+        self.common = holdout.common_part(fit.with_context, fit.own)
         self.context_weight = holdout.context_weight(fit.with_context, fit.without)
+        self.context_weight *= self.distinct * holdout.balanced_weight(fit.own)
         self._blend(fit, self.context_weight if self.complete else ALONE * self.context_weight)
 
     def add_units(self, fit: UnitFit) -> None:
@@ -91,6 +96,11 @@ class Parts:
         for source, part in zip(self.guided, fit.explain(self.aligned()), strict=True):
             part = shares.centred(part[None], self.problem.valid)[0]
             self.explained[source] = torch.lerp(self.explained[source], part, weight)
+
+    @property
+    def distinct(self) -> float:
+        """How far sources can be told apart, 0 to 1."""
+        return holdout.distinct_weight(self.common)
 
     @property
     def units_weight(self) -> float:
@@ -113,7 +123,8 @@ class Parts:
         """Return the weight of networks without a drift, from their error in held-out blocks relative to the
         fit's."""
         weight = holdout.network_weight(error)
-        return weight if self.complete else weight * holdout.ramp(self.energy, 0.4, 0.6)
+        least = holdout.NETWORK_FROM if self.complete else (0.4, 0.6)
+        return weight * self.distinct * holdout.ramp(self.energy, *least)
 
     def add_network(self, networks: Sequence[PixelNetwork], weight: float) -> None:
         """Add the networks' changes with this weight."""
@@ -138,7 +149,7 @@ class Parts:
         explained = self._shrunk()
         rest = shares.centred(self.problem.observations - explained.sum(dim=0, keepdim=True), valid)
         first = attribute(rest, (explained[0], explained[1]), valid) - rest[0] / 2
-        self._attributed = self.least_energy**2 * torch.stack([first, -first])
+        self._attributed = self.distinct * self.least_energy**2 * torch.stack([first, -first])
 
     def answer(self) -> Answer:
         """Return sources, explained and unexplained parts; see `shares.split`."""
