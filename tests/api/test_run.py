@@ -251,7 +251,8 @@ def test_a_full_memory_says_what_would_fit(mixture, monkeypatch):
 
 def test_tasks_and_methods_are_listed_with_what_they_are_for():
     assert "Separates one image" in api.list_tasks()["separate"]
-    assert "half" in api.list_methods("separate")
+    assert {"half", "sparse_gradients", "sils", "ytmt"} <= api.list_methods("separate").keys()
+    assert not {"sils", "ica", "guided_network"} & api.list_methods("reflection").keys()
 
 
 @pytest.mark.parametrize("call", [api.separate, lambda *a, **k: api.run("separate", *a, **k)])

@@ -490,6 +490,11 @@ def test_list(toy, call):
         assert name.replace("_", "-") in text
         assert TASKS.get(name).summary in text
     assert "presets: quick, balanced, best" in text
+    (line,) = (line for line in text.splitlines() if "feedforward" in line and "methods:" in line)
+    own = "with weights of your own"
+    names = ("bitsnet", "double_dip", "feedforward", "periodic", f"sils ({own})", "sparse_gradients")
+    assert {*names, f"ytmt ({own})"} <= set(line.partition("methods: ")[2].split(", "))
+    assert "with weights" not in text.partition("through glass")[2].partition("segment")[0]
 
 
 def test_list_settings_of_a_method(toy, call):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from napari_bitsnet.cli import train
 from napari_bitsnet.cli.train import build_train_app
+from napari_bitsnet.core.networks.facts import facts_of
 from napari_bitsnet.training.protocol import TRAINERS
 
 
@@ -110,8 +111,16 @@ def test_own_kinds_in_another_order_are_refused_and_a_finished_training_is_said(
         return result.exit_code, result.output
 
     code, text = call("blobs", "lines", steps=2)
-    assert (code, text.count("warning:")) == (0, 1)
+    assert (code, text.count("warning:")) == (0, 2)
     assert "warning: There are very few images (3 of blobs, 3 of lines)" in text
+    assert "warning: There are very few held-out images (3 of blobs, 3 of lines)" in text
+    scores = facts_of(output)["held_out"]["scores"]
+    gain = scores["offset-free gain (dB)"]
+    assert gain == pytest.approx((scores["blobs (dB)"] + scores["lines (dB)"]) / 2)
+    assert (
+        "Last validation of these weights on held-out images (3 of blobs, 3 of lines): offset-free gain (dB) "
+        f"{gain:.2f}." in text
+    )
     assert " s left" in text
     assert "min left" not in text
     assert f"Weights written to {output}." in text

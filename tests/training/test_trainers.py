@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_bitsnet.core.networks.facts import facts_of
 from napari_bitsnet.core.networks.weights import expand, load_tensors
 from napari_bitsnet.training.files import CHECKPOINT, LOSSES
 from napari_bitsnet.training.protocol import TRAINERS, TrainingConfig
@@ -49,6 +50,34 @@ def trained(trainer, output: Path, *, stop_after: int | None = None) -> list[int
             break
     trainer.export(output)
     return made
+
+
+HELD_OUT = {
+    "feedforward": {"": 2},
+    "cracks": {"pictures": 1, "nets of cracks": 1},
+    "guided_correction": {"panels": 1},
+    "sils": {},
+    "ytmt": {"photographs": 2},
+}
+"""Held-out images of the trainers that `make_trainer` makes; shapes of the demo are drawn anew."""
+
+
+@pytest.mark.parametrize("name", list(TRAINERS))
+def test_weights_say_how_well_they_did_on_how_many_held_out_images(name: str, make_trainer, folder_for):
+    folder = folder_for(name, "a")
+    trainer = make_trainer(name, folder)
+    scores = [step.scores for step in trainer.steps() if step.scores]
+    trainer.export(folder / "weights.safetensors")
+    assert len(scores) == 2
+    assert scores[0] != scores[1]
+    assert facts_of(folder / "weights.safetensors")["held_out"] == {
+        "images": HELD_OUT[name],
+        "scores": scores[1],
+    }
+    again = make_trainer(name, folder)  # finished: nothing is measured anew
+    assert [step.scores for step in again.steps() if not step.note] == []
+    again.export(folder / "again.safetensors")
+    assert facts_of(folder / "again.safetensors")["held_out"]["scores"] == scores[1]
 
 
 def assert_same(first: Path, second: Path) -> None:

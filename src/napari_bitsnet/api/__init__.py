@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_bitsnet.api.checks import check
-from napari_bitsnet.api.choose import full_traits
+from napari_bitsnet.api.choose import fitting_methods
 from napari_bitsnet.api.lazy import run_lazily
 from napari_bitsnet.api.result import Result
 from napari_bitsnet.api.resuming import iter_resume
@@ -226,17 +226,10 @@ def list_methods(task: str | None = None) -> dict[str, str]:
     Parameters
     ----------
     task : str, optional
-        Restrict the list to methods that can solve this task with all its inputs.
+        Restrict the list to methods that can solve this task, also those that need weights of your own.
     """
-    summaries = {name: METHODS.get(name).summary for name in METHODS}
-    if task is None:
-        return summaries
-    traits = full_traits(task)
-    return {
-        name: text
-        for name, text in summaries.items()
-        if METHODS.get(name)(METHODS.get(name).Config()).unsupported_reason(traits) is None
-    }
+    names = METHODS if task is None else fitting_methods(task)
+    return {name: METHODS.get(name).summary for name in names}
 
 
 def _start(task: str, mixture: Any, **arguments: Any) -> Run:

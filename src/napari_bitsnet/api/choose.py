@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 
 from napari_bitsnet.api.misplaced import place_of_options, place_of_settings
 from napari_bitsnet.api.settings import RunSettings
@@ -65,9 +66,31 @@ def make_method(settings: RunSettings, task: Task, traits: Traits) -> Method:
 
 
 def tasks_of(method: str) -> list[str]:
-    """Return the names of the tasks that a method can solve, with all their inputs."""
-    made = METHODS.get(method)(METHODS.get(method).Config())
-    return [name for name in TASKS if made.unsupported_reason(full_traits(name)) is None]
+    """Return the names of the tasks that a method can solve; see `fitting_methods`."""
+    return [name for name in TASKS if method in fitting_methods(name)]
+
+
+def fitting_methods(task: str) -> dict[str, str]:
+    """Return the methods that can solve a task, with or without its optional inputs, and what they need.
+
+    Returns
+    -------
+    dict
+        Name of the method, and ``"with weights of your own"`` or an empty text.
+    """
+    full = full_traits(task)
+    optional = {each.name for each in TASKS.get(task).inputs if not each.required}
+    without = replace(full, has_hints=full.has_hints and "hints" not in optional)
+    fitting = {}
+    for name in METHODS:
+        method = METHODS.get(name)
+        own = {"weights": Path("FILE")} if "weights" in method.Config.model_fields else {}
+        for need, given in (("", {}), ("with weights of your own", own)):
+            made = method(method.Config().updated(given))
+            if any(made.unsupported_reason(traits) is None for traits in (full, without)):
+                fitting[name] = need
+                break
+    return fitting
 
 
 def full_traits(task: str) -> Traits:

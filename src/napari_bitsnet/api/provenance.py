@@ -13,6 +13,7 @@ from napari_bitsnet._version import __version__
 from napari_bitsnet.api.export.strict_json import finite
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
+from napari_bitsnet.core.networks.facts import checksum_of, facts_of
 from napari_bitsnet.core.notices import Notice
 
 
@@ -28,7 +29,7 @@ def record_provenance(
         value = getattr(config, name, None)
         if isinstance(value, Path):  # absolute: the run may be repeated in another folder
             given["settings"][name] = str(value)
-    return {
+    record = {
         "software": {
             "napari-bitsnet": __version__,
             "torch": torch.__version__,
@@ -53,3 +54,15 @@ def record_provenance(
         "losses": finite({name: float(value) for name, value in (session.losses or {}).items()}),
         "warnings": [str(notice) for notice in notices],
     }
+    weights = getattr(config, "weights", None)
+    return record | ({"weights": _weights(weights)} if isinstance(weights, Path) else {})
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    """Return which file of weights a run used, and how good its training was on held-out images."""
+    facts = facts_of(path)
+    known = {name: facts[name] for name in ("steps", "held_out") if name in facts}
+    try:
+        return {"file": path.name, "sha256": checksum_of(path), **known}
+    except OSError:  # the file was moved during the run, which keeps its result all the same
+        return {"file": path.name}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_bitsnet.api import list_methods, list_tasks
+from napari_bitsnet.api.choose import fitting_methods
 from napari_bitsnet.cli.options import describe_setting
 from napari_bitsnet.core.spelling import unknown
 from napari_bitsnet.methods import METHODS
@@ -23,7 +24,8 @@ def list_entries(
         typer.echo("Tasks")
         for name, summary in list_tasks().items():
             typer.echo(f"  {name.replace('_', '-'):18}{summary}")
-            typer.echo(f"  {'':18}methods: {', '.join(list_methods(name))}")
+            methods = [f"{m} ({need})" if need else m for m, need in fitting_methods(name).items()]
+            typer.echo(f"  {'':18}methods: {', '.join(methods)}")
         typer.echo("\nMethods")
         for name, summary in list_methods().items():
             typer.echo(f"  {name:18}{summary}")

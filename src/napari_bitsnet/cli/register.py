@@ -110,8 +110,8 @@ def _doubt(moving: Path, fixed: Path, *, mirrored: bool, by_points: bool) -> str
         return (
             f"Edges of {moving.name} and {fixed.name} do not meet where the points say (low registration "
             "score). Lay one over the other and look: each line of the points holds y before x, MOVING "
-            "before FIXED. If outlines lie close together, set the points more exactly, or more of them, or go on with "
-            "--model smooth; if they are right, paint and X-ray share few edges."
+            "before FIXED. If outlines lie close together, set the points more exactly, or more of them, or "
+            "go on with --model smooth; if they are right, paint and X-ray share few edges."
         )
     mirror = (
         "leave out --mirror, if it is not seen from the back"

@@ -13,6 +13,8 @@ import typer
 
 from napari_bitsnet.cli.interrupt import Interrupt
 from napari_bitsnet.cli.options import config_parameters, given_values
+from napari_bitsnet.core.networks.facts import facts_of
+from napari_bitsnet.core.networks.held_out import few_held_out, held_out_in_words
 from napari_bitsnet.training.protocol import TRAINERS, Input, Trainer
 
 DESCRIPTION = "Fit the weights of trained methods to your own images."
@@ -92,6 +94,11 @@ def _train(
         typer.echo(f"Stopped. {so_far} same command goes on from there.", err=True)
         raise typer.Exit(interrupt.exit_code)
     typer.echo(finished or f"Weights written to {output}.")
+    facts = facts_of(output)
+    if measured := held_out_in_words(facts):
+        typer.echo(measured)
+    if few := few_held_out(facts):
+        typer.echo(f"warning: {few}", err=True)
 
 
 @contextmanager

@@ -174,8 +174,8 @@ class Xray(SharesTask):
             Notice(
                 "guides",
                 "The part of the image that no guide predicts has {part:.0%} of the image's standard "
-                "deviation over all pixels. It is divided between the sources, so that a hidden design appears, "
-                "weakened, in each of them:",
+                "deviation over all pixels. It is divided between the sources, so that a hidden design "
+                "appears, weakened, in each of them:",
                 'see the output "unexplained", or keep it out of the sources with unexplained="apart".',
                 {"part": part},
             )

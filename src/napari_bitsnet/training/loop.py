@@ -65,6 +65,8 @@ class Loop:
 
     Attributes
     ----------
+    scores : dict of str to float
+        Scores of the last validation, also of one before the training was resumed; empty before the first.
     precision : context manager
         In it the network computes in bfloat16 where the configuration and the processor allow it.
 
@@ -96,7 +98,7 @@ class Loop:
             betas=betas,
             fused=device != "cpu",
         )
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.scores = 0, 0.0, dict[str, float]()
         half = config.half and (device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported())
         self.precision = torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half)
 
@@ -146,6 +148,7 @@ class Loop:
                     mean = float(total) / n_losses
                     with torch.no_grad():
                         scores, picture = validate(look_average)
+                    self.scores = scores
                     progress = replace(progress, loss=mean, scores=scores, picture=picture)
                     total, n_losses = torch.zeros_like(total), 0
                     self._record(progress)
@@ -159,6 +162,7 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint."""
         facts = {"training": self.trainer, "step": self.step, "seconds": self.seconds}
+        facts |= {"scores": self.scores}
         facts |= {} if self.meaning is None else {"meaning": self.meaning}
         state = training_state(self.network, self.average, self.optimiser)
         save_tensors(self.folder / CHECKPOINT, state, facts)
@@ -181,6 +185,7 @@ class Loop:
                 "another folder."
             ) from None
         self.step, self.seconds = facts["step"], facts["seconds"]
+        self.scores = facts.get("scores", {})  # earlier checkpoints have none
         curve = self.folder / LOSSES
         if curve.is_file():
             head, *rows = curve.read_text(encoding="utf-8").splitlines(keepends=True)

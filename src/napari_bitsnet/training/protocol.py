@@ -155,6 +155,11 @@ class BaseTrainer(ABC):
         """Return the facts from which `load` builds the network, as JSON values; they are written beside the
         weights."""
 
+    def held_out(self) -> dict[str, int]:
+        """Return the number of held-out images by the name of the kind, or an empty name of a single kind;
+        the data are prepared."""
+        return {}
+
     def meaning(self) -> dict[str, Any]:
         """Return the settings that decide the meaning of the weights; a training continues only with the
         same ones.
@@ -205,7 +210,9 @@ class BaseTrainer(ABC):
         if self._loop is None:
             raise ValueError("Expected a training that has begun, got one without a step: run `steps` first.")
         settings = self.config.model_dump(mode="json")
+        measured = {"images": self.held_out(), "scores": self._loop.scores}
         facts = {"method": self.name, **self.facts(), "steps": self._loop.step, "settings": settings}
+        facts |= {"held_out": measured}
         save_tensors(path, self.small(self._loop.average.state_dict()), facts)
 
 

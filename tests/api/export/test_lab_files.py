@@ -226,7 +226,8 @@ def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_
     assert "Validated on simulations only; not for diagnosis." in text
     part = result.provenance["losses"]["explained_energy"]
     assert 0.15 < part < 1
-    assert any(each.startswith(f"The guides explain {part:.0%} of the mixture's edges (energy") for each in text)
+    begins = f"The guides explain {part:.0%} of the mixture's edges (energy of the gradients)"
+    assert any(each.startswith(begins) for each in text)
     blind = nb.Result(result.outputs, {**result.provenance, "losses": {}})
     write_report(tmp_path / "blind.html", blind.outputs, blind.provenance, Planes(sides().mixture))
     assert not any("The guides explain" in each for each in read(tmp_path / "blind.html").text)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_bitsnet.api.export.values import as_table
 from napari_bitsnet.api.planes import Planes
+from napari_bitsnet.core.networks.held_out import few_held_out, held_out_in_words
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
 from napari_bitsnet.io.calibration import Calibration
@@ -78,6 +79,7 @@ def write_report(
         index=index,
         pixel_size=_pixel_size(calibration),
         explained=_explained(record, len(planes)),
+        weights=_weights(record),
         given=_given(planes, guides, index),
         found=_found(outputs.values(), index),
         tables=[as_table(output, index) for output in outputs.values() if not output.is_image],
@@ -118,6 +120,15 @@ def _explained(record: Mapping[str, Any], count: int) -> str:
         "that are out of place. A warning about the part that no guide predicts has another measure: the "
         "standard deviation of that part, with its smooth areas. The two need not add up to 100 %."
     )
+
+
+def _weights(record: Mapping[str, Any]) -> str:
+    """How good the training of the user's own weights was, in words; empty without them."""
+    weights = record.get("weights")
+    if weights is None:
+        return ""
+    told = [held_out_in_words(weights) or "The file does not say how good its training was."]
+    return " ".join([f"Weights of your own: {weights['file']}.", *told, few_held_out(weights)]).rstrip()
 
 
 def _given(planes: Planes, guides: Sequence[NDArray | None], index: int) -> Iterator[dict[str, str]]:

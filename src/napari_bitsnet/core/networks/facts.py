@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +27,15 @@ def facts_of(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def checksum_of(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read again only after it was changed."""
+    status = path.stat()
+    return _checksum(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _checksum(path: Path, _changed: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -140,6 +140,10 @@ class Feedforward(BaseTrainer):
         columns = [mixture, mixture + estimate, mixture - estimate, mixture + truth, mixture - truth]
         return scores, sheet_of(columns, SHOWN)
 
+    def held_out(self) -> dict[str, int]:
+        """See `BaseTrainer.held_out`."""
+        return {"": sum(len(bank) for bank in self._diet.kept)}
+
     def facts(self) -> dict[str, Any]:
         network: Any = self._loop.average if self._loop is not None else self.network()
         return {"network": network.sizes}

@@ -137,5 +137,9 @@ class Cracks(BaseTrainer):
         left = (found - taken).square().sum() / taken.square().sum()
         return {"explained": 1 - float(left)}, sheet_of([seen, found, taken], SHOWN)
 
+    def held_out(self) -> dict[str, int]:
+        """See `BaseTrainer.held_out`."""
+        return {"pictures": self.config.kept, "nets of cracks": self.config.kept}
+
     def facts(self) -> dict[str, Any]:
         return {"network": {"widths": WIDTHS}}

@@ -127,5 +127,9 @@ class GuidedCorrection(BaseTrainer):
         names = {2: "gain with two guides (dB)", 1: "gain with one guide (dB)"}
         return {name: float(np.mean([source for _, source in found[n]])) for n, name in names.items()}, None
 
+    def held_out(self) -> dict[str, int]:
+        """See `BaseTrainer.held_out`."""
+        return {"panels": self.config.kept}
+
     def facts(self) -> dict[str, Any]:
         return {"network": NETWORK}

@@ -45,6 +45,9 @@ class Unpaired(Protocol):
         """Return the true images (N, K, C, S, S) of the held-out mixtures of that number, if they are
         known."""
 
+    def held_out(self) -> dict[str, int]:
+        """Return the number of held-out images; see `BaseTrainer.held_out`."""
+
 
 class Shapes:
     """The toy: see `draw_shapes`.
@@ -74,6 +77,10 @@ class Shapes:
         """See `Unpaired.truth`."""
         draw = generator(self.seed, number)
         return torch.stack([draw_shapes(name, count, self.size, draw) for name in self.kinds], dim=1)
+
+    def held_out(self) -> dict[str, int]:
+        """See `Unpaired.held_out`: any number can be drawn."""
+        return {}
 
 
 class Folders:
@@ -171,6 +178,10 @@ class Folders:
     def truth(self, number: int, count: int) -> None:
         """See `Unpaired.truth`: it is not known."""
         return
+
+    def held_out(self) -> dict[str, int]:
+        """See `Unpaired.held_out`."""
+        return {"mixtures": len(self.kept)}
 
     def _density(self, image: Tensor, source: Path) -> Tensor:
         if self.mixing == "linear":

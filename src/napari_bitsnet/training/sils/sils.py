@@ -263,6 +263,10 @@ class SILSTrainer(BaseTrainer):
         scores["least share (%)"] = float(100 * energy.min() / energy.sum().clamp_min(1e-12))
         return scores, sheet_of(columns, SHOWN)
 
+    def held_out(self) -> dict[str, int]:
+        """See `BaseTrainer.held_out`."""
+        return self.images.held_out()
+
     def facts(self) -> dict[str, Any]:
         """See `BaseTrainer.facts`."""
         network: Any = self._loop.average if self._loop is not None else self.network()

@@ -157,6 +157,10 @@ class Kinds:
             pair.append(torch.stack(crops))
         return max(pair, key=lambda crops: float(crops.std(dim=(1, 2, 3)).sum()))
 
+    def held_out(self) -> dict[str, int]:
+        """See `Diet.held_out`; of few images these are parts of each."""
+        return {name: len(kept) for name, kept in zip(self.kinds, self.kept, strict=True)}
+
     def facts(self) -> dict[str, Any]:
         """See `Diet.facts`."""
         count = {name: len(used) for name, used in zip(self.kinds, self.used, strict=True)}

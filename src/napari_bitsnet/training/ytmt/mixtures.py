@@ -38,5 +38,8 @@ class Diet(Protocol):
         """Return mixtures that depend on the seed and `number` alone, of images to train on or of held-out
         ones."""
 
+    def held_out(self) -> dict[str, int]:
+        """Return the number of held-out images by kind; see `BaseTrainer.held_out`."""
+
     def facts(self) -> dict[str, Any]:
         """Return what is to be recorded beside the weights, as JSON can hold it."""

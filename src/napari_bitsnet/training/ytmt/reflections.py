@@ -83,6 +83,10 @@ class Reflections:
         made = synthesise(torch.stack(crops[:count]), torch.stack(crops[count:]), published, draw)
         return Mixtures(made.mixture, made.images)
 
+    def held_out(self) -> dict[str, int]:
+        """See `Diet.held_out`."""
+        return {"photographs": len(self.kept)}
+
     def facts(self) -> dict[str, Any]:
         """See `Diet.facts`."""
         return {"task": "reflection", "mixing": "reflection", "photographs": len(self.used)}

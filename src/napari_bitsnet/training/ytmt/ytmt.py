@@ -311,6 +311,10 @@ class YTMT(BaseTrainer):
             drawn = self.diet.draw(number, count, held_out=held_out)
         return Mixtures(drawn.mixture.to(self.device), drawn.images.to(self.device))
 
+    def held_out(self) -> dict[str, int]:
+        """See `BaseTrainer.held_out`."""
+        return self.diet.held_out()
+
     def facts(self) -> dict[str, Any]:
         """See `BaseTrainer.facts`."""
         network: YTMTNetwork | Any = self._loop.average if self._loop is not None else self.network()
