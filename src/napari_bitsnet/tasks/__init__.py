@@ -107,6 +107,7 @@ class Task(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]  # shown in menus, in the user's words: "An X-ray with photographs"
     summary: ClassVar[str]
+    validated_on: ClassVar[str]  # images on which the scores of the documentation were measured
     Config: ClassVar[type[BaseConfig]]
     inputs: ClassVar[tuple[Input, ...]]
     output_specs: ClassVar[tuple[OutputSpec, ...]]  # all that `outputs` may return
@@ -191,6 +192,7 @@ class Slices(Protocol):
 class BaseTask(Task):
     """Base task without notices of its own, whose outputs are in the mixture's units."""
 
+    validated_on: ClassVar[str] = ""  # not stated
     Config: ClassVar[type[BaseConfig]]
     method: ClassVar[str]  # for ``method="auto"``, whatever the problem; others define `default_method`
 

@@ -45,6 +45,7 @@ class Dehaze(BaseTask):
     name: ClassVar[str] = "dehaze"
     title: ClassVar[str] = "A hazy image"
     summary: ClassVar[str] = "Removes haze from one image, and maps the transmission."
+    validated_on: ClassVar[str] = "photographs with computed haze"
     Config: ClassVar[type[Config]] = DehazeConfig
     method: ClassVar[str] = "dark_channel"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

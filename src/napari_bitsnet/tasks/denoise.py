@@ -39,6 +39,7 @@ class Denoise(BaseTask):
     name: ClassVar[str] = "denoise"
     title: ClassVar[str] = "A noisy image"
     summary: ClassVar[str] = "Removes white noise from one image."
+    validated_on: ClassVar[str] = "photographs with computed noise"
     Config: ClassVar[type[Config]] = DenoiseConfig
     method: ClassVar[str] = "dip"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

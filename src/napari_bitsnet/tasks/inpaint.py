@@ -31,6 +31,7 @@ class Inpaint(BaseTask):
     name: ClassVar[str] = "inpaint"
     title: ClassVar[str] = "An image with missing pixels"
     summary: ClassVar[str] = "Fills the missing pixels of one image from the known pixels."
+    validated_on: ClassVar[str] = "photographs from which pixels were removed"
     Config: ClassVar[type[Config]] = InpaintConfig
     method: ClassVar[str] = "nl_bayes"  # the network's gain is not larger
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

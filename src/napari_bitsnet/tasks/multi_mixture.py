@@ -36,6 +36,7 @@ class MultiMixture(BaseTask):
     summary: ClassVar[str] = (
         "Separates images in which the same sources are superimposed with different weights."
     )
+    validated_on: ClassVar[str] = "real photographs that were mixed by computation"
     Config: ClassVar[type[Config]] = MultiMixtureConfig
     method: ClassVar[str] = "ica"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

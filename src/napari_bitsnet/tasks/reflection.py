@@ -32,6 +32,7 @@ class Reflection(BaseTask):
     summary: ClassVar[str] = (
         "Separates a photograph through glass into the scene behind it and the reflection."
     )
+    validated_on: ClassVar[str] = "photographs with computed reflections, but no real ones"
     Config: ClassVar[type[Config]] = ReflectionConfig
     method: ClassVar[str] = "ytmt"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

@@ -58,6 +58,7 @@ class Segment(BaseTask):
     name: ClassVar[str] = "segment"
     title: ClassVar[str] = "Foreground and background"
     summary: ClassVar[str] = "Separates a foreground from its background and completes both."
+    validated_on: ClassVar[str] = "photographs with outlines drawn by a network and checked by eye"
     Config: ClassVar[type[Config]] = SegmentConfig
     method: ClassVar[str] = "grabcut"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

@@ -30,6 +30,9 @@ class Separate(SharesTask):
     name: ClassVar[str] = "separate"
     title: ClassVar[str] = "One superimposed image"
     summary: ClassVar[str] = "Separates one image into sources that add up to it."
+    validated_on: ClassVar[str] = (
+        "means of two photographs, drawn patterns, and mixtures of real images of known kinds"
+    )
     Config: ClassVar[type[Config]] = SeparateConfig
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (
         SOURCES,

@@ -53,6 +53,7 @@ class Watermark(BaseTask):
     name: ClassVar[str] = "watermark"
     title: ClassVar[str] = "Images with a watermark"
     summary: ClassVar[str] = "Removes a watermark from several images, or from a box in one image."
+    validated_on: ClassVar[str] = "photographs with computed watermarks"
     Config: ClassVar[type[Config]] = WatermarkConfig
     method: ClassVar[str] = "watermark_matting"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

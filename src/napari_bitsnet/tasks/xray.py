@@ -55,6 +55,10 @@ class Xray(SharesTask):
     summary: ClassVar[str] = (
         "Separates an image into sources with the help of registered photographs (guides) of them."
     )
+    validated_on: ClassVar[str] = (
+        "simulated panels, and means of real images with registered "
+        "photographs (near infrared, thermal, retinas, MRI), but no real X-radiographs"
+    )
     Config: ClassVar[type[Config]] = XrayConfig
     method: ClassVar[str] = "guided_network"
     output_specs: ClassVar[tuple[OutputSpec, ...]] = (

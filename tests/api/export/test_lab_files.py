@@ -19,6 +19,7 @@ from napari_bitsnet.api.export.writing import write_image
 from napari_bitsnet.api.planes import Planes
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.io.read import read_image
+from napari_bitsnet.tasks import TASKS
 from tests.described import described
 from tests.panels import shared_panel
 
@@ -223,11 +224,22 @@ def test_a_report_says_how_far_to_trust_it_and_how_large_a_pixel_is(result, tmp_
         )
         assert words in read(tmp_path / f"{name}.html").text
     text = read(tmp_path / "none.html").text
-    assert "Validated on simulations only; not for diagnosis." in text
+    begins = "The scores of the documentation were measured on simulated panels, and means of real images"
+    (caution,) = (each for each in text if each.startswith(begins))
+    assert caution.endswith("but no real X-radiographs. Not for diagnosis.")
     part = result.provenance["losses"]["explained_energy"]
     assert 0.15 < part < 1
     begins = f"The guides explain {part:.0%} of the mixture's edges (energy of the gradients)"
     assert any(each.startswith(begins) for each in text)
-    blind = nb.Result(result.outputs, {**result.provenance, "losses": {}})
+    blind = nb.Result(result.outputs, {**result.provenance, "losses": {}, "task": "of a plug-in"})
     write_report(tmp_path / "blind.html", blind.outputs, blind.provenance, Planes(sides().mixture))
-    assert not any("The guides explain" in each for each in read(tmp_path / "blind.html").text)
+    text = read(tmp_path / "blind.html").text
+    assert not any("The guides explain" in each for each in text)
+    assert "Not for diagnosis." in text  # and nothing that this package cannot know
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_every_task_says_on_which_images_it_was_measured(name):
+    text = TASKS.get(name).validated_on
+    assert 20 < len(text) < 160
+    assert not text.endswith(".")  # it ends a sentence of the report

@@ -17,10 +17,10 @@ from napari_bitsnet.core.networks.held_out import few_held_out, held_out_in_word
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.data.contact_sheet import labels_in_words, labels_to_display, to_display
 from napari_bitsnet.io.calibration import Calibration
+from napari_bitsnet.tasks import TASKS
 
 SIDE = 480
 """Longer side of the pictures, in pixels: two fit beside each other on a page."""
-CAUTION = "Validated on simulations only; not for diagnosis."
 ROWS = (
     ("offset-free gain (dB over the mixture itself)", "gain_offset_free"),
     ("gain (dB)", "gain"),
@@ -73,7 +73,7 @@ def write_report(
     )
     page = environment.get_template("report.html.jinja").render(
         title=title,
-        caution=CAUTION,
+        caution=_caution(str(record.get("task", ""))),
         record=record,
         n_slices=len(planes),
         index=index,
@@ -96,6 +96,13 @@ def write_report(
 def shown_slice(planes: Planes) -> int:
     """Return the number of the slice that a report shows: the middle one."""
     return len(planes) // 2
+
+
+def _caution(task: str) -> str:
+    """On which images the task was measured, and what its results are not for."""
+    known = TASKS.get(task).validated_on if task in TASKS else ""
+    measured = f"The scores of the documentation were measured on {known}. " if known else ""
+    return f"{measured}Not for diagnosis."
 
 
 def _pixel_size(calibration: Calibration | None) -> str:
