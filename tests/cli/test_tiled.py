@@ -57,6 +57,16 @@ def test_same_numbers_as_from_python_with_a_record(call, files, tmp_path):
     assert {*record["files"].values(), "mosaic_run.json"} == {path.name for path in out.iterdir()}
 
 
+def test_the_fit_at_reduced_size_shows_its_stages(call, files):
+    code, text = call("xray", *files, *FLAGS[:-1])
+    assert code == SUCCESS, text
+    before, _, after = text.partition("mosaic, reduced, reading the image at reduced size")
+    assert "%" not in before  # the bar of the tiles comes later
+    stages = re.findall(r"mosaic, reduced, ([a-z][^\[]*) \[", after)
+    assert len(set(stages)) >= 2
+    assert "%" in after
+
+
 def test_a_finished_image_is_skipped_and_overwritten_on_request(call, files, tmp_path):
     call("xray", *files, *FLAGS)
     code, text = call("xray", *files, *FLAGS)

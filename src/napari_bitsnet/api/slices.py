@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,11 +14,14 @@ from napari_bitsnet.api.provenance import record_provenance
 from napari_bitsnet.api.run_inputs import InputsReading, RunInputs
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
-from napari_bitsnet.api.start import start_session
+from napari_bitsnet.api.start import starting_session
 from napari_bitsnet.core.device import resolve_device
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.outputs import Output
+from napari_bitsnet.core.problem import Iteration
 from napari_bitsnet.tasks import Inputs, Task
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,28 @@ def _separate(work: Work, parts: Sequence[Any], before: Session | None) -> tuple
     return session, Slice(outputs, record, tuple(notices))
 
 
-def solve(settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None) -> Session:
-    """Separate one slice, started from another one if there is one."""
-    session = start_session(settings, task, inputs, device, before)
-    for _ in session.advance(iterations=session.planned(settings.iterations), seconds=settings.seconds):
-        pass
+def solve(
+    settings: RunSettings,
+    task: Task,
+    inputs: Inputs,
+    device: str,
+    before: Session | None,
+    tell: Callable[[str], object] = lambda stage: None,
+) -> Session:
+    """Separate one slice, started from another one if there is one; `tell` is called with each stage."""
+    session = _following(starting_session(settings, task, inputs, device, before), tell)
+    steps = session.advance(iterations=session.planned(settings.iterations), seconds=settings.seconds)
+    _following(steps, tell)
     return session
+
+
+def _following(steps: Generator[Iteration, None, R], tell: Callable[[str], object]) -> R:
+    """Exhaust a generator, tell its stages, and return what it returns."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        if step.stage is not None:
+            tell(step.stage.name)

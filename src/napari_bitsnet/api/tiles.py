@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -44,6 +44,7 @@ def run_in_tiles(
     mask: Any = None,
     stored: Any = None,
     tile: int = 2048,
+    progress: Callable[[str], object] | None = None,
     **arguments: Any,
 ) -> LazyOutputs:
     """Separate one image with guides that does not fit into memory, tile by tile.
@@ -62,6 +63,9 @@ def run_in_tiles(
         As in `run`.
     tile : int
         Side of the tiles, in pixels; a multiple of 512 suits OME-Zarr.
+    progress : callable, optional
+        Called with a few words before each stage of the fit at reduced size; an error that it raises ends
+        the fit.
     **arguments
         As in `run`.
 
@@ -120,10 +124,12 @@ def run_in_tiles(
     images = RunInputs(made, mixture, guides=guides, mask=mask, axes=settings.axes, stored=stored)
     inputs = _large_inputs(images)
     factor = max(1, math.ceil(math.sqrt(math.prod(inputs.size) / REDUCED)))
+    tell = progress or (lambda stage: None)
+    tell("reading the image at reduced size")
     small, *small_guides = inputs.reduced(factor, tile)
     assert small is not None
     reduced = RunInputs(made, small, guides=small_guides, stored=images.stored)
-    session = solve(settings.updated({"axes": None}), made, reduced[0], device, None)
+    session = solve(settings.updated({"axes": None}), made, reduced[0], device, None, tell)
     known = session.finished()
     told = plane_notices(session, known)
     provenance = record_provenance(settings, session, session.seconds, told, device) | {"reduced_by": factor}

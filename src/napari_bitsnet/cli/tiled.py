@@ -53,8 +53,10 @@ def write_tiled(
         If the method cannot work in tiles; see `run_in_tiles`.
     """
     from dask.callbacks import Callback
+    from tqdm import tqdm
     from tqdm.dask import TqdmCallback
 
+    from napari_bitsnet.api.progress import STAGES_ALONE
     from napari_bitsnet.api.tiles import run_in_tiles
 
     def look(*_: Any) -> None:
@@ -63,7 +65,13 @@ def write_tiled(
 
     given = settings.model_dump()
     inputs: dict[str, Any] = {"guides": images.guides, "mask": images.mask, "stored": images.stored}
-    outputs = run_in_tiles(given.pop("task"), images.mixture, tile=tile, **inputs, **given)
+    with tqdm(desc=f"{job.stem}, reduced", bar_format=STAGES_ALONE, disable=quiet) as bar:
+
+        def tell(stage: str) -> None:
+            look()
+            bar.set_postfix_str(stage)
+
+        outputs = run_in_tiles(given.pop("task"), images.mixture, tile=tile, progress=tell, **inputs, **given)
     # tiles leave out the search for cracks, whatever was asked
     outputs.provenance["settings"] = settings.model_dump(mode="json")
     with ExitStack() as stack:
