@@ -61,7 +61,8 @@ def record_provenance(
 def _weights(path: Path) -> dict[str, Any]:
     """Return which file of weights a run used, and how good its training was on held-out images."""
     facts = facts_of(path)
-    known = {name: facts[name] for name in ("steps", "held_out") if name in facts}
+    names = [name for name in ("steps", "held_out") if name in facts]
+    known: dict[str, Any] = {name: facts[name] for name in names}
     try:
         return {"file": path.name, "sha256": checksum_of(path), **known}
     except OSError:  # the file was moved during the run, which keeps its result all the same
