@@ -198,3 +198,15 @@ def test_texture_goes_on_in_holes_and_nothing_else_changes(seed):
     assert torch.equal(filled[outside], images[outside])
     errors = [(found - images)[~outside].square().mean() for found in (guessed, filled)]
     assert errors[1] < 0.1 * errors[0]
+
+
+def test_groups_are_those_of_a_search_of_every_patch():
+    image, side, reach, count = noise((1, 2, 13, 15), seed=4), 3, 2, 7
+    rows, columns = reference_rows((13, 15), side, 2)
+    ((references, groups),) = similar_patches(image, rows, columns, side=side, reach=reach, count=count)
+    patches, across = patches_of(image, side), 13
+    places = torch.stack([torch.arange(len(patches)) // across, torch.arange(len(patches)) % across], dim=1)
+    for reference, group in zip(references, groups, strict=True):
+        near = ((places - places[reference]).abs() <= reach).all(dim=1).nonzero()[:, 0]
+        distance = (patches[near] - patches[reference]).square().sum(dim=1)
+        assert torch.equal(group, near[distance.argsort()[:count]])
