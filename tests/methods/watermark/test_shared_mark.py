@@ -13,6 +13,7 @@ from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.methods.watermark.mark import (
     AREA,
     Edges,
+    Outline,
     find_mark,
     log_edges,
     mark_colour,
@@ -89,3 +90,53 @@ def test_an_opaque_mark_hides(marked):
     _, hidden, seen = remove_mark(images, cover, colour)
     assert torch.equal(hidden[0, 0], cover == 1)
     assert torch.equal(seen, cover)
+
+
+def test_the_outline_is_fitted_as_by_linear_programming():
+    """The least sum of absolute values, also by an exact solver."""
+    from scipy.optimize import linprog
+
+    rng = np.random.default_rng(5)
+    shape, low, length = (5, 6), -1.2, 0.3
+    steps, trust = rng.normal(0, 0.7, (2, 2, 1, *shape)), rng.uniform(0.2, 1.5, (2, 2, 1, *shape))
+    free = np.zeros(shape, bool)
+    free[1:4, 1:5] = True
+    fixed = np.zeros(shape)
+    fixed[2, 2:4], free[2, 2:4] = low, False
+    at = np.arange(free.size).reshape(shape)
+    pairs = [((0, y, x), at[y, x], at[y + 1, x]) for y in range(4) for x in range(6)]
+    pairs += [((1, y, x), at[y, x], at[y, x + 1]) for y in range(5) for x in range(5)]
+    terms = []  # weight, target, both ends
+    for (axis, y, x), a, b in pairs:
+        if free.flat[a] or free.flat[b]:
+            terms += [(trust[axis, m, 0, y, x], steps[axis, m, 0, y, x], a, b) for m in range(2)]
+            terms.append((length, 0.0, a, b))
+    n, rows, sides = free.size, [], []
+    for k, (_, target, a, b) in enumerate(terms):
+        for sign in (1, -1):  # sign (L_b - L_a - target) <= t_k
+            row = np.zeros(n + len(terms))
+            row[b], row[a], row[n + k] = sign, -sign, -1
+            rows.append(row)
+            sides.append(sign * target)
+    bounds = [(low, 0) if free.flat[i] else (fixed.flat[i],) * 2 for i in range(n)] + [(0, None)] * len(terms)
+    cost = np.r_[np.zeros(n), [term[0] for term in terms]]
+    least = linprog(cost, np.array(rows), sides, bounds=bounds).fun
+
+    edges = Edges(torch.tensor(steps), torch.tensor(trust))
+    outline = Outline.of(edges, torch.tensor(free))
+    level, energy = outline.least_edges(torch.tensor(fixed), low, length, 20000)
+    assert energy == pytest.approx(least, rel=1e-4)
+    assert torch.equal(level[~torch.tensor(free)], torch.tensor(fixed[~free]))
+
+
+def test_the_search_does_not_look_outside_the_region(marked):
+    _, opacity, colour, images = marked
+    region = torch.zeros(36, 48, dtype=torch.bool)
+    region[6:30, 8:40] = True
+    edges = log_edges(images, colour)
+    inside, energy = find_mark(edges, region, 0.5)
+    assert torch.equal(inside > 0.5, opacity > 0)
+    again, same = find_mark(edges, region, 0.5, start=inside)
+    assert torch.equal(again > 0.5, inside > 0.5)
+    assert same == pytest.approx(energy, rel=1e-3)
+    assert not find_mark(edges, torch.zeros_like(region), 0.5)[0].any()

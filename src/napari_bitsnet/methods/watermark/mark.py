@@ -8,7 +8,7 @@ the gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_bitsnet.core.guided_filter import box_mean
-from napari_bitsnet.core.operators.gradient import divergence, gradient
+from napari_bitsnet.core.operators.gradient import gradient
 from napari_bitsnet.core.operators.nearest import nearest_valid
 from napari_bitsnet.core.patches.sparse_fill import smooth_fill
 from napari_bitsnet.core.stages import Stage, Stages
@@ -26,6 +26,8 @@ STEP = 1 / 255
 """Resolution of differences to the mark's colour, on the [0, 1] scale; smaller ones are clipped to it."""
 TRIED = (0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9)
 """Opacities that the search for the mark tries."""
+ROUGH_SIZE = 256
+"""Side in pixels of the images that are searched first; larger ones then only near what was found."""
 OPAQUE = 0.95
 """Opacity above which the underlying pixel cannot be recovered."""
 DOUBTFUL, FAINT = 0.6, 0.25
@@ -83,7 +85,13 @@ def log_edges(images: Tensor, colour: Tensor, *, radius: int = 9) -> Edges:
 
 
 def find_mark(
-    edges: Edges, region: Tensor, opacity: float, *, length: float = 1.0, steps: int = 200
+    edges: Edges,
+    region: Tensor,
+    opacity: float,
+    *,
+    length: float = 1.0,
+    steps: int = 200,
+    start: Tensor | None = None,
 ) -> tuple[Tensor, float]:
     """Find where a mark of a known opacity lies.
 
@@ -99,6 +107,8 @@ def find_mark(
         Cost of an outline's length, per image.
     steps : int
         Number of solver steps.
+    start : Tensor of shape (H, W), optional
+        A mark in [0, 1] to begin from; None begins without a mark.
 
     Returns
     -------
@@ -123,13 +133,16 @@ def find_mark(
     Chambolle & Pock, "A first-order primal-dual algorithm for convex problems", J. Math. Imaging Vis. 40,
     2011, doi:10.1007/s10851-010-0251-1.
     """
+    whole, place = torch.zeros_like(edges.steps[0, 0, 0]), _around(region)
+    edges, region = edges.cropped(*place), region[place]
     step = math.log(1 - opacity)
     g, least = edges.steps, length * edges.steps.shape[1]
     rise = ((g - step).abs() - g.abs()).mul(edges.trust).sum(dim=(1, 2)) + least
     fall = ((g + step).abs() - g.abs()).mul(edges.trust).sum(dim=(1, 2)) + least
     up, down = 10 / 8**0.5, 0.1 / 8**0.5
     allowed, area = region.to(g), AREA * g.shape[1]
-    mark, moved, ahead = (torch.zeros_like(allowed) for _ in range(3))
+    mark = torch.zeros_like(allowed) if start is None else torch.minimum(start[place], allowed)
+    moved, ahead = torch.zeros_like(mark), mark.clone()
     dual, slopes, lowest = torch.zeros_like(rise), torch.zeros_like(rise), -fall
     for bound in (lowest, rise):  # differences across the far borders are none
         bound[0, -1] = bound[1, :, -1] = 0
@@ -146,7 +159,14 @@ def find_mark(
         mark, moved = moved, mark
     change = gradient(mark)
     energy = (rise * change.clamp_min(0) - fall * change.clamp_max(0)).sum() + area * mark.sum()
-    return mark, float(energy)
+    whole[place] = mark
+    return whole, float(energy)
+
+
+def _around(region: Tensor) -> tuple[slice, slice]:
+    """Return the window of a region (H, W) and of its neighbours; of an empty one, a corner."""
+    rows, columns = (region.any(dim=axis).nonzero()[:, 0].tolist() or [0] for axis in (1, 0))
+    return slice(max(0, rows[0] - 1), rows[-1] + 2), slice(max(0, columns[0] - 1), columns[-1] + 2)
 
 
 class Mark(NamedTuple):
@@ -158,16 +178,65 @@ class Mark(NamedTuple):
 
 
 def finding_best_mark(
-    edges: Edges, region: Tensor, *, length: float = 1.0, steps: int = 200
+    edges: Edges,
+    region: Tensor,
+    *,
+    length: float = 1.0,
+    steps: int = 200,
+    tried: Sequence[float] = TRIED,
+    start: Tensor | None = None,
 ) -> Generator[Mark | None, None, Mark]:
-    """Return the best mark of the opacities in `TRIED`; before each of them, the best so far is yielded."""
+    """Return the best mark of the opacities `tried`; before each of them, the best so far is yielded."""
     best: Mark | None = None
-    for opacity in TRIED:
+    for opacity in tried:
         yield best
-        found = Mark(*find_mark(edges, region, opacity, length=length, steps=steps), opacity)
-        best = found if best is None or found.energy < best.energy else best
+        found = find_mark(edges, region, opacity, length=length, steps=steps, start=start)
+        if best is None or found[1] < best.energy:
+            best = Mark(*found, opacity)
     assert best is not None
     return best
+
+
+def reduced(images: Tensor, region: Tensor) -> tuple[Tensor, Tensor]:
+    """Return images (M, C, H, W) and a region (H, W) of at least `ROUGH_SIZE` pixels a side for a first
+    search; smaller ones as they are."""
+    factor = max(1, min(images.shape[-2:]) // ROUGH_SIZE)
+    if factor == 1:
+        return images, region
+    return F.avg_pool2d(images, factor), F.avg_pool2d(region[None].to(images), factor)[0] > 0.5
+
+
+def near_mark(found: Mark, region: Tensor) -> tuple[Tensor, Tensor, tuple[float, ...]]:
+    """Return where to search at full size, what to begin from, and which opacities to try, given the mark of
+    `reduced` images.
+
+    Parameters
+    ----------
+    found : Mark
+    region : Tensor of shape (H, W)
+        bool, where the mark may be.
+
+    Returns
+    -------
+    region : Tensor of shape (H, W)
+        Its part in the window of the mark, with a margin of an eighth of the image.
+    start : Tensor of shape (H, W)
+    tried : tuple of float
+        The mark's opacity and the next ones in `TRIED`.
+    """
+    start = enlarged(found.mask, region)
+    rows, columns = _around(start > 0.5)
+    window, (y, x) = torch.zeros_like(region), (n // 8 for n in region.shape)
+    window[max(0, rows.start - y) : rows.stop + y, max(0, columns.start - x) : columns.stop + x] = True
+    at = TRIED.index(found.opacity)
+    return region & window, start, TRIED[max(0, at - 1) : at + 2]
+
+
+def enlarged(mask: Tensor, like: Tensor) -> Tensor:
+    """Return a mask of `reduced` images at full size, that of `like` (H, W)."""
+    if mask.shape == like.shape:
+        return mask
+    return F.interpolate(mask[None, None], size=tuple(like.shape))[0, 0]
 
 
 def softening_mark(
@@ -209,52 +278,104 @@ def softening_mark(
     """
     inside = ~_grown(~mark)
     free = _grown(mark, corners=True) & region
-    rows, columns = (free.any(dim=axis).nonzero()[:, 0] for axis in (1, 0))
-    place = tuple(slice(max(0, int(at[0]) - 3), int(at[-1]) + 4) for at in (rows, columns))
-    near, inner, rim = edges.cropped(*place), inside[place], free[place]
     least = SOFT_LENGTH * length * edges.steps.shape[1]
+    outline = Outline.of(edges, free & ~inside)
 
     def fitted(level: float, n: int) -> tuple[Tensor, float]:
-        low, high = (torch.where(where, level, 0.0) for where in (rim, inner))
-        return _least_edges(near, low, high, least, n)
+        return outline.least_edges(torch.where(inside, level, 0.0), level, least, n)
 
     level = math.log(max(1 - (guess if opacity is None else opacity), STEP))
     width = 0.0 if opacity is not None else FIRST_WIDTH
-    tries = 0
+    energies: dict[float, float] = {}
     while width > LAST_WIDTH:  # one minimum lies near the guess: bracket it, then narrow the bracket
         tried = [min(max(level + width * k, math.log(STEP)), -0.03) for k in (-1, -0.5, 0, 0.5, 1)]
-        energies = []
         for each in tried:
-            tries += 1
-            yield Stage(f"opacity, fit {tries}")
-            energies.append(fitted(each, steps)[1])
-        best = energies.index(min(energies))
+            if each not in energies:  # a narrower bracket shares its centre and its ends
+                yield Stage(f"opacity, fit {len(energies) + 1}")
+                energies[each] = fitted(each, steps)[1]
+        best = min(range(5), key=lambda k: energies[tried[k]])
         width /= 2 if best in (1, 2, 3) or tried[best] in (level, math.log(STEP), -0.03) else 1
         level = tried[best]
-    soft = torch.zeros_like(edges.steps[0, 0, 0])
-    soft[place] = 1 - fitted(level, 3 * steps)[0].exp()
+    soft = 1 - fitted(level, 3 * steps)[0].exp()
     soft = torch.where(soft > TOO_FAINT, soft, 0.0)
     return torch.where(soft >= OPAQUE, 1.0, soft)
 
 
-def _least_edges(edges: Edges, low: Tensor, high: Tensor, length: float, steps: int) -> tuple[Tensor, float]:
-    """Minimise ``sum trust |g − ∇L| + length |∇L|`` over low <= L <= high; return L (H, W) and its energy."""
-    g, bound = edges.steps, edges.trust
-    down = 0.02
-    up = 1 / (8 * (g.shape[1] * g.shape[2] + 1) * down)
-    level = ahead = low
-    dual, outline, lowest = torch.zeros_like(g), torch.zeros_like(g[:, 0, 0]), -bound
-    for _ in range(steps):
-        change = gradient(ahead)
-        dual.add_(g, alpha=up).sub_(up * change[:, None, None])
-        torch.clamp(dual, lowest, bound, out=dual)
-        outline = (outline - up * change).clamp(-length, length)
-        push = divergence(dual.sum(dim=(1, 2)) + outline)
-        moved = torch.maximum(torch.minimum(level - down * push, high), low)
-        ahead, level = 2 * moved - level, moved
-    change = gradient(level)
-    energy = ((g - change[:, None, None]).abs() * bound).sum() + length * change.abs().sum()
-    return level, float(energy)
+@dataclass(frozen=True)
+class Outline:
+    """The pixels at which the opacity is free, and all steps between pixels that touch one of them.
+
+    Parameters
+    ----------
+    free : Tensor of shape (n,)
+        Flat indices of the free pixels.
+    ends : Tensor of shape (2, e)
+        Flat indices of both pixels of each step.
+    steps, trust : Tensor of shape (M C, e)
+        `Edges` there.
+    """
+
+    free: Tensor
+    ends: Tensor
+    steps: Tensor
+    trust: Tensor
+
+    @classmethod
+    def of(cls, edges: Edges, free: Tensor) -> Outline:
+        """Return the outline of the pixels `free`, bool (H, W)."""
+        at = torch.arange(free.numel(), device=free.device).reshape(free.shape)
+        ends: list[Tensor] = []
+        steps: list[Tensor] = []
+        trust: list[Tensor] = []
+        for axis in (0, 1):
+            n = free.shape[axis] - 1
+            near, far = (at.narrow(axis, k, n) for k in (0, 1))
+            touched = free.narrow(axis, 0, n) | free.narrow(axis, 1, n)
+            ends.append(torch.stack([near[touched], far[touched]]))
+            for kept, of in ((steps, edges.steps), (trust, edges.trust)):
+                kept.append(of[axis].flatten(0, 1).narrow(axis + 1, 0, n)[:, touched])
+        return cls(at[free], *(torch.cat(parts, dim=1) for parts in (ends, steps, trust)))
+
+    def least_edges(self, fixed: Tensor, low: float, length: float, steps: int) -> tuple[Tensor, float]:
+        """Minimise ``sum trust |g − ∇L| + length |∇L|`` over low <= L <= 0 at the free pixels.
+
+        Parameters
+        ----------
+        fixed : Tensor of shape (H, W)
+            L elsewhere.
+        low : float
+            Also where L begins.
+        length : float
+            Cost of an outline's length.
+        steps : int
+            Of the primal-dual method.
+
+        Returns
+        -------
+        level : Tensor of shape (H, W)
+        energy : float
+            Of the steps at the outline.
+        """
+        g, bound = self.steps, self.trust
+        down = 0.02
+        up = 1 / (8 * (len(g) + 1) * down)
+        level = fixed.flatten().clone()
+        level[self.free] = low
+        ahead, (near, far) = level.clone(), self.ends
+        dual, outline, push = torch.zeros_like(g), torch.zeros_like(g[0]), torch.zeros_like(level)
+        for _ in range(steps):
+            change = ahead[far] - ahead[near]
+            dual.add_(g - change, alpha=up)
+            torch.clamp(dual, -bound, bound, out=dual)
+            outline = (outline - up * change).clamp(-length, length)
+            flow = dual.sum(dim=0) + outline
+            push.zero_().index_add_(0, near, flow).index_add_(0, far, flow, alpha=-1)
+            before = level[self.free]
+            moved = (before - down * push[self.free]).clamp(low, 0)
+            ahead[self.free], level[self.free] = 2 * moved - before, moved
+        change = level[far] - level[near]
+        energy = ((g - change).abs() * bound).sum() + length * change.abs().sum()
+        return level.reshape(fixed.shape), float(energy)
 
 
 def mark_colour(images: Tensor, opacity: Tensor) -> tuple[Tensor, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, product
 from typing import TYPE_CHECKING, Literal
 
@@ -125,9 +126,13 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         import torch
 
         from napari_bitsnet.methods.watermark.mark import (
+            TRIED,
+            enlarged,
             finding_best_mark,
             log_edges,
             mark_colour,
+            near_mark,
+            reduced,
             remove_mark,
             softening_mark,
         )
@@ -135,7 +140,7 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         config, problem = self.config, state.problem
         images, mixing = problem.observations, problem.mixing
         assert isinstance(mixing, Overlay)
-        region, given = _region(problem), mixing.opacity
+        region, given, before = _region(problem), mixing.opacity, state.colour
         if mixing.colour is None:
             if state.opacity is None:
                 state.colour = yield from self._likeliest_colour(state, region)
@@ -144,14 +149,25 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
                 state.colour = _snapped(colour)
                 if mixing.opacity is not None or bool(((state.colour == 0) | (state.colour == 1)).all()):
                     given = mixing.opacity  # once the colour is certain, the edges give the better opacity
-        edges = log_edges(images, state.colour, radius=config.radius)
-        search = finding_best_mark(edges, region, length=config.length, steps=config.search_steps)
+        if state.opacity is not None and torch.equal(state.colour, before) and given == mixing.opacity:
+            return  # the round before answered the same question
+        searching = partial(finding_best_mark, length=config.length, steps=config.search_steps)
         numbers = count(1)
 
         def keep(better: Mark | None) -> Stage:
-            self._keep(state, better)
+            self._keep(state, better and better._replace(mask=enlarged(better.mask, region)))
             return Stage(f"round {state.step + 1} of {config.rounds}, opacity {next(numbers)}")
 
+        near, start = region, None
+        tried: Sequence[float] = TRIED
+        small, allowed = reduced(images, region)
+        if len(allowed) < len(region):
+            rough_edges = log_edges(small, state.colour, radius=config.radius)
+            rough = yield from telling(searching(rough_edges, allowed), keep)
+            if rough.energy < 0:
+                near, start, tried = near_mark(rough, region)
+        edges = log_edges(images, state.colour, radius=config.radius)
+        search = searching(edges, near, tried=tried, start=start)
         found: Mark = yield from telling(search, keep)
         soft = found.mask
         mark = soft > 0.5
@@ -174,9 +190,9 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
     def _likeliest_colour(self, state: WatermarkMattingState, region: Tensor) -> Stages[Tensor]:
         """Return the corner of the colour cube with the lowest energy of the mark; of a single image, white
         or black."""
-        from napari_bitsnet.methods.watermark.mark import Mark, find_mark, log_edges
+        from napari_bitsnet.methods.watermark.mark import Mark, enlarged, find_mark, log_edges, reduced
 
-        images = state.problem.observations
+        images, allowed = reduced(state.problem.observations, region)
         best, lowest = images.new_ones(images.shape[1]), 0.0
         corners = product((1.0, 0.0), repeat=images.shape[1])
         for corner in (each for each in corners if len(images) > 1 or len(set(each)) == 1):
@@ -185,11 +201,11 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
             for opacity in ROUGHLY if len(images) > 1 else (*ROUGHLY, 0.9):
                 steps = max(20, self.config.search_steps // 2)
                 yield Stage(f"colour {''.join(f'{value:.0f}' for value in corner)}, opacity {opacity:g}")
-                mask, energy = find_mark(edges, region, opacity, length=self.config.length, steps=steps)
+                mask, energy = find_mark(edges, allowed, opacity, length=self.config.length, steps=steps)
                 other = len(images) == 1 and bool((colour != best).any())
                 if energy < (WHITE_FIRST if other else 1) * lowest:
                     best, lowest, state.colour = colour, energy, colour
-                    self._keep(state, Mark(mask, energy, opacity))
+                    self._keep(state, Mark(enlarged(mask, region), energy, opacity))
         return best
 
     def _fill(self, state: WatermarkMattingState) -> Stages[None]:
