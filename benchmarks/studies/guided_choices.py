@@ -1,8 +1,8 @@
 """Does guided separation gain on real pairs of modalities, does it never lose, and does its interval hold?
 
 Data: the folder ``crossmodal`` of ``--data DIR`` (see `benchmarks.quality.cases.crossmodal`): pairs on which
-numbers were chosen ("tuned" and "across"), pairs of other images ("held back"), and simulated panels, seeds 0
-to 3, misregistered by 1.5 pixels.
+numbers were chosen ("tuned", "across" and "others"), pairs of other images ("held back"), and simulated
+panels, seeds 0 to 3, misregistered by 1.5 pixels.
 Command: ``python -m benchmarks.studies.guided_choices rows.jsonl --data DIR``. It resumes; ``--method
 guided_regression``, ``--preset quick`` and ``--sets`` choose what is measured.
 Answer: see "Real pairs" in ``docs/benchmarks/guided.md``.
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.quality.cases.crossmodal import ACROSS, HELD_BACK, TUNED, crossmodal_case
+from benchmarks.quality.cases.crossmodal import ACROSS, HELD_BACK, OTHERS, TUNED, crossmodal_case
 from benchmarks.quality.measure import load_rows
 from benchmarks.studies import append_rows, arguments_of, guided_problem
 from napari_bitsnet.core.images import restore
@@ -32,6 +32,7 @@ SETS = {
     "tuned": TUNED,
     "across": ACROSS,
     "panels": tuple(("panel", s, 0) for s in range(4)),
+    "others": OTHERS,
 }
 """Pairs by what was chosen on them."""
 

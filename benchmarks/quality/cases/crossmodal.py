@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,15 @@ HELD_BACK: tuple[Pair, ...] = (
 ACROSS: tuple[Pair, ...] = tuple(("nir", i, i + 4) for i in (1, 2, 3, 4))
 """Near-infrared pairs of one tuned and one held-back image each; numbers were chosen with a look at them,
 too."""
+IMAGES = {"nir": 8, "thermal": 6, "retina": 6, **dict.fromkeys(KINDS[3:], 4)}
+"""Number of images of each kind."""
+OTHERS: tuple[Pair, ...] = tuple(
+    (kind, i, j)
+    for kind, n in IMAGES.items()
+    for i, j in combinations(range(1, n + 1), 2)
+    if (kind, i, j) not in {*TUNED, *HELD_BACK, *ACROSS}
+)
+"""All other pairs of these images; how far images that look alike count was chosen on them."""
 
 
 def crossmodal_cases(data: Path, size: int) -> Iterator[Maker]:

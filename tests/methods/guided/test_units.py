@@ -121,7 +121,7 @@ def test_networks_count_by_context_where_guides_explain_enough_and_by_their_erro
     parts.energy = 0.9
     assert parts.well_explained
     assert parts.drifting_network_weight == 0
-    parts.energy, parts.common = 0.3, 0.0
+    parts.energy, parts.common, parts.kept = 0.3, 0.0, 1.0
     assert not parts.well_explained
     assert parts.network_weight(1.0) == holdout.NETWORK_SHARE
     parts.energy = 0.1

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.registration.offset_words import offset_in_words
 from napari_bitsnet.methods.guided.fit import Data, shift_energies
-from napari_bitsnet.methods.guided.holdout import COMMON_FROM
 from napari_bitsnet.methods.guided.model import GuidedModel
 
 if TYPE_CHECKING:
@@ -85,20 +84,6 @@ def fit_notices(model: GuidedModel, trust: Trust, *, max_shift: int, registered:
                 )
             )
     return notices
-
-
-def common_notices(common: float) -> list[Notice]:
-    """Say that guides show much the same, from the part of what they explain that could belong to any."""
-    if common <= COMMON_FROM:
-        return []
-    return [
-        Notice(
-            "guides",
-            "{part:.0%} of what the guides explain could belong to any source: they show much the same.",
-            "Be careful with structure that both guides show. The run keeps to functions of colours there.",
-            {"part": common},
-        )
-    ]
 
 
 def registration_scores(problem: Problem, *, seed: int = 0) -> dict[int, tuple[float, tuple[int, int]]]:

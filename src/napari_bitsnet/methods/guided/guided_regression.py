@@ -116,7 +116,8 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
         extrapolated colours."""
         import torch
 
-        from napari_bitsnet.methods.guided.checks import common_notices, given_notices, size_notices
+        from napari_bitsnet.methods.guided.alike import alike_notices
+        from napari_bitsnet.methods.guided.checks import given_notices, size_notices
         from napari_bitsnet.methods.guided.parts import Parts
         from napari_bitsnet.methods.guided.solve import enlarging, fitting
         from napari_bitsnet.methods.guided.trust import judging
@@ -160,7 +161,7 @@ class GuidedRegression(StagedMethod[GuidedRegressionState]):
             notices += given_notices(
                 source, given, unexplained, parts.energy, corrected=parts.correction is not None
             )
-        notices += common_notices(parts.common)
+        notices += alike_notices(parts.common, parts.kept)
         if config.uncertainty:
             yield Stage("trust", better=True)
             losses |= yield from self._judging(state, parts, fitted, notices)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_bitsnet.methods.guided import holdout, shares
+from napari_bitsnet.methods.guided import alike, holdout, shares
 from napari_bitsnet.methods.guided.attribution import attribute
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Parts:
         Share of each source in the rest.
     common : float
         Part of what guides explain that could belong to any of them, 0 where it is not known.
+    kept : float
+        Part of the sources' difference that is kept where one has no guide, see `alike.distance_kept`.
     context_weight : float
         Weight of the fit with context, 0 to `holdout.CONTEXT_SHARE`.
     networks_weight : float
@@ -68,6 +70,10 @@ class Parts:
         self.shares = shares.rest_shares(self.energy, problem.n_sources, self.guided)
         self.context_weight = self.networks_weight = 0.0
         self.common = 0.0
+        self.kept = 1.0
+        if not self.complete:
+            together = fitted.sum(dim=0, keepdim=True)
+            self.kept = alike.distance_kept(alike.resemblance(together, problem.observations, problem.valid))
         self.correction: Correction | None = None
         self._attributed: Tensor | None = None
         self._aligned: list[Tensor] | None = None
@@ -124,7 +130,7 @@ class Parts:
         fit's."""
         weight = holdout.network_weight(error)
         least = holdout.NETWORK_FROM if self.complete else (0.4, 0.6)
-        return weight * self.distinct * holdout.ramp(self.energy, *least)
+        return weight * self.distinct * self.kept * holdout.ramp(self.energy, *least)
 
     def add_network(self, networks: Sequence[PixelNetwork], weight: float) -> None:
         """Add the networks' changes with this weight."""
@@ -153,6 +159,13 @@ class Parts:
 
     def answer(self) -> Answer:
         """Return sources, explained and unexplained parts; see `shares.split`."""
+        found = self._divided()
+        if self.kept < 1:
+            found["sources"] = alike.drawn_together(found["sources"], self.kept)
+        return found
+
+    def _divided(self) -> Answer:
+        """Return the answer before sources that look alike are drawn together."""
         explained, moved = self._shrunk(), self._attributed
         darkest = shares.dark_weight(self.energy)
         if self.correction is None:
