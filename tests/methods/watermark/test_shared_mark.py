@@ -10,16 +10,10 @@ import torch
 
 from napari_bitsnet.core.operators.gradient import gradient
 from napari_bitsnet.core.stages import exhaust
-from napari_bitsnet.methods.watermark.mark import (
-    AREA,
-    Edges,
-    Outline,
-    find_mark,
-    log_edges,
-    mark_colour,
-    remove_mark,
-    softening_mark,
-)
+from napari_bitsnet.methods.watermark.edges import Edges, log_edges
+from napari_bitsnet.methods.watermark.mark import AREA, find_mark
+from napari_bitsnet.methods.watermark.outline import Outline, softening_mark
+from napari_bitsnet.methods.watermark.removal import mark_colour, remove_mark
 
 
 def test_the_cut_is_the_best_of_all_labellings():

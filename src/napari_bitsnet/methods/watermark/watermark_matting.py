@@ -125,17 +125,16 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         """Run one round: estimate the colour, the mark's outline and opacity, and the images below."""
         import torch
 
+        from napari_bitsnet.methods.watermark.edges import log_edges
         from napari_bitsnet.methods.watermark.mark import (
             TRIED,
             enlarged,
             finding_best_mark,
-            log_edges,
-            mark_colour,
             near_mark,
             reduced,
-            remove_mark,
-            softening_mark,
         )
+        from napari_bitsnet.methods.watermark.outline import softening_mark
+        from napari_bitsnet.methods.watermark.removal import mark_colour, remove_mark
 
         config, problem = self.config, state.problem
         images, mixing = problem.observations, problem.mixing
@@ -190,7 +189,8 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
     def _likeliest_colour(self, state: WatermarkMattingState, region: Tensor) -> Stages[Tensor]:
         """Return the corner of the colour cube with the lowest energy of the mark; of a single image, white
         or black."""
-        from napari_bitsnet.methods.watermark.mark import Mark, enlarged, find_mark, log_edges, reduced
+        from napari_bitsnet.methods.watermark.edges import log_edges
+        from napari_bitsnet.methods.watermark.mark import Mark, enlarged, find_mark, reduced
 
         images, allowed = reduced(state.problem.observations, region)
         best, lowest = images.new_ones(images.shape[1]), 0.0
@@ -212,7 +212,7 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         """Fill the area that the mark hides completely."""
         from napari_bitsnet.core.patches.inpainting import refining_fill
         from napari_bitsnet.core.patches.sparse_fill import sparse_fill
-        from napari_bitsnet.methods.watermark.mark import remove_mark
+        from napari_bitsnet.methods.watermark.removal import remove_mark
 
         assert state.opacity is not None
         images = state.problem.observations
@@ -249,7 +249,7 @@ class WatermarkMatting(StagedMethod[WatermarkMattingState]):
         """See `Method.solution`: ``"sources"`` (M clean images, the mark's colour) and ``"opacity"``."""
         import torch
 
-        from napari_bitsnet.methods.watermark.mark import remove_mark
+        from napari_bitsnet.methods.watermark.removal import remove_mark
 
         images = state.problem.observations
         clean, opacity = state.clean, state.opacity
