@@ -40,9 +40,11 @@ def test_constants_are_those_of_equal_means_or_of_equal_darkest_parts(darkest: f
 
 
 def test_darkest_parts_count_where_guides_explain_enough():
-    assert dark_weight(0.2) == 0
-    assert dark_weight(0.45) == pytest.approx(0.5)
-    assert dark_weight(0.8) == 1
+    assert dark_weight(0.2, complete=False) == 0
+    assert dark_weight(0.45, complete=False) == pytest.approx(0.5)
+    assert dark_weight(0.5, complete=False) == 1
+    assert dark_weight(0.6, complete=True) == 0
+    assert dark_weight(0.8, complete=True) == 1
 
 
 @pytest.mark.parametrize("n_sources", [2, 3, 4])

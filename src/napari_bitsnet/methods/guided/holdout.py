@@ -27,7 +27,7 @@ NETWORK_SHARE = 0.5
 COMMON_FROM, COMMON_NEVER = 0.35, 0.48
 """Common part of what guides explain from which on context, networks and attribution count less, and not at
 all."""
-NETWORK_FROM = 0.1, 0.2
+NETWORK_FROM = 0.1, 0.15
 """Explained energies from which on the network counts where all sources have guides, and does so in full."""
 UNITS_ENERGY = 0.7
 """Explained energy from which on units count where all sources have guides, and networks may drift: units

@@ -167,7 +167,7 @@ class Parts:
     def _divided(self) -> Answer:
         """Return the answer before sources that look alike are drawn together."""
         explained, moved = self._shrunk(), self._attributed
-        darkest = shares.dark_weight(self.energy)
+        darkest = shares.dark_weight(self.energy, complete=self.complete)
         if self.correction is None:
             return shares.split(self.problem, explained, self.shares, moved=moved, darkest=darkest)
         weight = self.correction_weight
