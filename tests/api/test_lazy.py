@@ -19,7 +19,8 @@ from napari_bitsnet.api.choose import make_task
 from napari_bitsnet.api.portable import Portable
 from napari_bitsnet.api.run_inputs import RunInputs
 from napari_bitsnet.api.slices import blocks_of
-from napari_bitsnet.api.start import start_session
+from napari_bitsnet.api.start import starting_session
+from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.io.calibration import Calibration
 from napari_bitsnet.methods.feedforward.feedforward import load_network
 from tests.panels import shared_panel
@@ -56,7 +57,7 @@ def test_tasks_carry_neither_the_weights_nor_the_stack():
 def test_a_session_finds_its_network_again_in_another_process():
     settings = RunSettings.of("separate", method="feedforward", preset="quick", device="cpu")
     task, image = make_task(settings), STACK[0]
-    session = start_session(settings, task, RunInputs(task, image)[0], "cpu")
+    session = exhaust(starting_session(settings, task, RunInputs(task, image)[0], "cpu"))
     content = pickle.dumps(Portable(session))
     assert len(content) < MEGABYTE
     first, second = (pickle.loads(content).session for _ in range(2))
@@ -71,7 +72,7 @@ def test_a_session_finds_its_network_again_in_another_process():
 def test_networks_that_were_fitted_are_sent_as_they_are():
     settings = RunSettings.of("separate", method="double_dip", preset="quick", device="cpu")
     task = make_task(settings)
-    session = start_session(settings, task, RunInputs(task, STACK[0])[0], "cpu")
+    session = exhaust(starting_session(settings, task, RunInputs(task, STACK[0])[0], "cpu"))
     for _ in session.advance(iterations=1):
         pass
     there = pickle.loads(pickle.dumps(Portable(session))).session

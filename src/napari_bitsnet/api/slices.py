@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,8 @@ from napari_bitsnet.core.device import resolve_device
 from napari_bitsnet.core.notices import Notice
 from napari_bitsnet.core.outputs import Output
 from napari_bitsnet.core.problem import Iteration
+from napari_bitsnet.core.stages import exhaust, telling
 from napari_bitsnet.tasks import Inputs, Task
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -132,19 +131,12 @@ def solve(
     tell: Callable[[str], object] = lambda stage: None,
 ) -> Session:
     """Separate one slice, started from another one if there is one; `tell` is called with each stage."""
-    session = _following(starting_session(settings, task, inputs, device, before), tell)
-    steps = session.advance(iterations=session.planned(settings.iterations), seconds=settings.seconds)
-    _following(steps, tell)
-    return session
 
-
-def _following(steps: Generator[Iteration, None, R], tell: Callable[[str], object]) -> R:
-    """Exhaust a generator, tell its stages, and return what it returns."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result: R = end.value
-            return result
+    def told(step: Iteration) -> None:
         if step.stage is not None:
             tell(step.stage.name)
+
+    session = exhaust(telling(starting_session(settings, task, inputs, device, before), told))
+    steps = session.advance(iterations=session.planned(settings.iterations), seconds=settings.seconds)
+    exhaust(telling(steps, told))
+    return session

@@ -11,17 +11,9 @@ from napari_bitsnet.api.choose import make_method
 from napari_bitsnet.api.runner import Session
 from napari_bitsnet.api.settings import RunSettings
 from napari_bitsnet.core.problem import Iteration
-from napari_bitsnet.core.stages import exhaust
 from napari_bitsnet.tasks import Inputs, Task
 
 LOG = logging.getLogger(__name__)
-
-
-def start_session(
-    settings: RunSettings, task: Task, inputs: Inputs, device: str, before: Session | None = None
-) -> Session:
-    """Check the images of one plane, choose the method and start it, from the previous slice if possible."""
-    return exhaust(starting_session(settings, task, inputs, device, before))
 
 
 def starting_session(
@@ -34,12 +26,17 @@ def starting_session(
     stop: Callable[[], bool] | None = None,
     plane: int = 0,
 ) -> Generator[Iteration, None, Session]:
-    """Start a session as `start_session` does, and yield each stage of the method's start.
+    """Check the images of one plane, choose the method and start it, and yield each stage of its start.
 
     Parameters
     ----------
-    settings, task, inputs, device, before
-        As in `start_session`.
+    settings : RunSettings
+    task : Task
+    inputs : Inputs
+        Of the plane.
+    device : str
+    before : Session, optional
+        Of the previous slice, from which it starts where possible.
     stop : callable, optional
         Called at each stage. Return True to end the start with the best answer so far, as soon as there is
         one.
