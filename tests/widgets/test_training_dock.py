@@ -115,6 +115,7 @@ def test_a_training_from_images_to_weights(opened, small, images, tmp_path, qtbo
     assert viewer.layers[0].scale[1] * messages[-1].picture.shape[1] == WIDTH
     assert dock.bar.line.startswith("Done: step 4")
     assert str(output) in dock.notice.text
+    assert "Last validation of these weights on held-out images" in dock.notice.text
 
     from napari_bitsnet.methods.feedforward.feedforward import load_network
 

@@ -13,6 +13,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from napari_bitsnet.api.training import SUFFIX
+from napari_bitsnet.core.networks.facts import facts_of
+from napari_bitsnet.core.networks.held_out import few_held_out, held_out_in_words
 from napari_bitsnet.methods import METHODS
 from napari_bitsnet.training.protocol import TRAINERS, TrainingConfig
 from napari_bitsnet.widgets.alive import while_alive
@@ -180,10 +182,10 @@ class TrainingDock(Container):
             how = "Stopped" if outcome.stopped else "Done"
             self.bar.show_end(f"{how}: step {outcome.last.step}, {seconds}.")
             more = " Train continues from there." if outcome.stopped else ""
-            self.notice.say(
-                "info",
-                f"The weights are in {outcome.output}.{more}{self._use()}",
-            )
+            facts = facts_of(outcome.output)
+            told = [f"The weights are in {outcome.output}.{more}{self._use()}"]
+            told += filter(None, (held_out_in_words(facts), few_held_out(facts)))
+            self.notice.say("info", " ".join(told))
             show_info(f"Weights written to {outcome.output}.")
 
     def _complain(self, text: str) -> None:
