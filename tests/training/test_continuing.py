@@ -64,6 +64,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "loss": lambda self, look, step: look(torch.ones(4, 2)).square().mean(),
         "validate": lambda self, look: ({"score": 1.0}, None),
         "facts": lambda self: {},
+        "held_out": lambda self: {},
     }
     for name in TRAINERS:
         for attribute, value in line.items():
