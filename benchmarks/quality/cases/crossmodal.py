@@ -35,8 +35,8 @@ HELD_BACK: tuple[Pair, ...] = (
     *(("retina", i, j) for i, j in ((2, 4), (4, 6), (2, 6))),
     *((kind, 2, 4) for kind in KINDS[3:]),
 )
-"""Pairs of other images; the design was looked at on them. Of the numbers, only those on images that look alike
-and on constants were chosen with them in view."""
+"""Pairs of other images; the design was looked at on them. Of the numbers, only those on images that
+look alike and on constants were chosen with them in view."""
 ACROSS: tuple[Pair, ...] = tuple(("nir", i, i + 4) for i in (1, 2, 3, 4))
 """Near-infrared pairs of one tuned and one held-back image each; numbers were chosen with a look at them,
 too."""
